@@ -1,0 +1,44 @@
+# Two commands on a fresh machine: `make demo` trains a real model, `make test` runs every check.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test install check lint types layers unit format docs-code clean
+
+demo: install
+	$(BIN)/python examples/digits/train.py
+
+test: check unit
+
+check: lint types layers
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+lint: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/codespell src tests docs examples README.md CONTRIBUTING.md CHANGELOG.md
+
+types: install
+	$(BIN)/mypy
+	$(BIN)/basedpyright --level error
+
+layers: install
+	$(BIN)/lint-imports
+
+unit: install
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile
+
+format: install
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache work_dirs

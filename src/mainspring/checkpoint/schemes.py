@@ -1,0 +1,166 @@
+"""Where a checkpoint may lie: a table from path prefix to the function that loads it."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from mainspring import fileio
+from mainspring.checkpoint.safe_load import load_file
+from mainspring.dist import barrier, get_rank
+from mainspring.errors import CheckpointError, did_you_mean
+from mainspring.logging import print_log
+
+__all__ = ["CheckpointLoader", "_load_checkpoint", "_load_checkpoint_with_prefix"]
+
+Loader = Callable[..., Any]
+
+
+class CheckpointLoader:
+    """Loads checkpoints from any place that a scheme is registered for.
+
+    Prefixes are regular expressions matched at the start of the file name; the longest one wins.
+    """
+
+    _schemes: ClassVar[dict[str, Loader]] = {}
+
+    @classmethod
+    def register_scheme(
+        cls, prefixes: str | Iterable[str], loader: Loader | None = None, force: bool = False
+    ) -> Any:
+        """Register a loader for one or several prefixes, directly or as a decorator.
+
+        Args:
+            prefixes: Prefix, or several, such as ``"s3://"``.
+            loader: Function ``(filename, map_location) -> checkpoint``.
+            force: Replace an earlier loader of the same prefix.
+
+        Raises:
+            KeyError: A prefix is taken and `force` is not set.
+        """
+        names = [prefixes] if isinstance(prefixes, str) else list(prefixes)
+
+        def register(function: Loader) -> Loader:
+            for name in names:
+                if name in cls._schemes and not force:
+                    raise KeyError(
+                        f"{name} is already registered as a checkpoint scheme; "
+                        "add force=True to replace it"
+                    )
+                cls._schemes[name] = function
+            cls._schemes = dict(sorted(cls._schemes.items(), reverse=True))
+            return function
+
+        return register if loader is None else register(loader)
+
+    @classmethod
+    def _get_checkpoint_loader(cls, path: str) -> Loader:
+        for prefix, loader in cls._schemes.items():
+            if re.match(prefix, path):
+                return loader
+        raise CheckpointError(f"no checkpoint scheme for {path!r}")
+
+    @classmethod
+    def load_checkpoint(
+        cls,
+        filename: str | Path,
+        map_location: Any = None,
+        logger: Any = "current",
+    ) -> Any:
+        """Load a checkpoint from wherever its name points to.
+
+        Args:
+            filename: Path or URI.
+            map_location: As in `torch.load`.
+            logger: Where to say what is loaded; ``"silent"`` for nowhere.
+        """
+        name = str(filename)
+        loader = cls._get_checkpoint_loader(name)
+        kind = loader.__name__.removeprefix("load_from_")
+        print_log(f"loads checkpoint by {kind} backend from path: {name}", logger)
+        return loader(name, map_location)
+
+
+@CheckpointLoader.register_scheme(prefixes="")
+def load_from_local(filename: str, map_location: Any = None) -> Any:
+    """Load from the local file system."""
+    path = Path(filename).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(_missing_file_message(path))
+    return load_file(path, map_location)
+
+
+def _missing_file_message(path: Path) -> str:
+    message = f"checkpoint {str(path)!r} does not exist"
+    if path.parent.is_dir():
+        hint = did_you_mean(path.name, (entry.name for entry in path.parent.iterdir()))
+        return f"{message}; {hint}" if hint else message
+    return f"{message}: there is no directory {str(path.parent)!r}"
+
+
+@CheckpointLoader.register_scheme(prefixes=("http://", "https://"))
+def load_from_http(filename: str, map_location: Any = None) -> Any:
+    """Load over HTTP(S), through torch's download cache; rank 0 downloads for its machine."""
+    from mainspring.utils.dl_utils import load_url
+
+    rank = get_rank()
+    if rank == 0:
+        checkpoint = load_url(filename, map_location=map_location)
+    barrier()
+    if rank > 0:
+        checkpoint = load_url(filename, map_location=map_location)
+    return checkpoint
+
+
+@CheckpointLoader.register_scheme(
+    prefixes=(r"(\S+\:)?s3://", r"(\S+\:)?petrel://", "gs://", "az://", "hdfs://", "memory://")
+)
+def load_from_storage(filename: str, map_location: Any = None) -> Any:
+    """Load from object storage through the file backends."""
+    return load_file(io.BytesIO(fileio.get(filename)), map_location)
+
+
+@CheckpointLoader.register_scheme(prefixes=("modelzoo://", "torchvision://"))
+def load_from_torchvision(filename: str, map_location: Any = None) -> Any:
+    """Load the weights of a torchvision model, named ``model`` or ``model.WEIGHTS``."""
+    from mainspring.utils.dl_utils import load_url
+
+    name = filename.split("://", 1)[1]
+    try:
+        from torchvision.models import get_model_weights
+    except ImportError as error:
+        error.add_note(f"{filename} needs torchvision: pip install torchvision")
+        raise
+    model, _, wanted = name.partition(".")
+    choices = get_model_weights(model)
+    weights = choices[wanted] if wanted else choices.DEFAULT
+    return load_url(weights.url, map_location=map_location)
+
+
+def _load_checkpoint(filename: str | Path, map_location: Any = None, logger: Any = None) -> Any:
+    """Load a checkpoint from any scheme (MMEngine's private name, imported downstream)."""
+    return CheckpointLoader.load_checkpoint(filename, map_location, logger)
+
+
+def _load_checkpoint_with_prefix(
+    prefix: str, filename: str | Path, map_location: Any = None, logger: Any = "current"
+) -> dict[str, Any]:
+    """Load the part of a state dict below a prefix, with the prefix cut off.
+
+    Raises:
+        CheckpointError: No key of the checkpoint starts with `prefix`.
+    """
+    checkpoint = CheckpointLoader.load_checkpoint(filename, map_location, logger)
+    state = checkpoint.get("state_dict", checkpoint)
+    prefix = prefix if prefix.endswith(".") else f"{prefix}."
+    part = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
+    if not part:
+        tops = sorted({key.split(".", 1)[0] for key in state})
+        raise CheckpointError(
+            f"no weight in {filename} starts with {prefix!r}",
+            help=did_you_mean(prefix[:-1], tops) or f"its weights start with {', '.join(tops[:8])}",
+        )
+    return part

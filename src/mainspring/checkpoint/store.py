@@ -1,0 +1,95 @@
+"""Write a checkpoint so that a reader only ever sees a whole file.
+
+The bytes go to a temporary file beside the target, are flushed to the disk, and only then take the
+target's name; the directory entry is flushed as well. A crash at any moment leaves either the old
+file or the new one, never a mixture and never nothing.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mainspring import fileio
+
+__all__ = ["is_local_path", "save_checkpoint"]
+
+
+def is_local_path(path: str | Path) -> bool:
+    """Whether a path lies on this machine's file system rather than behind a URI."""
+    return "://" not in str(path)
+
+
+def save_checkpoint(
+    checkpoint: Mapping[str, Any],
+    filename: str | Path,
+    file_client_args: dict[str, Any] | None = None,
+    backend_args: dict[str, Any] | None = None,
+) -> None:
+    """Write a checkpoint to a file or a storage URI.
+
+    Local files are streamed, so that no second copy of the weights is held in memory.
+
+    Args:
+        checkpoint: What to write; tensors and plain types, for ``weights_only`` readers.
+        filename: Local path, or a URI such as ``s3://bucket/run/epoch_1.pth``.
+        file_client_args: MMEngine's older spelling of `backend_args`.
+        backend_args: Storage backend and its arguments, see `mainspring.fileio.get_file_backend`.
+
+    Raises:
+        ValueError: Both `file_client_args` and `backend_args` are given.
+        OSError: The storage refuses; the earlier file of that name, if any, is untouched.
+    """
+    if file_client_args is not None and backend_args is not None:
+        raise ValueError("give either file_client_args or backend_args, not both")
+    backend_args = backend_args if backend_args is not None else file_client_args
+    if is_local_path(filename) and backend_args is None:
+        _write_local(checkpoint, Path(filename))
+        return
+    buffer = io.BytesIO()
+    torch.save(checkpoint, buffer)
+    fileio.put(buffer.getvalue(), str(filename), backend_args=backend_args)
+
+
+def _write_local(checkpoint: Mapping[str, Any], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(
+        prefix=f".{path.name}.", suffix=".tmp", dir=path.parent
+    )
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            torch.save(checkpoint, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_current_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    _flush_directory(path.parent)
+
+
+def _current_umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _flush_directory(directory: Path) -> None:
+    """Make a rename durable; file systems that cannot flush directories are left alone."""
+    try:
+        descriptor = os.open(directory, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)

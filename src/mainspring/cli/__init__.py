@@ -1,0 +1,1 @@
+"""The `mainspring` command; a file per verb."""

@@ -1,0 +1,76 @@
+"""Entry point of the `mainspring` command: parse the words, then run the verb."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from collections.abc import Sequence
+
+from mainspring.cli import test, train
+from mainspring.errors import is_user_mistake
+from mainspring.version import __version__
+
+__all__ = ["main"]
+
+USER_MISTAKE = 2
+FAILED_RUN = 1
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of all verbs; making it imports nothing heavy."""
+    parser = argparse.ArgumentParser(
+        prog="mainspring",
+        description="Train, test and continue PyTorch models described in a config.",
+    )
+    parser.add_argument("--version", action="version", version=f"mainspring {__version__}")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    train.add_parser(verbs)
+    test.add_parser(verbs)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        arguments: Words after the command's name; those of the process by default.
+
+    Returns:
+        0, or 2 for a mistake in the command or the config, or 1 for a run that failed.
+    """
+    options = make_parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except KeyboardInterrupt:
+        print("mainspring: interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:  # noqa: BLE001 - the last frame: every error becomes an exit code
+        if is_user_mistake(error) or isinstance(error, FileNotFoundError):
+            print(explain(error), file=sys.stderr)
+            return USER_MISTAKE
+        traceback.print_exc()
+        print(f"mainspring: the run failed: {_headline(error)}", file=sys.stderr)
+        return FAILED_RUN
+    return 0
+
+
+def explain(error: BaseException) -> str:
+    """An error as the user should read it: what, where, and what to do, without our frames."""
+    lines = [f"error: {_headline(error)}", *getattr(error, "__notes__", [])]
+    cause = error.__cause__
+    if cause is not None:
+        lines.append(f"caused by: {_headline(cause)}")
+    return "\n".join(lines)
+
+
+def _headline(error: BaseException) -> str:
+    from mainspring.errors import MainspringError
+
+    if isinstance(error, MainspringError | FileNotFoundError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,291 @@
+"""`ConfigDict`: a dict whose items are also attributes, with the rules of configs."""
+
+from __future__ import annotations
+
+import copy
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, ClassVar, Self
+
+from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path
+
+__all__ = ["DELETE_KEY", "ConfigDict", "keeping_lazy", "map_items"]
+
+DELETE_KEY = "_delete_"
+"""In a dict that changes another: drop what the other has."""
+
+_keeps_lazy: ContextVar[bool] = ContextVar("mainspring_config_keeps_lazy", default=False)
+
+
+class ConfigDict(dict[Any, Any]):
+    """A dict for configs.
+
+    Items are attributes as well, and dicts inside of it, in lists and tuples too, are of the same
+    class. A name that is missing is a `KeyError` as an item and an `AttributeError` as an
+    attribute. Values that stand for something not imported yet (`LazyObject`) are imported when
+    they are read.
+
+    Args:
+        *args: At most one mapping or iterable of pairs per argument; ``None`` counts as empty.
+        **kwargs: More items.
+
+    Attributes:
+        lazy: Class attribute: while it is true, reading imports nothing.
+    """
+
+    lazy: ClassVar[bool] = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__()
+        for arg in args:
+            for key, value in _pairs(arg):
+                self[key] = value
+        for key, value in kwargs.items():
+            self[key] = value
+
+    # Reading
+
+    def __getitem__(self, key: Any) -> Any:
+        return _built(super().__getitem__(key))
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            # The interpreter looks for similar names only when it prints the error.
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
+            ) from None
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """The value of a key, or the default."""
+        return _built(super().get(key, default))
+
+    def __iter__(self) -> Iterator[Any]:
+        # A dict subclass with its own __iter__ is unpacked (`**cfg`, `dict(cfg)`) item by item
+        # through __getitem__, which is what imports lazy values.
+        return iter(self.keys())
+
+    def values(self) -> list[Any]:  # type: ignore[override]  # - MMEngine returns lists
+        """The values, in a list."""
+        return [_built(value) for value in super().values()]
+
+    def items(self) -> list[tuple[Any, Any]]:  # type: ignore[override]  # - MMEngine returns lists
+        """The pairs of key and value, in a list."""
+        return [(key, _built(value)) for key, value in super().items()]
+
+    def __dir__(self) -> list[str]:
+        names = [key for key in self if isinstance(key, str) and key.isidentifier()]
+        return sorted({*super().__dir__(), *names})
+
+    # Writing
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(key, self._wrap(value))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if hasattr(type(self), name):
+            raise AttributeError(
+                f"{type(self).__name__!r} object attribute {name!r} is read-only; "
+                f"write cfg[{name!r}] for a key of that name"
+            )
+        self[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        del self[name]
+
+    def pop(self, key: Any, default: Any = None) -> Any:
+        """Remove a key and return its value; the default when it is not there. Never raises."""
+        return _built(super().pop(key, default))
+
+    def popitem(self) -> tuple[Any, Any]:
+        """Remove the last item and return its key and value."""
+        key, value = super().popitem()
+        return key, _built(value)
+
+    def setdefault(self, key: Any, default: Any = None) -> Any:
+        """The value of a key, which is set to the default when it is not there."""
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """Set items; where both the old and the new value are dicts, the old one is updated.
+
+        Args:
+            *args: At most one mapping or iterable of pairs.
+            **kwargs: More items.
+
+        Raises:
+            TypeError: If there is more than one positional argument.
+        """
+        if len(args) > 1:
+            raise TypeError(f"update takes at most one positional argument, but got {len(args)}")
+        other = dict(_pairs(args[0])) if args else {}
+        other.update(kwargs)
+        for key, value in other.items():
+            old = super().get(key)
+            if isinstance(value, dict) and isinstance(old, ConfigDict):
+                old.update(value)
+            else:
+                self[key] = value
+
+    def merge(self, other: Mapping[Any, Any]) -> None:
+        """Set items; dicts are merged, except where the new one says ``_delete_=True``.
+
+        Args:
+            other: What to set. A dict in it with ``_delete_=True`` takes the place of the old one;
+                the marks themselves are left out.
+        """
+        if not isinstance(other, Mapping):
+            raise TypeError(f"merge takes a dict, but got {type(other).__name__}: {other!r}")
+        for key, value in _pairs(other):
+            if key == DELETE_KEY:
+                continue
+            old = super().get(key)
+            changes = isinstance(value, dict) and not dict.get(value, DELETE_KEY, False)
+            if changes and isinstance(old, ConfigDict):
+                old.merge(value)
+            else:
+                self[key] = _without_marks(value)
+
+    def __or__(self, other: Any) -> Self:
+        if not isinstance(other, dict):
+            return NotImplemented
+        result = copy.deepcopy(self)
+        result.update(other)
+        return result
+
+    def __ror__(self, other: Any) -> Self:
+        if not isinstance(other, dict):
+            return NotImplemented
+        result = type(self)(other)
+        result.update(self)
+        return result
+
+    def __ior__(self, other: Any) -> Self:
+        self.update(other)
+        return self
+
+    # Comparing, copying, converting
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, dict):
+            return False
+        if isinstance(other, ConfigDict) or not self._holds_lazy():
+            return super().__eq__(other)
+        return dict(self) == other
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = None
+
+    def copy(self) -> Self:
+        """A shallow copy: lists are new, dicts are shared."""
+        return type(self)(self)
+
+    __copy__ = copy
+
+    def deepcopy(self) -> Self:
+        """A deep copy; nothing is imported for it."""
+        return copy.deepcopy(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        result = type(self)()
+        memo[id(self)] = result
+        for key, value in super().items():
+            dict.__setitem__(result, copy.deepcopy(key, memo), copy.deepcopy(value, memo))
+        return result
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return type(self), (dict(super().items()),)
+
+    def to_dict(self) -> dict[Any, Any]:
+        """Plain dicts all the way down; names that are not imported become dotted paths."""
+        result: dict[Any, Any] = map_items(self, _dotted)
+        return result
+
+    def _to_lazy_dict(self) -> dict[Any, Any]:
+        """Plain dicts all the way down; names that are not imported stay as they are."""
+        result: dict[Any, Any] = map_items(self, lambda value: value)
+        return result
+
+    def build_lazy(self, value: Any) -> Any:
+        """What a value stands for: a lazy object is imported, anything else is returned."""
+        return _built(value)
+
+    def _holds_lazy(self) -> bool:
+        return any(isinstance(value, LazyObject | LazyAttr) for value in super().values())
+
+    @classmethod
+    def _wrap(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            # Other dict classes have a behaviour that somebody wants to keep.
+            return cls(value) if type(value) in (dict, OrderedDict) else value
+        if isinstance(value, list | tuple):
+            return _rebuilt(value, [cls._wrap(item) for item in value])
+        return value
+
+
+@contextmanager
+def keeping_lazy() -> Iterator[None]:
+    """Within the block, reading a `ConfigDict` imports nothing in this thread."""
+    token = _keeps_lazy.set(True)
+    try:
+        yield
+    finally:
+        _keeps_lazy.reset(token)
+
+
+def map_items(value: Any, leaf: Any) -> Any:
+    """A copy with plain dicts, in which each value that is no dict, list or tuple is replaced.
+
+    Args:
+        value: Any value, usually nested.
+        leaf: Called with each value that holds no others; returns what takes its place.
+    """
+    if isinstance(value, dict):
+        return {key: map_items(item, leaf) for key, item in dict.items(value)}
+    if isinstance(value, list | tuple):
+        return _rebuilt(value, [map_items(item, leaf) for item in value])
+    return leaf(value)
+
+
+def _built(value: Any) -> Any:
+    if isinstance(value, LazyObject | LazyAttr) and not (ConfigDict.lazy or _keeps_lazy.get()):
+        return value.build()
+    return value
+
+
+def _dotted(value: Any) -> Any:
+    return dotted_path(value) if isinstance(value, LazyObject | LazyAttr) else value
+
+
+def _pairs(source: Any) -> Iterable[tuple[Any, Any]]:
+    if source is None:
+        return ()
+    if isinstance(source, dict):
+        return list(dict.items(source))
+    if isinstance(source, Mapping):
+        return list(source.items())
+    if isinstance(source, tuple) and len(source) == 2 and isinstance(source[0], str):
+        return [source]
+    return [(key, value) for key, value in source]
+
+
+def _rebuilt(original: Any, items: list[Any]) -> Any:
+    """A list or tuple of the same class with other items."""
+    make = getattr(original, "_make", None)
+    return make(items) if make is not None else type(original)(items)
+
+
+def _without_marks(value: Any) -> Any:
+    """A copy without ``_delete_`` in any dict."""
+    if isinstance(value, dict):
+        return {key: _without_marks(item) for key, item in dict.items(value) if key != DELETE_KEY}
+    if isinstance(value, list | tuple):
+        return _rebuilt(value, [_without_marks(item) for item in value])
+    return value

@@ -1,0 +1,86 @@
+"""Read a config file: choose its dialect, and read its bases, which may be of another one."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+
+from mainspring.config.errors import ConfigParsingError
+from mainspring.config.new_style import deciding_line, load_new_style
+from mainspring.config.run_source import parsed
+from mainspring.config.source import LoadedConfig, ReadOptions, Source, check_acyclic
+from mainspring.config.text import base_statement, load_text
+from mainspring.errors import Location
+
+__all__ = ["load_source"]
+
+_MAY_BE_NEW_STYLE = re.compile(r"^\s*(from|import|with)\b|;\s*(from|import|with)\b", re.MULTILINE)
+
+
+def load_source(
+    source: Source, options: ReadOptions, *, lazy_import: bool | None = None
+) -> LoadedConfig:
+    """Read a config and its bases.
+
+    Args:
+        source: The file.
+        options: What is replaced in the text of text-style files.
+        lazy_import: Whether the file is a new-style one; ``None`` to look.
+
+    Raises:
+        ConfigError: The file or a base cannot be read, see `load_text` and `load_new_style`.
+    """
+
+    def read_file(path: str, *, named_at: Location | None, stack: tuple[str, ...]) -> LoadedConfig:
+        base = Source.read(path, named_at=named_at)
+        check_acyclic(base, stack, named_at)
+        return load(base, stack, None)
+
+    def load(file: Source, stack: tuple[str, ...], lazy: bool | None) -> LoadedConfig:
+        inner = (*stack, os.path.realpath(file.path))
+        if _is_new_style(file, lazy):
+            return load_new_style(file, read_file, inner)
+        return load_text(file, options, read_file, inner)
+
+    return load(source, (), lazy_import)
+
+
+def _is_new_style(source: Source, asked: bool | None) -> bool:
+    if source.format != ".py":
+        return False
+    if asked is None and not _MAY_BE_NEW_STYLE.search(source.text):
+        return False
+    tree = _tree(source)
+    if tree is None:
+        return bool(asked)
+    line = deciding_line(tree)
+    if asked is None:
+        return line is not None
+    base = base_statement(tree)
+    if asked and base is not None:
+        raise ConfigParsingError(
+            "lazy_import=True, but the file inherits with _base_",
+            location=source.location(base.lineno, base.col_offset + 1),
+            help="import the bases inside of `with read_base():`, or leave lazy_import out",
+        )
+    if not asked and line is not None and _imports_configs(tree):
+        raise ConfigParsingError(
+            "lazy_import=False, but the file imports from other configs",
+            location=source.location(line),
+            help="name them in _base_, or leave lazy_import out",
+        )
+    return asked
+
+
+def _imports_configs(tree: ast.Module) -> bool:
+    return any(isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(tree))
+
+
+def _tree(source: Source) -> ast.Module | None:
+    """The syntax tree; ``None`` if there is none."""
+    try:
+        return parsed(source, source.text)
+    except SyntaxError:
+        # Templates are no Python before they are filled, and only the text dialect has them.
+        return None

@@ -1,0 +1,157 @@
+"""How a child config changes its bases, and options change a config.
+
+Dicts are merged key by key; everything else, lists and tuples too, is replaced whole. A dict in the
+place of something that is no dict is a mistake unless it says ``_delete_=True``, which drops what
+it replaces. With list keys, the dict ``{"0": ...}`` changes items of a list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from mainspring.config.config_dict import DELETE_KEY, ConfigDict
+from mainspring.config.errors import ConfigKeyError, ConfigTypeError
+from mainspring.config.source import LoadedConfig
+from mainspring.errors import Location
+
+__all__ = ["join_bases", "merge", "nest", "without_marks"]
+
+
+def merge(
+    base: Any, child: dict[Any, Any], *, allow_list_keys: bool = False, path: str = ""
+) -> Any:
+    """A base with the changes of a child; neither of them is changed.
+
+    Args:
+        base: Dict, or a list when list keys are allowed.
+        child: The changes.
+        allow_list_keys: Whether a dict with numbers as keys changes items of a list.
+        path: Dotted path of the base in the whole config, for errors.
+
+    Raises:
+        TypeError: If a dict would take the place of something that is no dict.
+        KeyError: If a list has no item of a given number.
+    """
+    result = base.copy()
+    for key, value in dict.items(child):
+        if key == DELETE_KEY:
+            continue
+        here = f"{path}.{key}" if path else str(key)
+        if isinstance(result, list):
+            index = _index(result, key, here)
+            result[index] = _merged(result[index], value, allow_list_keys, here)
+        elif dict.__contains__(result, key):
+            old = dict.__getitem__(result, key)
+            dict.__setitem__(result, key, _merged(old, value, allow_list_keys, here))
+        else:
+            dict.__setitem__(result, key, without_marks(value))
+    return result
+
+
+def _merged(old: Any, new: Any, allow_list_keys: bool, path: str) -> Any:
+    if not isinstance(new, dict) or dict.get(new, DELETE_KEY, False):
+        return without_marks(new)
+    if isinstance(old, dict) or (allow_list_keys and isinstance(old, list)):
+        return merge(old, new, allow_list_keys=allow_list_keys, path=path)
+    raise ConfigTypeError(
+        f"{dict(dict.items(new))!r} is a dict and cannot be merged into {old!r}, which the base "
+        f"has in its place and which is of type {type(old).__name__}",
+        config_path=path,
+        help="add _delete_=True to the dict to replace what the base has",
+    )
+
+
+def _index(items: list[Any], key: Any, path: str) -> int:
+    text = str(key)
+    if not text.isdecimal():
+        raise ConfigTypeError(
+            f"{text!r} is no index of a list", config_path=path, help="an index is a number, from 0"
+        )
+    if int(text) >= len(items):
+        raise ConfigKeyError(
+            f"the index {text} exceeds the length of the list, {len(items)}",
+            config_path=path,
+            help=f"the last index is {len(items) - 1}" if items else "the list is empty",
+        )
+    return int(text)
+
+
+def without_marks(value: Any) -> Any:
+    """A copy in `ConfigDict` form without ``_delete_`` in any dict; nothing is imported for it."""
+    if isinstance(value, dict):
+        result = ConfigDict()
+        for key, item in dict.items(value):
+            if key != DELETE_KEY:
+                dict.__setitem__(result, key, without_marks(item))
+        return result
+    if type(value) in (list, tuple):
+        return type(value)(without_marks(item) for item in value)
+    return value
+
+
+def nest(options: dict[str, Any]) -> ConfigDict:
+    """Dicts inside of each other for dotted keys: ``{"a.b": 1}`` becomes ``{"a": {"b": 1}}``.
+
+    Args:
+        options: Values by dotted key.
+    """
+    result = ConfigDict()
+    for dotted, value in dict.items(options):
+        *parents, last = dotted.split(".")
+        inner = result
+        for part in parents:
+            below = dict.get(inner, part)
+            if not isinstance(below, ConfigDict):
+                below = ConfigDict()
+                dict.__setitem__(inner, part, below)
+            inner = below
+        inner[last] = value
+    return result
+
+
+def join_bases(bases: Iterable[LoadedConfig], location: Location | None) -> ConfigDict:
+    """The values of several bases of one file in one dict.
+
+    A key may be in two of them only when both have it from the same files and with the same value.
+
+    Args:
+        bases: What the bases yield.
+        location: Where the file names them.
+
+    Raises:
+        KeyError: If a key is in two bases.
+    """
+    joined = ConfigDict()
+    owner: dict[Any, LoadedConfig] = {}
+    duplicates: dict[Any, LoadedConfig] = {}
+    for base in bases:
+        for key, value in dict.items(base.values):
+            other = owner.setdefault(key, base)
+            if other is not base and not _same(other, base, key):
+                duplicates[key] = base
+            dict.__setitem__(joined, key, value)
+    if duplicates:
+        places = [
+            f"{key!r} is in {owner[key].sources[-1].path} and in {base.sources[-1].path}"
+            for key, base in duplicates.items()
+        ]
+        raise ConfigKeyError(
+            f"Duplicate key is not allowed among bases: {'; '.join(places)}",
+            location=location,
+            help="keep it in one of them, or make one of these files the base of the other",
+        )
+    return joined
+
+
+def _same(one: LoadedConfig, other: LoadedConfig, key: Any) -> bool:
+    if key in one.imported_names and key in other.imported_names:
+        return True
+    if one.origins.get(key) != other.origins.get(key):
+        return False
+    left, right = dict.__getitem__(one.values, key), dict.__getitem__(other.values, key)
+    try:
+        return bool(left == right)
+    except (ValueError, RuntimeError, TypeError):
+        # Tensors and arrays have no single answer.
+        return False

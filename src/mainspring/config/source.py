@@ -1,0 +1,167 @@
+"""What reading config files works with: the text of a file, and what it and its bases yield."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from mainspring.config.config_dict import ConfigDict
+from mainspring.config.errors import (
+    ConfigParsingError,
+    MissingConfigError,
+    UnknownFormatError,
+)
+from mainspring.errors import Location, did_you_mean
+
+__all__ = ["FORMATS", "FileReader", "LoadedConfig", "ReadOptions", "Source", "check_acyclic"]
+
+FORMATS = (".py", ".json", ".yaml", ".yml", ".toml")
+"""Extensions of config files."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """What may be replaced in the text of a config file.
+
+    Attributes:
+        predefined_variables: ``{{ fileDirname }}`` and its siblings.
+        environment_variables: ``{{$NAME:default}}``.
+    """
+
+    predefined_variables: bool = True
+    environment_variables: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The text of one config file, as a person wrote it.
+
+    Attributes:
+        path: Where it is, as the user would type it.
+        text: Its content.
+        format: Extension of the file, such as ``.py``.
+    """
+
+    path: str
+    text: str
+    format: str
+
+    @classmethod
+    def read(cls, path: str, *, named_at: Location | None = None) -> Source:
+        """Read a file.
+
+        Args:
+            path: Path of the file.
+            named_at: Where another config names it as its base.
+
+        Raises:
+            FileNotFoundError: If it is not there.
+            OSError: If its extension is none of `FORMATS`, or it cannot be read.
+        """
+        if not os.path.isfile(path):
+            folder = Path(path).parent
+            siblings = [file.name for file in folder.iterdir()] if folder.is_dir() else []
+            raise MissingConfigError(
+                f"there is no config file {path!r}",
+                location=named_at,
+                help=did_you_mean(Path(path).name, siblings)
+                or (None if folder.is_dir() else f"there is no directory {str(folder)!r} either"),
+            )
+        extension = os.path.splitext(path)[1]
+        check_format(extension, f"the config file {path!r}", named_at)
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            error.add_note(f"while reading the config file {path!r}, which must be UTF-8")
+            raise
+        return cls(path, text, extension)
+
+    @property
+    def absolute_path(self) -> str:
+        """The path from the root, without a change of symbolic links."""
+        return self.path if self.is_string else os.path.abspath(self.path)
+
+    @property
+    def is_string(self) -> bool:
+        """Whether the text came from a string rather than from a file."""
+        return self.path.startswith("<")
+
+    def location(self, line: int, column: int | None = None) -> Location:
+        """A place in this file; lines and columns count from 1."""
+        return Location(self.path, line, column)
+
+    def location_of(self, offset: int) -> Location:
+        """The place of a character, by its offset in the text."""
+        before = self.text[:offset]
+        return self.location(before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1)
+
+
+def check_format(extension: str, what: str, location: Location | None = None) -> None:
+    """Refuse an extension that no config has.
+
+    Raises:
+        OSError: The extension is none of `FORMATS`.
+    """
+    if extension not in FORMATS:
+        raise UnknownFormatError(
+            f"{what} has the extension {extension!r}",
+            location=location,
+            help=f"a config is one of {' '.join(FORMATS)}",
+        )
+
+
+@dataclass(slots=True)
+class LoadedConfig:
+    """What a config file yields together with its bases.
+
+    Attributes:
+        values: The config.
+        text: The text of the bases and of the file itself, each after a line with its path.
+        sources: The files, bases before those that build on them.
+        env_variables: Environment variables that were asked for, and what was put in their place.
+        imported_names: Names that are in the config only because a file imports them.
+        origins: Files that wrote each top-level key.
+        namespace: Everything that a file which imports from this one can have.
+    """
+
+    values: ConfigDict
+    text: str
+    sources: tuple[Source, ...]
+    env_variables: dict[str, Any] = field(default_factory=dict)
+    imported_names: set[str] = field(default_factory=set)
+    origins: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    namespace: dict[str, Any] = field(default_factory=dict)
+
+
+class FileReader(Protocol):
+    """Reads another config file, for one that builds on it."""
+
+    def __call__(
+        self, path: str, *, named_at: Location | None, stack: tuple[str, ...]
+    ) -> LoadedConfig:
+        """Read a file.
+
+        Args:
+            path: Path of the file.
+            named_at: Where it is named.
+            stack: The files that are being read, the outermost first.
+        """
+        ...
+
+
+def check_acyclic(source: Source, stack: tuple[str, ...], named_at: Location | None) -> None:
+    """Refuse a file that is its own base.
+
+    Raises:
+        RuntimeError: The file is already being read.
+    """
+    path = os.path.realpath(source.path)
+    if path in stack:
+        chain = " -> ".join(os.path.basename(part) for part in (*stack, path))
+        raise ConfigParsingError(
+            f"{source.path!r} is its own base: {chain}",
+            location=named_at,
+            help="take it out of _base_ in one of these files",
+        )

@@ -1,0 +1,242 @@
+"""The ``{{ }}`` of text-style configs: what is replaced in the text before it is parsed.
+
+Three kinds: predefined variables (``{{ fileDirname }}``), environment variables
+(``{{$NAME:default}}``), and values of the bases (``{{_base_.model.type}}``). The first two are
+replaced by text. A value of the bases can be anything, so a placeholder stands for it until the
+bases are known.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import os
+import re
+import tokenize
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mainspring.config.config_dict import ConfigDict
+from mainspring.config.errors import ConfigKeyError
+from mainspring.config.source import ReadOptions, Source
+from mainspring.errors import ConfigSyntaxError, Location, did_you_mean
+
+__all__ = ["BASE_VALUE", "ENVIRONMENT", "BaseValues", "fill_text"]
+
+PREDEFINED = re.compile(
+    r"\{\{\s*(fileDirname|fileBasename|fileBasenameNoExtension|fileExtname)\s*\}\}"
+)
+ENVIRONMENT = re.compile(r"\{\{\s*\$\s*(\w+)\s*(?::([^{}\n]*))?\}\}")
+BASE_VALUE = re.compile(r"\{\{\s*_base_\.([\w.\-]+)\s*\}\}")
+
+_BASE_VALUE_FUNCTION = "_mainspring_base_value_"
+
+
+def fill_text(source: Source, options: ReadOptions, env_variables: dict[str, Any]) -> str:
+    """The text of a file with predefined and environment variables in it.
+
+    Args:
+        source: The file.
+        options: Which of them are replaced.
+        env_variables: Is given the name and value of each environment variable.
+
+    Raises:
+        KeyError: If an environment variable is not set and has no default.
+    """
+    text = source.text
+    if "{{" not in text:
+        return text
+    if options.predefined_variables:
+        predefined = predefined_variables(source)
+        text = PREDEFINED.sub(lambda match: predefined[match.group(1)], text)
+    if options.environment_variables:
+        text = ENVIRONMENT.sub(lambda match: _environment_value(match, source, env_variables), text)
+    return text
+
+
+def predefined_variables(source: Source) -> Mapping[str, str]:
+    """The variables that name the file itself, with forward slashes."""
+    folder, name = os.path.split(source.absolute_path)
+    stem, extension = os.path.splitext(name)
+    variables = {
+        "fileDirname": folder,
+        "fileBasename": name,
+        "fileBasenameNoExtension": stem,
+        "fileExtname": extension,
+    }
+    return {key: value.replace("\\", "/") for key, value in variables.items()}
+
+
+def _environment_value(match: re.Match[str], source: Source, env_variables: dict[str, Any]) -> str:
+    name, default = match.group(1), (match.group(2) or "").strip()
+    value = os.environ.get(name, default)
+    if value == "" and name not in os.environ:
+        raise ConfigKeyError(
+            f"the environment variable {name!r} is not set, and {match.group()} has no default",
+            location=_place_of(match.group(), source),
+            help=f"set {name}, or write {{{{${name}:default}}}}",
+        )
+    env_variables[name] = value
+    return value
+
+
+def _place_of(written: str, source: Source) -> Location | None:
+    offset = source.text.find(written)
+    return source.location_of(offset) if offset >= 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Reference:
+    path: str
+    location: Location
+
+
+class BaseValues:
+    """The ``{{_base_.x}}`` of one file: takes them out of the text and puts the values in later.
+
+    Args:
+        source: The file.
+        text: Its text, with the other kinds of templates already replaced.
+    """
+
+    def __init__(self, source: Source, text: str) -> None:
+        self._source = source
+        self._references: list[_Reference] = []
+        if not BASE_VALUE.search(text):
+            self.text = text
+        elif source.format == ".py":
+            self.text = self._fill_python(text)
+        else:
+            self.text = self._fill_data(text)
+
+    # Python: a call takes the place of the template, so that any expression can hold one.
+
+    def _fill_python(self, text: str) -> str:
+        quoted = _quoted_spans(text)
+
+        def replace(match: re.Match[str]) -> str:
+            for start, end, is_multiline, is_comment in quoted:
+                if start <= match.start() < end:
+                    if is_multiline or is_comment:
+                        return match.group()
+                    raise ConfigSyntaxError(
+                        f"{match.group()} stands in a string",
+                        location=self._location(text, match.start()),
+                        help=f"write it without quotes: key = {match.group()}",
+                    )
+            return f"{_BASE_VALUE_FUNCTION}({self._remember(text, match)})"
+
+        return BASE_VALUE.sub(replace, text)
+
+    def names(self, bases: ConfigDict) -> dict[str, Callable[[int], Any]]:
+        """The names that Python text needs so that its templates have values."""
+        return {_BASE_VALUE_FUNCTION: lambda index: self._value(index, bases)}
+
+    # YAML, JSON, TOML: a string that nobody writes takes the place of the template.
+
+    def _fill_data(self, text: str) -> str:
+        quoted_or_bare = re.compile(rf"(['\"]){BASE_VALUE.pattern}\1|{BASE_VALUE.pattern}")
+
+        def replace(match: re.Match[str]) -> str:
+            path = match.group(2) or match.group(3)
+            self._references.append(_Reference(path, self._location(text, match.start())))
+            return f'"{_token(len(self._references) - 1)}"'
+
+        return quoted_or_bare.sub(replace, text)
+
+    def fill_values(self, value: Any, bases: ConfigDict) -> Any:
+        """Data with values of the bases where the text had templates.
+
+        Raises:
+            KeyError: If the bases have no such value.
+        """
+        if not self._references:
+            return value
+        if isinstance(value, dict):
+            for key in value:
+                self._refuse_token(key)
+            return {key: self.fill_values(item, bases) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.fill_values(item, bases) for item in value]
+        if isinstance(value, str):
+            for index in range(len(self._references)):
+                if value == _token(index):
+                    return self._value(index, bases)
+            self._refuse_token(value)
+        return value
+
+    def _refuse_token(self, value: Any) -> None:
+        for index, reference in enumerate(self._references):
+            if isinstance(value, str) and _token(index) in value:
+                raise ConfigSyntaxError(
+                    f"{{{{_base_.{reference.path}}}}} is only a part of a string or is a key",
+                    location=reference.location,
+                    help="it must be a whole value",
+                )
+
+    # Both
+
+    def _remember(self, text: str, match: re.Match[str]) -> int:
+        self._references.append(_Reference(match.group(1), self._location(text, match.start())))
+        return len(self._references) - 1
+
+    def _location(self, text: str, offset: int) -> Location:
+        before = text[:offset]
+        line = before.count("\n") + 1
+        lines, written = text.split("\n")[line - 1], self._source.text.split("\n")
+        same = line <= len(written) and written[line - 1] == lines
+        column = offset - (before.rfind("\n") + 1) + 1
+        return self._source.location(line, column if same else None)
+
+    def _value(self, index: int, bases: ConfigDict) -> Any:
+        reference = self._references[index]
+        value: Any = bases
+        walked: list[str] = []
+        for part in reference.path.split("."):
+            try:
+                value = _item(value, part)
+            except (KeyError, IndexError, ValueError, TypeError):
+                where = ".".join(walked)
+                known = [str(key) for key in value] if isinstance(value, dict) else []
+                raise ConfigKeyError(
+                    f"{{{{_base_.{reference.path}}}}}: the bases have no {part!r}"
+                    + (f" in {where}" if where else ""),
+                    location=reference.location,
+                    help=did_you_mean(part, known)
+                    or (None if bases else "the file has no _base_ that sets anything"),
+                ) from None
+            walked.append(part)
+        return copy.deepcopy(value)
+
+
+def _item(value: Any, part: str) -> Any:
+    if isinstance(value, dict):
+        return dict.__getitem__(value, part)
+    if isinstance(value, list | tuple):
+        return value[int(part)]
+    raise TypeError
+
+
+def _token(index: int) -> str:
+    return f"__mainspring_base_value_{index}__"
+
+
+def _quoted_spans(text: str) -> list[tuple[int, int, bool, bool]]:
+    """Strings and comments of Python text: start, end, whether over lines, whether a comment."""
+    starts = [0]
+    for line in text.split("\n"):
+        starts.append(starts[-1] + len(line) + 1)
+    spans = []
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            kind = tokenize.tok_name[token.type]
+            if kind in ("STRING", "FSTRING_MIDDLE", "COMMENT"):
+                start = starts[token.start[0] - 1] + token.start[1]
+                end = starts[token.end[0] - 1] + token.end[1]
+                is_multiline = token.string.lstrip("rRbBuUfF")[:3] in ('"""', "'''")
+                spans.append((start, end, is_multiline, kind == "COMMENT"))
+    except (tokenize.TokenError, SyntaxError):
+        # The compiler will say what is wrong, with a better message.
+        return spans
+    return spans

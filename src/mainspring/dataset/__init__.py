@@ -1,0 +1,27 @@
+"""Data sets, samplers, collate functions and the loader."""
+
+from mainspring.dataset.base_dataset import BaseDataset, force_full_init
+from mainspring.dataset.build import build_dataloader
+from mainspring.dataset.collate import COLLATE_FUNCTIONS, default_collate, pseudo_collate
+from mainspring.dataset.data_loader import DataLoader
+from mainspring.dataset.pipeline import Compose
+from mainspring.dataset.samplers import DefaultSampler, InfiniteSampler
+from mainspring.dataset.worker_seed import worker_init_fn
+from mainspring.dataset.wrappers import ClassBalancedDataset, ConcatDataset, RepeatDataset
+
+__all__ = [
+    "COLLATE_FUNCTIONS",
+    "BaseDataset",
+    "ClassBalancedDataset",
+    "Compose",
+    "ConcatDataset",
+    "DataLoader",
+    "DefaultSampler",
+    "InfiniteSampler",
+    "RepeatDataset",
+    "build_dataloader",
+    "default_collate",
+    "force_full_init",
+    "pseudo_collate",
+    "worker_init_fn",
+]

@@ -1,0 +1,340 @@
+"""A data set described by an annotation file, with a pipeline of transforms."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import logging
+import os
+import pickle
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Self, TypeVar
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from mainspring.dataset.pipeline import Compose
+from mainspring.errors import ConfigError, DataError
+from mainspring.fileio import join_path, list_from_file, load
+from mainspring.logging import print_log
+from mainspring.utils import is_abs
+
+__all__ = ["BaseDataset", "force_full_init"]
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def force_full_init(old_func: Method) -> Method:
+    """Let a method load the annotations first, if that was put off."""
+
+    @functools.wraps(old_func)
+    def with_annotations(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not hasattr(self, "full_init"):
+            raise AttributeError(f"{type(self).__name__} has no full_init")
+        if not getattr(self, "_fully_initialized", False):
+            print_log(
+                f"{old_func.__name__} needs the annotations of {type(self).__name__}: they are "
+                "loaded now",
+                logger="current",
+                level=logging.WARNING,
+            )
+            self.full_init()
+            self._fully_initialized = True
+        return old_func(self, *args, **kwargs)
+
+    return with_annotations  # type: ignore[return-value]  # - it has the same signature
+
+
+class BaseDataset(Dataset[Any]):
+    """Base of data sets with an annotation file.
+
+    The file holds ``metainfo`` (what concerns the whole set) and ``data_list`` (a dict for each
+    item). Items go through the pipeline when they are asked for. Subclasses override
+    `load_data_list` for another format, `parse_data_info`, `filter_data` and `get_cat_ids`.
+
+    Attributes:
+        METAINFO: Meta information of the class of data sets.
+        data_list: The items; empty when they are serialised.
+        data_bytes: All items pickled, as one array, so that workers share it without copies.
+        data_address: Where each item ends in it.
+
+    Args:
+        ann_file: Path of the annotation file.
+        metainfo: Meta information that replaces that of the class; a path to an existing file
+            stands for its lines.
+        data_root: Put before relative paths.
+        data_prefix: Paths of the data, by key of the items.
+        filter_cfg: What `filter_data` needs.
+        indices: First (or, when negative, last) items to use, or a list of indices.
+        serialize_data: Whether to keep items pickled.
+        pipeline: Transforms, as dicts or callables.
+        test_mode: Whether an item that the pipeline gives up is an error.
+        lazy_init: Whether to put off loading the annotations.
+        max_refetch: How often to try another item when the pipeline gives one up.
+    """
+
+    METAINFO: ClassVar[dict[str, Any]] = {}
+    _fully_initialized: bool = False
+
+    def __init__(
+        self,
+        ann_file: str | None = "",
+        metainfo: Mapping[str, Any] | None = None,
+        data_root: str | None = "",
+        data_prefix: Mapping[str, str] = {"img_path": ""},
+        filter_cfg: dict[str, Any] | None = None,
+        indices: int | Sequence[int] | None = None,
+        serialize_data: bool = True,
+        pipeline: Sequence[Any] = (),
+        test_mode: bool = False,
+        lazy_init: bool = False,
+        max_refetch: int = 1000,
+    ) -> None:
+        self.ann_file = ann_file
+        self._metainfo = self._load_metainfo(copy.deepcopy(metainfo))
+        self.data_root = data_root
+        self.data_prefix = dict(copy.copy(data_prefix))
+        self.filter_cfg = copy.deepcopy(filter_cfg)
+        self._indices = indices
+        self.serialize_data = serialize_data
+        self.test_mode = test_mode
+        self.max_refetch = max_refetch
+        self.data_list: list[Any] = []
+        self.data_bytes: np.ndarray[Any, Any]
+        self.data_address: np.ndarray[Any, Any]
+        if self.data_root is not None:
+            self._join_prefix()
+        self.pipeline = Compose(pipeline)
+        if not lazy_init:
+            self.full_init()
+
+    @force_full_init
+    def get_data_info(self, idx: int) -> dict[str, Any]:
+        """What the annotations say of an item, with its index as ``sample_idx``.
+
+        Args:
+            idx: Index of the item; negative ones count from the end.
+        """
+        if self.serialize_data:
+            begin = 0 if idx in (0, -len(self)) else self.data_address[idx - 1].item()
+            end = self.data_address[idx].item()
+            data_info: dict[str, Any] = pickle.loads(memoryview(self.data_bytes[begin:end]))
+        else:
+            data_info = copy.deepcopy(self.data_list[idx])
+        data_info["sample_idx"] = idx if idx >= 0 else len(self) + idx
+        return data_info
+
+    def full_init(self) -> None:
+        """Load the annotations, filter, cut to the indices and serialise; once only."""
+        if self._fully_initialized:
+            return
+        self.data_list = self.load_data_list()
+        self.data_list = self.filter_data()
+        if self._indices is not None:
+            self.data_list = self._get_unserialized_subset(self._indices)
+        if self.serialize_data:
+            self.data_bytes, self.data_address = self._serialize_data()
+        self._fully_initialized = True
+
+    @property
+    def metainfo(self) -> dict[str, Any]:
+        """A copy of the meta information."""
+        return copy.deepcopy(self._metainfo)
+
+    def parse_data_info(
+        self, raw_data_info: dict[str, Any]
+    ) -> dict[str, Any] | list[dict[str, Any]]:
+        """Turn an entry of the annotation file into an item, or several; paths are joined.
+
+        Args:
+            raw_data_info: The entry.
+
+        Raises:
+            DataError: The entry lacks a key of ``data_prefix``.
+        """
+        for key, folder in self.data_prefix.items():
+            if key not in raw_data_info:
+                raise DataError(
+                    f"an entry of {self.ann_file} has no {key!r}, which data_prefix names: "
+                    f"{raw_data_info!r:.120}"
+                )
+            raw_data_info[key] = join_path(folder, raw_data_info[key])
+        return raw_data_info
+
+    def filter_data(self) -> list[Any]:
+        """The items to use; all of them unless overridden."""
+        return self.data_list
+
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """Classes that occur in an item; needed by `ClassBalancedDataset`."""
+        raise NotImplementedError(f"{type(self).__name__} does not say which classes an item has")
+
+    def __getitem__(self, idx: int) -> Any:
+        if not self._fully_initialized:
+            print_log(
+                f"call full_init() of {type(self).__name__} beforehand, or every worker loads the "
+                "annotations",
+                logger="current",
+                level=logging.WARNING,
+            )
+            self.full_init()
+        data = self.prepare_data(idx)
+        if self.test_mode:
+            if data is None:
+                raise DataError(f"the pipeline gave up item {idx}, which must not happen in tests")
+            return data
+        for _ in range(self.max_refetch):
+            if data is not None:
+                return data
+            data = self.prepare_data(self._rand_another())
+        if data is not None:
+            return data
+        raise DataError(
+            f"the pipeline gave up {self.max_refetch + 1} items in a row",
+            help="check the transforms and the data, or raise max_refetch",
+        )
+
+    def load_data_list(self) -> list[Any]:
+        """Read the annotation file; to be overridden for other formats.
+
+        Raises:
+            DataError: The file has another form.
+        """
+        annotations = load(self.ann_file)
+        if not isinstance(annotations, dict):
+            raise DataError(
+                f"{self.ann_file} holds a {type(annotations).__name__}",
+                help="it is a dict with 'metainfo' and 'data_list'; override load_data_list for "
+                "another format",
+            )
+        for key in ("data_list", "metainfo"):
+            if key not in annotations:
+                raise DataError(
+                    f"{self.ann_file} has no {key!r}; it has {', '.join(map(str, annotations))}"
+                )
+        for key, value in annotations["metainfo"].items():
+            self._metainfo.setdefault(key, value)
+        items: list[Any] = []
+        for raw in annotations["data_list"]:
+            parsed = self.parse_data_info(raw)
+            if isinstance(parsed, dict):
+                items.append(parsed)
+            elif isinstance(parsed, list) and all(isinstance(item, dict) for item in parsed):
+                items.extend(parsed)
+            else:
+                raise TypeError(
+                    f"parse_data_info gives a dict or a list of dicts, not {type(parsed).__name__}"
+                )
+        return items
+
+    @classmethod
+    def _load_metainfo(cls, metainfo: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        merged = copy.deepcopy(cls.METAINFO)
+        if metainfo is None:
+            return merged
+        if not isinstance(metainfo, Mapping):
+            raise TypeError(f"metainfo is a dict, not {type(metainfo).__name__}")
+        for key, value in metainfo.items():
+            is_file = isinstance(value, str) and os.path.isfile(value)
+            merged[key] = list_from_file(value) if is_file else value
+        return merged
+
+    def _join_prefix(self) -> None:
+        """Put the root before the annotation file and the data folders, unless they are absolute."""
+        root = self.data_root or ""
+        if self.ann_file and not is_abs(self.ann_file) and root:
+            self.ann_file = join_path(root, self.ann_file)
+        for key, folder in self.data_prefix.items():
+            if not isinstance(folder, str):
+                raise ConfigError(
+                    f"data_prefix[{key!r}] is {folder!r}", help="it is the path of a folder"
+                )
+            if not is_abs(folder) and root:
+                self.data_prefix[key] = join_path(root, folder)
+
+    @force_full_init
+    def get_subset_(self, indices: Sequence[int] | int) -> None:
+        """Keep only some items, in place.
+
+        Args:
+            indices: How many to keep from the start (or, when negative, from the end), or which.
+        """
+        if self.serialize_data:
+            self.data_bytes, self.data_address = self._get_serialized_subset(indices)
+        else:
+            self.data_list = self._get_unserialized_subset(indices)
+
+    @force_full_init
+    def get_subset(self, indices: Sequence[int] | int) -> Self:
+        """A data set of some of the items.
+
+        Args:
+            indices: How many to keep from the start (or, when negative, from the end), or which.
+        """
+        subset = self._copy_without_annotation()
+        if self.serialize_data:
+            subset.data_bytes, subset.data_address = self._get_serialized_subset(indices)
+        else:
+            subset.data_list = self._get_unserialized_subset(indices)
+        return subset
+
+    def _chosen(self, indices: Sequence[int] | int, length: int) -> list[int]:
+        if isinstance(indices, int):
+            every = list(range(length))
+            return every[:indices] if indices >= 0 else every[indices:]
+        if isinstance(indices, Sequence):
+            return [index + length if index < 0 else index for index in indices]
+        raise TypeError(f"indices is an int or a sequence of ints, not {type(indices).__name__}")
+
+    def _get_serialized_subset(
+        self, indices: Sequence[int] | int
+    ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        chosen = self._chosen(indices, len(self.data_address))
+        starts = np.concatenate([[0], self.data_address[:-1]])
+        parts = [self.data_bytes[starts[i] : self.data_address[i]] for i in chosen]
+        if not parts:
+            return np.zeros(0, dtype=np.uint8), np.zeros(0, dtype=np.int64)
+        sizes = np.asarray([len(part) for part in parts], dtype=np.int64)
+        return np.concatenate(parts), np.cumsum(sizes)
+
+    def _get_unserialized_subset(self, indices: Sequence[int] | int) -> list[Any]:
+        return [self.data_list[index] for index in self._chosen(indices, len(self.data_list))]
+
+    def _serialize_data(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """Pickle all items into one array, and drop the list.
+
+        Worker processes count references in what they read; one array has one count, while a list
+        of dicts is copied page by page.
+        """
+        pickled = [
+            np.frombuffer(pickle.dumps(item, protocol=4), dtype=np.uint8) for item in self.data_list
+        ]
+        self.data_list.clear()
+        sizes = np.asarray([len(item) for item in pickled], dtype=np.int64)
+        together = np.concatenate(pickled) if pickled else np.zeros(0, dtype=np.uint8)
+        return together, np.cumsum(sizes)
+
+    def _rand_another(self) -> int:
+        return int(np.random.randint(0, len(self)))  # noqa: NPY002 - seeded for each item
+
+    def prepare_data(self, idx: int) -> Any:
+        """Load an item and send it through the pipeline.
+
+        Args:
+            idx: Index of the item.
+        """
+        return self.pipeline(self.get_data_info(idx))
+
+    @force_full_init
+    def __len__(self) -> int:
+        return len(self.data_address) if self.serialize_data else len(self.data_list)
+
+    def _copy_without_annotation(self, memo: dict[int, Any] | None = None) -> Self:
+        memo = {} if memo is None else memo
+        other = self.__class__.__new__(self.__class__)
+        memo[id(self)] = other
+        for key, value in self.__dict__.items():
+            if key not in ("data_list", "data_address", "data_bytes"):
+                setattr(other, key, copy.deepcopy(value, memo))
+        other.data_list = []
+        return other

@@ -1,0 +1,323 @@
+"""Who this process is among its peers, and how the group of them comes to be."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import logging
+import os
+import subprocess
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    import torch
+    from torch.distributed import ProcessGroup
+
+__all__ = [
+    "barrier",
+    "cast_data_device",
+    "destroy_dist",
+    "get_backend",
+    "get_comm_device",
+    "get_data_device",
+    "get_default_group",
+    "get_dist_info",
+    "get_local_group",
+    "get_local_rank",
+    "get_local_size",
+    "get_rank",
+    "get_world_size",
+    "infer_launcher",
+    "init_dist",
+    "init_local_group",
+    "is_distributed",
+    "is_main_process",
+    "master_only",
+]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_DEFAULT_PORT = 29500
+_local_groups: list[Any] = []
+
+
+def is_distributed() -> bool:
+    """Whether a process group exists. Imports torch only if it is loaded already."""
+    import sys
+
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return False
+    return bool(torch.distributed.is_available() and torch.distributed.is_initialized())
+
+
+def get_default_group() -> ProcessGroup | None:
+    """The group of all processes; ``None`` when there is none."""
+    if not is_distributed():
+        return None
+    import torch.distributed as dist
+
+    return dist.distributed_c10d._get_default_group()
+
+
+def get_rank(group: ProcessGroup | None = None) -> int:
+    """Number of this process in a group; 0 when there is no group."""
+    if not is_distributed():
+        return 0
+    import torch.distributed as dist
+
+    return dist.get_rank(group)
+
+
+def get_world_size(group: ProcessGroup | None = None) -> int:
+    """Number of processes of a group; 1 when there is no group."""
+    if not is_distributed():
+        return 1
+    import torch.distributed as dist
+
+    return dist.get_world_size(group)
+
+
+def get_dist_info(group: ProcessGroup | None = None) -> tuple[int, int]:
+    """Rank and world size."""
+    return get_rank(group), get_world_size(group)
+
+
+def get_backend(group: ProcessGroup | None = None) -> str | None:
+    """Name of a group's backend, such as ``"gloo"``; ``None`` when there is no group."""
+    if not is_distributed():
+        return None
+    import torch.distributed as dist
+
+    return str(dist.get_backend(group))
+
+
+def is_main_process(group: ProcessGroup | None = None) -> bool:
+    """Whether this is rank 0."""
+    return get_rank(group) == 0
+
+
+def master_only(func: Callable[P, R]) -> Callable[P, R | None]:
+    """Run a function on rank 0 only; other ranks get ``None``."""
+
+    @functools.wraps(func)
+    def on_rank_0(*args: P.args, **kwargs: P.kwargs) -> R | None:
+        return func(*args, **kwargs) if is_main_process() else None
+
+    return on_rank_0
+
+
+def barrier(group: ProcessGroup | None = None) -> None:
+    """Wait until all ranks are here (all ranks)."""
+    if is_distributed():
+        import torch.distributed as dist
+
+        dist.barrier(group)
+
+
+def infer_launcher() -> str:
+    """The launcher that the environment variables tell of."""
+    if "WORLD_SIZE" in os.environ:
+        return "pytorch"
+    if "SLURM_NTASKS" in os.environ:
+        return "slurm"
+    if "OMPI_COMM_WORLD_LOCAL_RANK" in os.environ:
+        return "mpi"
+    return "none"
+
+
+def init_dist(
+    launcher: str, backend: str = "nccl", init_backend: str = "torch", **kwargs: Any
+) -> None:
+    """Join the group of processes that a launcher started.
+
+    Args:
+        launcher: ``"pytorch"``, ``"slurm"`` or ``"mpi"``.
+        backend: Backend; ``"nccl"`` becomes ``"gloo"`` where there is no accelerator.
+        init_backend: Only ``"torch"``.
+        **kwargs: ``timeout`` in seconds, ``port`` (slurm), and whatever
+            `torch.distributed.init_process_group` takes.
+
+    Raises:
+        ValueError: There is no such launcher.
+    """
+    import torch
+    import torch.distributed as dist
+
+    starters = {"pytorch": _read_torchrun, "slurm": _read_slurm, "mpi": _read_mpi}
+    if launcher not in starters:
+        raise ValueError(f"launcher is {launcher!r}; it is one of {', '.join(starters)}")
+    if init_backend != "torch":
+        raise ValueError(f"init_backend is {init_backend!r}; only 'torch' is supported")
+    if "timeout" in kwargs and not isinstance(kwargs["timeout"], dt.timedelta):
+        kwargs["timeout"] = dt.timedelta(seconds=kwargs["timeout"])
+    starters[launcher](kwargs.pop("port", None))
+    if backend == "nccl" and not torch.cuda.is_available():
+        logging.getLogger(__name__).info("no accelerator: processes talk over gloo, not nccl")
+        backend = "gloo"
+    if torch.cuda.is_available():
+        local = int(os.environ.get("LOCAL_RANK", "0"))
+        torch.cuda.set_device(local % torch.cuda.device_count())
+    dist.init_process_group(backend=backend, **kwargs)
+
+
+def destroy_dist() -> None:
+    """Leave the process group, if there is one (all ranks)."""
+    if is_distributed():
+        import torch.distributed as dist
+
+        dist.destroy_process_group()
+        _local_groups.clear()
+
+
+def _read_torchrun(_port: int | None) -> None:
+    missing = [name for name in ("RANK", "WORLD_SIZE") if name not in os.environ]
+    if missing:
+        raise RuntimeError(
+            f"launcher='pytorch' needs {' and '.join(missing)} in the environment: start with "
+            "torchrun --nproc-per-node N -m mainspring train CONFIG --launcher pytorch"
+        )
+    os.environ.setdefault("LOCAL_RANK", os.environ["RANK"])
+    os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
+    os.environ.setdefault("MASTER_PORT", str(_DEFAULT_PORT))
+
+
+def _read_mpi(_port: int | None) -> None:
+    environment = os.environ
+    environment["LOCAL_RANK"] = environment["OMPI_COMM_WORLD_LOCAL_RANK"]
+    environment["RANK"] = environment["OMPI_COMM_WORLD_RANK"]
+    environment["WORLD_SIZE"] = environment["OMPI_COMM_WORLD_SIZE"]
+    if "MASTER_ADDR" not in environment:
+        raise KeyError("launcher='mpi' needs MASTER_ADDR in the environment")
+    environment.setdefault("MASTER_PORT", str(_DEFAULT_PORT))
+
+
+def _read_slurm(port: int | None) -> None:
+    environment = os.environ
+    environment["RANK"] = environment["SLURM_PROCID"]
+    environment["WORLD_SIZE"] = environment["SLURM_NTASKS"]
+    environment["LOCAL_RANK"] = environment.get("SLURM_LOCALID", "0")
+    environment.setdefault("MASTER_PORT", str(port or _DEFAULT_PORT))
+    if port is not None:
+        environment["MASTER_PORT"] = str(port)
+    if "MASTER_ADDR" not in environment:
+        nodes = environment["SLURM_NODELIST"]
+        first = subprocess.run(
+            ["scontrol", "show", "hostname", nodes], capture_output=True, text=True, check=True
+        )
+        environment["MASTER_ADDR"] = first.stdout.split()[0]
+
+
+def init_local_group(node_rank: int, num_gpus_per_node: int) -> None:
+    """Make one group for each machine (all ranks).
+
+    Args:
+        node_rank: Number of this machine.
+        num_gpus_per_node: Processes of each machine.
+    """
+    import torch.distributed as dist
+
+    if _local_groups:
+        return
+    for node in range(get_world_size() // num_gpus_per_node):
+        ranks = list(range(node * num_gpus_per_node, (node + 1) * num_gpus_per_node))
+        group = dist.new_group(ranks)
+        if node == node_rank:
+            _local_groups.append(group)
+
+
+def get_local_group() -> ProcessGroup | None:
+    """The group of this machine's processes; ``None`` when there is no group at all.
+
+    Raises:
+        RuntimeError: `init_local_group` was not called.
+    """
+    if not is_distributed():
+        return None
+    if not _local_groups:
+        raise RuntimeError("call init_local_group first")
+    group: ProcessGroup = _local_groups[0]
+    return group
+
+
+def get_local_size() -> int:
+    """Number of this machine's processes."""
+    return get_world_size(get_local_group()) if is_distributed() else 1
+
+
+def get_local_rank() -> int:
+    """Number of this process on its machine."""
+    return get_rank(get_local_group()) if is_distributed() else 0
+
+
+def get_comm_device(group: ProcessGroup | None = None) -> torch.device:
+    """The device on which a group's backend communicates."""
+    import torch
+
+    backend = get_backend(group)
+    if backend == "nccl":
+        return torch.device("cuda", torch.cuda.current_device())
+    return torch.device("cpu")
+
+
+def get_data_device(data: Any) -> torch.device:
+    """The device that all tensors of nested data lie on.
+
+    Raises:
+        ValueError: There is no tensor, or they lie on several devices.
+    """
+    import torch
+
+    devices = {tensor.device for tensor in _tensors(data, torch.Tensor)}
+    if len(devices) != 1:
+        raise ValueError(
+            "the data holds no tensor"
+            if not devices
+            else f"tensors lie on {sorted(map(str, devices))}"
+        )
+    return devices.pop()
+
+
+def _tensors(data: Any, kind: type) -> list[Any]:
+    if isinstance(data, kind):
+        return [data]
+    if isinstance(data, dict):
+        return [item for value in data.values() for item in _tensors(value, kind)]
+    if isinstance(data, list | tuple):
+        return [item for value in data for item in _tensors(value, kind)]
+    raise TypeError(
+        f"nested data holds tensors, dicts, lists and tuples, not {type(data).__name__}"
+    )
+
+
+def cast_data_device(data: Any, device: torch.device, out: Any = None) -> Any:
+    """Move nested data to a device, into `out` where given.
+
+    Raises:
+        TypeError: The data, or `out`, has another structure.
+    """
+    import torch
+
+    if out is not None and type(data) is not type(out):
+        raise TypeError(f"out is a {type(out).__name__}, the data a {type(data).__name__}")
+    if isinstance(data, torch.Tensor):
+        moved = data if get_data_device(data) == device else data.to(device)
+        if out is not None:
+            out.copy_(moved)
+        return moved
+    if isinstance(data, dict):
+        return {
+            key: cast_data_device(value, device, None if out is None else out[key])
+            for key, value in data.items()
+        }
+    if isinstance(data, list | tuple):
+        items = [
+            cast_data_device(value, device, None if out is None else out[index])
+            for index, value in enumerate(data)
+        ]
+        return type(data)(items) if not hasattr(data, "_fields") else type(data)(*items)
+    raise TypeError(
+        f"nested data holds tensors, dicts, lists and tuples, not {type(data).__name__}"
+    )

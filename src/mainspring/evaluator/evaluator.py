@@ -1,0 +1,133 @@
+"""Several metrics of one data set, evaluated together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from mainspring.errors import ConfigError, MetricError
+from mainspring.evaluator.metric import BaseMetric
+from mainspring.evaluator.torch_metric import TorchMetric, is_torch_metric
+from mainspring.registry import EVALUATOR, METRICS
+from mainspring.structures import BaseDataElement
+
+__all__ = ["Evaluator"]
+
+
+@EVALUATOR.register_module()
+class Evaluator:
+    """Feeds predictions to metrics and merges what they compute.
+
+    Args:
+        metrics: A metric, a dict of one, a torchmetrics object, or a sequence of such.
+
+    Raises:
+        ConfigError: An entry is nothing of this kind.
+    """
+
+    def __init__(self, metrics: Any) -> None:
+        self._dataset_meta: dict[str, Any] | None = None
+        entries = metrics if isinstance(metrics, Sequence) else [metrics]
+        self.metrics: list[Any] = [_as_metric(entry) for entry in entries]
+
+    @property
+    def dataset_meta(self) -> dict[str, Any] | None:
+        """Meta information of the data set; setting it tells the metrics."""
+        return self._dataset_meta
+
+    @dataset_meta.setter
+    def dataset_meta(self, dataset_meta: dict[str, Any]) -> None:
+        self._dataset_meta = dataset_meta
+        for metric in self.metrics:
+            metric.dataset_meta = dataset_meta
+
+    def process(self, data_samples: Sequence[Any], data_batch: Any = None) -> None:
+        """Look at a batch.
+
+        Args:
+            data_samples: What the model predicted; data elements are turned into dicts.
+            data_batch: What the loader gave.
+        """
+        samples = [
+            sample.to_dict() if isinstance(sample, BaseDataElement) else sample
+            for sample in data_samples
+        ]
+        for metric in self.metrics:
+            metric.process(data_batch, samples)
+
+    def evaluate(self, size: int) -> dict[str, Any]:
+        """Compute all metrics, and begin anew (all ranks).
+
+        Args:
+            size: Number of samples of the data set.
+
+        Returns:
+            The metrics by name.
+
+        Raises:
+            MetricError: Two metrics give the same name.
+        """
+        merged: dict[str, Any] = {}
+        for metric in self.metrics:
+            for name, value in metric.evaluate(size).items():
+                if name in merged:
+                    raise MetricError(
+                        f"two metrics give {name!r}",
+                        help="tell them apart with prefix=... in one of them",
+                    )
+                merged[name] = value
+        return merged
+
+    def offline_evaluate(
+        self,
+        data_samples: Iterable[Any],
+        data: Iterable[Any] | None = None,
+        chunk_size: int = 1,
+    ) -> dict[str, Any]:
+        """Compute metrics of predictions that were made before.
+
+        Args:
+            data_samples: The predictions.
+            data: The data that they were made from, entry by entry.
+            chunk_size: How many to look at in one go.
+
+        Raises:
+            ValueError: `data` ends before `data_samples`.
+        """
+        items = iter(data) if data is not None else None
+        size = 0
+        for chunk in _chunks(iter(data_samples), chunk_size):
+            chunk_data = None
+            if items is not None:
+                chunk_data = next(_chunks(items, len(chunk)), [])
+                if len(chunk_data) != len(chunk):
+                    raise ValueError("there are more data_samples than data")
+            size += len(chunk)
+            self.process(chunk, chunk_data)
+        return self.evaluate(size)
+
+
+def _chunks(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
+    chunk: list[Any] = []
+    for item in items:
+        chunk.append(item)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _as_metric(entry: Any) -> Any:
+    if isinstance(entry, Mapping):
+        return METRICS.build(entry)
+    if isinstance(entry, BaseMetric):
+        return entry
+    if is_torch_metric(entry):
+        return TorchMetric(entry)
+    if hasattr(entry, "process") and hasattr(entry, "evaluate"):
+        return entry
+    raise ConfigError(
+        f"{entry!r} is no metric",
+        help="give a dict with type=, a BaseMetric, or a torchmetrics object",
+    )

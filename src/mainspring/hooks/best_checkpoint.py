@@ -1,0 +1,163 @@
+"""Remembers the best score of each watched metric, and the checkpoint that belongs to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mainspring.errors import ConfigError
+from mainspring.hooks.metric_rule import (
+    GREATER_KEYS,
+    LESS_KEYS,
+    Rule,
+    checked_rule,
+    infer_rule,
+    is_better,
+    metric_value,
+    worst_score,
+)
+
+__all__ = ["BestCheckpoint", "BestCheckpoints", "file_name"]
+
+
+@dataclass
+class BestCheckpoint:
+    """The best checkpoint by one metric.
+
+    Attributes:
+        metric: Name of the metric.
+        rule: Whether greater or less is better.
+        score: Best score so far.
+        file: Name of the checkpoint in the checkpoint directory; ``None`` before the first.
+    """
+
+    metric: str
+    rule: Rule
+    score: float
+    file: str | None = None
+
+
+class BestCheckpoints:
+    """Best checkpoints by one or several metrics.
+
+    Args:
+        metrics: Names of the metrics; ``"auto"``, alone, takes the first of the first evaluation.
+        rules: A rule for each metric, one for all, or ``None`` to infer them from the names.
+        greater_keys: Names and parts of names where greater is better.
+        less_keys: Names and parts of names where less is better.
+
+    Raises:
+        ConfigError: The metrics or rules contradict each other, or a rule cannot be inferred.
+    """
+
+    def __init__(
+        self,
+        metrics: str | Sequence[str],
+        rules: str | Sequence[str] | None = None,
+        greater_keys: Sequence[str] | None = None,
+        less_keys: Sequence[str] | None = None,
+    ) -> None:
+        names = [metrics] if isinstance(metrics, str) else list(metrics)
+        given = [rules] if isinstance(rules, str) or rules is None else list(rules)
+        self._greater_keys = GREATER_KEYS if greater_keys is None else _as_names(greater_keys)
+        self._less_keys = LESS_KEYS if less_keys is None else _as_names(less_keys)
+        _check_names(names, given)
+        if len(given) == 1:
+            given *= len(names)
+        self._auto_rule = given[0] if names == ["auto"] else None
+        self._entries: dict[str, BestCheckpoint] = {}
+        if names != ["auto"]:
+            for name, rule in zip(names, given, strict=True):
+                self._watch(name, rule)
+
+    @property
+    def entries(self) -> list[BestCheckpoint]:
+        """What is remembered, in the order of the metrics."""
+        return list(self._entries.values())
+
+    def improved_by(self, metrics: Mapping[str, Any]) -> list[BestCheckpoint]:
+        """Take the scores of an evaluation over, where they are better than all before.
+
+        Args:
+            metrics: What the evaluation returned; not empty.
+
+        Returns:
+            The entries whose score is new. Their `file` still is the one before.
+
+        Raises:
+            MetricError: A watched metric is missing or no number.
+        """
+        if not self._entries:
+            self._watch(next(iter(metrics)), self._auto_rule)
+        improved = []
+        for entry in self._entries.values():
+            score = metric_value(metrics, entry.metric, "save_best")
+            if is_better(score, entry.score, entry.rule):
+                entry.score = score
+                improved.append(entry)
+        return improved
+
+    def hub_key(self, prefix: str, entry: BestCheckpoint) -> str:
+        """Name in the message hub: ``best_score``, with the metric added if there are several."""
+        return prefix if len(self._entries) == 1 else f"{prefix}_{entry.metric}"
+
+    def state_in_hub(self, hub: Any) -> dict[str, dict[str, Any]]:
+        """A `state_dict` from what a checkpoint of MMEngine keeps in its message hub."""
+        state = {}
+        for entry in self._entries.values():
+            score = hub.get_info(self.hub_key("best_score", entry))
+            path = hub.get_info(self.hub_key("best_ckpt", entry))
+            if score is not None:
+                file = None if path is None else file_name(path)
+                state[entry.metric] = {"rule": entry.rule, "score": float(score), "file": file}
+        return state
+
+    def state_dict(self) -> dict[str, dict[str, Any]]:
+        """What is remembered, by metric."""
+        return {
+            entry.metric: {"rule": entry.rule, "score": entry.score, "file": entry.file}
+            for entry in self._entries.values()
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Mapping[str, Any]]) -> None:
+        """Remember again what `state_dict` gave; metrics no longer watched are dropped."""
+        for name, state in state_dict.items():
+            if not self._entries:
+                self._watch(name, state["rule"])
+            entry = self._entries.get(name)
+            if entry is not None and entry.rule == state["rule"]:
+                entry.score, entry.file = float(state["score"]), state["file"]
+
+    def _watch(self, name: str, rule: str | None) -> None:
+        known: Rule = (
+            infer_rule(name, self._greater_keys, self._less_keys)
+            if rule is None
+            else checked_rule(rule)
+        )
+        self._entries[name] = BestCheckpoint(name, known, worst_score(known))
+
+
+def file_name(path: str) -> str:
+    """Last part of a path or URI."""
+    return str(path).replace("\\", "/").rsplit("/", 1)[-1]
+
+
+def _as_names(names: Sequence[str]) -> Sequence[str]:
+    return (names,) if isinstance(names, str) else names
+
+
+def _check_names(names: Sequence[Any], rules: Sequence[Any]) -> None:
+    if not names or not all(isinstance(name, str) for name in names):
+        raise ConfigError(
+            f"save_best is {list(names)!r}", help="name a metric, several in a list, or 'auto'"
+        )
+    if "auto" in names and len(names) > 1:
+        raise ConfigError(f"save_best lists 'auto' among other metrics: {list(names)!r}")
+    if len(set(names)) != len(names):
+        raise ConfigError(f"save_best names a metric twice: {list(names)!r}")
+    if len(rules) not in (1, len(names)):
+        raise ConfigError(
+            f"save_best names {len(names)} metrics, but rule has {len(rules)} entries",
+            help="give one rule for all metrics, or one for each",
+        )

@@ -1,0 +1,183 @@
+"""Which methods are called at which point: the ordered hooks, compiled into one tuple per point.
+
+A hook that does not override a point is not called there, so an unused point costs nothing.
+Mistakes in a hook (a signature that cannot take what the point passes, a misspelt method) are
+reported when the hook is registered, rather than hours later when the point is first reached.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from mainspring.errors import did_you_mean, mark_user_mistake
+from mainspring.hooks.hook import Hook, overridden_method
+from mainspring.hooks.points import FAMILIES, HOOK_POINTS, POINT_NAMES, POINTS_BY_NAME
+from mainspring.hooks.priority import Priority, get_priority
+from mainspring.registry import HOOKS
+
+__all__ = ["HookDispatch", "HookMethod"]
+
+HookMethod = Callable[..., Any]
+"""Called with the runner, then the arguments of its point by keyword."""
+
+
+class HookDispatch:
+    """The hooks of a run in the order in which they act.
+
+    Attributes:
+        hooks: The hooks, ordered by priority. A hook added to or removed from this list by hand is
+            noticed; after one was exchanged or changed, call `refresh`.
+    """
+
+    def __init__(self) -> None:
+        self.hooks: list[Any] = []
+        self._compiled: dict[str, tuple[HookMethod, ...]] = {}
+        self._compiled_count = 0
+
+    def register(self, hook: Any, priority: int | str | Priority | None = None) -> None:
+        """Add a hook behind all hooks of an equal or more urgent priority.
+
+        Args:
+            hook: The hook, which need not derive from `Hook`; or its class, or a dict with ``type``
+                and maybe ``priority``.
+            priority: Its priority; ``None`` keeps the one that it has.
+
+        Raises:
+            TypeError: A method of the hook cannot take what its point passes, or it is no hook.
+        """
+        if isinstance(hook, Mapping):
+            if "priority" in hook:
+                hook = dict(hook)
+                own_priority = hook.pop("priority")
+                priority = own_priority if priority is None else priority
+            hook = HOOKS.build(hook)
+        elif isinstance(hook, type):
+            hook = hook()
+        if hook is None or isinstance(hook, str | int | float | list | tuple):
+            raise mark_user_mistake(TypeError(f"{hook!r} is not a hook"))
+        if priority is not None:
+            get_priority(priority)
+            hook.priority = priority
+        check_hook(hook)
+        position = len(self.hooks)
+        while position and _priority_of(self.hooks[position - 1]) > _priority_of(hook):
+            position -= 1
+        self.hooks.insert(position, hook)
+        self.refresh()
+
+    def methods(self, point: str) -> tuple[HookMethod, ...]:
+        """What to call at a point, in order; each as ``method(runner, **arguments)``.
+
+        Args:
+            point: Name of a point. One that is not in the table is a point of the user's own: every
+                hook that has a method of that name acts there.
+        """
+        if self._compiled_count != len(self.hooks):
+            self.refresh()
+        methods = self._compiled.get(point)
+        if methods is None:
+            methods = self._compiled[point] = tuple(self._find_methods(point))
+        return methods
+
+    def refresh(self) -> None:
+        """Look at the hooks anew, after one of them was exchanged or changed."""
+        self._compiled.clear()
+        self._compiled_count = len(self.hooks)
+
+    def describe(self) -> str:
+        """The hooks of each point that has any, in order, with their priorities."""
+        blocks = []
+        for point in HOOK_POINTS:
+            lines = [
+                f"({_priority_name(hook):<12}) {type(hook).__name__}"
+                for hook in self.hooks
+                if overridden_method(hook, point) is not None
+            ]
+            if lines:
+                blocks.append("\n".join([f"{point.name}:", *lines]))
+        return "\n --------------------\n".join(blocks)
+
+    def _find_methods(self, name: str) -> Iterator[HookMethod]:
+        point = POINTS_BY_NAME.get(name)
+        for hook in self.hooks:
+            if point is None:
+                if hasattr(hook, name):
+                    yield getattr(hook, name)
+                continue
+            method = overridden_method(hook, point)
+            if method is None:
+                continue
+            if method != name and FAMILIES[method] == (*point.arguments, "mode"):
+                # What the inherited method would do, without the call in between.
+                yield partial(getattr(hook, method), mode=point.mode)
+            else:
+                yield getattr(hook, name)
+
+
+def _priority_of(hook: Any) -> int:
+    return get_priority(getattr(hook, "priority", Priority.NORMAL))
+
+
+def _priority_name(hook: Any) -> str:
+    value = _priority_of(hook)
+    names = {member.value: member.name for member in Priority}
+    return names.get(value, str(value))
+
+
+def check_hook(hook: Any) -> None:
+    """Check that a hook's methods fit the table of points.
+
+    A method whose name is nearly that of a point is warned about, because it would never be called.
+
+    Raises:
+        TypeError: A method cannot take what its point passes.
+    """
+    for point in HOOK_POINTS:
+        method = overridden_method(hook, point)
+        if method is not None:
+            _check_signature(hook, method, FAMILIES.get(method, point.arguments))
+    for name, close in _methods_named_almost_like_points(hook):
+        warnings.warn(
+            f"{type(hook).__name__}.{name} is never called, because there is no such hook point; "
+            f"did you mean {close!r}?",
+            stacklevel=3,
+        )
+
+
+def _check_signature(hook: Any, name: str, arguments: tuple[str, ...]) -> None:
+    try:
+        signature = inspect.signature(getattr(hook, name))
+    except (TypeError, ValueError):
+        return  # builtins and extension types do not say what they take
+    try:
+        signature.bind(None, **dict.fromkeys(arguments))
+    except TypeError as error:
+        shown = f"{type(hook).__name__}.{name}"
+        own = [parameter for parameter in signature.parameters if parameter not in arguments][1:]
+        hints = [did_you_mean(parameter, arguments) for parameter in own]
+        close = [
+            f"{parameter!r}: {hint}" for parameter, hint in zip(own, hints, strict=True) if hint
+        ]
+        message = (
+            f"{shown}{signature} cannot be called at its hook point: {error}\n"
+            f"  expected: {name}(self, {', '.join(('runner', *arguments))})"
+        )
+        if close:
+            message += f"\n  help: {'; '.join(close)}"
+        raise mark_user_mistake(TypeError(message)) from None
+
+
+def _methods_named_almost_like_points(hook: Any) -> Iterator[tuple[str, str]]:
+    """Pairs of a method and the point, or family of points, that it resembles."""
+    if not isinstance(hook, Hook):
+        return
+    for name in sorted({*dir(type(hook)), *vars(hook)} - set(dir(Hook))):
+        candidates = FAMILIES if name.startswith("_") else (*POINT_NAMES, *FAMILIES)
+        close = difflib.get_close_matches(name, candidates, n=1, cutoff=0.85)
+        if close and callable(getattr(hook, name, None)):
+            yield name, close[0]

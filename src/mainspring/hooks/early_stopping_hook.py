@@ -1,0 +1,143 @@
+"""Ends a training that no longer gets better."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from mainspring.errors import ConfigError
+from mainspring.hooks.hook import Hook
+from mainspring.hooks.metric_rule import (
+    Rule,
+    checked_rule,
+    infer_rule,
+    is_better,
+    metric_value,
+    worst_score,
+)
+from mainspring.registry import HOOKS
+
+__all__ = ["EarlyStoppingHook"]
+
+
+@HOOKS.register_module()
+class EarlyStoppingHook(Hook):
+    """Stops training when a metric has not improved for a number of validations.
+
+    What it counts is saved in checkpoints, so that an interrupted run stops where the uninterrupted
+    one would have.
+
+    Args:
+        monitor: Name of the metric.
+        rule: ``"greater"`` or ``"less"``; inferred from the name by default.
+        min_delta: What a score must differ from the best one to count as better. The default suits
+            metrics in percent; for metrics between 0 and 1 choose a smaller one.
+        strict: Whether a validation without the metric is an error even when earlier ones had it.
+            The first validation always must have it.
+        check_finite: Whether to stop when the metric is infinite or NaN.
+        patience: Validations without improvement after which to stop.
+        stopping_threshold: Score beyond which training is good enough and stops.
+
+    Raises:
+        ConfigError: The rule is unknown or cannot be inferred.
+    """
+
+    priority = "LOWEST"
+
+    def __init__(
+        self,
+        monitor: str,
+        rule: str | None = None,
+        min_delta: float = 0.1,
+        strict: bool = False,
+        check_finite: bool = True,
+        patience: int = 5,
+        stopping_threshold: float | None = None,
+    ) -> None:
+        if patience < 1:
+            raise ConfigError(f"EarlyStoppingHook: patience is {patience}", help="give 1 or more")
+        self.monitor = monitor
+        self.rule: Rule = infer_rule(monitor) if rule is None else checked_rule(rule)
+        self.min_delta = min_delta if self.rule == "greater" else -min_delta
+        self.strict = strict
+        self.check_finite = check_finite
+        self.patience = patience
+        self.stopping_threshold = stopping_threshold
+        self.wait_count = 0
+        self.best_score = worst_score(self.rule)
+        self._seen = False
+
+    def before_run(self, runner: Any) -> None:
+        """Check that the training loop can be stopped.
+
+        Args:
+            runner: The runner of this run.
+        """
+        loop = runner._train_loop
+        if loop is None or isinstance(loop, Mapping) or hasattr(loop, "stop_training"):
+            return
+        runner.logger.warning(
+            f"EarlyStoppingHook has no effect: {type(loop).__name__} has no attribute stop_training"
+        )
+
+    def after_val_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
+        """Judge the metric, and stop training if it is time to.
+
+        Args:
+            runner: The runner of this run.
+            metrics: The metrics by name.
+
+        Raises:
+            MetricError: The metric is missing.
+        """
+        metrics = metrics or {}
+        if self.monitor not in metrics and self._seen and not self.strict:
+            runner.logger.warning(
+                f"early stopping: this validation gave no {self.monitor!r}, so it is not counted"
+            )
+            return
+        score = metric_value(metrics, self.monitor, "EarlyStoppingHook")
+        if not self._seen and abs(self.min_delta) >= 0.1 and abs(score) <= 1:
+            runner.logger.warning(
+                f"early stopping: min_delta = {abs(self.min_delta)} is large for {self.monitor} = "
+                f"{score:.4f}; smaller improvements count as none"
+            )
+        self._seen = True
+        reason = self._reason_to_stop(score)
+        if reason is not None:
+            runner.train_loop.stop_training = True
+            runner.logger.info(f"early stopping: {reason}")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Best score so far and validations since then."""
+        return {"best_score": self.best_score, "wait_count": self.wait_count, "seen": self._seen}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on counting where `state_dict` stood.
+
+        Args:
+            state_dict: The state of this hook in a checkpoint.
+        """
+        self.best_score = float(state_dict["best_score"])
+        self.wait_count = int(state_dict["wait_count"])
+        self._seen = bool(state_dict["seen"])
+
+    def _reason_to_stop(self, score: float) -> str | None:
+        if self.check_finite and not math.isfinite(score):
+            return f"{self.monitor} is {score}; its best value was {self.best_score:.4f}"
+        threshold = self.stopping_threshold
+        if threshold is not None and is_better(score, threshold, self.rule):
+            self.best_score = score
+            return f"{self.monitor} = {score:.4f} is beyond stopping_threshold = {threshold}"
+        required = self.best_score + self.min_delta
+        if not (is_better(required, score, self.rule) or math.isnan(score)):
+            self.best_score, self.wait_count = score, 0
+            return None
+        self.wait_count += 1
+        if self.wait_count < self.patience:
+            return None
+        return (
+            f"{self.monitor} = {score:.4f} has not improved for {self.wait_count} validations; "
+            f"its best value was {self.best_score:.4f} (min_delta = {abs(self.min_delta)})"
+        )

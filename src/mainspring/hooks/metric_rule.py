@@ -1,0 +1,130 @@
+"""Which of two values of a metric is better: the greater or the less."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, cast
+
+from mainspring.errors import ConfigError, MetricError, did_you_mean
+
+__all__ = [
+    "GREATER_KEYS",
+    "LESS_KEYS",
+    "Rule",
+    "checked_rule",
+    "infer_rule",
+    "is_better",
+    "metric_value",
+    "worst_score",
+]
+
+Rule = Literal["greater", "less"]
+
+GREATER_KEYS = (
+    "acc",
+    "top",
+    "AR@",
+    "auc",
+    "precision",
+    "mAP",
+    "mDice",
+    "mIoU",
+    "mAcc",
+    "aAcc",
+)
+"""Names, and parts of names, of metrics that improve as they grow."""
+
+LESS_KEYS = ("loss",)
+"""Names, and parts of names, of metrics that improve as they shrink."""
+
+
+def checked_rule(rule: str) -> Rule:
+    """A rule as given by the user.
+
+    Raises:
+        ConfigError: It is neither ``"greater"`` nor ``"less"``.
+    """
+    if rule not in ("greater", "less"):
+        raise ConfigError(
+            f"rule is {rule!r}",
+            help=did_you_mean(str(rule), ("greater", "less")) or "it is 'greater' or 'less'",
+        )
+    return cast("Rule", rule)
+
+
+def infer_rule(
+    metric: str,
+    greater_keys: Sequence[str] = GREATER_KEYS,
+    less_keys: Sequence[str] = LESS_KEYS,
+) -> Rule:
+    """The rule that the name of a metric suggests, in any case of letters.
+
+    A whole name counts before a part of a name, and greater before less.
+
+    Args:
+        metric: Name of the metric, such as ``"coco/bbox_mAP"``.
+        greater_keys: Names and parts of names where greater is better.
+        less_keys: Names and parts of names where less is better.
+
+    Raises:
+        ConfigError: The name suggests neither (also a ValueError).
+    """
+    name = metric.lower()
+    greater = [key.lower() for key in greater_keys]
+    less = [key.lower() for key in less_keys]
+    if name in greater:
+        return "greater"
+    if name in less:
+        return "less"
+    if any(key in name for key in greater):
+        return "greater"
+    if any(key in name for key in less):
+        return "less"
+    raise ConfigError(
+        f"the name {metric!r} does not tell whether greater or less is better",
+        help="say rule='greater' or rule='less'",
+    )
+
+
+def is_better(score: float, best: float, rule: Rule) -> bool:
+    """Whether a score beats the best one so far; NaN never does."""
+    return score > best if rule == "greater" else score < best
+
+
+def worst_score(rule: Rule) -> float:
+    """What every finite score beats."""
+    return -math.inf if rule == "greater" else math.inf
+
+
+def metric_value(metrics: Mapping[str, Any], name: str, wanted_by: str) -> float:
+    """One metric as a plain number.
+
+    Args:
+        metrics: What an evaluation returned.
+        name: Name of the metric.
+        wanted_by: Who asks, for the message, such as ``"save_best"``.
+
+    Raises:
+        MetricError: There is no such metric, or it is no number.
+    """
+    if name not in metrics:
+        raise MetricError(
+            f"{wanted_by} asks for the metric {name!r}, but validation gave "
+            f"{', '.join(sorted(map(str, metrics))) or 'no metric'}",
+            help=did_you_mean(name, metrics) or _same_ending(name, metrics),
+        )
+    try:
+        return float(metrics[name])
+    except (TypeError, ValueError):
+        raise MetricError(
+            f"{wanted_by} asks for the metric {name!r}, whose value is a "
+            f"{type(metrics[name]).__name__} and not a number"
+        ) from None
+
+
+def _same_ending(name: str, metrics: Mapping[str, Any]) -> str | None:
+    """Metrics are often asked for without the prefix of their data set."""
+    last = name.rsplit("/", 1)[-1].lower()
+    found = [key for key in metrics if str(key).rsplit("/", 1)[-1].lower() == last]
+    return f"did you mean {found[0]!r}?" if found else None

@@ -1,0 +1,93 @@
+"""Shows what a model predicts on test images."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from mainspring.errors import ConfigError
+from mainspring.hooks.hook import DATA_BATCH, Hook
+from mainspring.registry import HOOKS
+
+__all__ = ["NaiveVisualizationHook"]
+
+
+@HOOKS.register_module()
+class NaiveVisualizationHook(Hook):
+    """Draws test images with their labels and predictions, at their original size.
+
+    Batches are lists of dicts with ``inputs`` (an image tensor) and ``data_sample``, whose meta
+    information says ``img_path``, ``ori_width`` and ``ori_height``; with padding also ``pad_shape``
+    and ``scale`` (width, height), and ``img_norm_cfg`` when the image was normalised.
+
+    Args:
+        interval: Batches between two that are drawn.
+        draw_gt: Whether to draw the labels.
+        draw_pred: Whether to draw the predictions.
+
+    Raises:
+        ConfigError: The interval is not at least 1.
+    """
+
+    priority = "NORMAL"
+
+    def __init__(self, interval: int = 1, draw_gt: bool = True, draw_pred: bool = True) -> None:
+        if interval < 1:
+            raise ConfigError(
+                f"NaiveVisualizationHook: interval is {interval}", help="give 1 or more"
+            )
+        self._interval = interval
+        self.draw_gt = draw_gt
+        self.draw_pred = draw_pred
+
+    def before_train(self, runner: Any) -> None:
+        """Send the model's graph to the visualizer.
+
+        Args:
+            runner: The runner of this run.
+        """
+        runner.visualizer.add_graph(runner.model, None)
+
+    def after_test_iter(
+        self,
+        runner: Any,
+        batch_idx: int,
+        data_batch: DATA_BATCH = None,
+        outputs: Sequence[Any] | None = None,
+    ) -> None:
+        """Draw the images of a batch.
+
+        Args:
+            runner: The runner of this run.
+            batch_idx: Index of the batch in its data set.
+            data_batch: What the loader gave.
+            outputs: What the model predicted, an element for each image.
+        """
+        if not self.every_n_inner_iters(batch_idx, self._interval):
+            return
+        batch: Any = data_batch or ()
+        for item, output in zip(batch, outputs or (), strict=False):
+            image = _original_image(item["inputs"], item["data_sample"])
+            runner.visualizer.add_datasample(
+                os.path.basename(item["data_sample"].img_path),
+                image,
+                output,
+                draw_gt=self.draw_gt,
+                draw_pred=self.draw_pred,
+            )
+
+
+def _original_image(inputs: Any, data_sample: Any) -> Any:
+    """The image as it was before resizing and padding."""
+    import cv2
+
+    from mainspring.utils.dl_utils import tensor2imgs
+
+    norm = data_sample.get("img_norm_cfg", {"to_bgr": True})
+    image = tensor2imgs(inputs[None] if inputs.ndim == 3 else inputs, **norm)[0]
+    size = (data_sample.ori_width, data_sample.ori_height)
+    if "pad_shape" in data_sample:
+        width, height = data_sample.get("scale", size)
+        image = image[:height, :width]
+    return cv2.resize(image, size)

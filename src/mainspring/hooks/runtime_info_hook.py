@@ -1,0 +1,208 @@
+"""Keeps the message hub up to date: position in the run, learning rates, outputs, metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from mainspring.hooks.hook import DATA_BATCH, Hook
+from mainspring.optim import OptimWrapper
+from mainspring.registry import HOOKS
+from mainspring.version import __version__
+
+__all__ = ["RuntimeInfoHook"]
+
+
+@HOOKS.register_module()
+class RuntimeInfoHook(Hook):
+    """Writes what other parts read from the message hub.
+
+    Runtime information: ``cfg``, ``seed``, ``experiment_name``, ``mmengine_version``,
+    ``loop_stage``, ``epoch``, ``iter``, ``max_epochs``, ``max_iters``, ``dataset_meta``. Scalars:
+    ``train/lr`` (``train/base_lr``, ``train/{name}.lr``), ``train/{output}``, ``val/{metric}``,
+    ``test/{metric}``; metrics that are no numbers become runtime information.
+    """
+
+    priority = "VERY_HIGH"
+
+    def __init__(self) -> None:
+        self._read_rates: Callable[[], dict[str, Any]] | None = None
+        self._outer_stage: str | None = None
+
+    def before_run(self, runner: Any) -> None:
+        """Record what is fixed for the whole run.
+
+        Args:
+            runner: The runner of this run.
+        """
+        runner.message_hub.update_info_dict(
+            {
+                "cfg": runner.cfg.pretty_text,
+                "seed": runner.seed,
+                "experiment_name": runner.experiment_name,
+                "mmengine_version": f"mainspring-{__version__}",
+            }
+        )
+
+    def before_train(self, runner: Any) -> None:
+        """Record position, length and data set of the training.
+
+        Args:
+            runner: The runner of this run.
+        """
+        hub = runner.message_hub
+        hub.update_info("loop_stage", "train")
+        hub.update_info("epoch", runner.epoch)
+        hub.update_info("iter", runner.iter)
+        hub.update_info("max_epochs", runner.max_epochs)
+        hub.update_info("max_iters", runner.max_iters)
+        # A resumed hub brought those of the checkpoint along.
+        hub.update_info("cfg", runner.cfg.pretty_text)
+        hub.update_info("experiment_name", runner.experiment_name)
+        dataset: Any = getattr(runner.train_dataloader, "dataset", None)
+        if hasattr(dataset, "metainfo"):
+            hub.update_info("dataset_meta", dataset.metainfo)
+        self._read_rates = _rate_reader(runner.optim_wrapper)
+
+    def after_train(self, runner: Any) -> None:
+        """Record that training is over.
+
+        Args:
+            runner: The runner of this run.
+        """
+        runner.message_hub.pop_info("loop_stage")
+
+    def before_train_epoch(self, runner: Any) -> None:
+        """Record the epoch.
+
+        Args:
+            runner: The runner of this run.
+        """
+        runner.message_hub.update_info("epoch", runner.epoch)
+
+    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: DATA_BATCH = None) -> None:
+        """Record the iteration and its learning rates.
+
+        Args:
+            runner: The runner of this run.
+            batch_idx: Index of the batch in its epoch.
+            data_batch: What the loader gave.
+        """
+        hub = runner.message_hub
+        hub.update_info("iter", runner.iter)
+        if self._read_rates is None:
+            self._read_rates = _rate_reader(runner.optim_wrapper)
+        hub.record("train", self._read_rates())
+
+    def after_train_iter(
+        self,
+        runner: Any,
+        batch_idx: int,
+        data_batch: DATA_BATCH = None,
+        outputs: dict[str, Any] | None = None,
+    ) -> None:
+        """Record what the training step logged, leaving tensors where they are.
+
+        Args:
+            runner: The runner of this run.
+            batch_idx: Index of the batch in its epoch.
+            data_batch: What the loader gave.
+            outputs: The logged values by name.
+        """
+        if outputs:
+            runner.message_hub.record("train", outputs)
+
+    def before_val(self, runner: Any) -> None:
+        """Record that validation is going on.
+
+        Args:
+            runner: The runner of this run.
+        """
+        self._outer_stage = runner.message_hub.get_info("loop_stage")
+        runner.message_hub.update_info("loop_stage", "val")
+
+    def after_val_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
+        """Record the metrics of a validation.
+
+        Args:
+            runner: The runner of this run.
+            metrics: The metrics by name.
+        """
+        _record_metrics(runner.message_hub, "val", metrics)
+
+    def after_val(self, runner: Any) -> None:
+        """Go back to the stage that validation interrupted.
+
+        Args:
+            runner: The runner of this run.
+        """
+        runner.message_hub.pop_info("loop_stage")
+        if self._outer_stage is not None:
+            runner.message_hub.update_info("loop_stage", self._outer_stage)
+            self._outer_stage = None
+
+    def before_test(self, runner: Any) -> None:
+        """Record that the test is going on.
+
+        Args:
+            runner: The runner of this run.
+        """
+        runner.message_hub.update_info("loop_stage", "test")
+
+    def after_test(self, runner: Any) -> None:
+        """Record that the test is over.
+
+        Args:
+            runner: The runner of this run.
+        """
+        runner.message_hub.pop_info("loop_stage")
+
+    def after_test_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
+        """Record the metrics of a test.
+
+        Args:
+            runner: The runner of this run.
+            metrics: The metrics by name.
+        """
+        _record_metrics(runner.message_hub, "test", metrics)
+
+
+def _rate_reader(optim_wrapper: Any) -> Callable[[], dict[str, Any]]:
+    """A function that reads the rates to log: those of the first parameter group.
+
+    The ordinary wrapper lists the rates of all groups, of which a finely tuned model has hundreds;
+    that list is only made for wrappers with a `get_lr` of their own.
+    """
+    if getattr(type(optim_wrapper), "get_lr", None) is not getattr(OptimWrapper, "get_lr", ...):
+        return lambda: {
+            name: rates[0] for name, rates in optim_wrapper.get_lr().items() if _has_items(rates)
+        }
+
+    def read() -> dict[str, Any]:
+        settings = optim_wrapper.base_param_settings
+        rate = optim_wrapper.optimizer.param_groups[0]["lr"]
+        return {"lr": rate} if settings is None else {"base_lr": settings["lr"], "lr": rate}
+
+    return read
+
+
+def _has_items(rates: Any) -> bool:
+    return isinstance(rates, Iterable) and bool(rates)
+
+
+def _record_metrics(hub: Any, mode: str, metrics: dict[str, Any] | None) -> None:
+    for name, value in (metrics or {}).items():
+        if _is_scalar(value):
+            hub.update_scalar(f"{mode}/{name}", value)
+        else:
+            hub.update_info(f"{mode}/{name}", value)
+
+
+def _is_scalar(value: Any) -> bool:
+    """Whether a metric is one number: Python's, NumPy's, or a tensor or array of one element."""
+    if isinstance(value, int | float):
+        return True
+    if not hasattr(value, "item"):
+        return False
+    size = value.numel() if hasattr(value, "numel") else getattr(value, "size", 0)
+    return bool(size == 1)

@@ -1,0 +1,38 @@
+"""Tells the sampler which epoch begins, so that every epoch has another order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mainspring.hooks.hook import Hook
+from mainspring.registry import HOOKS
+
+__all__ = ["DistSamplerSeedHook"]
+
+
+@HOOKS.register_module()
+class DistSamplerSeedHook(Hook):
+    """Calls ``set_epoch`` of the training sampler before each epoch.
+
+    A sampler inside a batch sampler is found as well. Loops by iterations tell their sampler
+    themselves at each pass through the data, because to the hooks they are one epoch.
+    """
+
+    priority = "NORMAL"
+
+    def before_train_epoch(self, runner: Any) -> None:
+        """Set the epoch.
+
+        Args:
+            runner: The runner of this run.
+        """
+        loop = runner.train_loop
+        if not getattr(loop, "by_epoch", True):
+            return
+        loader = loop.dataloader
+        inner = getattr(getattr(loader, "batch_sampler", None), "sampler", None)
+        samplers: tuple[Any, ...] = (getattr(loader, "sampler", None), inner)
+        for sampler in samplers:
+            if hasattr(sampler, "set_epoch"):
+                sampler.set_epoch(runner.epoch)
+                return

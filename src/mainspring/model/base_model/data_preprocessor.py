@@ -1,0 +1,80 @@
+"""Preprocessing on the device: move a batch to where the model is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from mainspring.registry import MODELS
+from mainspring.structures import BaseDataElement
+
+__all__ = ["BaseDataPreprocessor"]
+
+
+@MODELS.register_module()
+class BaseDataPreprocessor(nn.Module):
+    """Moves the tensors of a batch to the device of the model.
+
+    The device is the one that the preprocessor, or a model around it, was last moved to; the CPU at
+    first. Subclasses extend `forward`.
+
+    Args:
+        non_blocking: Whether copies from pinned memory overlap with computation.
+    """
+
+    def __init__(self, non_blocking: bool | None = False) -> None:
+        super().__init__()
+        self._non_blocking = bool(non_blocking)
+        self._device = torch.device("cpu")
+
+    @property
+    def device(self) -> torch.device:
+        """Where batches go."""
+        return self._device
+
+    def cast_data(self, data: Any) -> Any:
+        """Move everything in nested data to the device.
+
+        Mappings, named tuples, sequences, tensors and `BaseDataElement` are followed, containers
+        are rebuilt; anything else is returned as it is.
+        """
+        if isinstance(data, torch.Tensor):
+            if data.device == self._device:
+                return data
+            return data.to(self._device, non_blocking=self._non_blocking)
+        kind: Any = type(data)
+        if kind is dict:
+            return {key: self.cast_data(value) for key, value in data.items()}
+        if kind is list:
+            return [self.cast_data(value) for value in data]
+        if kind is tuple:
+            return tuple([self.cast_data(value) for value in data])
+        if data is None or isinstance(data, str | bytes | int | float):
+            return data
+        if isinstance(data, BaseDataElement):
+            return data.to(self._device, non_blocking=self._non_blocking)
+        if isinstance(data, Mapping):
+            return kind({key: self.cast_data(value) for key, value in data.items()})
+        if isinstance(data, tuple) and hasattr(data, "_fields"):
+            return kind(*(self.cast_data(value) for value in data))
+        if isinstance(data, Sequence):
+            return kind(self.cast_data(value) for value in data)
+        return data
+
+    def forward(self, data: Any, training: bool = False) -> Any:
+        """Preprocess a batch.
+
+        Args:
+            data: What the loader gives.
+            training: Whether the batch is for training; decides about augmentation in subclasses.
+        """
+        return self.cast_data(data)
+
+    def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Any:
+        # Every way of moving a module (to, cuda, cpu, npu, a parent's or a wrapper's) ends here.
+        applied = super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # - torch's
+        self._device = fn(torch.empty(0, device=self._device)).device
+        return applied

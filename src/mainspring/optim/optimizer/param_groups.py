@@ -1,0 +1,163 @@
+"""From the rules of ``paramwise_cfg`` to the settings of one parameter; pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+from torch.nn import GroupNorm, LayerNorm
+
+from mainspring.errors import ConfigError, did_you_mean
+
+__all__ = ["ParamPlace", "check_paramwise_cfg", "matching_custom_key", "settings_of_parameter"]
+
+RULES = (
+    "custom_keys",
+    "bias_lr_mult",
+    "bias_decay_mult",
+    "norm_decay_mult",
+    "dwconv_decay_mult",
+    "flat_decay_mult",
+    "dcn_offset_lr_mult",
+    "bypass_duplicate",
+)
+
+
+@dataclass(frozen=True)
+class ParamPlace:
+    """A parameter and where it stands in the model.
+
+    Attributes:
+        name: Full dotted name.
+        parameter: The parameter.
+        module: The module that owns it.
+        in_dcn: Whether that module belongs to a deformable convolution.
+    """
+
+    name: str
+    parameter: nn.Parameter
+    module: nn.Module
+    in_dcn: bool
+
+    @property
+    def short_name(self) -> str:
+        """Name within its module, such as ``bias``."""
+        return self.name.rpartition(".")[2]
+
+    @property
+    def in_norm(self) -> bool:
+        """Whether the module normalises."""
+        norms = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)
+        return isinstance(self.module, (*norms, GroupNorm, LayerNorm))
+
+    @property
+    def in_depthwise_conv(self) -> bool:
+        """Whether the module is a depthwise convolution."""
+        return isinstance(self.module, nn.Conv2d) and self.module.in_channels == self.module.groups
+
+
+def check_paramwise_cfg(paramwise_cfg: Mapping[str, Any], weight_decay: float | None) -> None:
+    """Check the rules.
+
+    Args:
+        paramwise_cfg: The rules.
+        weight_decay: Weight decay of the optimizer; ``None`` when it has none.
+
+    Raises:
+        ConfigError: Custom keys are no dicts, or a decay is scaled that there is not.
+        TypeError: ``custom_keys`` is no dict.
+    """
+    custom = paramwise_cfg.get("custom_keys", {})
+    if not isinstance(custom, Mapping):
+        raise TypeError(f"custom_keys is a dict, not {type(custom).__name__}")
+    for key, settings in custom.items():
+        if not isinstance(settings, Mapping):
+            raise ConfigError(
+                f"custom_keys[{key!r}] is {settings!r}",
+                config_path="optim_wrapper.paramwise_cfg.custom_keys",
+                help="give a dict such as dict(lr_mult=0.1)",
+            )
+    scaled = [key for key in paramwise_cfg if key.endswith("decay_mult")]
+    scaled += [key for key, settings in custom.items() if "decay_mult" in settings]
+    if scaled and weight_decay is None:
+        raise ConfigError(
+            f"paramwise_cfg scales the weight decay ({scaled[0]}), but the optimizer has none",
+            config_path="optim_wrapper.paramwise_cfg",
+            help="give the optimizer weight_decay=...",
+        )
+    for key in paramwise_cfg:
+        close = did_you_mean(key, RULES) if key not in RULES else None
+        if close:
+            raise ConfigError(
+                f"paramwise_cfg has no rule {key!r}",
+                config_path=f"optim_wrapper.paramwise_cfg.{key}",
+                help=close,
+            )
+
+
+def matching_custom_key(name: str, custom_keys: Mapping[str, Any]) -> str | None:
+    """The custom key that applies to a parameter: the longest part of its name, ties by alphabet."""
+    for key in sorted(sorted(custom_keys), key=len, reverse=True):
+        if key in name:
+            return key
+    return None
+
+
+def settings_of_parameter(
+    place: ParamPlace, rules: Mapping[str, Any], base_lr: float | None, base_wd: float | None
+) -> dict[str, Any]:
+    """What the rules say of one parameter: ``lr``, ``weight_decay`` and other group settings.
+
+    Args:
+        place: The parameter.
+        rules: The ``paramwise_cfg``.
+        base_lr: Learning rate of the optimizer.
+        base_wd: Weight decay of the optimizer.
+    """
+    custom_keys = rules.get("custom_keys", {})
+    key = matching_custom_key(place.name, custom_keys)
+    if key is not None:
+        return _custom_settings(custom_keys[key], base_lr, base_wd)
+    settings: dict[str, Any] = {}
+    is_plain_bias = place.short_name == "bias" and not (place.in_norm or place.in_dcn)
+    if base_lr is not None:
+        if is_plain_bias and "bias_lr_mult" in rules:
+            settings["lr"] = base_lr * rules["bias_lr_mult"]
+        in_offset = place.in_dcn and isinstance(place.module, nn.Conv2d)
+        if in_offset and "conv_offset" in place.name and "dcn_offset_lr_mult" in rules:
+            settings["lr"] = base_lr * rules["dcn_offset_lr_mult"]
+    if base_wd is not None:
+        multiplier = _decay_multiplier(place, rules, is_plain_bias)
+        if multiplier is not None:
+            settings["weight_decay"] = base_wd * multiplier
+    return settings
+
+
+def _custom_settings(
+    custom: Mapping[str, Any], base_lr: float | None, base_wd: float | None
+) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    if base_lr is not None:
+        settings["lr"] = base_lr * custom.get("lr_mult", 1.0)
+    if base_wd is not None:
+        settings["weight_decay"] = base_wd * custom.get("decay_mult", 1.0)
+    others = {key: item for key, item in custom.items() if key not in ("lr_mult", "decay_mult")}
+    return {**settings, **others}
+
+
+def _decay_multiplier(
+    place: ParamPlace, rules: Mapping[str, Any], is_plain_bias: bool
+) -> float | None:
+    """The rule for weight decay that applies: norm, depthwise, bias, flat, in this order."""
+    multiplier: float | None = None
+    if place.in_norm and "norm_decay_mult" in rules:
+        multiplier = rules["norm_decay_mult"]
+    elif place.in_depthwise_conv and place.short_name == "weight" and "dwconv_decay_mult" in rules:
+        multiplier = rules["dwconv_decay_mult"]
+    elif is_plain_bias and "bias_decay_mult" in rules:
+        multiplier = rules["bias_decay_mult"]
+    elif place.parameter.ndim == 1 and "flat_decay_mult" in rules:
+        multiplier = rules["flat_decay_mult"]
+    return multiplier

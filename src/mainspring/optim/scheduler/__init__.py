@@ -1,0 +1,76 @@
+"""Schedulers of learning rate, momentum and any other parameter of an optimizer."""
+
+from mainspring.optim.scheduler.base import INF, _ParamScheduler
+from mainspring.optim.scheduler.lr_scheduler import (
+    ConstantLR,
+    CosineAnnealingLR,
+    CosineRestartLR,
+    ExponentialLR,
+    LinearLR,
+    LRSchedulerMixin,
+    MultiStepLR,
+    OneCycleLR,
+    PolyLR,
+    ReduceOnPlateauLR,
+    StepLR,
+)
+from mainspring.optim.scheduler.momentum_scheduler import (
+    ConstantMomentum,
+    CosineAnnealingMomentum,
+    CosineRestartMomentum,
+    ExponentialMomentum,
+    LinearMomentum,
+    MomentumSchedulerMixin,
+    MultiStepMomentum,
+    PolyMomentum,
+    ReduceOnPlateauMomentum,
+    StepMomentum,
+)
+from mainspring.optim.scheduler.one_cycle import OneCycleParamScheduler
+from mainspring.optim.scheduler.param_scheduler import (
+    ConstantParamScheduler,
+    CosineAnnealingParamScheduler,
+    CosineRestartParamScheduler,
+    ExponentialParamScheduler,
+    LinearParamScheduler,
+    MultiStepParamScheduler,
+    PolyParamScheduler,
+    StepParamScheduler,
+)
+from mainspring.optim.scheduler.reduce_on_plateau import ReduceOnPlateauParamScheduler
+
+__all__ = [
+    "ConstantLR",
+    "ConstantMomentum",
+    "ConstantParamScheduler",
+    "CosineAnnealingLR",
+    "CosineAnnealingMomentum",
+    "CosineAnnealingParamScheduler",
+    "CosineRestartLR",
+    "CosineRestartMomentum",
+    "CosineRestartParamScheduler",
+    "ExponentialLR",
+    "ExponentialMomentum",
+    "ExponentialParamScheduler",
+    "INF",
+    "LRSchedulerMixin",
+    "LinearLR",
+    "LinearMomentum",
+    "LinearParamScheduler",
+    "MomentumSchedulerMixin",
+    "MultiStepLR",
+    "MultiStepMomentum",
+    "MultiStepParamScheduler",
+    "OneCycleLR",
+    "OneCycleParamScheduler",
+    "PolyLR",
+    "PolyMomentum",
+    "PolyParamScheduler",
+    "ReduceOnPlateauLR",
+    "ReduceOnPlateauMomentum",
+    "ReduceOnPlateauParamScheduler",
+    "StepLR",
+    "StepMomentum",
+    "StepParamScheduler",
+    "_ParamScheduler",
+]

@@ -1,0 +1,221 @@
+"""What all schedulers share: counting steps, and setting a parameter of every group."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Self
+
+from mainspring.errors import ConfigError
+from mainspring.logging import print_log
+
+__all__ = ["INF", "_ParamScheduler"]
+
+INF = int(1e9)
+"""The end of a scheduler that does not end."""
+
+
+class _ParamScheduler:
+    """Base of schedulers: changes one parameter of every group, step by step.
+
+    A scheduler acts at steps from `begin` on and before `end`. It changes the value that it finds,
+    so that several of them compose. It takes its first step when it is made.
+
+    Attributes:
+        base_values: The values before any scheduler acted, one for each group.
+        last_step: Steps in which this scheduler acted, less 1.
+
+    Args:
+        optimizer: Optimizer or optimizer wrapper.
+        param_name: Name of the parameter in the groups, such as ``"lr"``.
+        begin: First step at which to act.
+        end: Step before which to stop acting.
+        last_step: Steps done before; -1 for a fresh start.
+        by_epoch: Whether a step is an epoch or an iteration.
+        verbose: Whether to say each value.
+
+    Raises:
+        TypeError: `optimizer` has no parameter groups.
+        ConfigError: `begin` and `end` make no range.
+    """
+
+    epoch_arguments: ClassVar[tuple[str, ...]] = ()
+    """Arguments counted in epochs, besides begin and end, for `build_iter_from_epoch`."""
+
+    need_val_args: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        optimizer: Any,
+        param_name: str,
+        begin: int = 0,
+        end: int = INF,
+        last_step: int = -1,
+        by_epoch: bool = True,
+        verbose: bool = False,
+    ) -> None:
+        if not hasattr(optimizer, "param_groups"):
+            raise TypeError(
+                f"a scheduler takes an optimizer or a wrapper, not a {type(optimizer).__name__}"
+            )
+        if not 0 <= begin < end:
+            raise ConfigError(
+                f"{type(self).__name__} acts from {begin} to {end}, which is no range",
+                help="begin is at least 0 and less than end",
+            )
+        self.optimizer = optimizer
+        self.param_name = param_name
+        self.begin = begin
+        self.end = end
+        self.by_epoch = by_epoch
+        self.verbose = verbose
+        initial = f"initial_{param_name}"
+        for index, group in enumerate(optimizer.param_groups):
+            if last_step == -1:
+                group.setdefault(initial, group[param_name])
+            elif initial not in group:
+                raise KeyError(
+                    f"{initial} is not in parameter group {index}, so the schedule cannot be "
+                    f"continued at step {last_step}"
+                )
+        self.base_values = [group[initial] for group in optimizer.param_groups]
+        self.last_step = last_step
+        _count_steps_of(optimizer)
+        self._global_step = -1
+        self._last_value: list[float] = []
+        self.step()
+
+    def _get_value(self) -> list[float]:
+        """The values of all groups after the step that is being taken."""
+        raise NotImplementedError
+
+    def _current(self) -> list[float]:
+        return [group[self.param_name] for group in self.optimizer.param_groups]
+
+    def step(self) -> None:
+        """Take a step: an epoch or an iteration is over."""
+        if self._global_step == 0:
+            _check_order(self.optimizer)
+        self._global_step += 1
+        if self.begin <= self._global_step < self.end:
+            self.last_step += 1
+            self._set(self._get_value())
+        self._last_value = self._current()
+
+    def _set(self, values: list[float]) -> None:
+        for index, (group, value) in enumerate(
+            zip(self.optimizer.param_groups, values, strict=True)
+        ):
+            group[self.param_name] = value
+            if self.verbose:
+                self.print_value(True, index, value)
+
+    def get_last_value(self) -> list[float]:
+        """The values of all groups after the last step."""
+        return self._last_value
+
+    def print_value(self, is_verbose: bool, group: int, value: float) -> None:
+        """Say a value.
+
+        Args:
+            is_verbose: Whether to say it at all.
+            group: Index of the parameter group.
+            value: The value.
+        """
+        if is_verbose:
+            print_log(f"{self.param_name} of group {group} is set to {value:.4e}", logger="current")
+
+    def state_dict(self) -> dict[str, Any]:
+        """All attributes but the optimizer."""
+        return {name: _plain(value) for name, value in vars(self).items() if name not in _NOT_STATE}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take back what `state_dict` gave."""
+        vars(self).update(
+            {name: value for name, value in state_dict.items() if name not in _NOT_STATE}
+        )
+
+    @classmethod
+    def build_iter_from_epoch(
+        cls,
+        *args: Any,
+        begin: float = 0,
+        end: float = INF,
+        by_epoch: bool = True,
+        epoch_length: int | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Make a scheduler by iteration from arguments in epochs.
+
+        Args:
+            *args: Positional arguments of the class.
+            begin: First epoch; may be a fraction.
+            end: Epoch before which to stop; may be a fraction.
+            by_epoch: Must be true.
+            epoch_length: Iterations of an epoch.
+            **kwargs: Further arguments; those that count epochs are converted.
+
+        Raises:
+            ConfigError: `by_epoch` is false, or `epoch_length` is missing.
+        """
+        if not by_epoch:
+            raise ConfigError("only a schedule by epoch can be converted to iterations")
+        if not isinstance(epoch_length, int) or epoch_length < 1:
+            raise ConfigError(f"an epoch has at least one iteration, not {epoch_length!r}")
+        for name in cls.epoch_arguments:
+            if kwargs.get(name) is not None:
+                kwargs[name] = _in_iterations(kwargs[name], epoch_length)
+        return cls(
+            *args,
+            begin=int(begin * epoch_length),
+            end=INF if end == INF else int(end * epoch_length),
+            by_epoch=False,
+            **kwargs,
+        )
+
+
+_NOT_STATE = frozenset({"optimizer", "step", "_get_value"})
+
+
+def _in_iterations(value: Any, epoch_length: int) -> Any:
+    if isinstance(value, list | tuple):
+        return [_in_iterations(item, epoch_length) for item in value]
+    return int(value * epoch_length)
+
+
+def _plain(value: Any) -> Any:
+    """Dict subclasses such as `Counter` as dicts, so that safe loading reads them."""
+    return dict(value) if isinstance(value, dict) else value
+
+
+def _count_steps_of(optimizer: Any) -> None:
+    """Let the optimizer's step leave a mark, so that a wrong order of calls can be warned about."""
+    step: Callable[..., Any] = optimizer.step
+    if hasattr(step, "_with_counter"):
+        return
+    function = getattr(step, "__func__", None)
+    if function is None:
+        return
+    owner = weakref.ref(optimizer)
+    optimizer._global_step = 0
+
+    @functools.wraps(function)
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        instance = owner()
+        assert instance is not None
+        instance._global_step += 1
+        return function(instance, *args, **kwargs)
+
+    counted._with_counter = True  # type: ignore[attr-defined]  # - the mark looked for above
+    optimizer.step = counted
+
+
+def _check_order(optimizer: Any) -> None:
+    if getattr(optimizer, "_global_step", 1) < 1:
+        warnings.warn(
+            "the scheduler stepped before the optimizer did, so the first value of the schedule is "
+            "never used: call optimizer.step() before scheduler.step()",
+            stacklevel=4,
+        )

@@ -1,0 +1,280 @@
+"""Schedulers of the learning rate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from mainspring.optim.scheduler.base import INF
+from mainspring.optim.scheduler.one_cycle import OneCycleParamScheduler
+from mainspring.optim.scheduler.param_scheduler import (
+    ConstantParamScheduler,
+    CosineAnnealingParamScheduler,
+    CosineRestartParamScheduler,
+    ExponentialParamScheduler,
+    LinearParamScheduler,
+    MultiStepParamScheduler,
+    PolyParamScheduler,
+    StepParamScheduler,
+)
+from mainspring.optim.scheduler.reduce_on_plateau import ReduceOnPlateauParamScheduler
+from mainspring.registry import PARAM_SCHEDULERS
+
+__all__ = [
+    "ConstantLR",
+    "CosineAnnealingLR",
+    "CosineRestartLR",
+    "ExponentialLR",
+    "LRSchedulerMixin",
+    "LinearLR",
+    "MultiStepLR",
+    "OneCycleLR",
+    "PolyLR",
+    "ReduceOnPlateauLR",
+    "StepLR",
+]
+
+
+class LRSchedulerMixin:
+    """Put before a scheduler class, lets it schedule the learning rate."""
+
+    def __init__(self, optimizer: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(optimizer, "lr", *args, **kwargs)  # type: ignore[call-arg]  # - of the next class
+
+
+@PARAM_SCHEDULERS.register_module()
+class ConstantLR(LRSchedulerMixin, ConstantParamScheduler):
+    """Scales the learning rate by a factor until the end; see `ConstantParamScheduler`."""
+
+    def __init__(
+        self,
+        optimizer: Any,
+        factor: float = 1.0 / 3,
+        begin: int = 0,
+        end: int = INF,
+        last_step: int = -1,
+        by_epoch: bool = True,
+        verbose: bool = False,
+    ) -> None:
+        super().__init__(optimizer, factor, begin, end, last_step, by_epoch, verbose)
+
+
+@PARAM_SCHEDULERS.register_module()
+class CosineAnnealingLR(LRSchedulerMixin, CosineAnnealingParamScheduler):
+    """Lowers the learning rate along half a cosine; see `CosineAnnealingParamScheduler`."""
+
+    def __init__(
+        self,
+        optimizer: Any,
+        T_max: int | None = None,  # noqa: N803 - torch's name
+        eta_min: float | None = None,
+        begin: int = 0,
+        end: int = INF,
+        last_step: int = -1,
+        by_epoch: bool = True,
+        verbose: bool = False,
+        eta_min_ratio: float | None = None,
+    ) -> None:
+        super().__init__(
+            optimizer, T_max, eta_min, begin, end, last_step, by_epoch, verbose, eta_min_ratio
+        )
+
+
+@PARAM_SCHEDULERS.register_module()
+class ExponentialLR(LRSchedulerMixin, ExponentialParamScheduler):
+    """Scales the learning rate by a factor at every step; see `ExponentialParamScheduler`."""
+
+    def __init__(
+        self,
+        optimizer: Any,
+        gamma: float,
+        begin: int = 0,
+        end: int = INF,
+        last_step: int = -1,
+        by_epoch: bool = True,
+        verbose: bool = False,
+    ) -> None:
+        super().__init__(optimizer, gamma, begin, end, last_step, by_epoch, verbose)
+
+
+@PARAM_SCHEDULERS.register_module()
+class LinearLR(LRSchedulerMixin, LinearParamScheduler):
+    """Scales the learning rate by a factor that changes along a line; the usual warm-up; see `LinearParamScheduler`."""
+
+    def __init__(
+        self,
+        optimizer: Any,
+        start_factor: float = 1.0 / 3,
+        end_factor: float = 1.0,
+        begin: int = 0,
+        end: int = INF,
+        last_step: int = -1,
+        by_epoch: bool = True,
+        verbose: bool = False,
+    ) -> None:
+        super().__init__(
+            optimizer, start_factor, end_factor, begin, end, last_step, by_epoch, verbose
+        )
+
+
+@PARAM_SCHEDULERS.register_module()
+class MultiStepLR(LRSchedulerMixin, MultiStepParamScheduler):
+    """Scales the learning rate by a factor at each milestone; see `MultiStepParamScheduler`."""
+
+    def __init__(
+        self,
+        optimizer: Any,
+        milestones: Sequence[int],
+        gamma: float = 0.1,
+        last_step: int = -1,
+        begin: int = 0,
+        end: int = INF,
+        by_epoch: bool = True,
+        verbose: bool = False,
+    ) -> None:
+        super().__init__(optimizer, milestones, gamma, last_step, begin, end, by_epoch, verbose)
+
+
+@PARAM_SCHEDULERS.register_module()
+class StepLR(LRSchedulerMixin, StepParamScheduler):
+    """Scales the learning rate by a factor every few steps; see `StepParamScheduler`."""
+
+    def __init__(
+        self,
+        optimizer: Any,
+        step_size: int,
+        gamma: float = 0.1,
+        begin: int = 0,
+        end: int = INF,
+        last_step: int = -1,
+        by_epoch: bool = True,
+        verbose: bool = False,
+    ) -> None:
+        super().__init__(optimizer, step_size, gamma, begin, end, last_step, by_epoch, verbose)
+
+
+@PARAM_SCHEDULERS.register_module()
+class PolyLR(LRSchedulerMixin, PolyParamScheduler):
+    """Lowers the learning rate as a power of what is left; see `PolyParamScheduler`."""
+
+    def __init__(
+        self,
+        optimizer: Any,
+        eta_min: float = 0,
+        power: float = 1.0,
+        begin: int = 0,
+        end: int = INF,
+        last_step: int = -1,
+        by_epoch: bool = True,
+        verbose: bool = False,
+    ) -> None:
+        super().__init__(optimizer, eta_min, power, begin, end, last_step, by_epoch, verbose)
+
+
+@PARAM_SCHEDULERS.register_module()
+class OneCycleLR(LRSchedulerMixin, OneCycleParamScheduler):
+    """Raises the learning rate to a peak and lowers it far below its start; see `OneCycleParamScheduler`."""
+
+    def __init__(
+        self,
+        optimizer: Any,
+        eta_max: float = 0,
+        total_steps: int | None = None,
+        pct_start: float = 0.3,
+        anneal_strategy: Literal["cos", "linear"] = "cos",
+        div_factor: float = 25.0,
+        final_div_factor: float = 1e4,
+        three_phase: bool = False,
+        begin: int = 0,
+        end: int = INF,
+        last_step: int = -1,
+        by_epoch: bool = True,
+        verbose: bool = False,
+    ) -> None:
+        super().__init__(
+            optimizer,
+            eta_max,
+            total_steps,
+            pct_start,
+            anneal_strategy,
+            div_factor,
+            final_div_factor,
+            three_phase,
+            begin,
+            end,
+            last_step,
+            by_epoch,
+            verbose,
+        )
+
+
+@PARAM_SCHEDULERS.register_module()
+class CosineRestartLR(LRSchedulerMixin, CosineRestartParamScheduler):
+    """Lowers the learning rate along half a cosine, again and again; see `CosineRestartParamScheduler`."""
+
+    def __init__(
+        self,
+        optimizer: Any,
+        periods: Sequence[int],
+        restart_weights: Sequence[float] = (1,),
+        eta_min: float | None = None,
+        eta_min_ratio: float | None = None,
+        begin: int = 0,
+        end: int = INF,
+        last_step: int = -1,
+        by_epoch: bool = True,
+        verbose: bool = False,
+    ) -> None:
+        super().__init__(
+            optimizer,
+            periods,
+            restart_weights,
+            eta_min,
+            eta_min_ratio,
+            begin,
+            end,
+            last_step,
+            by_epoch,
+            verbose,
+        )
+
+
+@PARAM_SCHEDULERS.register_module()
+class ReduceOnPlateauLR(LRSchedulerMixin, ReduceOnPlateauParamScheduler):
+    """Lowers the learning rate when a metric stops improving; see `ReduceOnPlateauParamScheduler`."""
+
+    def __init__(
+        self,
+        optimizer: Any,
+        monitor: str = "loss",
+        rule: Literal["less", "greater"] = "less",
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        threshold_rule: Literal["rel", "abs"] = "rel",
+        cooldown: int = 0,
+        min_value: float | Sequence[float] = 0.0,
+        eps: float = 1e-8,
+        begin: int = 0,
+        end: int = INF,
+        last_step: int = -1,
+        by_epoch: bool = True,
+        verbose: bool = False,
+    ) -> None:
+        super().__init__(
+            optimizer,
+            monitor,
+            rule,
+            factor,
+            patience,
+            threshold,
+            threshold_rule,
+            cooldown,
+            min_value,
+            eps,
+            begin,
+            end,
+            last_step,
+            by_epoch,
+            verbose,
+        )

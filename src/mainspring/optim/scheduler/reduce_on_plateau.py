@@ -1,0 +1,161 @@
+"""Lowers a parameter when a metric stops improving."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from mainspring.errors import ConfigError, MetricError, did_you_mean
+from mainspring.optim.scheduler.base import INF, _ParamScheduler
+from mainspring.registry import PARAM_SCHEDULERS
+
+__all__ = ["ReduceOnPlateauParamScheduler"]
+
+
+@PARAM_SCHEDULERS.register_module()
+class ReduceOnPlateauParamScheduler(_ParamScheduler):
+    """Scales the parameter by a factor when a metric of validation has not improved for a while.
+
+    Args:
+        optimizer: Optimizer or optimizer wrapper.
+        param_name: Name of the parameter in the groups.
+        monitor: Name of the metric.
+        rule: ``"less"`` or ``"greater"`` is better.
+        factor: The factor, less than 1.
+        patience: Validations without improvement that are tolerated.
+        threshold: How much better a metric must be to count.
+        threshold_rule: Whether `threshold` is a share of the best value (``"rel"``) or a difference
+            (``"abs"``).
+        cooldown: Validations after a change that do not count.
+        min_value: The lowest value, for all groups or each.
+        eps: Changes that are not larger are not made.
+        begin: First step at which to act.
+        end: Step before which to stop acting.
+        last_step: Steps done before; -1 for a fresh start.
+        by_epoch: Must be true: a step is a validation.
+        verbose: Whether to say each value.
+
+    Raises:
+        ConfigError: An argument is beyond its range.
+    """
+
+    need_val_args = True
+
+    def __init__(
+        self,
+        optimizer: Any,
+        param_name: str,
+        monitor: str = "loss",
+        rule: Literal["less", "greater"] = "less",
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        threshold_rule: Literal["rel", "abs"] = "rel",
+        cooldown: int = 0,
+        min_value: float | Sequence[float] = 0.0,
+        eps: float = 1e-8,
+        begin: int = 0,
+        end: int = INF,
+        last_step: int = -1,
+        by_epoch: bool = True,
+        verbose: bool = False,
+    ) -> None:
+        if not by_epoch:
+            raise ConfigError(
+                f"{type(self).__name__} steps after validation, so by_epoch must be True"
+            )
+        if factor >= 1.0:
+            raise ConfigError(f"factor is {factor!r}", help="it is less than 1")
+        if rule not in ("less", "greater"):
+            raise ConfigError(f"rule is {rule!r}", help="it is 'less' or 'greater'")
+        if threshold_rule not in ("rel", "abs"):
+            raise ConfigError(f"threshold_rule is {threshold_rule!r}", help="it is 'rel' or 'abs'")
+        groups = len(optimizer.param_groups)
+        if isinstance(min_value, Sequence):
+            if len(min_value) != groups:
+                raise ConfigError(f"min_value has {len(min_value)} entries for {groups} groups")
+            self.min_value = list(min_value)
+        else:
+            self.min_value = [min_value] * groups
+        self.monitor = monitor
+        self.rule = rule
+        self.factor = factor
+        self.patience = patience
+        self.threshold = threshold
+        self.threshold_rule = threshold_rule
+        self.cooldown = cooldown
+        self.eps = eps
+        self.cooldown_counter = 0
+        self.num_bad_epochs = 0
+        self.best = float("inf") if rule == "less" else float("-inf")
+        self.rule_worse = self.best
+        super().__init__(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
+
+    @property
+    def in_cooldown(self) -> bool:
+        """Whether the last change is so recent that nothing counts yet."""
+        return self.cooldown_counter > 0
+
+    def step(self, metrics: Mapping[str, Any] | None = None) -> None:
+        """Take a step: a validation is over.
+
+        Args:
+            metrics: Its metrics by name; ``None`` only while the scheduler is made.
+
+        Raises:
+            TypeError: `metrics` is no dict.
+            MetricError: The metric is not among them.
+        """
+        if metrics is None:
+            if self._global_step != -1:
+                raise TypeError(f"{type(self).__name__} steps with the metrics of a validation")
+            self._global_step = 0
+            self.last_step += 1
+            self._last_value = self._current()
+            return
+        if not isinstance(metrics, Mapping):
+            raise TypeError(f"metrics is a dict, not {type(metrics).__name__}")
+        self._global_step += 1
+        if self.begin <= self._global_step < self.end:
+            self.last_step += 1
+            self._watch(metrics)
+        self._last_value = self._current()
+
+    def _watch(self, metrics: Mapping[str, Any]) -> None:
+        if self.monitor not in metrics:
+            raise MetricError(
+                f"{type(self).__name__} monitors {self.monitor!r}, which validation does not give",
+                config_path="param_scheduler.monitor",
+                help=did_you_mean(self.monitor, metrics) or f"it gives {', '.join(metrics)}",
+            )
+        current = float(metrics[self.monitor])
+        if self._is_better(current):
+            self.best = current
+            self.num_bad_epochs = 0
+        else:
+            self.num_bad_epochs += 1
+        if self.in_cooldown:
+            self.cooldown_counter -= 1
+            self.num_bad_epochs = 0
+        if self.num_bad_epochs > self.patience:
+            self.cooldown_counter = self.cooldown
+            self.num_bad_epochs = 0
+            self._set(self._get_value())
+
+    def _is_better(self, current: float) -> bool:
+        if self.threshold_rule == "rel":
+            share = 1.0 - self.threshold if self.rule == "less" else 1.0 + self.threshold
+            bound = self.best * share
+        else:
+            bound = self.best + (-self.threshold if self.rule == "less" else self.threshold)
+        return current < bound if self.rule == "less" else current > bound
+
+    def _get_value(self) -> list[float]:
+        lowered = [
+            max(value * self.factor, lowest)
+            for value, lowest in zip(self._current(), self.min_value, strict=True)
+        ]
+        return [
+            new if value - new > self.eps else value
+            for value, new in zip(self._current(), lowered, strict=True)
+        ]

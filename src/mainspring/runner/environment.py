@@ -1,0 +1,221 @@
+"""The process that a run lives in: seeds, determinism, backends, worker settings, launchers."""
+
+from __future__ import annotations
+
+import platform
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from mainspring.dist import broadcast, get_rank, init_dist, is_distributed, sync_random_seed
+from mainspring.errors import ConfigError, did_you_mean
+from mainspring.utils.dl_utils import set_multi_processing
+
+__all__ = [
+    "Randomness",
+    "RandomStates",
+    "set_random_seed",
+    "set_up_environment",
+    "shared_timestamp",
+]
+
+SampleRng = Literal["sample", "worker"]
+
+
+@dataclass(frozen=True)
+class Randomness:
+    """The ``randomness`` section of a config.
+
+    Attributes:
+        seed: Seed of the run; ``None`` draws one, the same on every rank.
+        diff_rank_seed: Whether each rank adds its own number to the seed.
+        deterministic: Whether torch must use deterministic algorithms.
+        sample_rng: ``"sample"`` seeds the generators for each item from (seed, epoch, index), so
+            that the data stream depends on nothing else; ``"worker"`` is MMEngine's stream, draw
+            for draw.
+    """
+
+    seed: int | None = None
+    diff_rank_seed: bool = False
+    deterministic: bool = False
+    sample_rng: SampleRng = "sample"
+
+    @classmethod
+    def from_section(cls, section: Mapping[str, Any] | None) -> Randomness:
+        """Read the section, refusing keys that it does not have.
+
+        Raises:
+            ConfigError: An unknown key, or a value that is not one of the choices.
+        """
+        section = dict(section or {})
+        known = list(cls.__dataclass_fields__)
+        for key in section:
+            if key not in known:
+                raise ConfigError(
+                    f"randomness has no setting {key!r}",
+                    config_path=f"randomness.{key}",
+                    help=did_you_mean(key, known) or f"it has {', '.join(known)}",
+                )
+        if section.get("sample_rng", "sample") not in ("sample", "worker"):
+            raise ConfigError(
+                f"sample_rng is {section['sample_rng']!r}",
+                config_path="randomness.sample_rng",
+                help="it is 'sample' or 'worker'",
+            )
+        return cls(**section)
+
+
+def set_random_seed(
+    seed: int | None = None, deterministic: bool = False, diff_rank_seed: bool = False
+) -> int:
+    """Seed Python's, NumPy's and torch's generators.
+
+    Args:
+        seed: The seed; ``None`` draws one that all ranks share.
+        deterministic: Also make torch choose deterministic algorithms, where it has them.
+        diff_rank_seed: Add the rank to the seed, so that each rank draws other numbers.
+
+    Returns:
+        The seed that was used on this rank.
+    """
+    if seed is None:
+        seed = sync_random_seed()
+    if diff_rank_seed:
+        seed += get_rank()
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - users' transforms draw from the global generator
+    torch.manual_seed(seed)
+    torch.cuda.manual_seed_all(seed)
+    if deterministic:
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.deterministic = True
+        torch.use_deterministic_algorithms(True)
+    return seed
+
+
+def set_up_environment(env_cfg: Mapping[str, Any], launcher: str) -> None:
+    """Prepare backends, worker start method and process group as ``env_cfg`` says.
+
+    Args:
+        env_cfg: ``cudnn_benchmark``, ``mp_cfg`` (``mp_start_method``, ``opencv_num_threads``),
+            ``dist_cfg`` (``backend``, ``timeout`` in seconds, ...), ``resource_limit`` (soft limit
+            of open files); ``backend`` may be given flat as well.
+        launcher: ``"none"``, ``"pytorch"``, ``"slurm"`` or ``"mpi"``.
+
+    Raises:
+        ConfigError: An unknown key or launcher.
+    """
+    known = ("cudnn_benchmark", "mp_cfg", "dist_cfg", "resource_limit", "backend")
+    for key in env_cfg:
+        if key not in known:
+            raise ConfigError(
+                f"env_cfg has no setting {key!r}",
+                config_path=f"env_cfg.{key}",
+                help=did_you_mean(key, known) or f"it has {', '.join(known)}",
+            )
+    launchers = ("none", "pytorch", "slurm", "mpi")
+    if launcher not in launchers:
+        raise ConfigError(
+            f"there is no launcher {launcher!r}",
+            config_path="launcher",
+            help=did_you_mean(launcher, launchers) or f"it is one of {', '.join(launchers)}",
+        )
+    if env_cfg.get("cudnn_benchmark"):
+        torch.backends.cudnn.benchmark = True
+    distributed = launcher != "none"
+    set_multi_processing(**dict(env_cfg.get("mp_cfg") or {}), distributed=distributed)
+    if distributed and not is_distributed():
+        dist_cfg = dict(env_cfg.get("dist_cfg") or {})
+        if "backend" in env_cfg:
+            dist_cfg["backend"] = env_cfg["backend"]
+        init_dist(launcher, **dist_cfg)
+    if platform.system() != "Windows":
+        _raise_open_file_limit(int(env_cfg.get("resource_limit", 4096)))
+
+
+def _raise_open_file_limit(wanted: int) -> None:
+    """Many data workers share tensors through open files, beyond what shells allow by default."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(wanted, soft), hard), hard))
+
+
+def shared_timestamp() -> str:
+    """The time of this run's start as ``YYYYmmdd_HHMMSS``, the same on every rank."""
+    now = torch.tensor(time.time(), dtype=torch.float64)
+    broadcast(now)
+    return time.strftime("%Y%m%d_%H%M%S", time.localtime(now.item()))
+
+
+@dataclass
+class RandomStates:
+    """The states of all global generators of this process, as plain types and tensors.
+
+    Attributes:
+        python: `random.getstate()` as nested lists.
+        numpy: The legacy generator of NumPy: algorithm, keys, position, gauss flag and value.
+        torch: CPU generator state, a byte tensor.
+        cuda: One byte tensor for each CUDA device that was used.
+    """
+
+    python: list[Any]
+    numpy: dict[str, Any]
+    torch: torch.Tensor
+    cuda: list[torch.Tensor] = field(default_factory=list)
+
+    @classmethod
+    def capture(cls) -> RandomStates:
+        """Read the states, drawing nothing."""
+        version, internal, gauss = random.getstate()
+        name, keys, position, has_gauss, cached = np.random.get_state()  # noqa: NPY002 - as above
+        used_cuda = torch.cuda.is_available() and torch.cuda.is_initialized()
+        return cls(
+            python=[version, list(internal), gauss],
+            numpy={
+                "name": str(name),
+                "keys": torch.from_numpy(np.asarray(keys).astype(np.int64)),
+                "position": int(position),
+                "has_gauss": int(has_gauss),
+                "cached_gaussian": float(cached),
+            },
+            torch=torch.get_rng_state(),
+            cuda=torch.cuda.get_rng_state_all() if used_cuda else [],
+        )
+
+    def restore(self) -> None:
+        """Put the states back; CUDA states only for devices that exist here."""
+        version, internal, gauss = self.python
+        random.setstate((version, tuple(internal), gauss))
+        np.random.set_state(  # noqa: NPY002 - users' transforms draw from the global generator
+            (
+                self.numpy["name"],
+                self.numpy["keys"].numpy().astype(np.uint32),
+                self.numpy["position"],
+                self.numpy["has_gauss"],
+                self.numpy["cached_gaussian"],
+            )
+        )
+        torch.set_rng_state(self.torch.cpu())
+        if self.cuda and torch.cuda.is_available():
+            for device, state in enumerate(self.cuda[: torch.cuda.device_count()]):
+                torch.cuda.set_rng_state(state.cpu(), device)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain types and tensors, for a checkpoint."""
+        return {
+            "python": self.python,
+            "numpy": self.numpy,
+            "torch": self.torch,
+            "cuda": self.cuda,
+        }
+
+    @classmethod
+    def from_state_dict(cls, state: Mapping[str, Any]) -> RandomStates:
+        """The inverse of `state_dict`."""
+        return cls(**dict(state))

@@ -1,0 +1,181 @@
+"""What validation and test share: named data sets with evaluators, losses, quiet generators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from mainspring.checkpoint.apply import unwrap
+from mainspring.errors import ConfigError
+from mainspring.runner.environment import RandomStates
+from mainspring.structures import BaseDataElement
+
+__all__ = [
+    "EvaluationSet",
+    "LossAverage",
+    "evaluation_sets",
+    "is_named_loaders",
+    "losses_of",
+    "merge_metrics",
+    "quiet_generators",
+    "split_reported_losses",
+]
+
+
+@dataclass
+class EvaluationSet:
+    """One data set to evaluate on.
+
+    Attributes:
+        name: Prefix of its metrics; empty when it is the only one.
+        dataloader: Its loader.
+        evaluator: Its evaluator; ``None`` when only losses are wanted.
+    """
+
+    name: str
+    dataloader: Any
+    evaluator: Any
+
+
+def is_named_loaders(section: Any) -> bool:
+    """Whether a loader section is a dict from name to loader rather than one loader's settings."""
+    return (
+        isinstance(section, Mapping)
+        and bool(section)
+        and "dataset" not in section
+        and "type" not in section
+        and all(isinstance(item, Mapping) or hasattr(item, "__iter__") for item in section.values())
+    )
+
+
+def evaluation_sets(
+    runner: Any, dataloader: Any, evaluator: Any, section: str
+) -> list[EvaluationSet]:
+    """Pair loaders with evaluators.
+
+    Args:
+        runner: Builds what is still a dict.
+        dataloader: One loader (or its dict), a list of them, or a dict from name to loader.
+        evaluator: One evaluator (or what describes it) for every loader, or, beside named loaders,
+            a dict from the same names to evaluators.
+        section: ``"val"`` or ``"test"``, for error messages.
+
+    Raises:
+        ConfigError: The names of loaders and evaluators differ.
+    """
+    if is_named_loaders(dataloader):
+        loaders = dict(dataloader)
+    elif isinstance(dataloader, list | tuple):
+        loaders = {str(index): loader for index, loader in enumerate(dataloader)}
+    else:
+        ready = runner.ready_dataloader(dataloader, f"{section}_dataloader")
+        return [EvaluationSet("", ready, runner.ready_evaluator(evaluator, section))]
+    if isinstance(evaluator, Mapping) and "type" not in evaluator:
+        evaluators = dict(evaluator)
+    elif isinstance(dataloader, list | tuple) and _is_evaluator_list(evaluator, len(loaders)):
+        evaluators = {str(index): item for index, item in enumerate(evaluator)}
+    else:
+        evaluators = dict.fromkeys(loaders, evaluator)
+    if set(evaluators) != set(loaders):
+        raise ConfigError(
+            f"{section}_dataloader names {', '.join(loaders)}, but {section}_evaluator names "
+            f"{', '.join(map(str, evaluators))}",
+            config_path=f"{section}_evaluator",
+            help="use the same names in both, or one evaluator for all",
+        )
+    sets = []
+    for name, loader in loaders.items():
+        ready = runner.ready_dataloader(loader, f"{section}_dataloader.{name}")
+        evaluator_here = runner.ready_evaluator(evaluators[name], section)
+        sets.append(EvaluationSet(name, ready, evaluator_here))
+    return sets
+
+
+def _is_evaluator_list(evaluator: Any, count: int) -> bool:
+    """A list of lists (or evaluators), one for each loader, as opposed to a list of metrics."""
+    return (
+        isinstance(evaluator, list | tuple)
+        and len(evaluator) == count
+        and all(isinstance(item, list | tuple) or hasattr(item, "evaluate") for item in evaluator)
+        and not all(hasattr(item, "compute_metrics") for item in evaluator)
+    )
+
+
+class LossAverage:
+    """Mean of validation losses over a loop, weighted by samples."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, torch.Tensor] = {}
+        self._weight = 0
+
+    def add(self, losses: Mapping[str, Any], weight: int) -> None:
+        """Add the losses of one batch of `weight` samples."""
+        for name, value in losses.items():
+            terms = value if isinstance(value, list | tuple) else [value]
+            total = torch.stack([term.detach().float().mean() for term in terms]).sum() * weight
+            self._sums[name] = self._sums[name] + total if name in self._sums else total
+        self._weight += weight
+
+    def result(self, mode: str) -> dict[str, float]:
+        """The means by name, and their total as ``val_loss`` (``test_loss``)."""
+        if not self._sums:
+            return {}
+        means = {name: total.item() / self._weight for name, total in self._sums.items()}
+        parts = [value for name, value in means.items() if "loss" in name and name != "loss"]
+        return {**means, f"{mode}_loss": means["loss"] if "loss" in means else sum(parts)}
+
+
+def losses_of(model: torch.nn.Module, data_batch: Any) -> dict[str, torch.Tensor]:
+    """The losses of a batch in evaluation mode.
+
+    Raises:
+        ConfigError: The model computes no losses outside its training step.
+    """
+    model = unwrap(model)
+    for needed in ("data_preprocessor", "_run_forward", "parse_losses"):
+        if not hasattr(model, needed):
+            raise ConfigError(
+                f"compute_loss=True needs a model that can run forward(mode='loss'), and "
+                f"{type(model).__name__} is none",
+                config_path="val_cfg.compute_loss",
+                help="derive it from mainspring.model.BaseModel, or wrap it in Supervised",
+            )
+    data = model.data_preprocessor(data_batch, False)  # type: ignore[operator]  # - a Module, see above
+    losses = model._run_forward(data, mode="loss")  # type: ignore[operator]  # - checked above
+    _, log_vars = model.parse_losses(losses)  # type: ignore[operator]  # - checked above
+    return dict(log_vars)
+
+
+def split_reported_losses(outputs: Any) -> tuple[Any, Mapping[str, Any] | None]:
+    """Take the losses off that a model appended to its predictions.
+
+    MMEngine's convention: the last element is a `BaseDataElement` whose only field is ``loss``.
+    """
+    if not (isinstance(outputs, Sequence) and outputs and not isinstance(outputs, str)):
+        return outputs, None
+    last = outputs[-1]
+    if isinstance(last, BaseDataElement) and list(last.keys()) == ["loss"]:
+        return outputs[:-1], last.loss
+    return outputs, None
+
+
+def merge_metrics(into: dict[str, Any], metrics: Mapping[str, Any], name: str) -> None:
+    """Add the metrics of a named data set, each as ``name/metric``; unnamed ones as they are."""
+    into.update({f"{name}/{key}" if name else key: value for key, value in metrics.items()})
+
+
+@contextmanager
+def quiet_generators(enabled: bool) -> Iterator[None]:
+    """Keep what happens inside from shifting the random numbers that training draws."""
+    if not enabled:
+        yield
+        return
+    states = RandomStates.capture()
+    try:
+        yield
+    finally:
+        states.restore()

@@ -1,0 +1,80 @@
+"""What happens to the model between its construction and the first step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from mainspring.dist import broadcast, is_distributed
+from mainspring.errors import ConfigError
+from mainspring.logging import print_log
+from mainspring.model import (
+    is_model_wrapper,
+    turn_on_activation_checkpointing,
+    turn_on_efficient_conv_bn_eval,
+)
+from mainspring.strategy import DDPStrategy, SingleDeviceStrategy, Strategy
+
+__all__ = ["compile_step", "prepare_model", "wrap_for_processes"]
+
+
+def wrap_for_processes(
+    model: nn.Module, wrapper_cfg: Mapping[str, Any] | None, cfg: Any, distributed: bool
+) -> nn.Module:
+    """Place the model and wrap it for several processes, unless it is wrapped already.
+
+    Raises:
+        ConfigError: A wrapped model and ``model_wrapper_cfg`` are both given.
+    """
+    if is_model_wrapper(model):
+        if wrapper_cfg is not None:
+            raise ConfigError(
+                "model_wrapper_cfg is given, but the model is wrapped already",
+                config_path="model_wrapper_cfg",
+                help="leave it out, or give the bare model",
+            )
+        return model
+    strategy: Strategy = SingleDeviceStrategy()
+    if distributed:
+        strategy = DDPStrategy(
+            wrapper_cfg, cfg.get("sync_bn"), cfg.get("find_unused_parameters", False)
+        )
+    return strategy.wrap(model)
+
+
+def prepare_model(model: nn.Module, cfg: Any) -> None:
+    """Initialise the weights, alike on all ranks, and apply the model options of the config.
+
+    The options are ``activation_checkpointing`` and ``efficient_conv_bn_eval``, lists of module
+    names.
+    """
+    inner = model.module if is_model_wrapper(model) else model
+    if hasattr(inner, "init_weights"):
+        inner.init_weights()
+        if is_distributed():
+            for tensor in inner.state_dict().values():
+                broadcast(tensor)
+    names = cfg.get("activation_checkpointing")
+    if names is not None:
+        turn_on_activation_checkpointing(inner, names)
+    names = cfg.get("efficient_conv_bn_eval")
+    if names is not None:
+        turn_on_efficient_conv_bn_eval(inner, names)
+
+
+def compile_step(model: nn.Module, cfg: Any) -> None:
+    """Compile the training step when the config has ``compile``: ``True`` or torch's options."""
+    options = cfg.get("compile", False)
+    if not options:
+        return
+    settings = dict(options) if isinstance(options, Mapping) else {}
+    target = settings.pop("target", "forward")
+    settings.pop("disable", None)
+    inner = model.module if is_model_wrapper(model) else model
+    if not hasattr(inner, target):
+        raise ConfigError(f"the model has no {target!r} to compile", config_path="compile.target")
+    setattr(inner, target, torch.compile(getattr(inner, target), **settings))
+    print_log(f"{target} of the model will be compiled at the first iteration", logger="current")

@@ -1,0 +1,55 @@
+"""Give back what a run left in the process or on the disk."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from mainspring.logging import MessageHub, MMLogger
+from mainspring.registry import DefaultScope
+from mainspring.runner.startup_log import config_dump_path
+from mainspring.visualization import Visualizer
+
+__all__ = ["StartFiles", "release_run"]
+
+
+def release_run(experiment_name: str) -> None:
+    """Release the logger, message hub, visualizer and scope of a run.
+
+    Args:
+        experiment_name: Name under which they were made.
+    """
+    for owner in (MMLogger, MessageHub, DefaultScope, Visualizer):
+        owner.release_instance(experiment_name)
+
+
+class StartFiles:
+    """The files that a start of a run makes before it trains, to be undone if it never does.
+
+    Args:
+        files: Files that may be written over.
+        directories: Directories that may be created, outer ones first.
+    """
+
+    def __init__(self, files: Iterable[Path], directories: Iterable[Path]) -> None:
+        self._before = {path: path.read_bytes() if path.is_file() else None for path in files}
+        self._new_directories = [path for path in directories if not path.exists()]
+
+    @classmethod
+    def of_run(cls, runner: Any) -> StartFiles:
+        """The files that a runner makes while it is constructed."""
+        work_dir = Path(runner.work_dir)
+        missing = [path for path in reversed(work_dir.parents) if not path.exists()]
+        return cls([config_dump_path(runner)], [*missing, work_dir, Path(runner.log_dir)])
+
+    def discard(self) -> None:
+        """Put earlier contents back and remove what was created."""
+        for path, content in self._before.items():
+            if content is not None:
+                path.write_bytes(content)
+            else:
+                path.unlink(missing_ok=True)
+        for path in reversed(self._new_directories):
+            shutil.rmtree(path, ignore_errors=True)

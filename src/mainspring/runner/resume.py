@@ -1,0 +1,298 @@
+"""What a checkpoint holds, and how each owner takes its part back.
+
+`collect` and `restore` stand side by side: what one writes the other reads. MMEngine's keys
+(``meta``, ``state_dict``, ``message_hub``, ``optimizer``, ``param_schedulers``) keep their meaning;
+what exact continuation needs beyond them lies under the one key ``mainspring``.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from mainspring.checkpoint import get_state_dict, weights_to_cpu
+from mainspring.dist import all_gather_object, get_rank, get_world_size
+from mainspring.errors import CheckpointError
+from mainspring.logging import print_log
+from mainspring.model import is_model_wrapper
+from mainspring.optim import OptimWrapper, OptimWrapperDict
+from mainspring.runner.environment import RandomStates, set_random_seed
+from mainspring.version import __version__
+
+__all__ = ["FORMAT", "collect", "restore", "restore_accumulation"]
+
+FORMAT = 1
+
+
+def collect(
+    runner: Any,
+    meta: Mapping[str, Any] | None,
+    *,
+    by_epoch: bool,
+    save_optimizer: bool,
+    save_param_scheduler: bool,
+) -> dict[str, Any]:
+    """Everything that the future of the run depends on, as plain types and tensors.
+
+    Called on all ranks: the generators of every rank are gathered.
+
+    Args:
+        runner: The run.
+        meta: Entries that replace those of ``meta``.
+        by_epoch: Whether the checkpoint is named by epoch; matters to foreign train loops only.
+        save_optimizer: Whether to keep the optimizer's state.
+        save_param_scheduler: Whether to keep the schedulers' states.
+    """
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    checkpoint: dict[str, Any] = {
+        "meta": {**_meta(runner, by_epoch), **(meta or {})},
+        "state_dict": weights_to_cpu(get_state_dict(model)),
+        "message_hub": runner.message_hub.state_dict(),
+    }
+    if save_optimizer and isinstance(runner.optim_wrapper, OptimWrapper | OptimWrapperDict):
+        checkpoint["optimizer"] = runner.optim_wrapper.state_dict()
+    if save_param_scheduler and runner.param_schedulers is not None:
+        checkpoint["param_schedulers"] = _map_schedulers(
+            runner.param_schedulers, lambda scheduler: scheduler.state_dict()
+        )
+    checkpoint["mainspring"] = {
+        "format": FORMAT,
+        "version": __version__,
+        "loop": _state_of(runner._train_loop),
+        "loader": _loader_state(runner),
+        "random_states": all_gather_object(RandomStates.capture().state_dict()),
+        "hooks": _hook_states(runner),
+        "accumulation": _accumulation_states(runner.optim_wrapper),
+    }
+    return checkpoint
+
+
+def _meta(runner: Any, by_epoch: bool) -> dict[str, Any]:
+    loop = runner._train_loop
+    epoch, iteration = _finished(loop, by_epoch, runner)
+    meta = {
+        "epoch": epoch,
+        "iter": iteration,
+        "cfg": runner.cfg.pretty_text,
+        "seed": runner.seed,
+        "experiment_name": runner.experiment_name,
+        "time": time.strftime("%Y%m%d_%H%M%S", time.localtime()),
+        "mmengine_version": f"mainspring-{__version__}",
+    }
+    dataset = getattr(getattr(loop, "dataloader", None), "dataset", None)
+    if hasattr(dataset, "metainfo"):
+        meta["dataset_meta"] = _plain(dataset.metainfo)
+    return meta
+
+
+def _finished(loop: Any, by_epoch: bool, runner: Any) -> tuple[int, int]:
+    """Finished epochs and iterations, also from within the hooks that follow an iteration."""
+    if hasattr(loop, "completed_iters"):
+        return loop.completed_epochs, loop.completed_iters
+    epoch, iteration = runner.epoch, runner.iter
+    return (epoch + 1, iteration) if by_epoch else (epoch, iteration + 1)
+
+
+def _plain(value: Any) -> Any:
+    """Meta information without NumPy types, which safe loading would have to be told about."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set):
+        items = [_plain(item) for item in value]
+        return tuple(items) if isinstance(value, tuple) else items
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return str(value)
+
+
+def _state_of(owner: Any) -> dict[str, Any] | None:
+    return owner.state_dict() if hasattr(owner, "state_dict") else None
+
+
+def _loader_state(runner: Any) -> dict[str, Any] | None:
+    """Position of the training loader, unless the next thing is a new epoch."""
+    loop = runner._train_loop
+    position = _state_of(loop)
+    if position is None or not position.get("batches"):
+        return None
+    return _state_of(loop.dataloader)
+
+
+def _hook_states(runner: Any) -> dict[str, Any]:
+    """States of the hooks that remember, by class name and, for repeated classes, a number."""
+    states = {name: _state_of(hook) for name, hook in _named_hooks(runner).items()}
+    return {name: state for name, state in states.items() if state}
+
+
+def _named_hooks(runner: Any) -> dict[str, Any]:
+    named: dict[str, Any] = {}
+    for hook in runner.hooks:
+        name = type(hook).__name__
+        count = sum(1 for other in named if other.split("#")[0] == name)
+        named[f"{name}#{count}" if count else name] = hook
+    return named
+
+
+def _wrappers(optim_wrapper: Any) -> dict[str, Any]:
+    """The optimizer wrappers by name; a single one has the empty name."""
+    if isinstance(optim_wrapper, OptimWrapperDict):
+        return dict(optim_wrapper.items())
+    return {"": optim_wrapper}
+
+
+def _accumulation_states(optim_wrapper: Any) -> dict[str, Any]:
+    """Gradients of groups of micro-batches that the checkpoint cuts in two."""
+    states = {
+        name: wrapper.accumulation_state_dict()
+        for name, wrapper in _wrappers(optim_wrapper).items()
+        if hasattr(wrapper, "accumulation_state_dict")
+    }
+    return {name: state for name, state in states.items() if state}
+
+
+def restore_accumulation(runner: Any) -> None:
+    """Put back the gradients of a half-finished group, once the wrappers know their counts."""
+    pending, runner.pending_accumulation = runner.pending_accumulation, {}
+    for name, wrapper in _wrappers(runner.optim_wrapper).items():
+        if name in pending:
+            wrapper.load_accumulation_state_dict(pending[name])
+
+
+def _map_schedulers(schedulers: Any, function: Any) -> Any:
+    if isinstance(schedulers, Mapping):
+        return {name: [function(item) for item in items] for name, items in schedulers.items()}
+    return [function(item) for item in schedulers]
+
+
+def restore(
+    runner: Any,
+    checkpoint: Mapping[str, Any],
+    *,
+    resume_optimizer: bool,
+    resume_param_scheduler: bool,
+) -> None:
+    """Give each owner its state back; the weights are loaded already.
+
+    Args:
+        runner: The run; its train loop is built.
+        checkpoint: What `collect` made, or a checkpoint of MMEngine.
+        resume_optimizer: Whether to restore optimizers.
+        resume_param_scheduler: Whether to restore schedulers.
+
+    Raises:
+        CheckpointError: The checkpoint holds weights only, or belongs to another set-up.
+    """
+    meta = checkpoint.get("meta")
+    if not isinstance(meta, Mapping) or "iter" not in meta:
+        raise CheckpointError(
+            "this checkpoint holds weights but no position in a run, so it cannot be resumed",
+            help="use load_from without resume to start from its weights",
+        )
+    ours = checkpoint.get("mainspring") or {}
+    _restore_position(runner, meta, ours)
+    _restore_seed(runner, meta)
+    _warn_other_dataset(runner, meta)
+    if "message_hub" in checkpoint:
+        runner.message_hub.load_state_dict(checkpoint["message_hub"])
+    if resume_optimizer and "optimizer" in checkpoint:
+        _restore_optimizer(runner, checkpoint["optimizer"])
+    if resume_param_scheduler and runner.param_schedulers is not None:
+        _restore_schedulers(runner, checkpoint)
+    for name, hook in _named_hooks(runner).items():
+        if name in ours.get("hooks", {}):
+            hook.load_state_dict(ours["hooks"][name])
+    runner.pending_accumulation = ours.get("accumulation", {})
+    _restore_generators(ours.get("random_states"))
+
+
+def _restore_position(runner: Any, meta: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
+    loop = runner.train_loop
+    if ours.get("loader") and hasattr(loop.dataloader, "load_state_dict"):
+        loop.dataloader.load_state_dict(ours["loader"])
+    position = ours.get("loop")
+    if position is None and hasattr(loop, "load_state_dict"):
+        position = {"epoch": meta["epoch"], "iter": meta["iter"], "validated_at": meta["iter"]}
+        if not getattr(loop, "by_epoch", True):
+            position["batches"] = meta["iter"]
+    if hasattr(loop, "load_state_dict"):
+        loop.load_state_dict(position)
+    else:
+        loop._epoch, loop._iter = meta["epoch"], meta["iter"]
+
+
+def _restore_seed(runner: Any, meta: Mapping[str, Any]) -> None:
+    seed = meta.get("seed")
+    if seed is None or seed == runner.seed:
+        return
+    print_log(
+        f"the checkpoint was made with seed {seed}; it replaces this run's seed {runner.seed}",
+        logger="current",
+        level=logging.WARNING,
+    )
+    runner.use_seed(seed)
+    set_random_seed(seed, runner.deterministic, False)
+
+
+def _warn_other_dataset(runner: Any, meta: Mapping[str, Any]) -> None:
+    dataset = getattr(runner.train_dataloader, "dataset", None)
+    if "dataset_meta" not in meta or not hasattr(dataset, "metainfo"):
+        return
+    if _plain(dataset.metainfo) != _plain(meta["dataset_meta"]):
+        print_log(
+            "the data set's meta information differs from the checkpoint's: is it the same data?",
+            logger="current",
+            level=logging.WARNING,
+        )
+
+
+def _restore_optimizer(runner: Any, state: Mapping[str, Any]) -> None:
+    try:
+        runner.optim_wrapper.load_state_dict(state)
+    except (ValueError, KeyError) as error:
+        error.add_note(
+            "the optimizer of the checkpoint does not fit this run's: resume with the same "
+            "optimizer, paramwise_cfg and model, or use load_from for the weights alone"
+        )
+        raise
+
+
+def _restore_schedulers(runner: Any, checkpoint: Mapping[str, Any]) -> None:
+    saved = checkpoint.get("param_schedulers")
+    if saved is None:
+        return
+    schedulers = runner.param_schedulers
+    if isinstance(schedulers, Mapping) != isinstance(saved, Mapping):
+        raise CheckpointError("the checkpoint was made with another number of optimizers")
+    pairs: list[tuple[Any, Any]] = []
+    if isinstance(schedulers, Mapping):
+        for name, items in schedulers.items():
+            pairs += zip(items, saved.get(name, []), strict=False)
+    else:
+        if len(schedulers) != len(saved):
+            print_log(
+                f"the checkpoint has {len(saved)} schedulers, this run {len(schedulers)}: they are "
+                "matched in order",
+                logger="current",
+                level=logging.WARNING,
+            )
+        pairs += zip(schedulers, saved, strict=False)
+    for scheduler, state in pairs:
+        scheduler.load_state_dict(state)
+
+
+def _restore_generators(states: Any) -> None:
+    if not states:
+        return
+    if len(states) != get_world_size():
+        print_log(
+            f"the checkpoint was made by {len(states)} processes, this run has "
+            f"{get_world_size()}: random numbers differ from here on",
+            logger="current",
+            level=logging.WARNING,
+        )
+        return
+    RandomStates.from_state_dict(states[get_rank()]).restore()

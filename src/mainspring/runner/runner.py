@@ -1,0 +1,456 @@
+"""The runner: holds the parts of a run and carries it out."""
+
+from __future__ import annotations
+
+import copy
+import os
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from torch import nn
+
+from mainspring.checkpoint import (
+    CheckpointLoader,
+    _load_checkpoint_to_model,
+    find_latest_checkpoint,
+    save_checkpoint,
+)
+from mainspring.checkpoint.apply import unwrap
+from mainspring.config import Config, ConfigDict
+from mainspring.dist import is_main_process
+from mainspring.errors import ConfigError
+from mainspring.fileio import join_path
+from mainspring.hooks import HookDispatch
+from mainspring.registry import RUNNERS, DefaultScope
+from mainspring.runner import resume
+from mainspring.runner.environment import (
+    Randomness,
+    set_random_seed,
+    set_up_environment,
+    shared_timestamp,
+)
+from mainspring.runner.mmengine_names import MMEngineNames
+from mainspring.runner.model_setup import compile_step, prepare_model, wrap_for_processes
+from mainspring.runner.places import building
+from mainspring.runner.release import StartFiles, release_run
+from mainspring.runner.sections import (
+    RUNNER_SECTIONS,
+    check_triples,
+    require,
+)
+from mainspring.runner.startup_log import dump_config, log_environment, log_hooks
+
+__all__ = ["Runner"]
+
+
+@RUNNERS.register_module()
+class Runner(MMEngineNames):
+    """Trains, validates and tests a model as described, and continues where it stopped.
+
+    Every argument but `work_dir` takes a dict with ``type``, a class, or a ready object.
+
+    Args:
+        model: The model.
+        work_dir: Where checkpoints, logs and the resolved config go; created when missing.
+        train_dataloader: Training data; with `train_cfg` and `optim_wrapper`, all or none.
+        val_dataloader: Validation data, or several by name; with `val_cfg` and `val_evaluator`.
+        test_dataloader: Test data, or several by name; with `test_cfg` and `test_evaluator`.
+        train_cfg: Length of training, ``dict(by_epoch=True, max_epochs=...)``, or a loop.
+        val_cfg: Validation loop; ``dict()`` for the ordinary one.
+        test_cfg: Test loop; ``dict()`` for the ordinary one.
+        auto_scale_lr: ``dict(enable=True, base_batch_size=...)`` scales learning rates linearly.
+        optim_wrapper: Optimizer and how it is stepped.
+        param_scheduler: Schedulers of learning rate, momentum and others.
+        val_evaluator: Metrics of validation.
+        test_evaluator: Metrics of the test.
+        default_hooks: Changes to the default hooks, by name; ``None`` as value removes one.
+        custom_hooks: Further hooks.
+        data_preprocessor: Taken over by a model dict that has none.
+        load_from: Checkpoint to take weights from, or, with `resume`, to continue.
+        resume: Continue a run: from `load_from`, or else from the newest checkpoint in `work_dir`.
+            A path continues from there.
+        launcher: ``"none"``, ``"pytorch"``, ``"slurm"`` or ``"mpi"``.
+        env_cfg: Backends, worker start method, process group; see `set_up_environment`.
+        log_processor: How scalars become log lines.
+        log_level: Level of the run's logger.
+        visualizer: Where scalars, images and the config are sent.
+        default_scope: Scope in which names are looked up first.
+        randomness: Seed and determinism; see `Randomness`.
+        experiment_name: Name of the run; config name and time by default.
+        cfg: The whole config; kept as `cfg` and in checkpoints.
+
+    Raises:
+        ConfigError: The description is incomplete or contradictory.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        work_dir: str,
+        train_dataloader: Any = None,
+        val_dataloader: Any = None,
+        test_dataloader: Any = None,
+        train_cfg: Any = None,
+        val_cfg: Any = None,
+        test_cfg: Any = None,
+        auto_scale_lr: Mapping[str, Any] | None = None,
+        optim_wrapper: Any = None,
+        param_scheduler: Any = None,
+        val_evaluator: Any = None,
+        test_evaluator: Any = None,
+        default_hooks: Mapping[str, Any] | None = None,
+        custom_hooks: Sequence[Any] | None = None,
+        data_preprocessor: Mapping[str, Any] | None = None,
+        load_from: str | None = None,
+        resume: bool | str = False,
+        launcher: str | None = "none",
+        env_cfg: Mapping[str, Any] | None = None,
+        log_processor: Any = None,
+        log_level: str | int = "INFO",
+        visualizer: Any = None,
+        default_scope: str = "mainspring",
+        randomness: Mapping[str, Any] | None = None,
+        experiment_name: str | None = None,
+        cfg: Any = None,
+    ) -> None:
+        self._sections = {
+            name: value for name, value in locals().items() if name in RUNNER_SECTIONS
+        }
+        self._parts: dict[str, Any] = {}
+        self.cfg = _as_config(cfg)
+        with building(self.cfg, "train_cfg"):
+            check_triples(self._sections, self.cfg.keys())
+            if param_scheduler is not None and optim_wrapper is None:
+                raise ConfigError(
+                    "param_scheduler is given without optim_wrapper",
+                    config_path="param_scheduler",
+                    help="give the optimizer that it schedules, or leave it out",
+                )
+        self.work_dir = os.path.abspath(work_dir)
+        self.auto_scale_lr = auto_scale_lr
+        self._resume, self._load_from = _resume_request(resume, load_from)
+        self._has_loaded = False
+        self.pending_accumulation: dict[str, Any] = {}
+
+        self._launcher = "none" if launcher is None else launcher
+        with building(self.cfg, "env_cfg"):
+            set_up_environment(env_cfg or {}, self._launcher)
+            self._randomness = Randomness.from_section(randomness)
+        self.use_seed(
+            set_random_seed(
+                self._randomness.seed,
+                self._randomness.deterministic,
+                self._randomness.diff_rank_seed,
+            )
+        )
+        self._timestamp = shared_timestamp()
+        self._experiment_name = _experiment_name(experiment_name, self.cfg, self._timestamp)
+        self._log_dir = os.path.join(self.work_dir, self._timestamp)
+        self._start_files = StartFiles.of_run(self)
+        weakref.finalize(self, release_run, self._experiment_name)
+        with self._undone_if_it_fails():
+            os.makedirs(self._log_dir, exist_ok=True)
+            self._set_up_logging(default_scope, log_processor, log_level, visualizer)
+            with building(self.cfg, "model"):
+                wrapper_cfg = self.cfg.get("model_wrapper_cfg")
+                self.model = self.wrap_model(wrapper_cfg, self.build_model(model))
+            self._model_name = type(unwrap(self.model)).__name__
+            self._dispatch = HookDispatch()
+            with building(self.cfg, "default_hooks"):
+                self.register_default_hooks(default_hooks)
+            with building(self.cfg, "custom_hooks"):
+                self.register_custom_hooks(list(custom_hooks or []))
+            log_hooks(self)
+            dump_config(self)
+
+    def _set_up_logging(
+        self, default_scope: str, log_processor: Any, log_level: str | int, visualizer: Any
+    ) -> None:
+        """Scope, log processor, logger, message hub and visualizer, which parts built later use."""
+        self.default_scope = DefaultScope.get_instance(
+            self._experiment_name, scope_name=default_scope
+        )
+        with building(self.cfg, "log_processor"):
+            self.log_processor = self.build_log_processor(log_processor)
+        self.logger = self.build_logger(log_level=log_level)
+        log_environment(self)
+        self.message_hub = self.build_message_hub()
+        with building(self.cfg, "visualizer"):
+            self.visualizer = self.build_visualizer(visualizer)
+        if is_main_process():
+            self.visualizer.add_config(self.cfg)
+
+    @classmethod
+    def from_cfg(cls, cfg: Config | Mapping[str, Any] | str | Path) -> Self:
+        """Make a runner from a config.
+
+        Args:
+            cfg: A config, a dict, or the path of a config file. Keys that no section has are
+                helper variables.
+
+        Raises:
+            ConfigError: A required section is missing, or a section cannot be built.
+        """
+        if isinstance(cfg, str | Path):
+            cfg = Config.fromfile(str(cfg))
+        cfg = copy.deepcopy(cfg)
+        sections = {name: require(cfg, name) for name in ("model", "work_dir")}
+        for name in RUNNER_SECTIONS:
+            if name in cfg and name not in sections:
+                sections[name] = cfg[name]
+        return cls(**sections, cfg=cfg)
+
+    def train(self) -> nn.Module:
+        """Train the model.
+
+        Returns:
+            The trained model, in its wrapper if it has one.
+
+        Raises:
+            ConfigError: Training, or something that it needs, is not described.
+        """
+        self._check_can_train()
+        with self._undone_if_it_fails():
+            self._build_training()
+            self.call_hook("before_run")
+            prepare_model(self.model, self.cfg)
+            self.load_or_resume()
+            self.optim_wrapper.initialize_count_status(self.model, self.iter, self.max_iters)
+            resume.restore_accumulation(self)
+            compile_step(self.model, self.cfg)
+
+        model: nn.Module = self.train_loop.run()
+        self.call_hook("after_run")
+        return model
+
+    def _build_training(self) -> None:
+        """Everything that training needs, so that each mistake shows before the first step."""
+        with building(self.cfg, "train_dataloader"):
+            self.train_loop  # noqa: B018 - building it is the point
+        with building(self.cfg, "optim_wrapper"):
+            self.optim_wrapper = self.build_optim_wrapper(self.optim_wrapper)
+        with building(self.cfg, "auto_scale_lr"):
+            self.scale_lr(self.optim_wrapper, self.auto_scale_lr)
+        with building(self.cfg, "param_scheduler"):
+            self.param_schedulers = self.build_param_scheduler(self.param_schedulers)
+        with building(self.cfg, "val_dataloader"):
+            self.val_loop  # noqa: B018 - building it is the point
+
+    def val(self) -> dict[str, Any]:
+        """Validate the model; returns the metrics by name.
+
+        Raises:
+            ConfigError: Validation is not described.
+        """
+        with self._undone_if_it_fails():
+            loop = self._require_loop("val")
+            self.call_hook("before_run")
+            self.load_or_resume()
+        metrics: dict[str, Any] = loop.run()
+        self.call_hook("after_run")
+        return metrics
+
+    def test(self) -> dict[str, Any]:
+        """Test the model; returns the metrics by name.
+
+        Raises:
+            ConfigError: The test is not described.
+        """
+        with self._undone_if_it_fails():
+            loop = self._require_loop("test")
+            self.call_hook("before_run")
+            self.load_or_resume()
+        metrics: dict[str, Any] = loop.run()
+        self.call_hook("after_run")
+        return metrics
+
+    def call_hook(self, fn_name: str, **kwargs: Any) -> None:
+        """Call a hook point: every hook that acts there, in order of priority.
+
+        Args:
+            fn_name: Name of the point; `mainspring.hooks.points` lists them.
+            **kwargs: What the point passes on besides the runner.
+        """
+        for method in self._dispatch.methods(fn_name):
+            method(self, **kwargs)
+
+    def load_or_resume(self) -> None:
+        """Load weights or continue a run, whichever was asked for; once only."""
+        if self._has_loaded:
+            return
+        self._has_loaded = True
+        resume_from = self._load_from if self._resume else None
+        if self._resume and self._load_from is None:
+            resume_from = find_latest_checkpoint(self.work_dir)
+            self.logger.info(
+                f"resume from the latest checkpoint {resume_from}"
+                if resume_from
+                else f"nothing to resume in {self.work_dir}: training starts from the beginning"
+            )
+        if resume_from is not None:
+            self.resume(resume_from)
+        elif self._load_from is not None:
+            self.load_checkpoint(self._load_from)
+
+    def load_checkpoint(
+        self,
+        filename: str | Path,
+        map_location: Any = "cpu",
+        strict: bool = False,
+        revise_keys: Sequence[tuple[str, str]] = ((r"^module.", ""),),
+    ) -> Mapping[str, Any]:
+        """Load the weights of a checkpoint into the model.
+
+        Args:
+            filename: Path, URI, or the name of a file in the work directory.
+            map_location: As in `torch.load`.
+            strict: Whether every weight must fit.
+            revise_keys: Pairs of pattern and replacement applied to every key.
+
+        Returns:
+            The checkpoint.
+        """
+        checkpoint: Mapping[str, Any] = CheckpointLoader.load_checkpoint(
+            self._find_checkpoint(filename), map_location, logger="current"
+        )
+        self.call_hook("after_load_checkpoint", checkpoint=checkpoint)
+        return _load_checkpoint_to_model(
+            self.model, checkpoint, strict, self.logger, revise_keys=revise_keys
+        )
+
+    def resume(
+        self,
+        filename: str | Path,
+        resume_optimizer: bool = True,
+        resume_param_scheduler: bool = True,
+        map_location: Any = "default",
+    ) -> None:
+        """Continue the run that a checkpoint was taken of.
+
+        Args:
+            filename: Path, URI, or the name of a file in the work directory.
+            resume_optimizer: Whether to restore the optimizer's state.
+            resume_param_scheduler: Whether to restore the schedulers' states.
+            map_location: As in `torch.load`; ``"default"`` is the CPU, from where each owner moves
+                its state to its own device.
+        """
+        location = "cpu" if map_location == "default" else map_location
+        checkpoint = self.load_checkpoint(filename, map_location=location)
+        resume.restore(
+            self,
+            checkpoint,
+            resume_optimizer=resume_optimizer,
+            resume_param_scheduler=resume_param_scheduler,
+        )
+        self.logger.info(f"resumed epoch: {self.epoch}, iter: {self.iter}")
+
+    def save_checkpoint(
+        self,
+        out_dir: str | Path,
+        filename: str | None = None,
+        file_client_args: dict[str, Any] | None = None,
+        save_optimizer: bool = True,
+        save_param_scheduler: bool = True,
+        meta: dict[str, Any] | None = None,
+        by_epoch: bool = True,
+        backend_args: dict[str, Any] | None = None,
+    ) -> None:
+        """Write a checkpoint; to be called on all ranks, rank 0 writes.
+
+        Args:
+            out_dir: Directory; or, alone, the name of a file in the work directory, or a path.
+            filename: Name of the file in `out_dir`.
+            file_client_args: MMEngine's older spelling of `backend_args`.
+            save_optimizer: Whether to keep the optimizer's state.
+            save_param_scheduler: Whether to keep the schedulers' states.
+            meta: Entries that replace those of ``meta``.
+            by_epoch: Whether an epoch, rather than an iteration, was just finished.
+            backend_args: Storage backend and its arguments.
+        """
+        if filename is None:
+            out_dir, filename = os.path.split(os.path.join(self.work_dir, out_dir))
+        checkpoint = resume.collect(
+            self,
+            meta,
+            by_epoch=by_epoch,
+            save_optimizer=save_optimizer,
+            save_param_scheduler=save_param_scheduler,
+        )
+        self.call_hook("before_save_checkpoint", checkpoint=checkpoint)
+        if is_main_process():
+            path = join_path(str(out_dir), filename)
+            save_checkpoint(checkpoint, path, file_client_args, backend_args)
+
+    def wrap_model(
+        self, model_wrapper_cfg: Mapping[str, Any] | None, model: nn.Module
+    ) -> nn.Module:
+        """Put a model on its device and wrap it for the processes of this run."""
+        return wrap_for_processes(model, model_wrapper_cfg, self.cfg, self.distributed)
+
+    @contextmanager
+    def _undone_if_it_fails(self) -> Iterator[None]:
+        """Leave no files behind of a start that fails before anything is trained."""
+        try:
+            yield
+        except BaseException:
+            if is_main_process() and self._start_files is not None:
+                release_run(self._experiment_name)
+                self._start_files.discard()
+            raise
+
+    def use_seed(self, seed: int) -> None:
+        """Take a seed over as the seed of this run."""
+        self._seed = seed
+
+    def _require_loop(self, mode: str) -> Any:
+        if self._sections[f"{mode}_cfg"] is None:
+            raise ConfigError(
+                f"this run describes no {'validation' if mode == 'val' else 'test'}",
+                help=f"give {mode}_dataloader, {mode}_cfg and {mode}_evaluator",
+            )
+        with building(self.cfg, f"{mode}_dataloader"):
+            return self.val_loop if mode == "val" else self.test_loop
+
+    def _check_can_train(self) -> None:
+        if self._sections["train_cfg"] is None:
+            raise ConfigError(
+                "this run describes no training",
+                help="give train_dataloader, train_cfg and optim_wrapper",
+            )
+
+    def _find_checkpoint(self, filename: str | Path) -> str:
+        name = str(filename)
+        inside = os.path.join(self.work_dir, name)
+        return inside if not os.path.exists(name) and os.path.isfile(inside) else name
+
+
+def _as_config(cfg: Any) -> Config:
+    if cfg is None:
+        return Config({})
+    if isinstance(cfg, Config):
+        return copy.deepcopy(cfg)
+    return Config(ConfigDict(copy.deepcopy(dict(cfg))))
+
+
+def _resume_request(resume_from: bool | str, load_from: str | None) -> tuple[bool, str | None]:
+    """Unite the two spellings: ``resume=path``, and ``resume=True`` with ``load_from=path``."""
+    if not isinstance(resume_from, str | Path):
+        return bool(resume_from), load_from
+    if load_from is not None:
+        raise ConfigError(
+            "resume names a checkpoint and load_from another one",
+            config_path="resume",
+            help="leave load_from out",
+        )
+    return True, str(resume_from)
+
+
+def _experiment_name(given: str | None, cfg: Config, timestamp: str) -> str:
+    if given is not None:
+        return f"{given}_{timestamp}"
+    if cfg.filename:
+        return f"{Path(cfg.filename).stem}_{timestamp}"
+    return timestamp

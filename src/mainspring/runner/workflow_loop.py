@@ -1,0 +1,92 @@
+"""A train loop that switches between phases of training and validation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from mainspring.errors import ConfigError
+from mainspring.registry import LOOPS
+from mainspring.runner.loops import EpochBasedTrainLoop
+
+__all__ = ["WorkflowTrainLoop"]
+
+
+@LOOPS.register_module()
+class WorkflowTrainLoop(EpochBasedTrainLoop):
+    """Switch between phases of training and validation as a workflow says (MMCV 1.x).
+
+    ``workflow=[("train", 2), ("val", 1)]`` trains two epochs, validates once, and starts over until
+    `max_epochs` epochs are trained. A validation phase reports losses beside the metrics, so that
+    it needs no evaluator.
+
+    Args:
+        runner: The runner that carries out the loop.
+        dataloader: A loader, or the dict to build it from.
+        max_epochs: Number of training epochs.
+        workflow: Pairs of phase (``"train"`` or ``"val"``) and how many times it runs.
+    """
+
+    def __init__(
+        self,
+        runner: Any,
+        dataloader: Any,
+        max_epochs: int,
+        workflow: Sequence[tuple[str, int]] = (("train", 1),),
+    ) -> None:
+        super().__init__(runner, dataloader, max_epochs)
+        self.workflow = [(str(phase), int(times)) for phase, times in workflow]
+        self._check_workflow()
+        self._phase = 0
+        self._times_done = 0
+
+    def _check_workflow(self) -> None:
+        unknown = [phase for phase, _ in self.workflow if phase not in ("train", "val")]
+        if unknown or not any(phase == "train" and times > 0 for phase, times in self.workflow):
+            raise ConfigError(
+                f"workflow is {self.workflow}",
+                config_path="train_cfg.workflow",
+                help="list pairs such as ('train', 2) and ('val', 1), at least one of them 'train'",
+            )
+
+    def run(self) -> torch.nn.Module:
+        """Carry out the workflow until all epochs are trained; returns the model."""
+        runner = self.runner
+        if any(phase == "val" for phase, _ in self.workflow):
+            if runner.val_loop is None:
+                raise ConfigError(
+                    "the workflow has a val phase, but there is no val_dataloader",
+                    config_path="train_cfg.workflow",
+                    help="set val_dataloader and val_cfg=dict(compute_loss=True)",
+                )
+            runner.val_loop.compute_loss = True
+        runner.call_hook("before_train")
+        while self._epoch < self._max_epochs and not self.stop_training:
+            phase, times = self.workflow[self._phase]
+            while self._times_done < times and not self.stop_training:
+                if phase == "train" and self._epoch == self._max_epochs:
+                    break
+                self.run_epoch() if phase == "train" else self._validate()
+                self._times_done += 1
+            self._phase = (self._phase + 1) % len(self.workflow)
+            self._times_done = 0
+        runner.call_hook("after_train")
+        model: torch.nn.Module = runner.model
+        return model
+
+    def state_dict(self) -> dict[str, int]:
+        """The position, with the phase of the workflow and how often it has run."""
+        just_finished = self.completed_epochs - self._epoch
+        return {
+            **super().state_dict(),
+            "phase": self._phase,
+            "times": self._times_done + just_finished,
+        }
+
+    def load_state_dict(self, state: Mapping[str, int]) -> None:
+        """Continue from a position that `state_dict` recorded."""
+        super().load_state_dict(state)
+        self._phase = state.get("phase", 0)
+        self._times_done = state.get("times", 0)

@@ -1,0 +1,55 @@
+"""One process per device, gradients averaged after every backward pass."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from mainspring.device import get_device
+from mainspring.model import convert_sync_batchnorm
+from mainspring.registry import MODEL_WRAPPERS
+
+__all__ = ["DDPStrategy"]
+
+
+class DDPStrategy:
+    """The model is copied into every process.
+
+    Args:
+        model_wrapper_cfg: Wrapper to use, a dict with ``type`` (default
+            ``MMDistributedDataParallel``) and its arguments.
+        sync_bn: ``"torch"`` or ``"mmcv"`` to synchronise batch norm statistics over processes.
+        find_unused_parameters: Whether the default wrapper looks for parameters without gradient.
+    """
+
+    def __init__(
+        self,
+        model_wrapper_cfg: Mapping[str, Any] | None = None,
+        sync_bn: str | None = None,
+        find_unused_parameters: bool = False,
+    ) -> None:
+        self.model_wrapper_cfg = model_wrapper_cfg
+        self.sync_bn = sync_bn
+        self.find_unused_parameters = find_unused_parameters
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        """Move the model to this process's device and wrap it."""
+        model = model.to(get_device())
+        if self.sync_bn is not None:
+            model = convert_sync_batchnorm(model, self.sync_bn)
+        if self.model_wrapper_cfg is None:
+            arguments: dict[str, Any] = {
+                "type": "MMDistributedDataParallel",
+                "broadcast_buffers": False,
+                "find_unused_parameters": self.find_unused_parameters,
+            }
+        else:
+            arguments = {"type": "MMDistributedDataParallel", **self.model_wrapper_cfg}
+        if self.model_wrapper_cfg is None and torch.cuda.is_available():
+            arguments["device_ids"] = [int(os.environ.get("LOCAL_RANK", "0"))]
+        wrapped: nn.Module = MODEL_WRAPPERS.build(arguments, default_args={"module": model})
+        return wrapped

@@ -1,0 +1,27 @@
+"""Where a run's scalars and images go, and drawing on images."""
+
+from mainspring.visualization.vis_backend import (
+    AimVisBackend,
+    BaseVisBackend,
+    ClearMLVisBackend,
+    DVCLiveVisBackend,
+    LocalVisBackend,
+    MLflowVisBackend,
+    NeptuneVisBackend,
+    TensorboardVisBackend,
+    WandbVisBackend,
+)
+from mainspring.visualization.visualizer import Visualizer
+
+__all__ = [
+    "AimVisBackend",
+    "BaseVisBackend",
+    "ClearMLVisBackend",
+    "DVCLiveVisBackend",
+    "LocalVisBackend",
+    "MLflowVisBackend",
+    "NeptuneVisBackend",
+    "TensorboardVisBackend",
+    "Visualizer",
+    "WandbVisBackend",
+]

@@ -1,0 +1,77 @@
+"""The command: help without torch, overrides, resume."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mainspring.cli.common import looks_like_override, parse_value
+from mainspring.cli.main import main
+
+PROGRAMS = Path(__file__).parents[1] / "e2e" / "programs"
+
+
+@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["test", "--help"], ["--version"]])
+def test_help_imports_nothing_heavy(words):
+    code = (
+        "import sys\n"
+        "from mainspring.cli.main import main\n"
+        f"try: main({words!r})\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        "heavy = {'torch', 'numpy', 'matplotlib', 'rich', 'yaml', 'fsspec'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout
+
+
+def test_an_unknown_verb_is_refused(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["trian"])
+    assert end.value.code == 2
+    assert "trian" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [("a=1", True), ("a.b.0.c=x", True), ("path/to.pth", False), ("out=", True), ("a b=1", False)],
+)
+def test_overrides_are_told_from_paths(word, expected):
+    assert looks_like_override(word) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("3", 3), ("1e-3", 1e-3), ("true", True), ("None", None), ("[1,2]", [1, 2]), ("adam", "adam")],
+)
+def test_values_are_typed(text, value):
+    assert parse_value(text) == value
+
+
+def test_train_change_resume_and_test(tmp_path, capsys):
+    config, work_dir = str(PROGRAMS / "base_config.py"), str(tmp_path / "w")
+    assert main(["train", config, "train_cfg.max_epochs=1", "--work-dir", work_dir]) == 0
+    assert (tmp_path / "w" / "epoch_1.pth").is_file()
+    assert main(["train", config, "--work-dir", work_dir, "--resume"]) == 0
+    assert (tmp_path / "w" / "epoch_2.pth").is_file()
+    capsys.readouterr()
+    config_with_test = tmp_path / "tested.py"
+    config_with_test.write_text(
+        f"_base_ = {config!r}\n"
+        "test_dataloader = {{_base_.val_dataloader}}\n"
+        "test_cfg = dict()\n"
+        "test_evaluator = {{_base_.val_evaluator}}\n"
+    )
+    code = main(["test", str(config_with_test), f"{work_dir}/epoch_2.pth", "--work-dir", work_dir])
+    assert code == 0
+    assert "acc: " in capsys.readouterr().out
+
+
+def test_amp_trains_with_bfloat16_on_the_cpu(tmp_path):
+    config = str(PROGRAMS / "base_config.py")
+    words = ["train", config, "train_cfg.max_epochs=1", "--amp", "--work-dir", str(tmp_path)]
+    assert main(words) == 0

@@ -1,0 +1,35 @@
+"""Config files written by a test."""
+
+from __future__ import annotations
+
+import pytest
+
+from mainspring.config import Config
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The current directory, empty."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def write(folder):
+    def write_file(name, text):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return name
+
+    return write_file
+
+
+@pytest.fixture
+def read(write):
+    """Write a file and read it as a config."""
+
+    def read_text(text, name="run.py", **options):
+        return Config.fromfile(write(name, text), **options)
+
+    return read_text

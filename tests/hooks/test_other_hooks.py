@@ -1,0 +1,441 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from mainspring.errors import ConfigError, MetricError
+from mainspring.hooks import (
+    DistSamplerSeedHook,
+    EarlyStoppingHook,
+    EmptyCacheHook,
+    IterTimerHook,
+    LoggerHook,
+    NPUProfilerHook,
+    ParamSchedulerHook,
+    PrepareTTAHook,
+    ProfilerHook,
+    ProgressHook,
+    RuntimeInfoHook,
+    SyncBuffersHook,
+    build_runner_with_tta,
+)
+
+
+def last(runner, name):
+    return runner.message_hub.get_scalar(name).current()
+
+
+# RuntimeInfoHook
+
+
+def test_runtime_information_is_kept_up_to_date(make_runner) -> None:
+    runner = make_runner(RuntimeInfoHook())
+    runner.call_hook("before_run")
+    runner.epoch, runner.iter = 1, 3
+    runner.train()
+    hub = runner.message_hub
+    assert hub.get_info("cfg") == "a = 1\n"
+    assert hub.get_info("seed") == 7
+    assert hub.get_info("experiment_name") == runner.experiment_name
+    assert (hub.get_info("epoch"), hub.get_info("iter")) == (3, 8)
+    assert (hub.get_info("max_epochs"), hub.get_info("max_iters")) == (4, 8)
+    assert hub.get_info("loop_stage") is None
+
+
+def test_the_learning_rate_is_that_of_the_iteration_whatever_changes_it(make_runner) -> None:
+    runner = make_runner(RuntimeInfoHook())
+    runner.call_hook("before_train")
+    for rate in (0.5, 0.25):
+        runner.optim_wrapper.optimizer.param_groups[0]["lr"] = rate
+        runner.call_hook("before_train_iter", batch_idx=0, data_batch=None)
+        assert last(runner, "train/lr") == rate
+    runner.optim_wrapper.base_param_settings = {"params": [], "lr": 2.0}
+    runner.call_hook("before_train_iter", batch_idx=0, data_batch=None)
+    assert last(runner, "train/base_lr") == 2.0
+
+
+def test_several_optimizers_record_their_rates_by_name(make_runner) -> None:
+    runner = make_runner(RuntimeInfoHook())
+    runner.optim_wrapper = SimpleNamespace(
+        get_lr=lambda: {"generator.lr": [0.1, 0.2], "discriminator.lr": [0.3]}
+    )
+    runner.call_hook("before_train_iter", batch_idx=0, data_batch=None)
+    assert last(runner, "train/generator.lr") == 0.1
+    assert last(runner, "train/discriminator.lr") == 0.3
+
+
+def test_outputs_and_metrics_are_recorded(make_runner) -> None:
+    runner = make_runner(RuntimeInfoHook())
+    outputs = {"loss": torch.tensor(1.5), "acc": 0.5}
+    runner.call_hook("after_train_iter", batch_idx=0, data_batch=None, outputs=outputs)
+    assert last(runner, "train/loss") == 1.5
+    metrics = {"acc": 0.5, "tensor": torch.tensor([2.0]), "confusion": [[1, 0], [0, 1]]}
+    for mode in ("val", "test"):
+        runner.call_hook(f"after_{mode}_epoch", metrics=metrics)
+        assert last(runner, f"{mode}/acc") == 0.5
+        assert last(runner, f"{mode}/tensor") == 2.0
+        assert runner.message_hub.get_info(f"{mode}/confusion") == [[1, 0], [0, 1]]
+
+
+def test_validation_in_training_gives_the_stage_back(make_runner) -> None:
+    runner = make_runner(RuntimeInfoHook())
+    runner.call_hook("before_train")
+    runner.call_hook("before_val")
+    assert runner.message_hub.get_info("loop_stage") == "val"
+    runner.call_hook("after_val")
+    assert runner.message_hub.get_info("loop_stage") == "train"
+
+
+# IterTimerHook
+
+
+def test_times_and_eta_are_computed_from_the_clock(make_runner, monkeypatch) -> None:
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr("time.perf_counter", lambda: clock.now)
+    runner = make_runner(IterTimerHook())
+    runner.iter = 2  # a resumed run: the iterations before it took no time here
+    runner.call_hook("before_train")
+    runner.call_hook("before_train_epoch")
+    for seconds in (1.0, 3.0):
+        clock.now += 0.25
+        runner.call_hook("before_train_iter", batch_idx=0, data_batch=None)
+        clock.now += seconds - 0.25
+        runner.call_hook("after_train_iter", batch_idx=0, data_batch=None, outputs={})
+        assert last(runner, "train/time") == pytest.approx(seconds)
+        assert last(runner, "train/data_time") == pytest.approx(0.25)
+        runner.iter += 1
+    assert runner.message_hub.get_info("eta") == pytest.approx(2.0 * (8 - 4))
+
+
+def test_the_time_of_a_validation_is_no_data_time(make_runner, monkeypatch) -> None:
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr("time.perf_counter", lambda: clock.now)
+    runner = make_runner(IterTimerHook(), by_epoch=False)
+    runner.call_hook("before_train")
+    runner.call_hook("before_train_epoch")
+    runner.call_hook("before_val_epoch")
+    clock.now += 50.0
+    runner.call_hook("after_val_epoch", metrics={})
+    clock.now += 1.0
+    runner.call_hook("before_train_iter", batch_idx=0, data_batch=None)
+    runner.call_hook("after_train_iter", batch_idx=0, data_batch=None, outputs={})
+    assert last(runner, "train/data_time") == pytest.approx(1.0)
+
+
+# DistSamplerSeedHook
+
+
+def test_the_sampler_learns_the_epoch_unless_the_loop_counts_iterations(make_runner) -> None:
+    epochs = []
+    sampler = SimpleNamespace(set_epoch=epochs.append)
+    for loader in (
+        SimpleNamespace(sampler=sampler),
+        SimpleNamespace(sampler=None, batch_sampler=SimpleNamespace(sampler=sampler)),
+    ):
+        runner = make_runner(DistSamplerSeedHook())
+        runner.train_loop.dataloader = loader
+        runner.epoch = 3
+        runner.call_hook("before_train_epoch")
+        runner.train_loop.by_epoch = False
+        runner.call_hook("before_train_epoch")
+    assert epochs == [3, 3]
+
+
+# ParamSchedulerHook
+
+
+class CountingScheduler:
+    def __init__(self, by_epoch, need_val_args=False):
+        self.by_epoch = by_epoch
+        self.need_val_args = need_val_args
+        self.calls = []
+
+    def step(self, *args):
+        self.calls.append(args)
+
+
+def test_each_scheduler_is_stepped_where_it_counts(make_runner) -> None:
+    by_epoch, by_iter = CountingScheduler(True), CountingScheduler(False)
+    plateau = CountingScheduler(True, need_val_args=True)
+    schedulers = [by_epoch, by_iter, plateau]
+    for given in (schedulers, {"a": [by_epoch], "b": [by_iter, plateau]}):
+        for scheduler in schedulers:
+            scheduler.calls.clear()
+        runner = make_runner(ParamSchedulerHook())
+        runner.param_schedulers = given
+        runner.train([{"loss": 1.0}] * 4)
+        assert len(by_epoch.calls) == 4
+        assert len(by_iter.calls) == 8
+        assert plateau.calls == [({"loss": 1.0},)] * 4
+
+
+@pytest.mark.parametrize("unbuilt", [None, {"type": "StepLR"}, [{"type": "StepLR"}]])
+def test_validation_alone_steps_nothing(make_runner, unbuilt) -> None:
+    runner = make_runner(ParamSchedulerHook())
+    runner.param_schedulers = unbuilt
+    runner.call_hook("after_val_epoch", metrics={"loss": 1.0})
+
+
+# LoggerHook
+
+
+def test_training_is_logged_at_the_interval(make_runner) -> None:
+    runner = make_runner(LoggerHook(interval=2, interval_exp_name=5))
+    runner.train_dataloader = range(5)
+    runner.call_hook("before_run")
+    runner.max_epochs = 2
+    runner.train(iterations=5)
+    exp_name = f"Exp name: {runner.experiment_name}"
+    assert runner.lines == ["train 1", "train 3", exp_name] * 2
+    assert runner.drawn[0] == ({"loss": 1.0}, 2, "20260101_000000.json")
+    assert [step for _, step, _ in runner.drawn] == [2, 4, 7, 9]
+
+
+@pytest.mark.parametrize(
+    ("interval", "ignore_last", "logged"), [(10, True, 1), (2, False, 3), (2, True, 2)]
+)
+def test_the_rest_of_an_epoch_is_logged_when_asked_or_when_it_is_all(
+    make_runner, interval, ignore_last, logged
+) -> None:
+    runner = make_runner(LoggerHook(interval=interval, ignore_last=ignore_last))
+    runner.train_dataloader = range(5)
+    runner.max_epochs = 1
+    runner.call_hook("before_run")
+    runner.train(iterations=5)
+    assert len(runner.drawn) == logged
+
+
+def test_a_loader_without_length_is_logged_too(make_runner) -> None:
+    runner = make_runner(LoggerHook(interval=2))
+    runner.train_dataloader = iter([])
+    runner.train()
+    assert len(runner.drawn) == 4
+
+
+@pytest.mark.parametrize(
+    ("by_epoch", "log_metric_by_epoch", "step"),
+    [(True, True, 3), (True, False, 40), (False, None, 40), (True, None, 3)],
+)
+def test_metrics_are_drawn_over_epochs_or_iterations(
+    make_runner, by_epoch, log_metric_by_epoch, step
+) -> None:
+    runner = make_runner(LoggerHook(log_metric_by_epoch=log_metric_by_epoch), by_epoch=by_epoch)
+    runner.epoch, runner.iter = 3, 40
+    runner.call_hook("after_val_epoch", metrics={})
+    assert runner.drawn[-1][1] == step
+    runner._train_loop = {"by_epoch": True}
+    runner.call_hook("after_val_epoch", metrics={})
+    assert runner.drawn[-1][1] == 0
+
+
+def test_test_metrics_are_written_into_a_file(make_runner) -> None:
+    runner = make_runner(LoggerHook())
+    runner.call_hook("before_run")
+    runner.call_hook("after_test_epoch", metrics={})
+    text = (Path(runner.log_dir) / "20260101_000000.json").read_text()
+    assert json.loads(text) == {"acc": 0.5}
+
+
+def test_logs_are_copied_at_the_end(make_runner, tmp_path) -> None:
+    runner = make_runner(LoggerHook(out_dir=tmp_path / "out", keep_local=False))
+    log, other = Path(runner.log_dir) / "a.log", Path(runner.log_dir) / "a.png"
+    log.write_text("text")
+    other.write_text("image")
+    runner.call_hook("before_run")
+    runner.call_hook("after_run")
+    assert runner.closed
+    assert (tmp_path / "out" / "run" / "a.log").read_text() == "text"
+    assert not log.exists()
+    assert other.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"interval": 0}, {"interval": 1.5}, {"backend_args": {"backend": "local"}}]
+)
+def test_wrong_logger_arguments_are_refused(arguments) -> None:
+    with pytest.raises(ConfigError):
+        LoggerHook(**arguments)
+
+
+# EarlyStoppingHook
+
+
+@pytest.mark.parametrize(
+    ("arguments", "scores", "stops_after"),
+    [
+        ({"patience": 2}, [10, 20, 20, 20, 30], 4),
+        ({"patience": 2, "min_delta": 5}, [10, 14, 14.9, 30], 3),
+        ({"patience": 2, "min_delta": 5}, [10, 15, 20, 25], None),
+        ({"patience": 1, "rule": "less", "min_delta": 1}, [10, 9, 8.5], 3),
+        ({"stopping_threshold": 15}, [10, 15, 16], 3),
+        ({}, [10, float("inf")], 2),
+        ({"check_finite": False, "patience": 2}, [10, float("nan"), float("nan"), 11], 3),
+    ],
+)
+def test_training_stops_when_the_metric_no_longer_improves(
+    make_runner, arguments, scores, stops_after
+) -> None:
+    runner = make_runner(EarlyStoppingHook(monitor="acc", **arguments))
+    stopped = None
+    for index, score in enumerate(scores, 1):
+        runner.call_hook("after_val_epoch", metrics={"acc": score})
+        if runner.train_loop.stop_training:
+            stopped = index
+            break
+    assert stopped == stops_after
+    assert (stopped is None) == (not runner.lines)
+
+
+def test_early_stopping_goes_on_counting_after_a_resume(make_runner) -> None:
+    first = EarlyStoppingHook(monitor="acc", patience=2)
+    runner = make_runner(first)
+    for score in (10, 10):
+        runner.call_hook("after_val_epoch", metrics={"acc": score})
+    second = EarlyStoppingHook(monitor="acc", patience=2)
+    resumed = make_runner(second)
+    resumed.call_hook("before_run")
+    second.load_state_dict(first.state_dict())
+    resumed.call_hook("after_val_epoch", metrics={"acc": 10})
+    assert resumed.train_loop.stop_training
+
+
+def test_a_metric_that_nobody_computes_is_an_error(make_runner) -> None:
+    runner = make_runner(EarlyStoppingHook(monitor="acc"))
+    with pytest.raises(MetricError, match="validation gave f1"):
+        runner.call_hook("after_val_epoch", metrics={"f1": 1.0})
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_metric_that_is_missing_once_is_an_error_if_strict(make_runner, strict) -> None:
+    runner = make_runner(EarlyStoppingHook(monitor="acc", strict=strict))
+    runner.call_hook("after_val_epoch", metrics={"acc": 50})
+    if strict:
+        with pytest.raises(MetricError):
+            runner.call_hook("after_val_epoch", metrics={})
+    else:
+        runner.call_hook("after_val_epoch", metrics={})
+        assert "acc" in runner.warnings[-1]
+
+
+def test_a_min_delta_too_large_for_the_metric_is_said(make_runner) -> None:
+    runner = make_runner(EarlyStoppingHook(monitor="mAP"))
+    for score in (0.35, 0.42):
+        runner.call_hook("after_val_epoch", metrics={"mAP": score})
+    assert len(runner.warnings) == 1
+    assert "min_delta = 0.1 is large" in runner.warnings[0]
+
+
+# the rest
+
+
+def test_buffers_are_left_alone_in_one_process(make_runner) -> None:
+    runner = make_runner(SyncBuffersHook())
+    runner.call_hook("after_train_epoch")
+    runner.call_hook("before_val_epoch")
+
+
+def test_buffers_are_averaged_once_between_epoch_and_validation(make_runner, monkeypatch) -> None:
+    calls = []
+    monkeypatch.setattr(
+        "mainspring.hooks.sync_buffer_hook.all_reduce_params",
+        lambda params, op: calls.append(op),
+    )
+    hook = SyncBuffersHook()
+    hook.distributed = True
+    runner = make_runner(hook)
+    runner.call_hook("after_train_epoch")
+    runner.call_hook("before_val_epoch")
+    assert calls == ["mean"]
+    runner.call_hook("before_val_epoch")
+    assert calls == ["mean"] * 2
+
+
+def test_the_cache_is_emptied_where_asked(make_runner, monkeypatch) -> None:
+    calls = []
+    monkeypatch.setattr("mainspring.hooks.empty_cache_hook._empty_cache", lambda: calls.append(1))
+    runner = make_runner(EmptyCacheHook(before_epoch=True, after_epoch=False, after_iter=True))
+    runner.max_epochs = 1
+    runner.train()
+    assert len(calls) == 1 + 2
+
+
+@pytest.mark.parametrize("by_epoch", [True, False])
+def test_the_profiler_covers_what_was_asked_and_writes_a_trace(
+    make_runner, tmp_path, by_epoch
+) -> None:
+    trace = tmp_path / "trace.json"
+    hook = ProfilerHook(
+        by_epoch=by_epoch,
+        profile_times=2,
+        json_trace_path=str(trace),
+        on_trace_ready={"type": "log_trace", "row_limit": 3},
+    )
+    runner = make_runner(hook)
+    runner.train()
+    assert hook.profiler is None
+    assert trace.stat().st_size > 0
+    assert runner.lines[-1] == "profiling has ended"
+
+
+def test_wrong_profiler_settings_are_refused(make_runner) -> None:
+    with pytest.raises(ConfigError, match="lasts 4"):
+        make_runner(ProfilerHook(profile_times=5)).call_hook("before_train")
+    with pytest.raises(ConfigError, match="log_trace"):
+        make_runner(ProfilerHook(on_trace_ready={"type": "log_trac"})).call_hook("before_train")
+    with pytest.raises(ConfigError):
+        NPUProfilerHook(begin=2, end=1)
+
+
+def test_the_model_is_wrapped_for_test_time_augmentation(make_runner) -> None:
+    class Augmented(torch.nn.Module):
+        def __init__(self, module, scale):
+            super().__init__()
+            self.module = module
+            self.scale = scale
+
+    hook = PrepareTTAHook({"type": Augmented, "scale": 2})
+    runner = make_runner(hook)
+    runner.wrap_model = lambda cfg, model: model
+    inner = runner.model
+    runner.call_hook("before_test")
+    assert isinstance(runner.model, Augmented)
+    assert runner.model.module is inner
+    assert hook.tta_cfg == {"type": Augmented, "scale": 2}, "the config is left as it was"
+
+
+def test_a_config_without_augmentation_is_refused() -> None:
+    with pytest.raises(ConfigError, match="tta_pipeline"):
+        build_runner_with_tta({"tta_model": {}})
+
+
+class RecordingDisplay:
+    def __init__(self):
+        self.calls = []
+
+    def start(self, total, description, completed):
+        self.calls.append(("start", total, description, completed))
+
+    def update(self, completed, text):
+        self.calls.append(("update", completed, text))
+
+    def stop(self):
+        self.calls.append(("stop",))
+
+
+def test_progress_is_shown_a_few_times_per_second(make_runner, monkeypatch) -> None:
+    display = RecordingDisplay()
+    monkeypatch.setattr("mainspring.hooks.progress_hook.ProgressDisplay", lambda: display)
+    now = iter([0.5, 0.55, 0.56, 0.61, 0.62, 0.63, 0.64, 0.65])
+    monkeypatch.setattr("time.monotonic", lambda: next(now))
+    runner = make_runner(ProgressHook())
+    runner.train()
+    assert display.calls == [
+        ("start", 8, "train", 0),
+        ("update", 1, "epoch 1/4"),
+        ("update", 4, "epoch 2/4"),
+        ("stop",),
+    ]

@@ -1,0 +1,107 @@
+"""A real run that is interrupted and resumed: the hooks that remember go on as if nothing was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+from mainspring.evaluator import BaseMetric, Evaluator
+from mainspring.model import BaseModel
+from mainspring.optim import OptimWrapper
+from mainspring.runner import Runner
+
+SCORES = [50.0, 60.0, 55.0, 58.0, 59.0, 40.0]
+
+
+class Ramp(Dataset):
+    def __len__(self) -> int:
+        return 8
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        return {"inputs": torch.full((2,), float(index) / 8)}
+
+
+class Line(BaseModel):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(2, 1)
+        self.norm = nn.BatchNorm1d(1)
+
+    def forward(self, inputs: torch.Tensor, mode: str = "tensor") -> Any:
+        outputs = self.norm(self.layer(nn.functional.dropout(inputs, 0.3, self.training)))
+        return {"loss": (outputs - 1).square().mean()} if mode == "loss" else list(outputs)
+
+
+class Scripted(BaseMetric):
+    """A metric whose value depends on nothing but the epoch."""
+
+    default_prefix = "toy"
+    runner: Any = None
+
+    def process(self, data_batch: Any, data_samples: Any) -> None:
+        self.results.append(0)
+
+    def compute_metrics(self, results: list[Any]) -> dict[str, float]:
+        return {"acc": SCORES[self.runner.epoch - 1]}
+
+
+def make_runner(work_dir: Path, max_epochs: int, **more: Any) -> Runner:
+    torch.manual_seed(0)
+    model = Line()
+    metric = Scripted()
+    runner = Runner(
+        model=model,
+        work_dir=str(work_dir),
+        train_dataloader=DataLoader(Ramp(), batch_size=4),
+        val_dataloader=DataLoader(Ramp(), batch_size=4),
+        train_cfg={"by_epoch": True, "max_epochs": max_epochs},
+        val_cfg={},
+        optim_wrapper=OptimWrapper(optimizer=torch.optim.SGD(model.parameters(), 0.1, 0.9)),
+        val_evaluator=Evaluator(metric),
+        randomness={"seed": 3},
+        default_hooks={
+            "checkpoint": {
+                "type": "CheckpointHook",
+                "interval": 1,
+                "max_keep_ckpts": 2,
+                "save_best": "toy/acc",
+            },
+            "stop": {"type": "EarlyStoppingHook", "monitor": "toy/acc", "patience": 3},
+        },
+        custom_hooks=[{"type": "EMAHook", "momentum": 0.1, "begin_epoch": 2}],
+        **more,
+    )
+    metric.runner = runner
+    return runner
+
+
+def files(work_dir: Path) -> list[str]:
+    return sorted(path.name for path in work_dir.glob("*.pth"))
+
+
+@pytest.mark.parametrize("interrupted_after", [2, 3, 4])
+def test_an_interrupted_run_ends_like_the_whole_one(tmp_path: Path, interrupted_after: int) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    uninterrupted = make_runner(whole, 6, experiment_name="whole")
+    uninterrupted.train()
+    assert uninterrupted.epoch == 5, "no improvement in epochs 3, 4 and 5"
+
+    make_runner(parts, interrupted_after, experiment_name="first_part").train()
+    resumed = make_runner(parts, 6, resume=True, experiment_name="second_part")
+    resumed.train()
+    assert resumed.epoch == 5
+    assert (
+        files(parts) == files(whole) == ["best_toy_acc_epoch_2.pth", "epoch_4.pth", "epoch_5.pth"]
+    )
+    expected = torch.load(whole / "epoch_5.pth", weights_only=True)
+    found = torch.load(parts / "epoch_5.pth", weights_only=True)
+    for key in ("state_dict", "ema_state_dict"):
+        torch.testing.assert_close(found[key], expected[key], rtol=0, atol=0)
+    raw, average = expected["ema_state_dict"]["module.layer.weight"], expected["state_dict"]
+    assert not torch.equal(raw, average["layer.weight"])
+    assert torch.equal(raw, uninterrupted.model.layer.weight)

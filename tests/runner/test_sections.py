@@ -1,0 +1,65 @@
+"""What a run's description must hold, and what is said when it does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from mainspring.errors import ConfigError
+from mainspring.runner.sections import check_triples, counts_epochs, misspelt_sections, require
+
+
+def test_a_missing_section_is_named_with_what_to_add():
+    with pytest.raises(ConfigError, match="no 'model'") as caught:
+        require({"work_dir": "x"}, "model")
+    assert "model = dict(" in caught.value.help
+
+
+def test_a_misspelt_section_is_recognised():
+    with pytest.raises(ConfigError, match="no 'model'") as caught:
+        require({"modle": {}, "work_dir": "x"}, "model")
+    assert "'modle' looks like a misspelling" in caught.value.help
+
+
+def test_helper_variables_are_no_misspellings():
+    assert misspelt_sections(["data_root", "epochs", "img_scale", "model", "crop_size"]) == {}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"train_cfg": {}},
+        {"val_dataloader": {}, "val_cfg": {}},
+        {"test_evaluator": {}},
+    ],
+)
+def test_half_a_triple_is_refused(given):
+    with pytest.raises(ConfigError, match="come together"):
+        check_triples(given)
+
+
+def test_half_a_triple_names_the_misspelt_third():
+    given = {"train_cfg": {}, "optim_wrapper": {}}
+    with pytest.raises(ConfigError) as caught:
+        check_triples(given, [*given, "train_dataloder"])
+    assert "'train_dataloder' looks like 'train_dataloader'" in caught.value.help
+
+
+def test_validation_of_losses_alone_needs_no_evaluator():
+    check_triples({"val_dataloader": {}, "val_cfg": {"compute_loss": True}})
+    with pytest.raises(ConfigError):
+        check_triples({"val_dataloader": {}, "val_cfg": {}})
+
+
+@pytest.mark.parametrize(
+    ("section", "expected"),
+    [
+        ({"by_epoch": True, "max_epochs": 1}, True),
+        ({"by_epoch": False, "max_iters": 1}, False),
+        ({"max_epochs": 3}, True),
+        ({"max_iters": 3}, False),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_what_training_counts_is_said_once(section, expected):
+    assert counts_epochs(section) is expected
