@@ -43,3 +43,14 @@ def test_both_readmes_show_the_same_code():
         [re.sub(r"\s*#.*", "", block) for block in blocks] for blocks in (english, chinese)
     ]
     assert without_comments[0] == without_comments[1]
+
+
+def test_the_docs_list_the_hook_points_of_the_table():
+    from mainspring.hooks.points import HOOK_POINTS
+
+    page = (ROOT / "docs" / "hooks.md").read_text(encoding="utf-8")
+    rows = [
+        f"| `{point.name}` | {', '.join(f'`{name}`' for name in point.arguments)} | {point.when} |"
+        for point in HOOK_POINTS
+    ]
+    assert "\n".join(rows) in page

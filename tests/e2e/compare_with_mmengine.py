@@ -82,15 +82,21 @@ def main():
                 golden.write_text("\n".join(json.dumps(row) for row in theirs) + "\n")
             ours = scalars(run(sys.executable, "mainspring", name, root))
             compared, differing = compare(ours, theirs)
-            print(f"{name:16} rows {len(theirs):3}  values {compared:4}  differing {len(differing)}")
+            print(
+                f"{name:16} rows {len(theirs):3}  values {compared:4}  differing {len(differing)}"
+            )
             for line in differing[:8]:
                 print("    ", line)
             ours_files, theirs_files = (
                 sorted(p.name for p in (Path(root) / package / name).glob("*") if p.is_file())
                 for package in ("mainspring", "mmengine")
             )
-            strip = [[f for f in files if not f.startswith("20")] for files in (ours_files, theirs_files)]
-            print(f"{'':16} files equal: {strip[0] == strip[1]}  {strip[0]} {strip[1] if strip[0] != strip[1] else ''}")
+            strip = [
+                [f for f in files if not f.startswith("20")] for files in (ours_files, theirs_files)
+            ]
+            print(
+                f"{'':16} files equal: {strip[0] == strip[1]}  {strip[0]} {strip[1] if strip[0] != strip[1] else ''}"
+            )
             failed = failed or bool(differing) or strip[0] != strip[1]
     return int(failed)
 

@@ -29,12 +29,12 @@ MISTAKES = {
     "wrong model name": (
         'type="ToyModel"',
         'type="ToyModle"',
-        ["'ToyModle' is not in the mainspring::model registry", "ToyModel", "run.py:4"],
+        ["ToyModle is not in the mainspring::model registry", "ToyModel", "run.py:4"],
     ),
     "wrong data set name": (
         'type="ToyDataset", length',
         'type="ToyDatset", length',
-        ["'ToyDatset' is not in", "ToyDataset", "train_dataloader.dataset", "run.py:6"],
+        ["ToyDatset is not in", "ToyDataset", "train_dataloader.dataset", "run.py:6"],
     ),
     "unknown keyword of the model": (
         'type="ToyModel", ',
@@ -46,7 +46,7 @@ MISTAKES = {
         "lenght=24",
         ["lenght", "did you mean 'length'", "train_dataloader.dataset"],
     ),
-    "unknown optimizer": ('type="SGD"', 'type="SDG"', ["'SDG' is not in", "SGD", "run.py:"]),
+    "unknown optimizer": ('type="SGD"', 'type="SDG"', ["SDG is not in", "SGD", "run.py:"]),
     "unknown optimizer argument": (
         "lr=lr",
         "lrr=lr",
@@ -119,7 +119,13 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path, capsys):
     torch.save({"state_dict": {"encoder.weight": torch.ones(1)}}, tmp_path / "other.pth")
     config = write_config(tmp_path)
     code = main(
-        ["train", str(config), f"load_from={tmp_path / 'other.pth'}", "--work-dir", str(tmp_path / "w")]
+        [
+            "train",
+            str(config),
+            f"load_from={tmp_path / 'other.pth'}",
+            "--work-dir",
+            str(tmp_path / "w"),
+        ]
     )
     assert code != 0
     assert "belongs to another model" in capsys.readouterr().err
@@ -128,7 +134,16 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path, capsys):
 
 def test_a_checkpoint_that_is_not_there_is_the_users_mistake(tmp_path, capsys):
     config = write_config(tmp_path)
-    code = main(["train", str(config), "--resume", str(tmp_path / "no.pth"), "--work-dir", str(tmp_path / "w")])
+    code = main(
+        [
+            "train",
+            str(config),
+            "--resume",
+            str(tmp_path / "no.pth"),
+            "--work-dir",
+            str(tmp_path / "w"),
+        ]
+    )
     assert code == 2
     assert "no.pth" in capsys.readouterr().err
 
@@ -169,7 +184,15 @@ def test_a_data_set_that_raises_is_named_with_the_index(workers, tmp_path):
 def test_the_exit_code_of_the_process(tmp_path):
     config = write_config(tmp_path, 'type="ToyModel"', 'type="ToyModle"')
     result = subprocess.run(
-        [sys.executable, "-m", "mainspring", "train", str(config), "--work-dir", str(tmp_path / "w")],
+        [
+            sys.executable,
+            "-m",
+            "mainspring",
+            "train",
+            str(config),
+            "--work-dir",
+            str(tmp_path / "w"),
+        ],
         capture_output=True,
         text=True,
         env={**_environment(), "PYTHONPATH": f"{PROGRAMS}:{_environment()['PYTHONPATH']}"},

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Sequence
 
 from mainspring.cli import test, train
+from mainspring.cli.common import looks_like_override
 from mainspring.errors import is_user_mistake
 from mainspring.version import __version__
 
@@ -39,7 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0, or 2 for a mistake in the command or the config, or 1 for a run that failed.
     """
-    options = make_parser().parse_args(arguments)
+    parser = make_parser()
+    options, rest = parser.parse_known_args(arguments)
+    strange = [word for word in rest if not looks_like_override(word)]
+    if strange:
+        parser.error(f"unrecognized arguments: {' '.join(strange)}")
+    options.overrides += rest
     try:
         options.run(options)
     except KeyboardInterrupt:

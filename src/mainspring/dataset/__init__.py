@@ -1,12 +1,13 @@
 """Data sets, samplers, collate functions and the loader."""
 
-from mainspring.dataset.base_dataset import BaseDataset, force_full_init
+from mainspring.dataset.base_dataset import BaseDataset
 from mainspring.dataset.build import build_dataloader
 from mainspring.dataset.collate import COLLATE_FUNCTIONS, default_collate, pseudo_collate
+from mainspring.dataset.compose import Compose
 from mainspring.dataset.data_loader import DataLoader
-from mainspring.dataset.pipeline import Compose
+from mainspring.dataset.lazy_init import force_full_init
 from mainspring.dataset.samplers import DefaultSampler, InfiniteSampler
-from mainspring.dataset.worker_seed import worker_init_fn
+from mainspring.dataset.worker_seeds import worker_init_fn
 from mainspring.dataset.wrappers import ClassBalancedDataset, ConcatDataset, RepeatDataset
 
 __all__ = [

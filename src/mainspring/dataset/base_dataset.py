@@ -3,48 +3,28 @@
 from __future__ import annotations
 
 import copy
-import functools
 import logging
 import os
-import pickle
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, Self
 
 import numpy as np
 from torch.utils.data import Dataset
 
-from mainspring.dataset.pipeline import Compose
+from mainspring.config import Config
+from mainspring.dataset.compose import Compose
+from mainspring.dataset.lazy_init import force_full_init
+from mainspring.dataset.serialized_items import Addresses, Bytes, pack, select, unpack
 from mainspring.errors import ConfigError, DataError
 from mainspring.fileio import join_path, list_from_file, load
 from mainspring.logging import print_log
+from mainspring.registry import DATASETS
 from mainspring.utils import is_abs
 
-__all__ = ["BaseDataset", "force_full_init"]
-
-Method = TypeVar("Method", bound=Callable[..., Any])
+__all__ = ["BaseDataset"]
 
 
-def force_full_init(old_func: Method) -> Method:
-    """Let a method load the annotations first, if that was put off."""
-
-    @functools.wraps(old_func)
-    def with_annotations(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if not hasattr(self, "full_init"):
-            raise AttributeError(f"{type(self).__name__} has no full_init")
-        if not getattr(self, "_fully_initialized", False):
-            print_log(
-                f"{old_func.__name__} needs the annotations of {type(self).__name__}: they are "
-                "loaded now",
-                logger="current",
-                level=logging.WARNING,
-            )
-            self.full_init()
-            self._fully_initialized = True
-        return old_func(self, *args, **kwargs)
-
-    return with_annotations  # type: ignore[return-value]  # - it has the same signature
-
-
+@DATASETS.register_module()
 class BaseDataset(Dataset[Any]):
     """Base of data sets with an annotation file.
 
@@ -73,19 +53,19 @@ class BaseDataset(Dataset[Any]):
         max_refetch: How often to try another item when the pipeline gives one up.
     """
 
-    METAINFO: ClassVar[dict[str, Any]] = {}
+    METAINFO: dict[str, Any] = {}  # noqa: RUF012 - subclasses and instances may set their own
     _fully_initialized: bool = False
 
     def __init__(
         self,
         ann_file: str | None = "",
-        metainfo: Mapping[str, Any] | None = None,
+        metainfo: Mapping[str, Any] | Config | None = None,
         data_root: str | None = "",
         data_prefix: Mapping[str, str] = {"img_path": ""},
         filter_cfg: dict[str, Any] | None = None,
         indices: int | Sequence[int] | None = None,
         serialize_data: bool = True,
-        pipeline: Sequence[Any] = (),
+        pipeline: Sequence[Mapping[str, Any] | Callable[..., Any]] = (),
         test_mode: bool = False,
         lazy_init: bool = False,
         max_refetch: int = 1000,
@@ -100,8 +80,8 @@ class BaseDataset(Dataset[Any]):
         self.test_mode = test_mode
         self.max_refetch = max_refetch
         self.data_list: list[Any] = []
-        self.data_bytes: np.ndarray[Any, Any]
-        self.data_address: np.ndarray[Any, Any]
+        self.data_bytes: Bytes
+        self.data_address: Addresses
         if self.data_root is not None:
             self._join_prefix()
         self.pipeline = Compose(pipeline)
@@ -115,10 +95,9 @@ class BaseDataset(Dataset[Any]):
         Args:
             idx: Index of the item; negative ones count from the end.
         """
+        data_info: dict[str, Any]
         if self.serialize_data:
-            begin = 0 if idx in (0, -len(self)) else self.data_address[idx - 1].item()
-            end = self.data_address[idx].item()
-            data_info: dict[str, Any] = pickle.loads(memoryview(self.data_bytes[begin:end]))
+            data_info = unpack(self.data_bytes, self.data_address, idx)
         else:
             data_info = copy.deepcopy(self.data_list[idx])
         data_info["sample_idx"] = idx if idx >= 0 else len(self) + idx
@@ -200,7 +179,7 @@ class BaseDataset(Dataset[Any]):
         Raises:
             DataError: The file has another form.
         """
-        annotations = load(self.ann_file)
+        annotations = load(self.ann_file or "")
         if not isinstance(annotations, dict):
             raise DataError(
                 f"{self.ann_file} holds a {type(annotations).__name__}",
@@ -216,7 +195,7 @@ class BaseDataset(Dataset[Any]):
             self._metainfo.setdefault(key, value)
         items: list[Any] = []
         for raw in annotations["data_list"]:
-            parsed = self.parse_data_info(raw)
+            parsed: Any = self.parse_data_info(raw)
             if isinstance(parsed, dict):
                 items.append(parsed)
             elif isinstance(parsed, list) and all(isinstance(item, dict) for item in parsed):
@@ -228,10 +207,12 @@ class BaseDataset(Dataset[Any]):
         return items
 
     @classmethod
-    def _load_metainfo(cls, metainfo: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def _load_metainfo(cls, metainfo: Mapping[str, Any] | Config | None = None) -> dict[str, Any]:
         merged = copy.deepcopy(cls.METAINFO)
         if metainfo is None:
             return merged
+        if isinstance(metainfo, Config):
+            metainfo = metainfo.to_dict()
         if not isinstance(metainfo, Mapping):
             raise TypeError(f"metainfo is a dict, not {type(metainfo).__name__}")
         for key, value in metainfo.items():
@@ -240,7 +221,7 @@ class BaseDataset(Dataset[Any]):
         return merged
 
     def _join_prefix(self) -> None:
-        """Put the root before the annotation file and the data folders, unless they are absolute."""
+        """Put the root before relative paths of the annotation file and the data."""
         root = self.data_root or ""
         if self.ann_file and not is_abs(self.ann_file) and root:
             self.ann_file = join_path(root, self.ann_file)
@@ -286,33 +267,18 @@ class BaseDataset(Dataset[Any]):
             return [index + length if index < 0 else index for index in indices]
         raise TypeError(f"indices is an int or a sequence of ints, not {type(indices).__name__}")
 
-    def _get_serialized_subset(
-        self, indices: Sequence[int] | int
-    ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    def _get_serialized_subset(self, indices: Sequence[int] | int) -> tuple[Bytes, Addresses]:
         chosen = self._chosen(indices, len(self.data_address))
-        starts = np.concatenate([[0], self.data_address[:-1]])
-        parts = [self.data_bytes[starts[i] : self.data_address[i]] for i in chosen]
-        if not parts:
-            return np.zeros(0, dtype=np.uint8), np.zeros(0, dtype=np.int64)
-        sizes = np.asarray([len(part) for part in parts], dtype=np.int64)
-        return np.concatenate(parts), np.cumsum(sizes)
+        return select(self.data_bytes, self.data_address, chosen)
 
     def _get_unserialized_subset(self, indices: Sequence[int] | int) -> list[Any]:
         return [self.data_list[index] for index in self._chosen(indices, len(self.data_list))]
 
-    def _serialize_data(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-        """Pickle all items into one array, and drop the list.
-
-        Worker processes count references in what they read; one array has one count, while a list
-        of dicts is copied page by page.
-        """
-        pickled = [
-            np.frombuffer(pickle.dumps(item, protocol=4), dtype=np.uint8) for item in self.data_list
-        ]
+    def _serialize_data(self) -> tuple[Bytes, Addresses]:
+        """Pack all items, and drop the list."""
+        packed = pack(self.data_list)
         self.data_list.clear()
-        sizes = np.asarray([len(item) for item in pickled], dtype=np.int64)
-        together = np.concatenate(pickled) if pickled else np.zeros(0, dtype=np.uint8)
-        return together, np.cumsum(sizes)
+        return packed
 
     def _rand_another(self) -> int:
         return int(np.random.randint(0, len(self)))  # noqa: NPY002 - seeded for each item

@@ -1,180 +1,232 @@
-"""From the dict of a loader section to the loader."""
+"""From the section of a config that describes a loader to the loader."""
 
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any
+
+from torch.utils.data import DataLoader as TorchDataLoader
 
 from mainspring.dataset.collate import pseudo_collate
-from mainspring.dataset.data_loader import DataLoader
-from mainspring.dataset.worker_seed import worker_init_fn
+from mainspring.dataset.data_loader import DataLoader, SampleRng, empty_loader_error
+from mainspring.dataset.first_items import FirstItems
+from mainspring.dataset.worker_seeds import worker_init_fn
 from mainspring.dist import get_rank, get_world_size
-from mainspring.errors import ConfigError, DataError, did_you_mean, mark_user_mistake
+from mainspring.errors import ConfigError, did_you_mean, mark_user_mistake
 from mainspring.registry import DATA_SAMPLERS, DATASETS, FUNCTIONS
 
 __all__ = ["build_dataloader"]
 
-_LOADER_OPTIONS = (
-    "batch_size", "num_workers", "pin_memory", "drop_last", "timeout", "multiprocessing_context",
-    "generator", "prefetch_factor", "persistent_workers", "pin_memory_device", "in_order",
-)  # fmt: skip
-_KNOWN = (
-    *_LOADER_OPTIONS, "dataset", "sampler", "batch_sampler", "collate_fn", "worker_init_fn",
-    "num_batch_per_epoch", "disable_subprocess_warning", "shuffle", "seed", "sample_rng", "type",
-)  # fmt: skip
+
+class _MissingKeyError(ConfigError, KeyError):
+    """A loader's section lacks what it cannot do without."""
+
+
+class _WrongTypeError(ConfigError, TypeError):
+    """Something in a loader's section is of a type that cannot be used there."""
 
 
 def build_dataloader(
-    dataloader: Any,
+    dataloader: Mapping[str, Any] | TorchDataLoader[Any],
     *,
     seed: int | None = None,
     diff_rank_seed: bool = False,
-    sample_rng: Literal["sample", "worker"] = "sample",
-) -> Any:
-    """Make a loader from its section.
+    sample_rng: SampleRng = "sample",
+) -> TorchDataLoader[Any]:
+    """Make a loader from its section, or take a ready one.
+
+    The section is a dict of
+
+    - ``dataset``: a data set or its dict; annotations are read now;
+    - ``sampler``: a sampler, a factory or a dict, which gets ``dataset`` and ``seed``; or, ours,
+      ``shuffle``;
+    - ``batch_size``, or ``batch_sampler``: a batch sampler, a factory or a dict, which gets
+      ``sampler`` and ``batch_size``;
+    - ``collate_fn``: a function, or a dict of its ``type`` and arguments; `pseudo_collate` by
+      default;
+    - ``worker_init_fn``: a function, or a dict of its ``type`` and arguments, which gets
+      ``num_workers``, ``rank``, ``seed`` and ``disable_subprocess_warning``; by default
+      `mainspring.dataset.worker_init_fn`, if there is a seed;
+    - ``num_batch_per_epoch``: cut the data set to so many batches, to try things out;
+    - ``disable_subprocess_warning``: let only the first worker warn;
+    - ``type``: another loader class; `DataLoader` by default. With a type, ``collate_fn`` defaults
+      to that class's own;
+    - all other arguments of the loader class.
 
     Args:
-        dataloader: A loader, which is returned as it is, or a dict: ``dataset``, ``batch_size``,
-            ``sampler`` (or ``shuffle``), ``batch_sampler``, ``collate_fn``, ``worker_init_fn``,
-            ``num_batch_per_epoch``, and the arguments of torch's `DataLoader`.
+        dataloader: The section, or a ready loader. One of ours without a seed takes the run's.
         seed: Seed of the run.
-        diff_rank_seed: Whether samplers draw their own seed instead of taking the run's.
-        sample_rng: Where items take their random numbers from, see `DataLoader`.
+        diff_rank_seed: Whether ranks have different seeds; samplers then draw a common one.
+        sample_rng: Where items draw random numbers from, see `DataLoader`.
 
     Raises:
-        ConfigError: A key is unknown, or the data set is missing.
-        DataError: There is no batch.
+        ConfigError: A key is missing (also a `KeyError`), unknown, or of a wrong type (also a
+            `TypeError`).
+        DataError: The loader would give no batch.
+        Exception: Whatever the parts raise, with notes on what was being built.
     """
     if not isinstance(dataloader, Mapping):
-        return dataloader
-    section = {key: dataloader[key] for key in dataloader}
-    _check_keys(section)
-    dataset = _ready_dataset(section["dataset"])
-    num_batches = section.get("num_batch_per_epoch")
-    if num_batches is not None:
-        items = num_batches * section.get("batch_size", 1) * get_world_size()
-        dataset = _FirstItems(dataset, items)
-    arguments = {key: section[key] for key in _LOADER_OPTIONS if key in section}
-    arguments |= _ready_samplers(section, dataset, None if diff_rank_seed else seed)
-    arguments["collate_fn"] = _ready_collate(section.get("collate_fn"))
-    arguments["worker_init_fn"] = _ready_worker_init(section, seed)
-    arguments["seed"] = section.get("seed", seed)
-    arguments["sample_rng"] = section.get("sample_rng", sample_rng)
-    loader = DataLoader(dataset, **arguments)
+        return _ready(dataloader, None if diff_rank_seed else seed)
+    section = {str(key): dataloader[key] for key in dataloader}
+    sampler_seed = None if diff_rank_seed else seed
+    loader_class = _loader_class(section)
+    if "type" not in section:
+        section.setdefault("collate_fn", pseudo_collate)
+    section.pop("type", None)
+    dataset = section["dataset"] = _dataset(section)
+    _replace_sampler(section, dataset, sampler_seed)
+    if "collate_fn" in section:
+        section["collate_fn"] = _collate(section["collate_fn"])
+    section["worker_init_fn"] = _worker_init(section, seed)
+    if issubclass(loader_class, DataLoader):
+        section = {"seed": seed, "sample_rng": sample_rng, **section}
+    _check_keys(section, loader_class)
+    loader: TorchDataLoader[Any] = loader_class(**section)
     _check_not_empty(loader)
     return loader
 
 
-def _check_keys(section: Mapping[str, Any]) -> None:
-    for key in section:
-        if key not in _KNOWN:
-            raise ConfigError(
-                f"a loader has no setting {key!r}",
-                help=did_you_mean(key, _KNOWN) or f"it has {', '.join(sorted(_KNOWN))}",
-            )
+def _ready(loader: Any, seed: int | None) -> TorchDataLoader[Any]:
+    if isinstance(loader, type | functools.partial):
+        loader = loader()
+    if isinstance(loader, DataLoader):
+        loader.use_run_seed(seed)
+    elif not hasattr(loader, "__iter__"):
+        raise _WrongTypeError(
+            f"{loader!r} is no loader", help="give a dict with dataset=, or a torch DataLoader"
+        )
+    _check_not_empty(loader)
+    ready: TorchDataLoader[Any] = loader
+    return ready
+
+
+def _loader_class(section: Mapping[str, Any]) -> type[TorchDataLoader[Any]]:
+    kind = section.get("type", DataLoader)
+    if kind in ("DataLoader", "mainspring.dataset.DataLoader"):
+        return DataLoader
+    if isinstance(kind, str):
+        kind = _function(kind, "type")
+    if isinstance(kind, type) and issubclass(kind, TorchDataLoader):
+        return kind
+    raise _WrongTypeError(
+        f"{kind!r} is no loader class", help="leave type out, or derive from torch's"
+    )
+
+
+def _dataset(section: dict[str, Any]) -> Any:
     if "dataset" not in section:
-        raise ConfigError("the loader has no dataset", help="add dataset=dict(type=...)")
-
-
-def _ready_dataset(spec: Any) -> Any:
-    dataset = DATASETS.build(spec) if isinstance(spec, Mapping) else spec
-    if isinstance(dataset, type | functools.partial):
+        raise _MissingKeyError(
+            "the loader has no dataset",
+            help=did_you_mean("dataset", section) or "add dataset=dict(type=...)",
+        )
+    dataset = section["dataset"]
+    if isinstance(dataset, Mapping):
+        dataset = DATASETS.build(dataset)
+    elif isinstance(dataset, type | functools.partial):
         dataset = dataset()
     if hasattr(dataset, "full_init"):
         dataset.full_init()
-    return dataset
+    batches = section.pop("num_batch_per_epoch", None)
+    if batches is None:
+        return dataset
+    return FirstItems(dataset, batches * (section.get("batch_size") or 1) * get_world_size())
 
 
-def _ready_samplers(section: Mapping[str, Any], dataset: Any, seed: int | None) -> dict[str, Any]:
-    sampler = section.get("sampler")
-    if sampler is None and "batch_sampler" not in section:
-        return {"shuffle": bool(section.get("shuffle", False))}
-    if "shuffle" in section:
-        raise ConfigError(
-            "the loader has both shuffle and a sampler", help="say shuffle in the sampler's dict"
+def _replace_sampler(section: dict[str, Any], dataset: Any, seed: int | None) -> None:
+    """Put samplers in place of what describes them."""
+    sampler, batch_sampler = section.get("sampler"), section.get("batch_sampler")
+    if sampler is None and isinstance(batch_sampler, Mapping | None) and "shuffle" not in section:
+        if hasattr(dataset, "__iter__") and not hasattr(dataset, "__getitem__"):
+            return
+        raise _MissingKeyError(
+            "the loader has no sampler",
+            help=did_you_mean("sampler", section)
+            or "add sampler=dict(type='DefaultSampler', shuffle=True), or shuffle=True",
         )
+    if sampler is None and "shuffle" in section and not callable(batch_sampler):
+        sampler = {"type": "DefaultSampler", "shuffle": bool(section.pop("shuffle"))}
     if isinstance(sampler, Mapping):
         sampler = DATA_SAMPLERS.build(sampler, default_args={"dataset": dataset, "seed": seed})
-    batch_sampler = section.get("batch_sampler")
-    if batch_sampler is None:
-        return {"sampler": sampler}
+    section["sampler"] = sampler
     if isinstance(batch_sampler, Mapping):
-        context = {"sampler": sampler, "batch_size": section.get("batch_size", 1)}
-        batch_sampler = DATA_SAMPLERS.build(batch_sampler, default_args=context)
-    return {"batch_sampler": batch_sampler, "drop_last": False}
+        size = section.pop("batch_size", 1)
+        arguments = {"sampler": section.pop("sampler"), "batch_size": size}
+        section["batch_sampler"] = DATA_SAMPLERS.build(batch_sampler, default_args=arguments)
+        section.pop("drop_last", None)
+    elif batch_sampler is not None and not callable(batch_sampler):
+        for name in ("sampler", "batch_size"):
+            section.pop(name, None)
 
 
-def _ready_collate(spec: Any) -> Callable[[Any], Any]:
+def _collate(spec: Any) -> Callable[..., Any] | None:
+    if isinstance(spec, Mapping):
+        arguments = {str(key): spec[key] for key in spec}
+        if "type" not in arguments:
+            raise _MissingKeyError("collate_fn has no type", help="add type='default_collate'")
+        function = _function(arguments.pop("type"), "collate_fn")
+        return functools.partial(function, **arguments) if arguments else function
+    if spec is None or callable(spec):
+        collate: Callable[..., Any] | None = spec
+        return collate
+    raise _WrongTypeError(
+        f"collate_fn is {spec!r}", help="give a function, or a dict with type= and its arguments"
+    )
+
+
+def _worker_init(section: dict[str, Any], seed: int | None) -> Callable[[int], None] | None:
+    spec = section.pop("worker_init_fn", None)
+    arguments: dict[str, Any] = {
+        "num_workers": section.get("num_workers", 0),
+        "rank": get_rank(),
+        "seed": seed,
+        "disable_subprocess_warning": section.pop("disable_subprocess_warning", False),
+    }
     if spec is None:
-        return pseudo_collate
+        return None if seed is None else functools.partial(worker_init_fn, **arguments)
     if isinstance(spec, Mapping):
-        settings = {key: spec[key] for key in spec}
-        kind = settings.pop("type", None)
-        if kind is None:
-            raise ConfigError("collate_fn has no type", help="add type='default_collate'")
-        function = _function(kind)
-        return functools.partial(function, **settings) if settings else function
+        own = {str(key): spec[key] for key in spec}
+        if "type" not in own:
+            raise _MissingKeyError("worker_init_fn has no type", help="add type='worker_init_fn'")
+        return functools.partial(_function(own.pop("type"), "worker_init_fn"), **arguments | own)
     if callable(spec):
-        return spec  # type: ignore[no-any-return]  # - any callable will do
-    raise ConfigError(f"collate_fn is {spec!r}", help="give a function, or a dict with type=")
+        init_fn: Callable[[int], None] = spec
+        return init_fn
+    raise _WrongTypeError(
+        f"worker_init_fn is {spec!r}", help="give a function, or a dict with type="
+    )
 
 
-def _function(kind: Any) -> Callable[..., Any]:
-    found = FUNCTIONS.get(kind) if isinstance(kind, str) else kind
-    if found is None:
-        names = FUNCTIONS.module_dict
-        raise ConfigError(f"there is no function {kind!r}", help=did_you_mean(str(kind), names))
-    function: Callable[..., Any] = found
-    return function
+def _function(kind: Any, key: str) -> Callable[..., Any]:
+    function: Any = FUNCTIONS.get(kind) if isinstance(kind, str) else kind
+    if callable(function):
+        found: Callable[..., Any] = function
+        return found
+    raise _WrongTypeError(
+        f"{kind!r}, the type of {key}, is no function that is known",
+        help=did_you_mean(str(kind), FUNCTIONS.module_dict)
+        or "register it with FUNCTIONS, or give the function itself",
+    )
 
 
-def _ready_worker_init(section: Mapping[str, Any], seed: int | None) -> Any:
-    context = {"num_workers": section.get("num_workers", 0), "rank": get_rank(), "seed": seed}
-    spec = section.get("worker_init_fn")
-    if isinstance(spec, Mapping):
-        settings = {key: spec[key] for key in spec}
-        return functools.partial(_function(settings.pop("type")), **settings, **context)
-    if spec is not None:
-        return spec
-    if seed is None:
-        return None
-    quiet = section.get("disable_subprocess_warning", False)
-    return functools.partial(worker_init_fn, **context, disable_subprocess_warning=quiet)
+def _check_keys(section: Mapping[str, Any], loader_class: type[TorchDataLoader[Any]]) -> None:
+    parameters = inspect.signature(loader_class).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return
+    known = [*parameters, "num_batch_per_epoch", "disable_subprocess_warning"]
+    for key in section:
+        if key not in parameters:
+            raise _WrongTypeError(
+                f"a loader has no setting {key!r}",
+                help=did_you_mean(key, known) or f"it has {', '.join(known)}",
+            )
 
 
-class _FirstItems:
-    """A data set cut to its first items, for trying things out; everything else is passed on."""
-
-    def __init__(self, dataset: Any, length: int) -> None:
-        self._dataset = dataset
-        self._length = min(length, len(dataset))
-
-    def __len__(self) -> int:
-        return self._length
-
-    def __getitem__(self, index: int) -> Any:
-        return self._dataset[index]
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name == "_dataset":
-            raise AttributeError(name)
-        return getattr(self._dataset, name)
-
-
-def _check_not_empty(loader: DataLoader) -> None:
+def _check_not_empty(loader: TorchDataLoader[Any]) -> None:
     try:
         batches = len(loader)
-    except TypeError:
-        return
-    if batches:
-        return
-    length = len(loader.dataset)
-    raise mark_user_mistake(
-        DataError(
-            "the data set is empty" if not length else f"{length} items make no batch",
-            help="check the paths and filters of the data set"
-            if not length
-            else "drop_last=True with fewer items than batch_size leaves nothing",
-        )
-    )
+    except (TypeError, NotImplementedError, AttributeError):
+        return  # a stream, which does not know its length
+    if not batches and isinstance(loader, TorchDataLoader):
+        raise mark_user_mistake(empty_loader_error(loader))

@@ -53,7 +53,7 @@ def _as_it_is(values: Sequence[Any]) -> Any:
 
 
 def _stack(values: Sequence[Any]) -> Any:
-    return values if isinstance(values[0], BaseDataElement) else stack_leaves(values)
+    return values if isinstance(values[0], BaseDataElement) else stack_leaves(list(values))
 
 
 def _transpose(samples: Sequence[Any], leaf: Callable[[Sequence[Any]], Any]) -> Any:

@@ -2,67 +2,97 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
-from torch.utils.data import BatchSampler, Dataset, IterableDataset, Sampler
 from torch.utils.data import DataLoader as TorchDataLoader
+from torch.utils.data import Dataset, IterableDataset, Sampler, SequentialSampler
 
-from mainspring.dataset.sample_rng import SeededCollate, SeededItems
+from mainspring.dataset.delivery import Delivery, Position
+from mainspring.dataset.index_plan import IndexPlan
+from mainspring.dataset.sample_rng import mix
+from mainspring.dataset.sample_view import SampleView, WorkerStart, as_it_is
 from mainspring.dataset.samplers import DefaultSampler
-from mainspring.dist import sync_random_seed
+from mainspring.dataset.worker_seeds import worker_init_fn as seed_worker
+from mainspring.dist import broadcast_object_list, get_dist_info, get_rank, get_world_size
+from mainspring.errors import ConfigError, DataError
+from mainspring.logging import print_log
 
-__all__ = ["DataLoader"]
+__all__ = ["DataLoader", "SampleRng"]
+
+SampleRng = Literal["sample", "worker"]
+T_co = TypeVar("T_co", covariant=True)
 
 SamplerFactory = Callable[..., Iterable[Any]]
+"""Makes a sampler, called with the data set and, if it takes one, ``seed``."""
+
+BatchSamplerFactory = Callable[..., Iterable[Any]]
+"""Makes a batch sampler, called with ``sampler``, ``batch_size`` and, if it takes it,
+``drop_last``."""
 
 
-class DataLoader(TorchDataLoader[Any]):
-    """A torch `DataLoader` with a position and with random numbers that belong to the items.
+class DataLoader(TorchDataLoader[T_co]):
+    """torch's `DataLoader` with a position, and with random numbers that belong to the items.
 
-    It is one in every respect; what is added: ``shuffle=True`` uses a sampler that depends on seed
-    and epoch alone; `state_dict` and `load_state_dict` let it go on after any batch without loading
-    the ones before; and with ``sample_rng="sample"`` transforms draw the same numbers whatever the
-    number of workers and ranks (see `mainspring.dataset.sample_rng`). Iterating then leaves the
-    generators of the main process alone.
+    It is one in every respect. What differs:
 
-    Iterable data sets are not seeded for each item; their workers are seeded as torch does it.
+    - The order is a function of seed and epoch: without a sampler, `DefaultSampler` is used, which
+      also deals the data out over the ranks. With ``shuffle=True``, each new iteration is a new
+      epoch unless `set_epoch` says which.
+    - `state_dict` and `load_state_dict` continue after any batch, without loading those before.
+    - With ``sample_rng="sample"``, transforms draw the same numbers whatever the number of workers
+      and ranks, and iterating leaves the generators of the main process alone. Only with
+      ``shuffle=True`` do they change from epoch to epoch without `set_epoch`.
+    - An error in an item keeps its type, out of workers too, and names index, data set and worker.
+
+    Iterable data sets are not seeded for each item; with a seed, their workers are seeded as
+    `worker_init_fn` does it.
 
     Args:
         dataset: The data set.
         batch_size: Items of a batch; ``None`` for single items.
         shuffle: Whether to shuffle; only without `sampler` and `batch_sampler`.
-        sampler: Gives the indices, or a factory that makes a sampler from the data set.
-        batch_sampler: Gives lists of indices, or a factory called with ``sampler`` and
-            ``batch_size``.
+        sampler: Gives the indices, or a factory called with the data set and, if it takes one, the
+            seed.
+        batch_sampler: Gives lists of indices, or a factory called with ``sampler``, ``batch_size``
+            and, if it takes it, ``drop_last``.
         num_workers: Processes that load; 0 loads in the main process.
-        collate_fn: Puts items together; torch's default by default.
+        collate_fn: Puts items together; torch's own by default.
         pin_memory: Whether to put batches into pinned memory.
         drop_last: Whether to leave out an incomplete last batch.
         timeout: Seconds to wait for a batch from a worker; 0 for ever.
-        worker_init_fn: Called in each worker with its number.
+        worker_init_fn: Called in each worker with its number; by default workers are seeded from
+            `seed`, if it is given.
         multiprocessing_context: How workers are started.
-        generator: Generator for the workers' base seed; a private one by default.
-        prefetch_factor: Batches that each worker loads ahead.
+        generator: Its seed takes the place of `seed`; with ``sample_rng="worker"`` torch draws the
+            workers' base seed from it.
+        prefetch_factor: Batches that each worker loads ahead; 2 by default.
         persistent_workers: Whether workers stay between epochs.
         pin_memory_device: Device to pin for.
-        in_order: Whether batches come in the order of the sampler.
-        seed: Seed of the items' random numbers and of shuffling; ``None`` draws one that all ranks
-            share.
-        sample_rng: ``"sample"``, or ``"worker"`` for torch's own behaviour: one stream a worker.
+        in_order: Whether batches come in the order of the sampler; a position is exact only then.
+        seed: Seed of order and random numbers. By default that of the run, or else the seed of
+            torch's global generator on rank 0, when the first iteration begins.
+        sample_rng: ``"sample"``; or ``"worker"`` for torch's own behaviour, one stream a worker,
+            drawn as MMEngine draws it.
+
+    Raises:
+        ConfigError: `sample_rng` is neither, or a map-style data set has no length.
+        ValueError: As from torch's `DataLoader`, such as for `sampler` with `shuffle`.
     """
 
     def __init__(
         self,
-        dataset: Dataset[Any] | Any,
+        dataset: Dataset[T_co],
         batch_size: int | None = 1,
         shuffle: bool | None = None,
         sampler: Sampler[Any] | Iterable[Any] | SamplerFactory | None = None,
-        batch_sampler: Sampler[list[Any]] | Iterable[list[Any]] | SamplerFactory | None = None,
+        batch_sampler: Sampler[list[Any]] | Iterable[list[Any]] | BatchSamplerFactory | None = None,
         num_workers: int = 0,
-        collate_fn: Callable[[list[Any]], Any] | None = None,
+        collate_fn: Callable[[list[T_co]], Any] | None = None,
         pin_memory: bool = False,
         drop_last: bool = False,
         timeout: float = 0,
@@ -75,36 +105,31 @@ class DataLoader(TorchDataLoader[Any]):
         pin_memory_device: str = "",
         in_order: bool = True,
         seed: int | None = None,
-        sample_rng: Literal["sample", "worker"] = "sample",
+        sample_rng: SampleRng = "sample",
     ) -> None:
-        self.seed = sync_random_seed() if seed is None else seed
+        if sample_rng not in ("sample", "worker"):
+            raise ConfigError(f"sample_rng is {sample_rng!r}", help="it is 'sample' or 'worker'")
         self.sample_rng = sample_rng
-        self.epoch = 0
-        self._first_batch = 0
-        self._delivered = 0
-        iterable = isinstance(dataset, IterableDataset)
-        self._seeded = sample_rng == "sample" and not iterable
-        if shuffle and sampler is None and batch_sampler is None and not iterable:
-            sampler, shuffle = DefaultSampler(dataset, shuffle=True, seed=self.seed), None
-        if callable(sampler) and not isinstance(sampler, Iterable):
-            sampler = sampler(dataset)
-        if callable(batch_sampler) and not isinstance(batch_sampler, Iterable):
-            base = sampler if sampler is not None else DefaultSampler(dataset, False, self.seed)
-            batch_sampler, sampler = batch_sampler(sampler=base, batch_size=batch_size), None
-        if batch_sampler is not None:
-            batch_size = 1
-        if sample_rng == "sample" and generator is None:
-            generator = torch.Generator()
-            generator.manual_seed(self.seed)
-        options: dict[str, Any] = {} if in_order else {"in_order": False}
-        if pin_memory_device:
-            options["pin_memory_device"] = pin_memory_device
+        self._seed = generator.initial_seed() if seed is None and generator is not None else seed
+        self._seeded_sampler: Any = None
+        self._advances = bool(shuffle)
+        self._position = Position()
+        self._resume_at: Position | None = None
+        is_map = not isinstance(dataset, IterableDataset)
+        ready: Any = sampler
+        ready_batches: Any = batch_sampler
+        if is_map:
+            ready, shuffle = self._ready_sampler(dataset, sampler, batch_sampler, shuffle)
+        if _is_factory(batch_sampler):
+            arguments = {"sampler": ready, "batch_size": batch_size}
+            ready_batches = _call_factory(batch_sampler, arguments, {"drop_last": drop_last})
+            batch_size, ready, drop_last = 1, None, False
         super().__init__(
             dataset,
             batch_size=batch_size,
             shuffle=shuffle,
-            sampler=sampler,
-            batch_sampler=batch_sampler,
+            sampler=ready,
+            batch_sampler=ready_batches,
             num_workers=num_workers,
             collate_fn=collate_fn,
             pin_memory=pin_memory,
@@ -115,112 +140,255 @@ class DataLoader(TorchDataLoader[Any]):
             generator=generator,
             prefetch_factor=prefetch_factor,
             persistent_workers=persistent_workers,
-            **options,
+            pin_memory_device=pin_memory_device,
+            in_order=in_order,
         )
+        self._plan: IndexPlan | None = None
+        if is_map:
+            source: Any = self.sampler if self.batch_sampler is None else self.batch_sampler
+            inner = getattr(source, "sampler", None) if source is self.batch_sampler else source
+            self._plan = IndexPlan(source, inner, tagged=sample_rng == "sample")
+            # An order that nobody else tells the epoch is told by the loader.
+            self._advances |= not (hasattr(inner, "set_epoch") or type(inner) is SequentialSampler)
+
+    def _ready_sampler(
+        self, dataset: Any, sampler: Any, batch_sampler: Any, shuffle: bool | None
+    ) -> tuple[Any, bool | None]:
+        """The sampler that the arguments ask for, and what is left for torch to check."""
+        if _is_factory(sampler):
+            sampler = _call_factory(sampler, {}, {"seed": self._seed or 0}, dataset)
+            if hasattr(sampler, "seed"):
+                self._seeded_sampler = sampler
+            return sampler, shuffle
+        if sampler is not None or (batch_sampler is not None and not _is_factory(batch_sampler)):
+            return sampler, shuffle
+        if not hasattr(dataset, "__len__"):
+            raise ConfigError(
+                f"{type(dataset).__name__} has no length",
+                help="give it __len__, derive it from torch's IterableDataset, or pass a sampler",
+            )
+        self._seeded_sampler = DefaultSampler(dataset, bool(shuffle), seed=self._seed or 0)
+        return self._seeded_sampler, None
 
     @property
-    def _index_sampler(self) -> Any:
-        """What torch's iterators take the indices from, epoch after epoch."""
-        if isinstance(self.dataset, IterableDataset):
-            return super()._index_sampler
-        return _PositionedIndices(self)
+    def seed(self) -> int:
+        """Seed of order and random numbers; asking for it settles it (all ranks)."""
+        return self._settle_seed()
 
-    def _get_iterator(self) -> Any:
-        """Make torch's iterator; while it is made, it sees the data set through a seeding view."""
-        if not self._seeded:
-            return super()._get_iterator()
-        attributes = self.__dict__
-        dataset, collate_fn = attributes["dataset"], attributes["collate_fn"]
-        attributes["dataset"] = SeededItems(dataset, self.seed)
-        attributes["collate_fn"] = SeededCollate(collate_fn)
-        try:
-            return super()._get_iterator()
-        finally:
-            attributes["dataset"], attributes["collate_fn"] = dataset, collate_fn
+    def _settle_seed(self) -> int:
+        if self._seed is not None:
+            return self._seed
+        shared = [torch.initial_seed() % 2**31]
+        if get_world_size() > 1:
+            broadcast_object_list(shared)
+        self._use_seed(shared[0])
+        return shared[0]
 
-    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # - torch promises its own iterator class
-        batches: Iterator[Any] = super().__iter__()
-        first, self._first_batch = self._first_batch, 0
-        self._delivered = first
-        if first and isinstance(self.dataset, IterableDataset):
-            batches = itertools.islice(batches, first, None)
-        return self._counting(batches)
+    def use_run_seed(self, seed: int | None) -> None:
+        """Take the seed of a run, unless the loader was given one or has begun.
 
-    def _counting(self, batches: Iterator[Any]) -> Iterator[Any]:
-        for batch in batches:
-            self._delivered += 1
-            yield batch
+        Args:
+            seed: Seed of the run, the same on every rank; ``None`` changes nothing.
+        """
+        if self._seed is None and seed is not None:
+            self._use_seed(seed)
+
+    def _use_seed(self, seed: int) -> None:
+        self._seed = seed
+        if self._seeded_sampler is not None:
+            self._seeded_sampler.seed = seed
+
+    @property
+    def epoch(self) -> int:
+        """Number of the current epoch, counted from 0."""
+        return self._position.epoch if self._plan is None else self._plan.current_epoch
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose order and random numbers of an epoch.
+        """Choose the epoch that the next iteration is, and tell the sampler.
 
         Args:
             epoch: Number of the epoch, counted from 0.
         """
-        self.epoch = epoch
-        for sampler in (self.sampler, getattr(self.batch_sampler, "sampler", None)):
-            if hasattr(sampler, "set_epoch"):
-                sampler.set_epoch(epoch)
+        if self._plan is not None:
+            self._plan.set_epoch(epoch)
+        if not self._is_endless:
+            self._position = Position(epoch)
 
     def state_dict(self) -> dict[str, Any]:
-        """The position: epoch, and batches of it that were given out (not those loaded ahead)."""
-        return {"epoch": self.epoch, "batches": self._delivered, "seed": self.seed}
+        """The position behind the batches that were given out; those loaded ahead do not count.
+
+        Returns:
+            ``epoch``, ``batches`` and ``samples`` (of this rank) given out in it, ``seed``,
+            ``world_size``; and, if they have one, ``sampler_seed`` and the state of an iterable
+            data set as ``dataset``.
+        """
+        position = self._resume_at or self._position
+        if position.epoch != self.epoch:
+            position = Position(self.epoch)  # somebody told the sampler of a new epoch
+        size = self._batch_cut
+        state: dict[str, Any] = {
+            "epoch": self.epoch,
+            "batches": position.batches,
+            "samples": position.samples_after(size),
+            "seed": self.seed,
+            "world_size": get_world_size(),
+        }
+        if self._plan is not None and isinstance(getattr(self._plan.sampler, "seed", None), int):
+            state["sampler_seed"] = self._plan.sampler.seed
+        if self._keeps_dataset_state():
+            state["dataset"] = self.dataset.state_dict()  # type: ignore[attr-defined]  # - just asked
+        return state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Let the next iteration begin where `state_dict` was taken."""
-        self.seed = state["seed"]
+        """Let the next iteration of that epoch begin where `state_dict` was taken.
+
+        The position is kept in samples, so batch size and number of ranks may have changed, if
+        batches are consecutive samples of the sampler; a few samples are visited again where the
+        numbers do not divide.
+
+        Args:
+            state: What `state_dict` gave.
+        """
+        self._use_seed(state["seed"])
+        if self._plan is not None and "sampler_seed" in state:
+            self._plan.sampler.seed = state["sampler_seed"]
         self.set_epoch(state["epoch"])
-        self._first_batch = state["batches"]
-
-
-class _PositionedIndices:
-    """A loader's indices from its first batch on, tagged with their epoch where items are seeded."""
-
-    def __init__(self, loader: DataLoader) -> None:
-        self._loader = loader
+        size = self._batch_cut
+        batches, samples = state["batches"], 0
+        if size is not None:
+            samples = state.get("samples", batches * size)
+            samples = samples * state.get("world_size", get_world_size()) // get_world_size()
+            batches = -(-samples // size)
+        self._resume_at = Position(state["epoch"], batches, samples, batches)
+        if self._keeps_dataset_state() and "dataset" in state:
+            self.dataset.load_state_dict(state["dataset"])  # type: ignore[attr-defined]  # - as above
 
     @property
-    def _base(self) -> Any:
-        loader = self._loader
-        return loader.batch_sampler if loader._auto_collation else loader.sampler
+    def _is_endless(self) -> bool:
+        return self._plan is not None and self._plan.is_endless
 
-    def __len__(self) -> int:
-        return len(self._base)
+    @property
+    def _batch_cut(self) -> int | None:
+        """Batch size, where batches are consecutive samples of a plain sampler."""
+        return None if self._plan is None else self._plan.cuts_batches
 
-    def __iter__(self) -> Iterator[Any]:
-        loader = self._loader
-        batches, skipped = self._from(loader._first_batch)
-        if not loader._seeded:
-            return batches
-        return self._tagged(batches, skipped)
-
-    def _from(self, first_batch: int) -> tuple[Iterator[Any], int]:
-        """Batches of indices from one on, and how many indices were left out."""
-        base = self._base
-        if not first_batch:
-            return iter(base), 0
-        sampler = self._loader.sampler
-        size = 1
-        if type(base) is BatchSampler:
-            sampler, size = base.sampler, base.batch_size
-        if hasattr(sampler, "start_at") and (type(base) is BatchSampler or base is sampler):
-            sampler.start_at(first_batch * size)
-            return iter(base), first_batch * size
-        return itertools.islice(iter(base), first_batch, None), first_batch * size
-
-    def _tagged(self, batches: Iterator[Any], position: int) -> Iterator[Any]:
-        loader = self._loader
-        epoch_of = getattr(loader.sampler, "epoch_of", None) or getattr(
-            getattr(loader.batch_sampler, "sampler", None), "epoch_of", None
+    def _keeps_dataset_state(self) -> bool:
+        """Whether an iterable data set in this process tells its own position."""
+        return (
+            isinstance(self.dataset, IterableDataset)
+            and self.num_workers == 0
+            and hasattr(self.dataset, "state_dict")
+            and hasattr(self.dataset, "load_state_dict")
         )
-        epoch = loader.epoch
-        for batch in batches:
-            indices = batch if loader._auto_collation else [batch]
-            if epoch_of is None:
-                tagged = [(epoch, index) for index in indices]
-            else:
-                tagged = [
-                    (epoch_of(position + offset), index) for offset, index in enumerate(indices)
-                ]
-                position += len(tagged)
-            yield tagged if loader._auto_collation else tagged[0]
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # - torch promises its own class
+        position = self._begin()
+        to_replay = self._place(position)
+        self._position = position
+        batches: Iterator[Any] = super().__iter__()
+        if to_replay:
+            print_log(f"Advance dataloader {to_replay} steps to where it was", logger="current")
+            batches = itertools.islice(batches, to_replay, None)
+        return Delivery(batches, position)
+
+    def _begin(self) -> Position:
+        """Where the iteration that starts now begins."""
+        resume_at, self._resume_at = self._resume_at, None
+        if resume_at is not None and (self._is_endless or resume_at.epoch == self.epoch):
+            return resume_at
+        last = self._position
+        if self._is_endless:
+            samples = last.samples_after(self._batch_cut)
+            return Position(self.epoch, last.batches, samples, last.batches)
+        if last.was_used and last.epoch == self.epoch and self._advances:
+            self.set_epoch(last.epoch + 1)
+        return Position(self.epoch)
+
+    def _place(self, position: Position) -> int:
+        """Let the plan start there; returns how many batches must be loaded and thrown away."""
+        plan = self._plan
+        if plan is None:
+            return 0 if self._keeps_dataset_state() else position.batches
+        if not position.batches:
+            self._check_not_empty()
+        self._settle_seed()
+        replays = self.sample_rng == "worker" and self.num_workers > 0 and not plan.is_endless
+        plan.first_batch = 0 if replays else position.batches
+        plan.first_sample = 0 if replays else position.samples
+        return position.batches if replays else 0
+
+    def _check_not_empty(self) -> None:
+        try:
+            batches = len(self)
+        except (TypeError, NotImplementedError):
+            return
+        if not batches:
+            raise empty_loader_error(self)
+
+    @property
+    def _index_sampler(self) -> Any:
+        """What torch's iterators take indices from; they ask for it when they are made."""
+        plan = self.__dict__.get("_plan_in_use")
+        return super()._index_sampler if plan is None else plan
+
+    def _get_iterator(self) -> Any:
+        """Make torch's iterator, which meanwhile sees other attributes than everybody else."""
+        attributes = self.__dict__
+        seen = self._seen_by_iterator()
+        kept = {name: attributes[name] for name in seen if name in attributes}
+        attributes.update(seen)
+        try:
+            return super()._get_iterator()
+        finally:
+            for name in seen:
+                del attributes[name]
+            attributes.update(kept)
+
+    def _seen_by_iterator(self) -> dict[str, Any]:
+        init_fn = self.worker_init_fn
+        if init_fn is None and self._seed is not None:
+            init_fn = functools.partial(
+                seed_worker, num_workers=self.num_workers, rank=get_rank(), seed=self._seed
+            )
+        if self._plan is None:
+            return {"worker_init_fn": init_fn}
+        if self.sample_rng == "worker":
+            return {"worker_init_fn": init_fn, "_plan_in_use": self._plan}
+        seed = self.seed
+        rank, _ = get_dist_info()
+        # Torch draws a base seed for the workers, which must not shift the global generator.
+        private = torch.Generator().manual_seed(mix(mix(seed, self.epoch), rank))
+        return {
+            "dataset": SampleView(self.dataset, self.collate_fn, seed),
+            "collate_fn": as_it_is,
+            "worker_init_fn": WorkerStart(init_fn),
+            "generator": private,
+            "_plan_in_use": self._plan,
+        }
+
+
+def empty_loader_error(loader: TorchDataLoader[Any]) -> DataError:
+    """The error for a loader that has no batch."""
+    name, items = type(loader.dataset).__name__, len(loader.dataset)  # type: ignore[arg-type]  # - map-style
+    if not items:
+        return DataError(
+            f"the data set {name} is empty", help="check its paths and filters: no item is left"
+        )
+    return DataError(
+        f"the {items} items of {name} make no batch",
+        help="with drop_last=True, a loader needs at least batch_size items on every rank",
+    )
+
+
+def _is_factory(value: Any) -> bool:
+    return callable(value) and not isinstance(value, Iterable)
+
+
+def _call_factory(
+    factory: Any, arguments: dict[str, Any], optional: dict[str, Any], *positional: Any
+) -> Any:
+    """Call a factory with those optional arguments that it takes and was not given before."""
+    given = factory.keywords if isinstance(factory, functools.partial) else {}
+    accepted = inspect.signature(factory).parameters
+    extra = {k: v for k, v in optional.items() if k in accepted and k not in given}
+    return factory(*positional, **arguments, **extra)

@@ -1,134 +1,86 @@
 """Random numbers that belong to an item of the data, whoever loads it and when.
 
-Before an item is loaded, Python's, NumPy's and torch's generators are seeded from the seed of the
-run, the epoch and the index. So what a transform draws does not depend on workers, prefetching,
-ranks or interruptions. Where items are loaded in the main process, its own generators are put back
-after each batch.
+Before an item is loaded, Python's, NumPy's and torch's CPU generators are seeded from the seed of
+the run, the epoch and the index of the item. What a transform draws then does not depend on
+workers, prefetching, ranks or interruptions. A generator of the data set's own, and CUDA's, are not
+touched.
 """
 
 from __future__ import annotations
 
+import operator
 import random
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import get_worker_info
+from torch.utils.data import Subset, TensorDataset
 
-__all__ = ["SeededCollate", "SeededItems", "item_seed", "seed_generators"]
+__all__ = ["GeneratorStates", "draws_nothing", "mix", "seed_generators", "word_of"]
 
 _MASK = (1 << 64) - 1
 _GOLDEN = 0x9E3779B97F4A7C15
 
 
-def _mix(value: int) -> int:
-    """A bijection of 64-bit numbers that spreads every bit over all others.
+def mix(state: int, word: int) -> int:
+    """Take a number into a 64-bit state so that every bit of it changes half of the state's.
 
-    The finaliser of Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", 2014.
-    """
-    value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9 & _MASK
-    value = (value ^ (value >> 27)) * 0x94D049BB133111EB & _MASK
-    return value ^ (value >> 31)
-
-
-def item_seed(seed: int, epoch: int, index: Any) -> int:
-    """The 64-bit seed of an item.
+    The step of SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number
+    generators", 2014).
 
     Args:
-        seed: Seed of the run.
-        epoch: Epoch, counted from 0.
-        index: Index of the item; of any type that a sampler gives.
+        state: What was mixed so far; the first state is any number.
+        word: The number to take in.
+
+    Returns:
+        The new state, at least 0 and below 2**64.
     """
-    number = index if isinstance(index, int) else zlib.crc32(repr(index).encode())
-    mixed = _mix((seed + _GOLDEN) & _MASK)
-    mixed = _mix((mixed + (epoch + 1) * _GOLDEN) & _MASK)
-    return _mix((mixed + (number + 1) * _GOLDEN) & _MASK)
+    state = ((state ^ (word & _MASK)) + _GOLDEN) & _MASK
+    state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
+    return state ^ (state >> 31)
+
+
+def word_of(index: Any) -> int:
+    """A number for an index of any kind, the same in every process."""
+    try:
+        return operator.index(index)
+    except TypeError:
+        return zlib.crc32(repr(index).encode())
 
 
 def seed_generators(seed: int) -> None:
-    """Seed Python's, NumPy's and torch's CPU generators of this process with a 64-bit number."""
+    """Seed Python's, NumPy's and torch's CPU generator of this process.
+
+    Args:
+        seed: A 64-bit number. NumPy uses its upper half and torch's CPU generator its lower one.
+    """
     random.seed(seed)
-    np.random.seed(seed & 0xFFFFFFFF)  # noqa: NPY002 - users' transforms draw from this one
+    np.random.seed(seed >> 32)  # noqa: NPY002 - users' transforms draw from the global generator
+    # Unlike torch.manual_seed, this leaves the generators of other devices alone.
     torch.default_generator.manual_seed(seed)
 
 
-@contextmanager
-def _generators_put_back() -> Iterator[None]:
-    """In the main process, leave the generators as they were; a worker's belong to its items."""
-    if get_worker_info() is not None:
-        yield
-        return
-    python, numpy, tensor = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002 - as above
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)  # noqa: NPY002 - as above
-        torch.set_rng_state(tensor)
+class GeneratorStates:
+    """States of this process's generators, to put back after items were loaded in it."""
+
+    __slots__ = ("_numpy", "_python", "_torch")
+
+    def __init__(self) -> None:
+        self._python = random.getstate()
+        self._numpy = np.random.get_state()  # noqa: NPY002 - users' code draws from it
+        self._torch = torch.default_generator.get_state()
+
+    def put_back(self) -> None:
+        """Let the generators continue as if nothing had been drawn since."""
+        random.setstate(self._python)
+        np.random.set_state(self._numpy)  # noqa: NPY002 - see above
+        torch.default_generator.set_state(self._torch)
 
 
-class _SeededBatch(list[Any]):
-    """Items of a batch, with the seed for what is drawn while they are put together."""
-
-    __slots__ = ("seed",)
-    seed: int
-
-
-class SeededItems:
-    """A map-style data set whose indices carry their epoch, as ``(epoch, index)``.
-
-    Args:
-        dataset: The data set.
-        seed: Seed of the run.
-    """
-
-    def __init__(self, dataset: Any, seed: int) -> None:
-        self.dataset = dataset
-        self.seed = seed
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, tagged: tuple[int, Any]) -> Any:
-        with _generators_put_back():
-            return self._load(*tagged)
-
-    def __getitems__(self, tagged: Sequence[tuple[int, Any]]) -> list[Any]:
-        with _generators_put_back():
-            batch = _SeededBatch(self._load(epoch, index) for epoch, index in tagged)
-        batch.seed = item_seed(self.seed ^ _GOLDEN, *tagged[0]) if tagged else self.seed
-        return batch
-
-    def _load(self, epoch: int, index: Any) -> Any:
-        seed_generators(item_seed(self.seed, epoch, index))
-        try:
-            return self.dataset[index]
-        except Exception as error:
-            worker = get_worker_info()
-            where = "the main process" if worker is None else f"worker {worker.id}"
-            error.add_note(
-                f"while loading index {index} of {type(self.dataset).__name__} in {where}"
-            )
-            raise
-
-
-class SeededCollate:
-    """A collate function that draws random numbers of its batch.
-
-    Args:
-        collate_fn: The function.
-    """
-
-    def __init__(self, collate_fn: Callable[[Any], Any]) -> None:
-        self.collate_fn = collate_fn
-
-    def __call__(self, batch: Any) -> Any:
-        seed = getattr(batch, "seed", None)
-        if seed is None:
-            return self.collate_fn(batch)
-        with _generators_put_back():
-            seed_generators(seed)
-            return self.collate_fn(list(batch))
+def draws_nothing(dataset: Any) -> bool:
+    """Whether items are known to need no random numbers, so that seeding can be left out."""
+    while type(dataset) is Subset:
+        dataset = dataset.dataset
+    return type(dataset) is TensorDataset

@@ -96,15 +96,11 @@ class InfiniteSampler(Sampler[int]):
         self.dataset = dataset
         self.shuffle = shuffle
         self.seed = sync_random_seed() if seed is None else seed
-        self._start = 0
         self.size = len(dataset)
         if not self.size:
             raise DataError(f"the data set {type(dataset).__name__} is empty")
 
     def __iter__(self) -> Iterator[int]:
-        start, self._start = self._start, 0
-        if start:
-            return (index for _, index in self.visits(start))
         return self._indices_of_rank()
 
     def __len__(self) -> int:
@@ -113,14 +109,6 @@ class InfiniteSampler(Sampler[int]):
 
     def set_epoch(self, epoch: int) -> None:
         """Nothing to do: the stream has no epochs. Here because loops call it on every sampler."""
-
-    def start_at(self, position: int) -> None:
-        """Let the next iteration leave out that many visits of this rank."""
-        self._start = position
-
-    def epoch_of(self, position: int) -> int:
-        """Number of the pass through the data in which a visit of this rank takes place."""
-        return (self.rank + position * self.world_size) // self.size
 
     def visits(self, start: int) -> Iterator[tuple[int, int]]:
         """Pairs (pass, index) of this rank, from a position of its stream on.

@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any, NoReturn
 
+import numpy as np
 from torch.utils.data import ConcatDataset as TorchConcatDataset
 
-from mainspring.dataset.base_dataset import BaseDataset, force_full_init
+from mainspring.dataset.base_dataset import BaseDataset
+from mainspring.dataset.lazy_init import force_full_init
 from mainspring.errors import ConfigError
 from mainspring.logging import print_log
 from mainspring.registry import DATASETS
@@ -57,6 +59,8 @@ class ConcatDataset(TorchConcatDataset[Any]):
             self.ignore_keys = ignore_keys
         else:
             raise TypeError(f"ignore_keys is a str or a list, not {type(ignore_keys).__name__}")
+        if not self.datasets:
+            raise ConfigError("datasets is empty", help="give at least one data set")
         self._metainfo = self.datasets[0].metainfo
         for number, dataset in enumerate(self.datasets[1:], 2):
             self._check_same_metainfo(number, dataset.metainfo)
@@ -73,7 +77,7 @@ class ConcatDataset(TorchConcatDataset[Any]):
                     f"{key!r} is in the meta information of only one of data sets 1 and {number}",
                     help=f"add it, or set ignore_keys=[{key!r}]",
                 )
-            if metainfo[key] != self._metainfo[key]:
+            if not _equal(metainfo[key], self._metainfo[key]):
                 raise ConfigError(
                     f"{key!r} differs between data sets 1 and {number}",
                     help=f"make it the same, or set ignore_keys=[{key!r}]",
@@ -257,6 +261,13 @@ class ClassBalancedDataset(_Wrapper):
         return ids
 
 
+def _equal(first: Any, second: Any) -> bool:
+    """Whether two entries of meta information are the same; arrays are compared whole."""
+    if isinstance(first, np.ndarray) or isinstance(second, np.ndarray):
+        return np.array_equal(first, second)
+    return bool(first == second)
+
+
 def _warn_not_initialized(dataset: Any) -> None:
     print_log(
         f"call full_init() of {type(dataset).__name__} beforehand, or every worker loads the "
@@ -268,6 +279,6 @@ def _warn_not_initialized(dataset: Any) -> None:
 
 def _refuse_subset(dataset: Any) -> NoReturn:
     raise NotImplementedError(
-        f"{type(dataset).__name__} has no subsets: take a subset of the data set inside, or set its "
+        f"{type(dataset).__name__} has no subsets: take one of the data set inside, or set its "
         "indices"
     )

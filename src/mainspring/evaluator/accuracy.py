@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
+from mainspring.dist import all_reduce, get_dist_info
 from mainspring.errors import ConfigError, MetricError
 from mainspring.evaluator.metric import BaseMetric
 from mainspring.evaluator.samples import prediction_of, target_of
@@ -20,14 +22,15 @@ class Accuracy(BaseMetric):
     """Share of samples, in percent, whose class is among the highest scores.
 
     Samples are dicts with ``prediction`` (scores of shape (classes,), or a label) and ``target``,
-    or with the names of other projects (``pred_score``, ``pred_label``, ``gt_label``). Only the
-    ranks of the right classes are kept, one byte or so for each sample.
+    or with the names of other projects (``pred_score``, ``pred_label``, ``gt_label``). Of a sample,
+    only the rank of its right class is kept; processes exchange a few counts. Of classes with the
+    same score, the one with the smaller index comes first, as with ``argmax``.
 
     Args:
         topk: How many of the best classes count. A number gives the metric ``accuracy``, several
-            give ``accuracy_top1``, ``accuracy_top5`` and so on.
+            give ``accuracy/top1``, ``accuracy/top5`` and so on.
         prefix: Put before the metrics' names.
-        collect_device: As in `BaseMetric`.
+        collect_device: As in `BaseMetric`; without effect, because only counts are exchanged.
 
     Raises:
         ConfigError: `topk` is no number of at least 1.
@@ -48,42 +51,81 @@ class Accuracy(BaseMetric):
     def process(self, data_batch: Any, data_samples: Sequence[Any]) -> None:
         """Keep, for each sample, how many classes score higher than the right one.
 
+        Args:
+            data_batch: Not looked at.
+            data_samples: The samples.
+
         Raises:
             MetricError: A sample has no prediction or target, or a label beyond its scores.
         """
-        predictions = [prediction_of(sample) for sample in data_samples]
-        targets = [target_of(sample).reshape(()) for sample in data_samples]
-        if not predictions:
+        if not data_samples:
             return
-        target = torch.stack(targets).to(predictions[0].device)
-        if predictions[0].numel() == 1:
-            labels = torch.stack([prediction.reshape(()) for prediction in predictions])
-            ranks = torch.where(labels == target, 0, max(self.topk))
+        predictions = torch.stack([prediction_of(sample) for sample in data_samples])
+        targets = torch.stack([target_of(sample).reshape(()) for sample in data_samples])
+        targets = targets.to(predictions.device)
+        if predictions.numel() == len(predictions):
+            ranks = torch.where(predictions.reshape(-1) == targets, 0, max(self.topk))
         else:
-            ranks = _ranks(torch.stack(predictions), target)
-        self.results.extend(ranks.cpu().tolist())
+            ranks = _ranks(predictions, targets)
+        # The one copy from the device in each batch; 32 bits, because there may be many classes.
+        ranks = ranks.to("cpu", torch.int32)
+        if (ranks < 0).any():
+            raise MetricError(
+                f"a target is class {targets[int(ranks.argmin())].item()}, "
+                f"but there are scores for {predictions.shape[1]} classes"
+            )
+        self.results.append(ranks)
 
     def compute_metrics(self, results: list[Any]) -> dict[str, Any]:
-        """The accuracies."""
-        ranks = torch.tensor(results)
-        if not len(ranks):
-            raise MetricError("Accuracy saw no sample")
-        values = {k: 100.0 * (ranks < k).double().mean().item() for k in self.topk}
+        """The accuracies.
+
+        Args:
+            results: The ranks that `process` kept, as tensors.
+
+        Raises:
+            MetricError: There are none.
+        """
+        return self._percentages(self._counts(results, None))
+
+    def evaluate(self, size: int) -> dict[str, Any]:
+        """Compute the accuracies over all ranks, and begin anew (all ranks).
+
+        Args:
+            size: Number of samples of the data set. Padding samples, the last ones of a rank, do
+                not count.
+
+        Raises:
+            MetricError: No sample was seen.
+        """
+        rank, world_size = get_dist_info()
+        counts = self._counts(self.results, len(range(rank, size, world_size)))
+        self.results.clear()
+        all_reduce(counts)
+        return self._named(self._percentages(counts))
+
+    def _counts(self, results: list[Any], limit: int | None) -> Tensor:
+        """Samples whose class is among the best k, for each k, and the number of samples."""
+        ranks = torch.cat(results)[:limit] if results else torch.zeros(0)
+        return torch.tensor([*(int((ranks < k).sum()) for k in self.topk), len(ranks)])
+
+    def _percentages(self, counts: Tensor) -> dict[str, Any]:
+        *right, total = counts.tolist()
+        if not total:
+            raise MetricError("Accuracy saw no sample", help="is the data set empty?")
+        values = {k: 100.0 * count / total for k, count in zip(self.topk, right, strict=True)}
         if self._single:
             return {"accuracy": values[self.topk[0]]}
-        return {f"accuracy_top{k}": value for k, value in values.items()}
+        return {f"accuracy/top{k}": value for k, value in values.items()}
 
 
-def _ranks(scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """How many classes come before the right one when sorted by score; ties by class index."""
-    if int(target.max()) >= scores.shape[1] or int(target.min()) < 0:
-        raise MetricError(
-            f"a target is class {int(target.max())}, but there are scores for "
-            f"{scores.shape[1]} classes"
-        )
-    right = scores.gather(1, target[:, None])
+def _ranks(scores: Tensor, target: Tensor) -> Tensor:
+    """How many classes come before the right one when sorted by score; -1 for no such class.
+
+    Ties go by class index; scores that are not numbers beat nobody.
+    """
+    known = target.clamp(0, scores.shape[1] - 1).long()
+    right = scores.gather(1, known[:, None])
     classes = torch.arange(scores.shape[1], device=scores.device)
-    before = (scores > right) | ((scores == right) & (classes < target[:, None]))
-    ranks = before.sum(1)
-    # Scores that are not numbers beat nobody.
-    return torch.where(right[:, 0].isnan(), scores.shape[1], ranks)
+    before = (scores > right) | ((scores == right) & (classes < known[:, None]))
+    ranks = torch.where(right[:, 0].isnan(), scores.shape[1], before.sum(1))
+    return torch.where(known == target, ranks, -1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -120,7 +121,9 @@ def _chunks(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
 
 def _as_metric(entry: Any) -> Any:
     if isinstance(entry, Mapping):
-        return METRICS.build(entry)
+        entry = METRICS.build(entry)
+    elif isinstance(entry, type | functools.partial):
+        entry = entry()
     if isinstance(entry, BaseMetric):
         return entry
     if is_torch_metric(entry):

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from mainspring.dist import broadcast_object_list, collect_results, is_main_process
-from mainspring.errors import ConfigError
+from mainspring.errors import ConfigError, MetricError
 from mainspring.fileio import dump
 from mainspring.logging import print_log
 from mainspring.registry import METRICS
@@ -92,6 +92,10 @@ class BaseMetric(metaclass=ABCMeta):
 
         Returns:
             The metrics by name, the same on all ranks.
+
+        Raises:
+            Exception: Whatever `compute_metrics` raises on rank 0.
+            MetricError: On the other ranks, when it failed on rank 0.
         """
         if not self.results:
             print_log(
@@ -103,18 +107,32 @@ class BaseMetric(metaclass=ABCMeta):
         collected = collect_results(
             self.results, size, device=self.collect_device, tmpdir=self.collect_dir
         )
-        metrics: list[Any] = [None]
-        if is_main_process():
-            computed = self.compute_metrics(_to_cpu(collected))
-            metrics = [
-                {f"{self.prefix}/{name}": value for name, value in computed.items()}
-                if self.prefix
-                else computed
-            ]
-        broadcast_object_list(metrics)
         self.results.clear()
-        result: dict[str, Any] = metrics[0]
+        if not is_main_process():
+            return self._metrics_of_rank_0()
+        try:
+            metrics = self._named(self.compute_metrics(_to_cpu(collected)))
+        except Exception as error:
+            # The other ranks wait for the metrics; they must not wait for ever.
+            broadcast_object_list([f"{type(error).__name__}: {error}"])
+            raise
+        broadcast_object_list([metrics])
+        return metrics
+
+    def _metrics_of_rank_0(self) -> dict[str, Any]:
+        received: list[Any] = [None]
+        broadcast_object_list(received)
+        metrics = received[0]
+        if isinstance(metrics, str):
+            raise MetricError(f"{type(self).__name__} failed on rank 0 with {metrics}")
+        result: dict[str, Any] = metrics
         return result
+
+    def _named(self, metrics: dict[str, Any]) -> dict[str, Any]:
+        """The metrics under their full names."""
+        if not self.prefix:
+            return metrics
+        return {f"{self.prefix}/{name}": value for name, value in metrics.items()}
 
 
 @METRICS.register_module()

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from mainspring.dist import all_gather_object, is_distributed
+from mainspring.dist import all_reduce, get_dist_info
 from mainspring.errors import MetricError
 from mainspring.evaluator.metric import BaseMetric
 from mainspring.evaluator.samples import prediction_of, target_of
@@ -24,7 +25,8 @@ class TorchMetric(BaseMetric):
     """Feeds a torchmetrics metric with predictions and targets.
 
     The metric accumulates its own mergeable state; nothing is kept for each sample. Over ranks,
-    torchmetrics merges the states itself.
+    torchmetrics merges the states itself. A rank's last sample is held back until it is known
+    whether it only pads the data set.
 
     Args:
         metric: A ``torchmetrics.Metric`` or ``MetricCollection``.
@@ -38,20 +40,47 @@ class TorchMetric(BaseMetric):
         self.metric = metric
         self.name = name if name is not None else type(metric).__name__.lower()
         self._seen = 0
+        self._held: tuple[Tensor, Tensor] | None = None
+        self._device: torch.device | None = None
 
     def process(self, data_batch: Any, data_samples: Sequence[Any]) -> None:
-        """Update the metric with a batch."""
+        """Update the metric with a batch.
+
+        Args:
+            data_batch: Not looked at.
+            data_samples: Dicts with ``prediction`` and ``target``, or their usual other names.
+
+        Raises:
+            MetricError: A sample has no prediction or target.
+        """
         if not data_samples:
             return
         predictions = torch.stack([prediction_of(sample) for sample in data_samples])
         targets = torch.stack([target_of(sample) for sample in data_samples])
-        if hasattr(self.metric, "to"):
-            self.metric = self.metric.to(predictions.device)
-        self.metric.update(predictions, targets.to(predictions.device))
+        targets = targets.to(predictions.device)
         self._seen += len(data_samples)
+        if get_dist_info()[1] > 1:
+            if self._held is not None:
+                predictions = torch.cat([self._held[0], predictions])
+                targets = torch.cat([self._held[1], targets])
+            self._held = predictions[-1:], targets[-1:]
+            predictions, targets = predictions[:-1], targets[:-1]
+        self._update(predictions, targets)
+
+    def _update(self, predictions: Tensor, targets: Tensor) -> None:
+        if not len(predictions):
+            return
+        if predictions.device != self._device and hasattr(self.metric, "to"):
+            self._device = predictions.device
+            self.metric = self.metric.to(self._device)
+        self.metric.update(predictions, targets)
 
     def compute_metrics(self, results: list[Any]) -> dict[str, Any]:
-        """The metric's value, or values by name."""
+        """The metric's value, or values by name.
+
+        Args:
+            results: Not looked at: the metric keeps its own state.
+        """
         value = self.metric.compute()
         values = value if isinstance(value, dict) else {self.name: value}
         return {name: _as_number(item) for name, item in values.items()}
@@ -65,18 +94,20 @@ class TorchMetric(BaseMetric):
         Raises:
             MetricError: No sample was seen.
         """
-        seen = sum(all_gather_object(self._seen)) if is_distributed() else self._seen
-        if not seen:
-            raise MetricError(f"{self.name} saw no sample")
+        rank, world_size = get_dist_info()
+        seen = torch.tensor(self._seen)
+        all_reduce(seen)
+        if not int(seen):
+            raise MetricError(f"{self.name} saw no sample", help="is the data set empty?")
+        if self._held is not None and self._seen <= len(range(rank, size, world_size)):
+            self._update(*self._held)
         computed = self.compute_metrics([])
         self.metric.reset()
-        self._seen = 0
-        if not self.prefix:
-            return computed
-        return {f"{self.prefix}/{name}": value for name, value in computed.items()}
+        self._seen, self._held = 0, None
+        return self._named(computed)
 
 
 def _as_number(value: Any) -> Any:
-    if isinstance(value, torch.Tensor):
+    if isinstance(value, Tensor):
         return value.item() if value.numel() == 1 else value.tolist()
     return value

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import numbers
+import warnings
 from array import array
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from mainspring.errors import did_you_mean
+from mainspring.logging.errors import ScalarError, ScalarTypeError, UnknownScalarError
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 __all__ = ["HistoryBuffer"]
 
-Statistics = Callable[..., Any]
+StatisticT = TypeVar("StatisticT", bound=Callable[..., Any])
+
+_DEFAULT_LENGTH = 1_000_000
 
 
 class HistoryBuffer:
     """History of a scalar: values, each with the number of samples that it stands for.
 
     Appending costs the same however long the history is. Beyond `max_length` values the oldest are
-    dropped.
+    forgotten.
 
     Args:
         log_history: Values to begin with.
@@ -27,32 +33,44 @@ class HistoryBuffer:
         max_length: How many values are kept.
 
     Raises:
-        ValueError: The two lists differ in length.
+        ScalarError: The two sequences differ in length.
     """
 
-    _statistics_methods: ClassVar[dict[str, Statistics]] = {}
+    _statistics_methods: ClassVar[dict[str, Callable[..., Any]]] = {}
 
     def __init__(
         self,
         log_history: Sequence[float] = (),
         count_history: Sequence[float] = (),
-        max_length: int = 1000000,
+        max_length: int = _DEFAULT_LENGTH,
     ) -> None:
         if len(log_history) != len(count_history):
-            raise ValueError(
+            raise ScalarError(
                 f"{len(log_history)} values with {len(count_history)} counts: there must be one "
                 "count for each value"
             )
+        if len(log_history) > max_length:
+            warnings.warn(
+                f"{len(log_history)} values are given, but only the last {max_length} are kept",
+                stacklevel=2,
+            )
         self.max_length = max_length
-        self._values = array("d", (float(value) for value in log_history))
-        self._counts = array("d", (float(count) for count in count_history))
-        self._forget_oldest()
+        self._values = array("d", log_history)
+        # Nearly every value stands for one sample: counts are stored from the first other one on.
+        self._counts: array[float] | None = None
+        if any(count != 1 for count in count_history):
+            self._counts = array("d", count_history)
+        # Whole numbers are shown without a decimal point as long as there are no others.
+        self._whole = len(log_history) > 0 and all(
+            isinstance(value, numbers.Integral) for value in log_history
+        )
+        self._forget(len(self._values) - max_length)
 
-    def _forget_oldest(self) -> None:
-        extra = len(self._values) - self.max_length
-        if extra > 0:
-            del self._values[:extra]
-            del self._counts[:extra]
+    def _forget(self, how_many: int) -> None:
+        if how_many > 0:
+            del self._values[:how_many]
+            if self._counts is not None:
+                del self._counts[:how_many]
 
     def update(self, log_val: float, count: int = 1) -> None:
         """Append a value.
@@ -62,141 +80,182 @@ class HistoryBuffer:
             count: Samples that it stands for.
 
         Raises:
-            TypeError: One of the two is no number.
+            ScalarTypeError: One of the two is no number.
         """
-        if not (isinstance(log_val, int | float) and isinstance(count, int | float)):
-            raise TypeError(
-                f"a history takes numbers, not {type(log_val).__name__} and {type(count).__name__}"
+        if not (_is_number(log_val) and _is_number(count)):
+            raise ScalarTypeError(
+                f"a history takes a number with its count, not {type(log_val).__name__} and "
+                f"{type(count).__name__}"
             )
         self.append(log_val, count)
 
-    def append(self, value: float, count: float = 1.0) -> None:
-        """Append a number that needs no check."""
-        self._values.append(value)
-        self._counts.append(count)
-        if len(self._values) > 2 * self.max_length:
-            self._forget_oldest()
-
-    def __len__(self) -> int:
-        return min(len(self._values), self.max_length)
-
-    @property
-    def data(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Values and counts, two arrays of shape (n,)."""
-        import numpy as np
-
-        length = self.max_length
-        return np.array(self._values[-length:]), np.array(self._counts[-length:])
+    def append(self, value: float, count: float = 1) -> None:
+        """Append a value that is known to be a number."""
+        values = self._values
+        if count != 1 and self._counts is None:
+            self._counts = array("d", [1.0]) * len(values)
+        values.append(value)
+        if self._counts is not None:
+            self._counts.append(count)
+        if self._whole and not isinstance(value, int):
+            self._whole = False
+        # Trimming moves the whole array, so it waits until that pays.
+        extra = len(values) - self.max_length
+        if extra > 64 and extra > self.max_length >> 3:
+            self._forget(extra)
 
     @property
-    def _log_history(self) -> NDArray[np.float64]:
+    def data(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Copies of the values and of their counts, two arrays of shape (n,)."""
+        return self._last(None)
+
+    @property
+    def _log_history(self) -> NDArray[Any]:
         return self.data[0]
 
     @property
-    def _count_history(self) -> NDArray[np.float64]:
+    def _count_history(self) -> NDArray[Any]:
         return self.data[1]
 
-    def _window(self, window_size: int | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _last(self, window_size: int | None) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The newest values and their counts; ``None`` and 0 stand for all."""
         import numpy as np
 
-        if window_size is not None and (not isinstance(window_size, int) or window_size < 1):
-            raise TypeError(f"window_size is a whole number of at least 1, not {window_size!r}")
-        start = max(len(self._values) - min(window_size or self.max_length, self.max_length), 0)
-        return np.array(self._values[start:]), np.array(self._counts[start:])
+        if window_size is not None and not (_is_whole(window_size) and window_size >= 0):
+            raise ScalarTypeError(f"window_size is a number of values, not {window_size!r}")
+        kept = min(len(self._values), self.max_length)
+        length = min(window_size or kept, kept)
+        start = len(self._values) - length
+        values: NDArray[Any] = np.array(self._values[start:])
+        if self._whole:
+            values = values.astype(np.int64)
+        if self._counts is None:
+            return values, np.ones(length, dtype=np.int64)
+        return values, np.array(self._counts[start:])
 
     def mean(self, window_size: int | None = None) -> Any:
-        """Mean of the last `window_size` values (all by default), weighted by their counts.
+        """Sum of the values divided by the sum of their counts.
 
-        As in MMEngine, the values are summed as they are and divided by the sum of their counts.
+        A value that stands for several samples is thus expected to be their sum, as in MMEngine.
+
+        Args:
+            window_size: How many of the newest values to take; all by default.
         """
-        values, counts = self._window(window_size)
+        values, counts = self._last(window_size)
         return values.sum() / counts.sum()
 
     def max(self, window_size: int | None = None) -> Any:
-        """Largest of the last `window_size` values (all by default)."""
-        return self._window(window_size)[0].max()
+        """Largest of the `window_size` newest values, of all by default."""
+        return self._last(window_size)[0].max()
 
     def min(self, window_size: int | None = None) -> Any:
-        """Smallest of the last `window_size` values (all by default)."""
-        return self._window(window_size)[0].min()
+        """Smallest of the `window_size` newest values, of all by default."""
+        return self._last(window_size)[0].min()
 
     def current(self) -> Any:
         """The newest value.
 
         Raises:
-            ValueError: There is none.
+            ScalarError: There is none.
         """
         if not self._values:
-            raise ValueError("the history is empty")
-        import numpy as np
-
-        return np.float64(self._values[-1])
+            raise ScalarError("the history is empty", help="record a value first")
+        return self._last(1)[0][-1]
 
     @classmethod
-    def register_statistics(cls, method: Statistics) -> Statistics:
+    def register_statistics(cls, method: StatisticT) -> StatisticT:
         """Register a function ``(buffer, ...) -> number`` as a statistic; use as a decorator.
 
         Raises:
-            KeyError: The name is taken.
+            ScalarError: There is a statistic of that name.
         """
         name = method.__name__
-        if name in cls._statistics_methods or name in _BUILT_IN:
-            raise KeyError(f"there is a statistic {name!r} already")
+        if name in cls._statistics_methods:
+            raise ScalarError(f"there is a statistic {name!r} already", help="name it otherwise")
         cls._statistics_methods[name] = method
         return method
 
-    def statistics(self, method_name: str, *args: Any, **kwargs: Any) -> Any:
-        """Call a statistic by name: mean, max, min, current or a registered one.
+    def statistics(self, method_name: str, *arg: Any, **kwargs: Any) -> Any:
+        """Compute a statistic by name.
+
+        Args:
+            method_name: ``"mean"``, ``"max"``, ``"min"``, ``"current"``, or a registered name.
+            *arg: Further arguments of the statistic.
+            **kwargs: Further arguments of the statistic, such as ``window_size``.
 
         Raises:
-            KeyError: There is no such statistic.
+            UnknownScalarError: There is no such statistic.
         """
-        if method_name in self._statistics_methods:
-            return self._statistics_methods[method_name](self, *args, **kwargs)
-        if method_name in _BUILT_IN:
-            return getattr(self, method_name)(*args, **kwargs)
-        known = ", ".join([*_BUILT_IN, *self._statistics_methods])
-        raise KeyError(f"there is no statistic {method_name!r}; there are {known}")
+        method = self._statistics_methods.get(method_name)
+        if method is None:
+            raise UnknownScalarError(
+                f"there is no statistic {method_name!r}; there are "
+                f"{', '.join(sorted(self._statistics_methods))}",
+                help=did_you_mean(method_name, self._statistics_methods),
+            )
+        return method(self, *arg, **kwargs)
 
     def __getstate__(self) -> dict[str, Any]:
+        values, counts = self.data
         return {
             "max_length": self.max_length,
-            "_log_history": list(self._values[-self.max_length :]),
-            "_count_history": list(self._counts[-self.max_length :]),
+            "_log_history": values,
+            "_count_history": counts,
         }
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take the attributes of a pickled history over: ours or MMEngine's."""
-        self.max_length = int(state.get("max_length", 1000000))
-        self._values = array("d", (float(value) for value in state["_log_history"]))
-        self._counts = array("d", (float(count) for count in state["_count_history"]))
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """Take over the attributes of a pickled history, ours or MMEngine's."""
+        for name, method in state.get("statistics_methods", {}).items():
+            self._statistics_methods.setdefault(name, method)
+        self._restore(
+            state["_log_history"],
+            state["_count_history"],
+            int(state.get("max_length", _DEFAULT_LENGTH)),
+        )
 
     def state_dict(self) -> dict[str, Any]:
-        """Plain types and tensors; the counts are left out when all are 1."""
+        """Plain types and tensors: ``values``, ``max_length``, and ``counts`` unless all are 1."""
         import torch
 
         values, counts = self.data
-        state: dict[str, Any] = {
-            "max_length": self.max_length,
-            "values": torch.from_numpy(values),
-        }
+        state = {"values": torch.from_numpy(values), "max_length": self.max_length}
         if (counts != 1).any():
             state["counts"] = torch.from_numpy(counts)
         return state
 
     @classmethod
-    def from_state_dict(cls, state: dict[str, Any]) -> HistoryBuffer:
-        """The inverse of `state_dict`."""
-        buffer = cls(max_length=state["max_length"])
-        values = state["values"].tolist()
-        counts = state["counts"].tolist() if "counts" in state else [1.0] * len(values)
-        buffer._values, buffer._counts = array("d", values), array("d", counts)
+    def from_state_dict(cls, state: Mapping[str, Any]) -> HistoryBuffer:
+        """The history that `state_dict` was taken of."""
+        values = state["values"].numpy()
+        counts = state["counts"].numpy() if "counts" in state else None
+        buffer = cls.__new__(cls)
+        buffer._restore(values, counts, int(state["max_length"]))
         return buffer
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> HistoryBuffer:
-        made = type(self)(max_length=self.max_length)
-        made._values, made._counts = array("d", self._values), array("d", self._counts)
-        return made
+    def _restore(self, values: Any, counts: Any, max_length: int) -> None:
+        import numpy as np
+
+        given: NDArray[Any] = np.asarray(values)
+        self.max_length = max_length
+        self._whole = given.size > 0 and np.issubdtype(given.dtype, np.integer)
+        self._values = array("d", given.astype(np.float64).tobytes())
+        self._counts = None
+        if counts is not None and (np.asarray(counts) != 1).any():
+            self._counts = array("d", np.asarray(counts, dtype=np.float64).tobytes())
+        self._forget(len(self._values) - max_length)
 
 
-_BUILT_IN = ("mean", "max", "min", "current")
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int)
+
+
+HistoryBuffer._statistics_methods.update(
+    mean=HistoryBuffer.mean,
+    max=HistoryBuffer.max,
+    min=HistoryBuffer.min,
+    current=HistoryBuffer.current,
+)

@@ -2,45 +2,57 @@
 
 from __future__ import annotations
 
+import getpass
+import inspect
 import logging
+import logging.handlers
 import os
+import socket
 import sys
+from collections.abc import Mapping
 from logging import Filter, Formatter, Handler, LogRecord
 from typing import Any, Self, TextIO
 
-from mainspring.dist import get_rank
+from mainspring.dist import get_rank, get_world_size
+from mainspring.errors import ConfigError, did_you_mean
 from mainspring.utils.manager import ManagerMixin
 
-__all__ = ["MMLogger", "run_handlers"]
+__all__ = ["MMLogger", "terminal_handlers"]
 
-_COLORS = {
-    logging.DEBUG: "36",
-    logging.INFO: "97",
-    logging.WARNING: "33",
-    logging.ERROR: "31",
-    logging.CRITICAL: "31",
-}
+_COLORS = {logging.DEBUG: 36, logging.WARNING: 33, logging.ERROR: 31, logging.CRITICAL: 31}
 
 
 class _RunFormatter(Formatter):
-    """``date - name - LEVEL - message``; warnings and errors say where they come from."""
+    """``date - name - LEVEL - message``; errors say where they come from."""
 
-    def __init__(self, colored: bool, date_format: str) -> None:
+    def __init__(self, date_format: str) -> None:
         super().__init__(datefmt=date_format)
-        self._colored = colored
 
     def format(self, record: LogRecord) -> str:
-        level = record.levelname
-        if self._colored:
-            level = f"\x1b[1;{_COLORS.get(record.levelno, '97')}m{level}\x1b[0m"
         place = ""
         if record.levelno >= logging.ERROR:
             place = f"{record.pathname} - {record.funcName} - {record.lineno} - "
-        text = f"{self.formatTime(record, self.datefmt)} - {record.name} - {level} - {place}"
-        text += record.getMessage()
+        date = self.formatTime(record, self.datefmt)
+        text = f"{date} - {record.name} - {self.level_of(record)} - {place}{record.getMessage()}"
         if record.exc_info:
             text += "\n" + self.formatException(record.exc_info)
+        if record.stack_info:
+            text += "\n" + self.formatStack(record.stack_info)
         return text
+
+    def level_of(self, record: LogRecord) -> str:
+        return record.levelname
+
+
+class _TerminalFormatter(_RunFormatter):
+    """The same with the level in colour, unless the output goes to a file or pipe."""
+
+    def level_of(self, record: LogRecord) -> str:
+        level = record.levelname
+        if not sys.stdout.isatty() or "NO_COLOR" in os.environ:
+            return level
+        color = _COLORS.get(record.levelno)
+        return f"\x1b[1m{level}\x1b[0m" if color is None else f"\x1b[1;{color}m{level}\x1b[0m"
 
 
 class _OnceFilter(Filter):
@@ -53,7 +65,7 @@ class _OnceFilter(Filter):
     def filter(self, record: LogRecord) -> bool:
         if record.levelno != logging.WARNING:
             return True
-        text = str(record.msg)
+        text = record.getMessage()
         if text in self._seen:
             return False
         self._seen.add(text)
@@ -61,7 +73,7 @@ class _OnceFilter(Filter):
 
 
 class _StandardOutput(logging.StreamHandler[TextIO]):
-    """Writes to whatever standard output is at the moment, so that redirection works."""
+    """Writes to whatever standard output is at the moment, so that redirecting it works."""
 
     def __init__(self) -> None:
         super().__init__(sys.stdout)
@@ -76,20 +88,25 @@ class _StandardOutput(logging.StreamHandler[TextIO]):
 
 
 class MMLogger(logging.Logger, ManagerMixin):
-    """A `logging.Logger` of its own, found by the name of its run.
+    """A `logging.Logger` that is found by the name of its run.
 
-    Rank 0 writes to the terminal; other ranks only their errors.
+    It has handlers of its own, and nothing that it writes reaches the root logger. Rank 0 writes to
+    the terminal and to the file; other ranks write only their errors, to the terminal. A warning
+    that was shown is not shown again.
 
     Args:
         name: Name of the run.
         logger_name: Name in each line.
         log_file: File to write to as well.
-        log_level: Lowest level that is written.
+        log_level: Lowest level that is written, such as ``"INFO"`` or ``logging.INFO``.
         file_mode: ``"w"`` begins the file anew, ``"a"`` appends.
         distributed: Whether every rank writes a file, with host, device and rank in its name. At
-            level DEBUG every rank does in any case.
-        file_handler_cfg: Dict with ``type``, a handler class of `logging` (or of
-            `logging.handlers`), and its arguments, for the file.
+            level DEBUG they do in any case.
+        file_handler_cfg: How to write the file: a dict with ``type``, the name of a file handler of
+            `logging.handlers`, and its arguments.
+
+    Raises:
+        ConfigError: There is no such level or file handler.
     """
 
     def __init__(
@@ -100,32 +117,31 @@ class MMLogger(logging.Logger, ManagerMixin):
         log_level: int | str = "INFO",
         file_mode: str = "w",
         distributed: bool = False,
-        file_handler_cfg: dict[str, Any] | None = None,
+        file_handler_cfg: Mapping[str, Any] | None = None,
     ) -> None:
         logging.Logger.__init__(self, logger_name)
         ManagerMixin.__init__(self, name)
-        level = logging._checkLevel(log_level) if isinstance(log_level, str) else log_level  # type: ignore[attr-defined]  # - the standard way to turn a name into a number
+        level = _level_number(log_level)
         rank = get_rank()
-        self._log_file = log_file
         terminal = _StandardOutput()
-        terminal.setFormatter(_RunFormatter(sys.stdout.isatty(), "%m/%d %H:%M:%S"))
+        terminal.setFormatter(_TerminalFormatter("%m/%d %H:%M:%S"))
         terminal.setLevel(level if rank == 0 else logging.ERROR)
         terminal.addFilter(_OnceFilter())
-        self.handlers.append(terminal)
-        every_rank = distributed or level <= logging.DEBUG
+        self.addHandler(terminal)
+        every_rank = (distributed or level <= logging.DEBUG) and get_world_size() > 1
+        if log_file is not None and every_rank:
+            log_file = _file_of_rank(log_file, rank)
+        self._log_file = log_file
         if log_file is not None and (rank == 0 or every_rank):
-            if rank != 0 or distributed:
-                self._log_file = log_file = _file_of_rank(log_file, rank)
             handler = _file_handler(log_file, file_mode, file_handler_cfg)
-            handler.setFormatter(_RunFormatter(False, "%Y/%m/%d %H:%M:%S"))
+            handler.setFormatter(_RunFormatter("%Y/%m/%d %H:%M:%S"))
             handler.setLevel(level)
             handler.addFilter(_OnceFilter())
-            self.handlers.append(handler)
-        self.setLevel(level)
+            self.addHandler(handler)
 
     @property
     def log_file(self) -> str | None:
-        """The file that is written, if any."""
+        """The file that is written to, if any."""
         return self._log_file
 
     @classmethod
@@ -144,11 +160,17 @@ class MMLogger(logging.Logger, ManagerMixin):
             logger.close()
 
     def close(self) -> None:
-        """Close the log file; lines still go to the terminal."""
+        """Close the file; lines still go to the terminal."""
         for handler in list(self.handlers):
             if isinstance(handler, logging.FileHandler):
+                self.removeHandler(handler)
                 handler.close()
-                self.handlers.remove(handler)
+
+    def setLevel(self, level: int | str) -> None:  # noqa: N802 - the name in logging.Logger
+        """Set the lowest level that is let through to the handlers."""
+        super().setLevel(level)
+        # The standard library empties this cache only for the loggers that it keeps itself.
+        self._cache.clear()  # type: ignore[attr-defined]  # - typeshed leaves it out
 
     def callHandlers(self, record: LogRecord) -> None:  # noqa: N802 - the name in logging.Logger
         """Hand a record to this logger's own handlers; it does not reach the root logger."""
@@ -157,31 +179,59 @@ class MMLogger(logging.Logger, ManagerMixin):
                 handler.handle(record)
 
 
+def _level_number(level: int | str) -> int:
+    if isinstance(level, int):
+        return level
+    known = logging.getLevelNamesMapping()
+    if level.upper() not in known:
+        raise ConfigError(
+            f"log_level is {level!r}, which is no level of logging",
+            config_path="log_level",
+            help=did_you_mean(level.upper(), known) or f"one of {', '.join(known)}",
+        )
+    return known[level.upper()]
+
+
 def _file_of_rank(log_file: str, rank: int) -> str:
-    import socket
-
     stem, suffix = os.path.splitext(log_file)
-    device = os.environ.get("LOCAL_RANK", "0")
-    return f"{stem}_{socket.gethostname()}_device{device}_rank{rank}{suffix}"
+    try:
+        host = f"_{getpass.getuser()}@{socket.gethostname()}"
+    except (KeyError, OSError):  # a container without an entry for its user
+        host = ""
+    return f"{stem}{host}_device{_device_of_process()}_rank{rank}{suffix}"
 
 
-def _file_handler(path: str, mode: str, cfg: dict[str, Any] | None) -> Handler:
-    settings = dict(cfg or {})
-    name = settings.pop("type", "FileHandler")
-    if name == "FileHandler":
-        settings.setdefault("mode", mode)
-        settings.setdefault("encoding", "utf-8")
-    import logging.handlers
-
-    found = getattr(logging.handlers, name, None) or getattr(logging, name, None)
-    if found is None:
-        raise ValueError(f"logging has no handler {name!r}")
-    handler: Handler = found(filename=path, **settings)
-    return handler
+def _device_of_process() -> str:
+    """Number of the process's device on its machine, as the launcher and CUDA count it."""
+    local_rank = os.environ.get("LOCAL_RANK", "0")
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    devices = [device.strip() for device in visible.split(",") if device.strip()]
+    index = int(local_rank)
+    return devices[index] if index < len(devices) else local_rank
 
 
-def run_handlers() -> list[Handler]:
-    """Terminal handlers of all loggers of runs."""
+def _file_handler(path: str, mode: str, cfg: Mapping[str, Any] | None) -> Handler:
+    if cfg is None:
+        return logging.FileHandler(path, mode, encoding="utf-8")
+    settings = dict(cfg)
+    name = settings.pop("type", None)
+    known = {
+        kind.__name__: kind
+        for module in (logging, logging.handlers)
+        for kind in vars(module).values()
+        if inspect.isclass(kind) and issubclass(kind, logging.FileHandler)
+    }
+    if name not in known:
+        raise ConfigError(
+            f"file_handler_cfg has the type {name!r}, which is no file handler of logging.handlers",
+            help=f"one of {', '.join(sorted(known))}",
+        )
+    settings.setdefault("filename", path)
+    return known[name](**settings)
+
+
+def terminal_handlers() -> list[Handler]:
+    """The handlers by which the loggers of all runs write to the terminal."""
     return [
         handler
         for logger in MMLogger._instance_dict.values()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import copy
-import numbers
+import logging
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, Self
 
+from mainspring.errors import did_you_mean
+from mainspring.logging.errors import ScalarError, ScalarTypeError, UnknownScalarError
 from mainspring.logging.history_buffer import HistoryBuffer
 from mainspring.logging.print_log import print_log
-from mainspring.logging.scalar_window import ScalarWindow
+from mainspring.logging.scalar_window import ScalarWindow, as_scalar
 from mainspring.utils.manager import ManagerMixin
 
 __all__ = ["MessageHub"]
@@ -19,14 +21,18 @@ __all__ = ["MessageHub"]
 class MessageHub(ManagerMixin):
     """Scalars and information of a run, by name.
 
-    Scalars are named ``mode/name``, such as ``train/loss``. A value may be a tensor with one
-    element; it is read on the host only when somebody asks for a scalar, all waiting ones at once.
+    Scalars are named ``mode/name``, such as ``train/loss``. A value on an accelerator is read only
+    when somebody asks for a scalar, all waiting ones at once.
 
     Args:
         name: Name of the run.
         log_scalars: Scalars to begin with.
         runtime_info: Information to begin with.
-        resumed_keys: For each name, whether a checkpoint keeps it.
+        resumed_keys: For each of their names, whether a checkpoint keeps it.
+
+    Raises:
+        ScalarTypeError: An argument is no dict, or a scalar is no `HistoryBuffer`.
+        ScalarError: `resumed_keys` has a name that neither of the others has.
     """
 
     def __init__(
@@ -37,19 +43,15 @@ class MessageHub(ManagerMixin):
         resumed_keys: Mapping[str, bool] | None = None,
     ) -> None:
         super().__init__(name)
-        for title, given in (
-            ("log_scalars", log_scalars),
-            ("runtime_info", runtime_info),
-            ("resumed_keys", resumed_keys),
-        ):
-            if given is not None and not isinstance(given, dict):
-                raise TypeError(f"{title} is a dict or None, not {type(given).__name__}")
-        self._log_scalars: OrderedDict[str, HistoryBuffer] = OrderedDict(log_scalars or {})
-        self._runtime_info: OrderedDict[str, Any] = OrderedDict(runtime_info or {})
-        self._resumed_keys: OrderedDict[str, bool] = OrderedDict(resumed_keys or {})
+        self._log_scalars = _ordered("log_scalars", log_scalars)
+        self._runtime_info = _ordered("runtime_info", runtime_info)
+        self._resumed_keys = _ordered("resumed_keys", resumed_keys)
         for key, value in self._log_scalars.items():
             if not isinstance(value, HistoryBuffer):
-                raise TypeError(f"{key} is a {type(value).__name__}, not a HistoryBuffer")
+                raise ScalarTypeError(f"{key} is a {type(value).__name__}, not a HistoryBuffer")
+        for key in self._resumed_keys:
+            if key not in self._log_scalars and key not in self._runtime_info:
+                raise ScalarError(f"resumed_keys has {key!r}, which is no scalar or information")
         self._window = ScalarWindow(self._append)
 
     @classmethod
@@ -62,20 +64,33 @@ class MessageHub(ManagerMixin):
     def _append(self, key: str, value: float, count: float) -> None:
         buffer = self._log_scalars.get(key)
         if buffer is None:
-            buffer = self._log_scalars[key] = HistoryBuffer()
+            self._log_scalars[key] = HistoryBuffer([value], [count])
             self._resumed_keys.setdefault(key, True)
-        buffer.append(value, count)
+        else:
+            buffer.append(value, count)
 
     def record(self, prefix: str, values: Mapping[str, Any]) -> None:
-        """Keep the scalars of one iteration, by reference and without reading them.
+        """Keep the scalars of one iteration.
 
-        The mapping must not be changed afterwards.
+        Does for all of them what `update_scalar` does for one, and costs less.
 
         Args:
             prefix: Mode, such as ``"train"``.
             values: Numbers, or tensors with one element, by name.
+
+        Raises:
+            ScalarError: A tensor or array has several elements.
+            ScalarTypeError: A value is nothing of this kind.
         """
-        self._window.record(prefix, values)
+        window, buffers = self._window, self._log_scalars
+        for name, value in values.items():
+            key = f"{prefix}/{name}"
+            number = value if type(value) is float else as_scalar(key, value)
+            buffer = buffers.get(key)
+            if buffer is not None and type(number) is float and not window.waiting:
+                buffer.append(number)
+            else:
+                window.add(key, number)
 
     def update_scalar(self, key: str, value: Any, count: int = 1, resumed: bool = True) -> None:
         """Keep one scalar.
@@ -87,11 +102,15 @@ class MessageHub(ManagerMixin):
             resumed: Whether a checkpoint keeps it.
 
         Raises:
-            ValueError: The tensor or array has several elements.
-            TypeError: The value is nothing of this kind.
+            ScalarError: The tensor or array has several elements, or `resumed` was another before.
+            ScalarTypeError: The value is nothing of this kind, or the count no whole number.
         """
         self._set_resumed(key, resumed)
-        self._window.add(key, _checked_scalar(key, value), _checked_count(key, count))
+        if not isinstance(count, int):
+            raise ScalarTypeError(
+                f"the count of {key} is {count!r} ({type(count).__name__}), not a whole number"
+            )
+        self._window.add(key, as_scalar(key, value), count)
 
     def update_scalars(self, log_dict: Mapping[str, Any], resumed: bool = True) -> None:
         """Keep several scalars.
@@ -101,47 +120,62 @@ class MessageHub(ManagerMixin):
             resumed: Whether a checkpoint keeps them.
 
         Raises:
-            TypeError: `log_dict` is no dict.
-            ValueError: A dict inside has no ``value``.
+            ScalarTypeError: `log_dict` is no dict, or see `update_scalar`.
+            ScalarError: A dict inside has no ``value``, or see `update_scalar`.
         """
         if not isinstance(log_dict, dict):
-            raise TypeError(f"log_dict is a dict, not {type(log_dict).__name__}")
+            raise ScalarTypeError(f"log_dict is a {type(log_dict).__name__}, not a dict")
         for key, value in log_dict.items():
+            count = 1
             if isinstance(value, dict):
                 if "value" not in value:
-                    raise ValueError(f"{key} has no 'value': {value!r}")
-                self.update_scalar(key, value["value"], value.get("count", 1), resumed)
-            else:
-                self.update_scalar(key, value, 1, resumed)
+                    raise ScalarError(f"{key} has no 'value': {value!r}")
+                count = value.get("count", 1)
+                value = value["value"]
+            self.update_scalar(
+                key, value, count.item() if hasattr(count, "item") else count, resumed
+            )
 
     def update_info(self, key: str, value: Any, resumed: bool = True) -> None:
-        """Keep a piece of information, in place of the last one of that name."""
+        """Keep a piece of information, in place of the last one of that name.
+
+        Args:
+            key: Its name.
+            value: Anything; a checkpoint keeps it if it is made of plain types and tensors.
+            resumed: Whether a checkpoint keeps it.
+
+        Raises:
+            ScalarError: `resumed` was another before.
+        """
         self._set_resumed(key, resumed)
         self._runtime_info[key] = value
 
     def update_info_dict(self, info_dict: Mapping[str, Any], resumed: bool = True) -> None:
-        """Keep several pieces of information.
+        """Keep several pieces of information, see `update_info`.
 
         Raises:
-            TypeError: `info_dict` is no dict.
+            ScalarTypeError: `info_dict` is no dict.
         """
         if not isinstance(info_dict, dict):
-            raise TypeError(f"info_dict is a dict, not {type(info_dict).__name__}")
+            raise ScalarTypeError(f"info_dict is a {type(info_dict).__name__}, not a dict")
         for key, value in info_dict.items():
             self.update_info(key, value, resumed)
 
     def pop_info(self, key: str, default: Any = None) -> Any:
-        """Remove a piece of information and return it."""
+        """Remove a piece of information and return it, or `default`."""
         return self._runtime_info.pop(key, default)
 
     def _set_resumed(self, key: str, resumed: bool) -> None:
         known = self._resumed_keys.setdefault(key, resumed)
         if known != resumed:
-            raise AssertionError(f"{key} was recorded with resumed={known} before, now {resumed}")
+            raise ScalarError(
+                f"{key} was recorded with resumed={known} before, now with resumed={resumed}",
+                help="keep to one of the two for each name",
+            )
 
     @property
     def log_scalars(self) -> OrderedDict[str, HistoryBuffer]:
-        """The scalars by name."""
+        """The scalars by name, all of them read."""
         self._window.read()
         return self._log_scalars
 
@@ -154,25 +188,25 @@ class MessageHub(ManagerMixin):
         """History of a scalar.
 
         Raises:
-            KeyError: Nothing of that name was recorded.
+            UnknownScalarError: Nothing of that name was recorded.
         """
         scalars = self.log_scalars
         if key not in scalars:
             known = ", ".join(scalars) or "nothing yet"
-            raise KeyError(f"{key} was not recorded; recorded are: {known}")
+            raise UnknownScalarError(
+                f"{key} was not recorded; recorded are: {known}", help=did_you_mean(key, scalars)
+            )
         return scalars[key]
 
     def get_info(self, key: str, default: Any = None) -> Any:
-        """A copy of a piece of information, or `default`."""
-        if key not in self._runtime_info:
-            return default
-        value = self._runtime_info[key]
-        if value is None or isinstance(value, bool | int | float | str):
-            return value
-        return copy.deepcopy(value)
+        """A piece of information itself, not a copy; or `default`."""
+        return self._runtime_info.get(key, default)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps, as plain types and tensors."""
+        """What a checkpoint keeps, as plain types and tensors.
+
+        Information that is made of anything else is left out.
+        """
         scalars = {
             key: buffer.state_dict()
             for key, buffer in self.log_scalars.items()
@@ -185,7 +219,9 @@ class MessageHub(ManagerMixin):
             try:
                 information[key] = _plain(value)
             except TypeError as error:
-                print_log(f"{key} is not kept in checkpoints: {error}", "current", level=10)
+                print_log(
+                    f"{key} is not kept in checkpoints: {error}", "current", level=logging.DEBUG
+                )
         return {
             "log_scalars": scalars,
             "runtime_info": information,
@@ -195,65 +231,70 @@ class MessageHub(ManagerMixin):
     def load_state_dict(self, state_dict: Mapping[str, Any] | MessageHub) -> None:
         """Take back what `state_dict` gave, or what a checkpoint of MMEngine holds.
 
+        Args:
+            state_dict: The state; of another hub everything is copied.
+
         Raises:
-            TypeError: It is nothing of this kind.
+            ScalarTypeError: It is nothing of this kind.
         """
         if isinstance(state_dict, MessageHub):
-            state_dict = state_dict.state_dict()
+            other = state_dict
+            state_dict = {
+                "log_scalars": other.log_scalars,
+                "runtime_info": other.runtime_info,
+                "resumed_keys": other._resumed_keys,
+            }
+            for owned in (self.log_scalars, self._runtime_info, self._resumed_keys):
+                owned.clear()
         if not isinstance(state_dict, Mapping):
-            raise TypeError(f"the state of a hub is a dict, not {type(state_dict).__name__}")
+            raise ScalarTypeError(
+                f"the state of a message hub is a {type(state_dict).__name__}, not a dict"
+            )
         self._window.read()
         for key, value in state_dict.get("log_scalars", {}).items():
             if isinstance(value, Mapping):
-                self._log_scalars[key] = HistoryBuffer.from_state_dict(dict(value))
+                self._log_scalars[key] = HistoryBuffer.from_state_dict(value)
             elif isinstance(value, HistoryBuffer):
                 self._log_scalars[key] = copy.deepcopy(value)
             else:
-                print_log(f"{key} in the checkpoint is no history: it is left out", "current")
+                print_log(
+                    f"{key} in the checkpoint is a {type(value).__name__}, not a history: it is "
+                    "left out",
+                    "current",
+                    level=logging.WARNING,
+                )
         for key, value in state_dict.get("runtime_info", {}).items():
             self._runtime_info[key] = copy.deepcopy(value)
         for key, resumed in state_dict.get("resumed_keys", {}).items():
-            self._resumed_keys[key] = bool(resumed)
+            if key in self._log_scalars or key in self._runtime_info:
+                self._resumed_keys[key] = bool(resumed)
 
 
-def _checked_scalar(key: str, value: Any) -> Any:
-    if isinstance(value, numbers.Number):
-        return value
-    size = getattr(value, "numel", None)
-    count = size() if callable(size) else getattr(value, "size", None)
-    if count is None or not hasattr(value, "item"):
-        raise TypeError(f"{key} is a {type(value).__name__}, not a number or a tensor")
-    if count != 1:
-        raise ValueError(f"{key} has {count} elements, but a scalar has one")
-    return value.detach() if hasattr(value, "detach") else value
-
-
-def _checked_count(key: str, count: Any) -> float:
-    if hasattr(count, "item"):
-        count = count.item()
-    if not isinstance(count, int | float):
-        raise TypeError(f"the count of {key} is a {type(count).__name__}, not a number")
-    return count
+def _ordered(title: str, given: Mapping[str, Any] | None) -> OrderedDict[str, Any]:
+    if given is not None and not isinstance(given, dict):
+        raise ScalarTypeError(f"{title} is a {type(given).__name__}, not a dict or None")
+    return OrderedDict(given or {})
 
 
 def _plain(value: Any) -> Any:
-    """A value as plain types and tensors.
+    """A value as plain types and tensors, which loading a checkpoint cannot be tricked with.
 
     Raises:
         TypeError: It holds something else.
     """
-    if value is None or isinstance(value, bool | int | float | str | bytes):
-        if isinstance(value, float) and type(value) is not float:
-            return float(value)
+    if value is None or type(value) in (bool, int, float, str, bytes):
         return value
+    for kind in (int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
     if isinstance(value, Mapping):
         return {_plain(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | set | frozenset):
         return [_plain(item) for item in value]
     if isinstance(value, tuple):
         return tuple(_plain(item) for item in value)
-    if hasattr(value, "detach"):
+    if hasattr(value, "detach") and hasattr(value, "cpu"):
         return value.detach().cpu()
-    if hasattr(value, "tolist"):
-        return value.tolist()
+    if hasattr(value, "dtype") and hasattr(value, "tolist"):
+        return _plain(value.tolist())
     raise TypeError(f"it holds a {type(value).__name__}")

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from mainspring.logging.logger import MMLogger
 
 __all__ = ["print_log"]
 
 
-def print_log(msg: Any, logger: Any = None, level: int = logging.INFO) -> None:
+def print_log(
+    msg: object, logger: logging.Logger | str | None = None, level: int = logging.INFO
+) -> None:
     """Write a message.
 
     Args:
         msg: The message.
         logger: ``None`` prints; a `logging.Logger` logs; ``"silent"`` does nothing; ``"current"``
-            is the current run's logger; any other string is the name of a logger that exists.
-        level: Level of the message.
+            is the logger of the current run; any other string is the name of a run's logger.
+        level: Level of the message; printing ignores it.
 
     Raises:
         ValueError: There is no logger of that name.
@@ -25,15 +26,16 @@ def print_log(msg: Any, logger: Any = None, level: int = logging.INFO) -> None:
     """
     if logger is None:
         print(msg)
-    elif isinstance(logger, logging.Logger):
-        logger.log(level, msg)
-    elif logger == "silent":
         return
-    elif logger == "current":
-        MMLogger.get_current_instance().log(level, msg)
+    if logger == "silent":
+        return
+    if logger == "current":
+        logger = MMLogger.get_current_instance()
     elif isinstance(logger, str):
         if not MMLogger.check_instance_created(logger):
-            raise ValueError(f"there is no logger named {logger!r}")
-        MMLogger.get_instance(logger).log(level, msg)
-    else:
-        raise TypeError(f"logger is a Logger, a str or None, not {type(logger).__name__}")
+            names = ", ".join(MMLogger._instance_dict) or "none"
+            raise ValueError(f"there is no logger named {logger!r}; there are: {names}")
+        logger = MMLogger.get_instance(logger)
+    elif not isinstance(logger, logging.Logger):
+        raise TypeError(f"logger is a {type(logger).__name__}, not a Logger, str or None")
+    logger.log(level, msg)

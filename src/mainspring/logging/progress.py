@@ -2,96 +2,109 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from mainspring.dist import is_main_process
-from mainspring.logging.logger import run_handlers
+from mainspring.logging.logger import terminal_handlers
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
 
 __all__ = ["ProgressDisplay"]
 
+_REFRESHES_PER_SECOND = 4
+
 
 class ProgressDisplay:
-    """One bar with what is going on, how far it is, and when it will end.
+    """One line with what is going on, how far it is, and when it will end.
 
-    Off a terminal, and on ranks other than 0, every method does nothing.
+    Off a terminal, and on ranks other than 0, its methods do nothing.
 
     Args:
-        enabled: Whether to show it; ``None`` shows it on a terminal.
+        enabled: Whether to show it; ``None`` shows it if standard output is a terminal.
     """
 
     def __init__(self, enabled: bool | None = None) -> None:
-        on_terminal = sys.stdout.isatty() if enabled is None else enabled
-        self.enabled = bool(on_terminal) and is_main_process()
-        self._progress: Any = None
-        self._task: Any = None
-        self._rerouted: list[tuple[logging.Handler, Any]] = []
+        self._enabled = enabled
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+        self._put_back: list[Callable[[], None]] = []
+
+    @property
+    def enabled(self) -> bool:
+        """Whether `start` shows anything."""
+        wanted = sys.stdout.isatty() if self._enabled is None else self._enabled
+        return wanted and is_main_process()
 
     def start(self, total: int, description: str, completed: int = 0) -> None:
-        """Show the bar.
+        """Show the display, in place of one that is shown.
 
         Args:
-            total: Steps in all.
+            total: Steps in all; 0 if that is not known.
             description: What is going on.
             completed: Steps that are done.
         """
+        self.stop()
         if not self.enabled:
             return
-        self.stop()
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
+        from rich import progress
 
-        self._progress = Progress(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("<"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[text]}"),
+        self._progress = progress.Progress(
+            progress.TextColumn("[bold]{task.description}"),
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            progress.TimeElapsedColumn(),
+            progress.TextColumn("<"),
+            progress.TimeRemainingColumn(),
+            progress.TextColumn("{task.fields[text]}", markup=False),
             transient=True,
-            refresh_per_second=10,
+            refresh_per_second=_REFRESHES_PER_SECOND,
         )
-        self._task = self._progress.add_task(description, total=total, completed=completed, text="")
+        self._task = self._progress.add_task(
+            description, total=total or None, completed=completed, text=""
+        )
         self._progress.start()
-        self._reroute_log_lines()
+        # A run that ends in an error must not leave the terminal without a cursor.
+        atexit.register(self.stop)
+        for handler in terminal_handlers():
+            self._put_back.append(_print_above(handler, self._progress.console))
 
     def update(self, completed: int, text: str = "") -> None:
-        """Move the bar.
+        """Move the display on.
 
         Args:
             completed: Steps that are done.
             text: What to show beside it, such as the loss.
         """
-        if self._progress is not None:
+        if self._progress is not None and self._task is not None:
             self._progress.update(self._task, completed=completed, text=text)
 
     def stop(self) -> None:
-        """Remove the bar."""
+        """Take the display away."""
         if self._progress is None:
             return
+        while self._put_back:
+            self._put_back.pop()()
         self._progress.stop()
         self._progress = None
-        for handler, emit in self._rerouted:
-            handler.emit = emit  # type: ignore[method-assign]  # - put back what was replaced below
-        self._rerouted.clear()
+        atexit.unregister(self.stop)
 
-    def _reroute_log_lines(self) -> None:
-        """Let rich print log lines while the bar is on the screen, so that neither tears."""
-        console = self._progress.console
-        for handler in run_handlers():
-            self._rerouted.append((handler, handler.emit))
 
-            def emit(record: logging.LogRecord, handler: logging.Handler = handler) -> None:
-                from rich.text import Text
+def _print_above(handler: logging.Handler, console: Console) -> Callable[[], None]:
+    """Let a handler print above the live display; returns what undoes it."""
+    from rich.text import Text
 
-                console.print(Text.from_ansi(handler.format(record)), soft_wrap=True)
+    def emit(record: logging.LogRecord) -> None:
+        console.print(Text.from_ansi(handler.format(record)), soft_wrap=True, highlight=False)
 
-            handler.emit = emit  # type: ignore[method-assign]  # - only while the bar is shown
+    handler.emit = emit  # type: ignore[method-assign]  # - while the display is live
+
+    def undo() -> None:
+        del handler.emit
+
+    return undo

@@ -1,81 +1,113 @@
-"""Scalars that were logged but not read yet: tensors stay where they are until somebody looks.
+"""Scalars that are still on an accelerator: they stay there until somebody looks.
 
-Reading a tensor on the host waits for the device. So what an iteration logs is kept by reference,
-and when a log line (or anything else) asks for a value, all waiting tensors of a device are stacked
-and copied to the host once.
+Reading a tensor of an accelerator waits for everything that it still has to do. So what an
+iteration records is kept by reference, and when a log line (or anything else) asks for a value, all
+waiting tensors of a device are stacked and copied to the host once. Tensors of the CPU are read at
+once: that waits for nothing and is cheaper than keeping them.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["ScalarWindow"]
+from mainspring.logging.errors import ScalarError, ScalarTypeError
 
-_CAPACITY = 1024
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["ScalarWindow", "as_scalar"]
 
 Sink = Callable[[str, float, float], None]
 
+_NUMBER = (int, float)
+
 
 class ScalarWindow:
-    """Waiting scalars in the order in which they were logged.
+    """Scalars that wait to be read, in the order in which they were recorded.
 
     Args:
-        sink: Called with name, value and count for each scalar once it is read.
+        sink: Called with name, value and count of each scalar once it is read.
+        capacity: So many scalars are read without being asked for.
+
+    Attributes:
+        waiting: Name, value and count of those that were not read yet.
     """
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, capacity: int = 8192) -> None:
         self._sink = sink
-        self._waiting: list[tuple[str, Any, float]] = []
-        self._records: list[tuple[str, Mapping[str, Any]]] = []
+        self._capacity = capacity
+        self.waiting: list[tuple[str, Any, float]] = []
 
     def add(self, name: str, value: Any, count: float = 1) -> None:
-        """Keep one value."""
-        if self._records:
-            self._unpack_records()
-        self._waiting.append((name, value, count))
-        if len(self._waiting) >= _CAPACITY:
+        """Record a number, or a tensor of an accelerator that nobody writes to any more."""
+        if not self.waiting and isinstance(value, _NUMBER):
+            self._sink(name, value, count)
+            return
+        self.waiting.append((name, value, count))
+        if len(self.waiting) >= self._capacity:
             self.read()
-
-    def record(self, prefix: str, values: Mapping[str, Any]) -> None:
-        """Keep the values of an iteration, under ``prefix/name`` each."""
-        if any(getattr(value, "requires_grad", False) for value in values.values()):
-            values = {name: _without_graph(value) for name, value in values.items()}
-        self._records.append((prefix, values))
-        if len(self._records) >= _CAPACITY:
-            self.read()
-
-    def _unpack_records(self) -> None:
-        for prefix, values in self._records:
-            for name, value in values.items():
-                if isinstance(value, Mapping):
-                    self._waiting.append((f"{prefix}/{name}", value["value"], value["count"]))
-                else:
-                    self._waiting.append((f"{prefix}/{name}", value, 1))
-        self._records.clear()
 
     def read(self) -> None:
-        """Read all waiting values, tensors with one copy for each device and type."""
-        self._unpack_records()
-        waiting, self._waiting = self._waiting, []
-        torch = sys.modules.get("torch")
-        read: dict[int, float] = {}
-        if torch is not None:
-            groups: dict[Any, list[int]] = {}
-            for index, (_, value, _) in enumerate(waiting):
-                if isinstance(value, torch.Tensor):
-                    groups.setdefault((value.device, value.dtype), []).append(index)
-            for indices in groups.values():
-                tensors = [waiting[index][1].detach().reshape(()) for index in indices]
-                read.update(zip(indices, torch.stack(tensors).tolist(), strict=True))
+        """Read all waiting scalars, with one copy for each device and type."""
+        if not self.waiting:
+            return
+        import torch
+
+        waiting, self.waiting = self.waiting, []
+        groups: dict[tuple[Any, Any], list[int]] = {}
+        for index, (_, value, _) in enumerate(waiting):
+            if isinstance(value, torch.Tensor):
+                groups.setdefault((value.device, value.dtype), []).append(index)
+        numbers: dict[int, float] = {}
+        for indices in groups.values():
+            stacked = torch.stack([waiting[index][1] for index in indices])
+            numbers.update(zip(indices, stacked.tolist(), strict=True))  # waits for the device
         for index, (name, value, count) in enumerate(waiting):
-            number = read.get(index)
-            if number is None:
-                number = value.item() if hasattr(value, "item") else value
-            self._sink(name, float(number), count)
+            self._sink(name, numbers.get(index, value), count)
 
 
-def _without_graph(value: Any) -> Any:
-    """A tensor that does not keep the graph of its iteration alive while it waits."""
-    return value.detach() if hasattr(value, "detach") else value
+def as_scalar(name: str, value: Any) -> Any:
+    """A recorded value as a Python number, or as a 0-dim tensor if it is on an accelerator.
+
+    Args:
+        name: Its name, for messages.
+        value: Number, or tensor or array with one element.
+
+    Raises:
+        ScalarError: It has several elements, or none.
+        ScalarTypeError: It is nothing of this kind.
+    """
+    if getattr(value, "is_cpu", None) is not None:
+        return _read_or_keep(name, value)
+    if isinstance(value, _NUMBER):
+        return value
+    if hasattr(value, "item") and hasattr(value, "size"):
+        if value.size != 1:
+            raise ScalarError(f"{name} has {value.size} elements, but a scalar has one")
+        value = value.item()
+    if not isinstance(value, _NUMBER):
+        raise ScalarTypeError(
+            f"{name} is a {type(value).__name__}, not a number or a tensor with one element"
+        )
+    return value
+
+
+def _read_or_keep(name: str, tensor: torch.Tensor) -> Any:
+    if tensor.numel() != 1:
+        raise ScalarError(
+            f"{name} has {tensor.numel()} elements (shape {tuple(tensor.shape)}), but a scalar has "
+            "one"
+        )
+    whole = getattr(type(tensor), "full_tensor", None)
+    if whole is not None:
+        # A norm of sharded gradients is spread over the ranks; this is a collective of all ranks.
+        tensor = whole(tensor)
+    if tensor.is_cpu:
+        return tensor.item()
+    tensor = tensor.detach()
+    # What was written to in place before, such as a running mean, will be again: copy it, on the
+    # device and without waiting.
+    if tensor.is_inference() or tensor._version:
+        tensor = tensor.clone()
+    return tensor.reshape(()) if tensor.dim() else tensor

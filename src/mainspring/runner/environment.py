@@ -5,14 +5,21 @@ from __future__ import annotations
 import platform
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 import torch
 
-from mainspring.dist import broadcast, get_rank, init_dist, is_distributed, sync_random_seed
+from mainspring.dist import (
+    broadcast,
+    get_rank,
+    init_dist,
+    is_distributed,
+    is_main_process,
+    sync_random_seed,
+)
 from mainspring.errors import ConfigError, did_you_mean
 from mainspring.utils.dl_utils import set_multi_processing
 
@@ -146,11 +153,22 @@ def _raise_open_file_limit(wanted: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(wanted, soft), hard), hard))
 
 
-def shared_timestamp() -> str:
-    """The time of this run's start as ``YYYYmmdd_HHMMSS``, the same on every rank."""
-    now = torch.tensor(time.time(), dtype=torch.float64)
-    broadcast(now)
-    return time.strftime("%Y%m%d_%H%M%S", time.localtime(now.item()))
+def shared_timestamp(is_taken: Callable[[str], bool]) -> str:
+    """The time of this run's start as ``YYYYmmdd_HHMMSS``, the same on every rank.
+
+    Args:
+        is_taken: Whether another start has that time already; then the next second is tried.
+    """
+    now = time.time()
+    while is_main_process() and is_taken(_as_timestamp(now)):
+        now += 1
+    shared = torch.tensor(now, dtype=torch.float64)
+    broadcast(shared)
+    return _as_timestamp(shared.item())
+
+
+def _as_timestamp(seconds: float) -> str:
+    return time.strftime("%Y%m%d_%H%M%S", time.localtime(seconds))
 
 
 @dataclass

@@ -1,85 +1,85 @@
-"""From recorded scalars to log lines."""
+"""From recorded scalars to log lines.
+
+Scalars are collected from the message hub, smoothed, and written in two forms: a dict for the
+visualizer's backends and one line for people. The fields of a line are two spaces apart::
+
+    Epoch(train)  [1][ 50/100]  lr: 1.0000e-02  eta: 0:01:23  time: 0.0166  data_time: 0.0008  ...
+
+All the work is done where a line is written; an iteration without one costs nothing here.
+"""
 
 from __future__ import annotations
 
-import datetime as dt
-import functools
+import datetime
 import re
-from collections import OrderedDict
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
+import numpy as np
 import torch
 
-from mainspring.device import get_max_cuda_memory, get_max_musa_memory, is_musa_available
+from mainspring.device import (
+    get_max_cuda_memory,
+    get_max_musa_memory,
+    is_cuda_available,
+    is_musa_available,
+)
 from mainspring.errors import ConfigError
 from mainspring.registry import LOG_PROCESSORS
 
-__all__ = ["LogProcessor"]
+__all__ = ["LogProcessor", "LogProcessorError"]
+
+Mode = Literal["train", "val", "test"]
+Statistic = dict[str, Any]
+
+_TIMES = ("data_time", "time")
+_GAP = "  "
+
+
+class LogProcessorError(ConfigError, AssertionError):
+    """A log processor cannot do what was asked of it."""
 
 
 @LOG_PROCESSORS.register_module()
 class LogProcessor:
-    """Collects scalars, smooths them, and writes them as a line.
+    """Collects what was recorded, smooths it, and writes it as a line.
 
     Args:
         window_size: Iterations over which smoothed scalars are averaged.
-        by_epoch: Whether lines count epochs.
-        custom_cfg: Further statistics: dicts with ``data_src`` (name of the scalar),
-            ``method_name`` (``"mean"``, ``"min"``, ``"max"``, ``"current"`` or a registered one),
-            ``log_name`` and ``window_size`` (a number, ``"epoch"`` or ``"global"``).
+        by_epoch: Whether lines count epochs; ``None`` follows the training loop.
+        custom_cfg: Further statistics: dicts with ``data_src`` (name of the scalar without its
+            mode), ``method_name`` (``"mean"``, ``"min"``, ``"max"``, ``"current"`` or a registered
+            one), ``window_size`` (a number of values, ``"epoch"`` or ``"global"``) and ``log_name``
+            (what it is logged as; by default it replaces the scalar).
         num_digits: Digits after the point.
-        log_with_hierarchy: Whether scalars keep their mode, as ``train/loss``, in what backends
-            get.
-        mean_pattern: Regular expression of the names of smoothed scalars; the others show their
-            newest value.
+        log_with_hierarchy: Whether names keep their mode, as ``train/loss``, in what backends get.
+        mean_pattern: Regular expression of the names of smoothed scalars; of the others the newest
+            value is shown. Metrics after a validation are never smoothed.
 
     Raises:
-        ConfigError: `custom_cfg` makes no sense.
+        LogProcessorError: `custom_cfg` makes no sense.
     """
 
     def __init__(
         self,
         window_size: int = 10,
-        by_epoch: bool = True,
-        custom_cfg: Sequence[dict[str, Any]] | None = None,
+        by_epoch: bool | None = True,
+        custom_cfg: Sequence[Mapping[str, Any]] | None = None,
         num_digits: int = 4,
         log_with_hierarchy: bool = False,
         mean_pattern: str = r".*(loss|time|data_time|grad_norm).*",
     ) -> None:
         self.window_size = window_size
         self.by_epoch = by_epoch
-        self.custom_cfg = [dict(item) for item in custom_cfg or []]
+        self.custom_cfg: list[Statistic] = [dict(item) for item in custom_cfg or ()]
         self.num_digits = num_digits
         self.log_with_hierarchy = log_with_hierarchy
         self.mean_pattern = re.compile(mean_pattern)
-        self._is_smoothed = functools.cache(lambda name: self.mean_pattern.match(name) is not None)
+        self._smoothed: dict[str, bool] = {}
         self._check_custom_cfg()
 
-    def _check_custom_cfg(self) -> None:
-        names = []
-        for index, item in enumerate(self.custom_cfg):
-            place = f"log_processor.custom_cfg.{index}"
-            if "data_src" not in item:
-                raise ConfigError("the statistic names no data_src", config_path=place)
-            item.setdefault("log_name", item["data_src"])
-            names.append(item["log_name"])
-            if item.get("window_size") == "epoch" and not self.by_epoch:
-                raise ConfigError(
-                    "window_size='epoch' needs training by epoch",
-                    config_path=place,
-                    help="give a number of iterations, or 'global'",
-                )
-        for name in names:
-            if names.count(name) > 1:
-                raise ConfigError(
-                    f"two statistics are logged as {name!r}",
-                    config_path="log_processor.custom_cfg",
-                    help="tell them apart with log_name",
-                )
-
     def get_log_after_iter(
-        self, runner: Any, batch_idx: int, mode: str
+        self, runner: Any, batch_idx: int, mode: Mode
     ) -> tuple[dict[str, Any], str]:
         """What to log after an iteration.
 
@@ -90,47 +90,43 @@ class LogProcessor:
 
         Returns:
             Scalars for backends, and the line.
+
+        Raises:
+            LogProcessorError: There is no such mode.
         """
-        current_loop = self._get_cur_loop(runner, mode)
-        position = self._get_iter(runner, batch_idx)
-        tag = self._collect_scalars(self._windows(runner, batch_idx), runner, mode)
-        if not self.log_with_hierarchy:
-            tag = OrderedDict((_without_mode(name), value) for name, value in tag.items())
-        if mode == "train":
-            tag_with_position: dict[str, Any] = self._with_position(runner, tag)
-        else:
-            tag_with_position = dict(tag)
-        line = self._place(runner, current_loop, batch_idx, position, mode)
-        line += self._rates(tag)
+        _check_mode(mode, ("train", "val", "test"))
+        statistics = _with_numbers(self.custom_cfg, runner, batch_idx)
+        shown = self._collect(statistics, runner, mode)
+        tag = dict(shown)
+        if self.log_with_hierarchy:
+            tag = self._collect(statistics, runner, mode, keep_mode=True)
+        by_epoch = self._counts_epochs(runner)
+        rates = [f"{name}: {shown[name]:.{self.num_digits}e}" for name in shown if _is_rate(name)]
+        parts = [self._position(runner, batch_idx, mode, by_epoch), " ".join(rates)]
+        if by_epoch and mode != "test":
+            tag["epoch"] = _epoch(runner, mode)
+        tag["iter"] = runner.iter + 1 if _has_train_loop(runner) else 0
         eta = runner.message_hub.get_info("eta")
-        if eta is not None:
-            line += f"eta: {dt.timedelta(seconds=int(eta))}  "
-        plain = {_without_mode(name): value for name, value in tag.items()}
-        if "time" in plain:
-            line += f"time: {plain['time']:.{self.num_digits}f}  "
-            line += f"data_time: {plain['data_time']:.{self.num_digits}f}  "
-        memory = self._memory(runner)
-        if memory is not None:
-            line += f"memory: {memory}  "
-            tag_with_position["memory"] = memory
-        if mode == "train":
-            shown = [
-                f"{name}: {self._shown(value)}"
-                for name, value in tag.items()
-                if _without_mode(name) not in ("time", "data_time") and not name.endswith("lr")
-            ]
-            line += "  ".join(shown)
-        else:
-            shown = [
-                f"{name}: {self._shown(value)}"
-                for name, value in tag.items()
-                if name.startswith("val/loss")
-            ]
-            line += "  ".join(shown)
-        return tag_with_position, line
+        timed = eta is not None and all(name in shown for name in _TIMES)
+        if timed:
+            parts.append(f"eta: {datetime.timedelta(seconds=int(eta))}")
+            parts += [f"{name}: {shown[name]:.{self.num_digits}f}" for name in ("time", "data_time")]
+        if is_cuda_available() or is_musa_available():
+            tag["memory"] = _peak_memory(runner)
+            parts.append(f"memory: {tag['memory']}")
+        fields = [
+            f"{name}: {self._number(value)}"
+            for name, value in shown.items()
+            if not _is_rate(name) and not (timed and name in _TIMES) and _is_printed(name, mode)
+        ]
+        return tag, _GAP.join([*parts, _GAP.join(fields)])
 
     def get_log_after_epoch(
-        self, runner: Any, batch_idx: int, mode: str, with_non_scalar: bool = False
+        self,
+        runner: Any,
+        batch_idx: int,
+        mode: Literal["val", "test"],
+        with_non_scalar: bool = False,
     ) -> tuple[dict[str, Any], str]:
         """What to log after a validation or test.
 
@@ -138,151 +134,214 @@ class LogProcessor:
             runner: The runner of this run.
             batch_idx: Number of batches.
             mode: ``"val"`` or ``"test"``.
-            with_non_scalar: Whether what is no number joins the scalars for backends.
+            with_non_scalar: Whether what is no number joins what backends get.
 
         Returns:
-            Scalars for backends, and the line.
+            Metrics for backends, and the line.
+
+        Raises:
+            LogProcessorError: There is no such mode.
         """
-        if mode not in ("val", "test"):
-            raise ValueError(f"mode is 'val' or 'test', not {mode!r}")
-        loop = self._get_cur_loop(runner, mode)
-        length = len(loop.dataloader)
-        line = self._place_after_epoch(runner, length, mode)
-        windows = [dict(item) for item in self.custom_cfg]
-        for item in windows:
-            item.update(_of_window(item.get("window_size", self.window_size), runner, batch_idx))
-        windows.append({"data_src": "time", "window_size": batch_idx, "method_name": "mean"})
-        windows.append({"data_src": "data_time", "window_size": batch_idx, "method_name": "mean"})
-        scalars = self._collect_scalars(windows, runner, mode)
-        others = self._collect_non_scalars(runner, mode)
-        shown, timings = [], []
-        for name, value in scalars.items():
-            text = f"{_without_mode(name)}: {self._shown(value)}"
-            (timings if _without_mode(name) in ("time", "data_time") else shown).append(text)
-        shown += [f"{_without_mode(name)}: \n{value}\n" for name, value in others.items()]
-        line += "  ".join([*shown, *sorted(timings)])
-        tag = {**scalars, **others} if with_non_scalar else dict(scalars)
-        if not self.log_with_hierarchy:
-            tag = {_without_mode(name): value for name, value in tag.items()}
-        return tag, line
-
-    def _shown(self, value: Any) -> Any:
-        return f"{value:.{self.num_digits}f}" if isinstance(value, float) else value
-
-    def _rates(self, tag: dict[str, Any]) -> str:
-        rates = [
-            f"{_without_mode(name)}: {value:.{self.num_digits}e}"
-            for name, value in tag.items()
-            if name.endswith("lr")
+        _check_mode(mode, ("val", "test"))
+        length = len(_loop(runner, mode).dataloader)
+        by_epoch = self._counts_epochs(runner)
+        head = f"{'Epoch' if by_epoch else 'Iter'}({mode}) "
+        if by_epoch and mode == "val":
+            head += f"[{_epoch(runner, mode)}]"
+        statistics = list(self.custom_cfg)
+        chosen = {item["data_src"].removeprefix(f"{mode}/") for item in statistics}
+        statistics += [
+            {"data_src": name, "method_name": "mean", "window_size": "epoch"}
+            for name in _TIMES
+            if name not in chosen
         ]
-        return "  ".join(rates) + "  " if rates else ""
+        # A metric is a result, not a sample of something noisy: it is shown as it is.
+        scalars = self._collect(
+            _with_numbers(statistics, runner, batch_idx),
+            runner,
+            mode,
+            keep_mode=self.log_with_hierarchy,
+            smooth=False,
+        )
+        others = self._collect_others(runner, mode)
+        times = {name for name in scalars if name.removeprefix(f"{mode}/") in _TIMES}
+        metrics = {name: value for name, value in scalars.items() if name not in times}
+        ordered_times = {name: scalars[name] for name in sorted(times)}
+        fields = [
+            f"{name}: {self._number(value)}"
+            for name, value in [*metrics.items(), *others.items(), *ordered_times.items()]
+        ]
+        tag = {**metrics, **(others if with_non_scalar else {}), **ordered_times}
+        return tag, f"{head}[{length}/{length}]{_GAP}{_GAP}{_GAP.join(fields)}"
 
-    def _with_position(self, runner: Any, tag: dict[str, Any]) -> dict[str, Any]:
-        found = dict(tag)
-        if self.by_epoch:
-            found["epoch"] = self._get_epoch(runner, "train")
-        found["iter"] = runner.iter + 1
-        return found
+    def _check_custom_cfg(self) -> None:
+        names: set[str] = set()
+        for index, item in enumerate(self.custom_cfg):
+            place = f"log_processor.custom_cfg[{index}]"
+            if "data_src" not in item or "method_name" not in item:
+                missing = "data_src" if "data_src" not in item else "method_name"
+                raise LogProcessorError(
+                    f"a statistic has no {missing}: {item!r}",
+                    config_path=place,
+                    help="such as dict(data_src='loss', method_name='mean', window_size=100)",
+                )
+            name = item.get("log_name", item["data_src"])
+            if name in names:
+                raise LogProcessorError(
+                    f"two statistics are logged as {name!r}",
+                    config_path=place,
+                    help="tell them apart by log_name",
+                )
+            names.add(name)
+            window = item.get("window_size")
+            if window == "epoch" and self.by_epoch is False:
+                raise LogProcessorError(
+                    "window_size='epoch' has no meaning where iterations are counted",
+                    config_path=place,
+                    help="give a number of iterations, or 'global'",
+                )
+            if isinstance(window, str) and window not in ("epoch", "global"):
+                raise LogProcessorError(
+                    f"window_size is {window!r}",
+                    config_path=place,
+                    help="give a number of values, 'epoch' or 'global'",
+                )
 
-    def _place(self, runner: Any, loop: Any, batch_idx: int, position: int, mode: str) -> str:
-        length = len(loop.dataloader)
-        if not self.by_epoch:
-            if mode == "train":
-                width = len(str(runner.max_iters))
-                return f"Iter({mode}) [{position:{width}}/{runner.max_iters}]  "
-            width = len(str(length))
-            return f"Iter({mode}) [{batch_idx + 1:{width}}/{length}]  "
-        width = len(str(length))
-        within = f"[{batch_idx + 1:{width}}/{length}]  "
-        if mode == "train":
-            epoch = f"[{self._get_epoch(runner, mode)}]"
-            return f"Epoch({mode}) {epoch:>{self._epoch_width(runner)}}{within}"
-        if mode == "val":
-            epoch = f"[{self._get_epoch(runner, mode)}]"
-            return f"Epoch({mode}) {epoch:>{self._epoch_width(runner)}}{within}"
-        return f"Epoch({mode}) {within}"
+    def _counts_epochs(self, runner: Any) -> bool:
+        if self.by_epoch is not None:
+            return self.by_epoch
+        return bool(getattr(getattr(runner, "_train_loop", None), "by_epoch", True))
 
-    def _epoch_width(self, runner: Any) -> int:
-        return len(str(runner.max_epochs)) + 3
-
-    def _place_after_epoch(self, runner: Any, length: int, mode: str) -> str:
-        if not self.by_epoch:
-            return f"Iter({mode}) [{length}/{length}]    "
+    def _position(self, runner: Any, batch_idx: int, mode: Mode, by_epoch: bool) -> str:
+        """Where the run is, aligned so that the lines of a run form columns."""
+        if not by_epoch and mode == "train":
+            return f"Iter(train) [{_of(runner.iter + 1, runner.max_iters)}]"
+        within = f"[{_of(batch_idx + 1, _length(runner, mode))}]"
+        if not by_epoch:
+            return f"Iter({mode}) {within}"
         if mode == "test":
-            return f"Epoch({mode}) [{length}/{length}]    "
-        return f"Epoch({mode}) [{self._get_epoch(runner, mode)}][{length}/{length}]    "
+            return f"Epoch(test) {within}"
+        epoch = f"[{_epoch(runner, mode)}]"
+        if _has_train_loop(runner):
+            epoch = epoch.rjust(len(str(runner.max_epochs)) + 3)
+        return f"Epoch({mode}){epoch}{within}"
 
-    def _windows(self, runner: Any, batch_idx: int) -> list[dict[str, Any]]:
-        windows = []
-        for item in self.custom_cfg:
-            copied = dict(item)
-            copied.update(_of_window(item.get("window_size", self.window_size), runner, batch_idx))
-            windows.append(copied)
-        return windows
-
-    def _collect_scalars(
-        self, statistics: list[dict[str, Any]], runner: Any, mode: str
-    ) -> OrderedDict[str, Any]:
-        """Scalars of a mode by full name: smoothed or newest, and the custom statistics."""
-        found: OrderedDict[str, Any] = OrderedDict()
-        scalars = runner.message_hub.log_scalars
-        mode_scalars = {name: b for name, b in scalars.items() if name.startswith(f"{mode}/")}
-        for name, buffer in mode_scalars.items():
-            if (mode == "train" and self._is_smoothed(_without_mode(name))) or (mode != "train" and _without_mode(name) in ("time", "data_time")):
-                found[name] = buffer.mean(self.window_size).item()
-            else:
-                found[name] = buffer.current().item()
+    def _collect(
+        self,
+        statistics: Sequence[Statistic],
+        runner: Any,
+        mode: Mode,
+        *,
+        keep_mode: bool = False,
+        smooth: bool = True,
+    ) -> dict[str, Any]:
+        """Numbers of a mode by name: smoothed or newest ones, then the statistics asked for."""
+        prefix = f"{mode}/"
+        histories = {
+            (name if keep_mode else name.removeprefix(prefix)): history
+            for name, history in runner.message_hub.log_scalars.items()
+            if name.startswith(mode)
+        }
+        found = {
+            name: _plain(
+                history.mean(self.window_size)
+                if smooth and self._is_smoothed(name)
+                else history.current()
+            )
+            for name, history in histories.items()
+        }
         for item in statistics:
-            source = f"{mode}/{item['data_src']}"
-            if source not in mode_scalars:
-                continue
-            arguments = {
-                key: value for key, value in item.items() if key not in ("data_src", "log_name")
-            }
-            method = arguments.pop("method_name", "mean")
-            if method == "current":
-                arguments.pop("window_size", None)
-            value = mode_scalars[source].statistics(method, **arguments)
-            name = f"{mode}/{item.get('log_name', item['data_src'])}"
-            found[name] = value.item() if hasattr(value, "item") else value
+            arguments = dict(item)
+            source = arguments.pop("data_src")
+            name = arguments.pop("log_name", source)
+            if keep_mode:
+                source, name = prefix + source.removeprefix(prefix), prefix + name
+            if source in histories:
+                found[name] = _plain(histories[source].statistics(**arguments))
         return found
 
-    def _collect_non_scalars(self, runner: Any, mode: str) -> dict[str, Any]:
+    def _is_smoothed(self, name: str) -> bool:
+        known = self._smoothed.get(name)
+        if known is None:
+            known = self._smoothed[name] = self.mean_pattern.search(name) is not None
+        return known
+
+    def _collect_others(self, runner: Any, mode: Mode) -> dict[str, Any]:
+        """Metrics of a mode that are no numbers, such as a confusion matrix."""
         return {
-            name: value
+            (name if self.log_with_hierarchy else name.removeprefix(f"{mode}/")): value
             for name, value in runner.message_hub.runtime_info.items()
-            if name.startswith(f"{mode}/")
+            if name.startswith(mode)
         }
 
-    def _memory(self, runner: Any) -> int | None:
-        """Most memory of the device since the last line, in MB; ``None`` without accelerator."""
-        device = getattr(runner.model, "output_device", None)
-        if torch.cuda.is_available():
-            return get_max_cuda_memory(device)
-        if is_musa_available():
-            return get_max_musa_memory(device)
+    def _number(self, value: Any) -> str:
+        if isinstance(value, float):
+            return f"{value:.{self.num_digits}f}"
+        if isinstance(value, torch.Tensor | np.ndarray):
+            return f"\n{value}\n"
+        return str(value)
+
+
+def _check_mode(mode: str, known: tuple[str, ...]) -> None:
+    if mode not in known:
+        raise LogProcessorError(f"the mode is {mode!r}", help=f"one of {', '.join(known)}")
+
+
+def _with_numbers(
+    statistics: Sequence[Statistic], runner: Any, batch_idx: int
+) -> Sequence[Statistic]:
+    """The statistics with windows as numbers of values."""
+    numbers = {"epoch": batch_idx + 1, "global": runner.iter + 1}
+    return [
+        {**item, "window_size": numbers.get(item["window_size"], item["window_size"])}
+        if "window_size" in item
+        else item
+        for item in statistics
+    ]
+
+
+def _is_rate(name: str) -> bool:
+    return name.endswith("lr")
+
+
+def _is_printed(name: str, mode: Mode) -> bool:
+    """Whether a scalar stands in the line; while metrics are computed there are only losses."""
+    return mode == "train" or (mode == "val" and name.startswith("val/loss"))
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _of(done: int, total: int | None) -> str:
+    return f"{done}/?" if total is None else f"{done:>{len(str(total))}}/{total}"
+
+
+def _loop(runner: Any, mode: Mode) -> Any:
+    return getattr(runner, f"{mode}_loop")
+
+
+def _length(runner: Any, mode: Mode) -> int | None:
+    """Batches of the loader; ``None`` for an iterable data set that does not say."""
+    try:
+        return len(_loop(runner, mode).dataloader)
+    except TypeError:
         return None
 
-    def _get_iter(self, runner: Any, batch_idx: int) -> int:
-        return batch_idx + 1 if self.by_epoch else int(runner.iter) + 1
 
-    def _get_epoch(self, runner: Any, mode: str) -> int:
-        return int(runner.epoch) + 1 if mode == "train" else int(runner.epoch)
-
-    def _get_cur_loop(self, runner: Any, mode: str) -> Any:
-        if mode == "train":
-            return runner.train_loop
-        return runner.val_loop if mode == "val" else runner.test_loop
+def _has_train_loop(runner: Any) -> bool:
+    """Whether the run trains, rather than only validating or testing a model."""
+    return not isinstance(getattr(runner, "_train_loop", None), Mapping | None)
 
 
-def _without_mode(name: str) -> str:
-    return name.split("/", 1)[1] if "/" in name else name
+def _epoch(runner: Any, mode: Mode) -> int:
+    """The epoch of a line, counted from 1; a validation belongs to the epoch that ended."""
+    if mode == "train":
+        return int(runner.epoch) + 1
+    return int(runner.epoch) if _has_train_loop(runner) else 0
 
 
-def _of_window(window: Any, runner: Any, batch_idx: int) -> dict[str, Any]:
-    """The number of iterations that a window stands for."""
-    if window == "epoch":
-        return {"window_size": batch_idx + 1}
-    if window == "global":
-        return {"window_size": runner.iter + 1}
-    return {"window_size": window}
+def _peak_memory(runner: Any) -> int:
+    """Most memory in use on the accelerator since the last line, in MB."""
+    device = getattr(runner.model, "output_device", None)
+    return get_max_musa_memory(device) if is_musa_available() else get_max_cuda_memory(device)

@@ -206,6 +206,7 @@ class EpochBasedTrainLoop(_TrainLoop):
         self._completed_epochs = self._epoch + 1
         self.runner.call_hook("after_train_epoch")
         self._epoch += 1
+        self._epoch_began_at = self._iter
 
     def run_iter(self, idx: int, data_batch: Any) -> None:
         """Train on one batch.
@@ -393,7 +394,7 @@ class _EvaluationLoop(BaseLoop):
                     self.run_iter(idx, data_batch)
                 merge_metrics(metrics, self._metrics_of_set(), evaluation_set.name)
             call_hook(f"after_{mode}_epoch", metrics=metrics)
-            call_hook(f"after_{mode}")
+        call_hook(f"after_{mode}")
         return metrics
 
     @torch.no_grad()

@@ -336,7 +336,10 @@ class MMEngineNames:
                 raise ConfigError(
                     f"{section} is {dataloader!r}", config_path=section, help="give a loader"
                 )
-            return dataloader() if build.is_recipe(dataloader) else dataloader
+            loader = dataloader() if build.is_recipe(dataloader) else dataloader
+            if hasattr(loader, "use_run_seed"):
+                loader.use_run_seed(self._seed)
+            return loader
         settings: dict[str, Any] = {
             "seed": self._seed,
             "diff_rank_seed": self._randomness.diff_rank_seed,

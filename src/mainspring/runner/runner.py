@@ -24,7 +24,9 @@ from mainspring.dist import is_main_process
 from mainspring.errors import ConfigError
 from mainspring.fileio import join_path
 from mainspring.hooks import HookDispatch
+from mainspring.logging import MessageHub
 from mainspring.registry import RUNNERS, DefaultScope
+from mainspring.registry.default_scope import ROOT_SCOPE
 from mainspring.runner import resume
 from mainspring.runner.environment import (
     Randomness,
@@ -111,7 +113,7 @@ class Runner(MMEngineNames):
         log_processor: Any = None,
         log_level: str | int = "INFO",
         visualizer: Any = None,
-        default_scope: str = "mainspring",
+        default_scope: str | None = "mainspring",
         randomness: Mapping[str, Any] | None = None,
         experiment_name: str | None = None,
         cfg: Any = None,
@@ -146,7 +148,14 @@ class Runner(MMEngineNames):
                 self._randomness.diff_rank_seed,
             )
         )
-        self._timestamp = shared_timestamp()
+        self._timestamp = shared_timestamp(
+            lambda stamp: (
+                os.path.exists(os.path.join(self.work_dir, stamp))
+                or MessageHub.check_instance_created(
+                    _experiment_name(experiment_name, self.cfg, stamp)
+                )
+            )
+        )
         self._experiment_name = _experiment_name(experiment_name, self.cfg, self._timestamp)
         self._log_dir = os.path.join(self.work_dir, self._timestamp)
         self._start_files = StartFiles.of_run(self)
@@ -167,11 +176,11 @@ class Runner(MMEngineNames):
             dump_config(self)
 
     def _set_up_logging(
-        self, default_scope: str, log_processor: Any, log_level: str | int, visualizer: Any
+        self, default_scope: str | None, log_processor: Any, log_level: str | int, visualizer: Any
     ) -> None:
         """Scope, log processor, logger, message hub and visualizer, which parts built later use."""
         self.default_scope = DefaultScope.get_instance(
-            self._experiment_name, scope_name=default_scope
+            self._experiment_name, scope_name=default_scope or ROOT_SCOPE
         )
         with building(self.cfg, "log_processor"):
             self.log_processor = self.build_log_processor(log_processor)
@@ -213,6 +222,7 @@ class Runner(MMEngineNames):
             ConfigError: Training, or something that it needs, is not described.
         """
         self._check_can_train()
+        self._dispatch.refresh()
         with self._undone_if_it_fails():
             self._build_training()
             self.call_hook("before_run")
@@ -246,6 +256,7 @@ class Runner(MMEngineNames):
             ConfigError: Validation is not described.
         """
         with self._undone_if_it_fails():
+            self._dispatch.refresh()
             loop = self._require_loop("val")
             self.call_hook("before_run")
             self.load_or_resume()
@@ -260,6 +271,7 @@ class Runner(MMEngineNames):
             ConfigError: The test is not described.
         """
         with self._undone_if_it_fails():
+            self._dispatch.refresh()
             loop = self._require_loop("test")
             self.call_hook("before_run")
             self.load_or_resume()
@@ -337,6 +349,7 @@ class Runner(MMEngineNames):
             map_location: As in `torch.load`; ``"default"`` is the CPU, from where each owner moves
                 its state to its own device.
         """
+        self._resume = True
         location = "cpu" if map_location == "default" else map_location
         checkpoint = self.load_checkpoint(filename, map_location=location)
         resume.restore(

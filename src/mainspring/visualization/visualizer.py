@@ -89,6 +89,14 @@ class Visualizer(Drawing, ManagerMixin):
         Visualizer._instance_dict[name] = instance
         return instance
 
+    @classmethod
+    def release_instance(cls, name: str) -> None:
+        """Forget the visualizer of that name, and let its backends write what is waiting."""
+        visualizer = cls._instance_dict.get(name)
+        super().release_instance(name)
+        if visualizer is not None:
+            visualizer.close()
+
     @property
     def dataset_meta(self) -> dict[str, Any] | None:
         """Meta information of the data set, such as names and colours of classes."""

@@ -9,10 +9,12 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.optim import Optimizer
 
-from mainspring.device import autocast, get_device
+from mainspring.device import get_device
 from mainspring.errors import ConfigError, did_you_mean
 from mainspring.logging import print_log
+from mainspring.optim.optimizer.base import NO_CONTEXT
 from mainspring.optim.optimizer.optim_wrapper import OptimWrapper
 from mainspring.registry import OPTIM_WRAPPERS
 
@@ -24,24 +26,34 @@ _TYPES = {
     "float32": torch.float32,
     "float64": torch.float64,
 }
+_LOWER = (torch.float16, torch.bfloat16)
 
 
 @OPTIM_WRAPPERS.register_module()
 class AmpOptimWrapper(OptimWrapper):
     """An `OptimWrapper` that runs forward passes under autocast.
 
-    On the CPU it computes in bfloat16; elsewhere in float16, unless told otherwise. Losses are
-    scaled for float16 only: bfloat16 has the range of float32.
+    Works on any device: on the CPU it computes in bfloat16, elsewhere in float16, unless told
+    otherwise. Losses are scaled for float16 only, since bfloat16 has the range of float32
+    (Micikevicius et al., "Mixed Precision Training", 2018).
 
     Args:
-        loss_scale: ``"dynamic"``, a fixed scale, or arguments of `torch.amp.GradScaler`.
-        dtype: Type of the forward pass: ``"float16"``, ``"bfloat16"`` or a `torch.dtype`.
+        loss_scale: ``"dynamic"``, a fixed scale, or a dict of arguments of `torch.amp.GradScaler`.
+        dtype: Type of the forward pass: ``"float16"``, ``"bfloat16"`` or a `torch.dtype`;
+            ``"float32"`` and ``"float64"`` leave the precision as it is.
         use_fsdp: Whether gradients are sharded; chooses the scaler that looks at all shards.
-        **kwargs: Arguments of `OptimWrapper`.
+        **kwargs: Arguments of `OptimWrapper`: ``optimizer``, ``accumulative_counts``,
+            ``clip_grad``.
+
+    Attributes:
+        cast_dtype: Type of the forward pass.
+        loss_scaler: The scaler; disabled where none is needed.
 
     Raises:
         ConfigError: The type is unknown, or the device cannot compute in it.
     """
+
+    valid_dtypes = tuple(_TYPES)
 
     def __init__(
         self,
@@ -56,12 +68,16 @@ class AmpOptimWrapper(OptimWrapper):
         needs_scaler = self.cast_dtype is torch.float16
         if loss_scale != "dynamic" and not needs_scaler:
             print_log(
-                f"loss_scale has no effect with {self.cast_dtype}, which needs no scaling",
+                f"loss_scale={loss_scale!r} has no effect: {self.cast_dtype} needs no scaling",
                 logger="current",
                 level=logging.WARNING,
             )
         self._scale_update_param: float | None = None
         self.loss_scaler = self._make_scaler(loss_scale, needs_scaler, use_fsdp)
+        self._stepped = True
+        self._skipped_steps = 0
+        if needs_scaler and isinstance(self.optimizer, Optimizer):
+            self.optimizer.register_step_post_hook(self._note_step)
 
     def _make_scaler(self, loss_scale: Any, enabled: bool, use_fsdp: bool) -> torch.amp.GradScaler:
         scaler: Any = torch.amp.GradScaler
@@ -69,42 +85,62 @@ class AmpOptimWrapper(OptimWrapper):
             from torch.distributed.fsdp.sharded_grad_scaler import ShardedGradScaler
 
             scaler = ShardedGradScaler
-        device = self._device_type
-        if loss_scale == "dynamic":
-            made = scaler(device, enabled=enabled)
-        elif isinstance(loss_scale, int | float) and not isinstance(loss_scale, bool):
+        arguments: dict[str, Any] = {"enabled": enabled}
+        if isinstance(loss_scale, int | float) and not isinstance(loss_scale, bool):
             self._scale_update_param = float(loss_scale)
-            made = scaler(device, init_scale=float(loss_scale), enabled=enabled)
+            arguments["init_scale"] = float(loss_scale)
         elif isinstance(loss_scale, Mapping):
-            made = scaler(device, **{"enabled": enabled, **loss_scale})
-        else:
+            arguments.update({key: loss_scale[key] for key in loss_scale})
+            arguments["enabled"] = enabled and arguments["enabled"]
+        elif loss_scale != "dynamic":
             raise ConfigError(
                 f"loss_scale is {loss_scale!r}", help="give 'dynamic', a number or a dict"
             )
-        result: torch.amp.GradScaler = made
-        return result
+        made: torch.amp.GradScaler = scaler(self._device_type, **arguments)
+        return made
+
+    def _note_step(self, *_: Any) -> None:
+        self._stepped = True
 
     @property
     def dtype(self) -> torch.dtype:
         """Type of the forward pass."""
         return self.cast_dtype
 
+    @property
+    def skipped_steps(self) -> int:
+        """Steps of this process that were left out because a gradient overflowed.
+
+        Optimizers with ``fused=True`` decide that on the device; their skipped steps are not known.
+        """
+        return self._skipped_steps
+
     def backward(self, loss: torch.Tensor, **kwargs: Any) -> None:
-        """Compute gradients of the scaled loss, counting the micro-batch."""
+        """Compute gradients of the scaled loss, counting the micro-batch.
+
+        Args:
+            loss: Scalar loss.
+            **kwargs: Passed on to `torch.Tensor.backward`.
+        """
         self.loss_scaler.scale(loss).backward(**kwargs)  # type: ignore[no-untyped-call]  # - torch's
         self._inner_count += 1
 
     def step(self, **kwargs: Any) -> None:
-        """Undo the scaling, clip, and step unless a gradient overflowed."""
-        if self._normalizer.active or self.clip_grad_kwargs is not None:
-            self.loss_scaler.unscale_(self.optimizer)
-        if self._normalizer.active:
-            self._normalizer.finish(self._parameters())
+        """Undo the scaling, clip if configured, and step unless a gradient overflowed.
+
+        Args:
+            **kwargs: Passed on to the optimizer's step.
+        """
         if self.clip_grad_kwargs is not None:
+            self.loss_scaler.unscale_(self.optimizer)
             self._clip_grad()
+        self._stepped = not self.loss_scaler.is_enabled()
         self.loss_scaler.step(self.optimizer, **kwargs)
         self.loss_scaler.update(self._scale_update_param)
         self._optimizer_steps += 1
+        if not self._stepped and isinstance(self.optimizer, Optimizer):
+            self._skipped_steps += 1
+            print_log("a gradient overflowed: this optimizer step is skipped", "current")
 
     def state_dict(self) -> dict[str, Any]:
         """State of the optimizer, and that of the scaler under ``loss_scaler``."""
@@ -113,22 +149,37 @@ class AmpOptimWrapper(OptimWrapper):
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take back what `state_dict` gave; a state without scaler keeps the scaler as it is."""
         state = dict(state_dict)
-        scaler = state.pop("loss_scaler", None)
-        if scaler:
-            self.loss_scaler.load_state_dict(dict(scaler))
+        scaler_state = state.pop("loss_scaler", None)
+        if scaler_state:
+            self.loss_scaler.load_state_dict(dict(scaler_state))
         super().load_state_dict(state)
 
     def optim_context(self, model: nn.Module) -> AbstractContextManager[None]:
-        """What to run the forward pass under: autocast."""
-        return self._autocast(super().optim_context(model))
+        """What to run the forward pass under: autocast.
 
-    @contextmanager
-    def _autocast(self, outer: AbstractContextManager[None]) -> Iterator[None]:
-        with outer, autocast(device_type=self._device_type, dtype=self.cast_dtype):
-            yield
+        Args:
+            model: The model, in its wrapper if it has one.
+        """
+        outer = super().optim_context(model)
+        if self.cast_dtype not in _LOWER:
+            return outer
+        # torch's own context is made directly: what may be cast was checked at construction.
+        precision: AbstractContextManager[None] = torch.autocast(
+            self._device_type, dtype=self.cast_dtype
+        )
+        return precision if outer is NO_CONTEXT else _both(outer, precision)
 
 
-def _cast_type(dtype: str | torch.dtype | None, device: str) -> torch.dtype:
+@contextmanager
+def _both(
+    outer: AbstractContextManager[None], inner: AbstractContextManager[None]
+) -> Iterator[None]:
+    with outer, inner:
+        yield
+
+
+def _cast_type(dtype: Any, device: str) -> torch.dtype:
+    """The type that is meant, if the device computes in it."""
     if isinstance(dtype, str):
         if dtype not in _TYPES:
             raise ConfigError(
@@ -144,5 +195,9 @@ def _cast_type(dtype: str | torch.dtype | None, device: str) -> torch.dtype:
         raise ConfigError(
             "the CPU trains in bfloat16, not in float16",
             help="set dtype='bfloat16', or leave it out",
+        )
+    if device == "cuda" and dtype is torch.bfloat16 and not torch.cuda.is_bf16_supported():
+        raise ConfigError(
+            "this GPU does not compute in bfloat16", help="set dtype='float16', or leave it out"
         )
     return dtype

@@ -13,6 +13,8 @@ from torch.optim import Optimizer
 
 __all__ = ["BaseOptimWrapper"]
 
+NO_CONTEXT: AbstractContextManager[None] = nullcontext()
+
 
 class BaseOptimWrapper(metaclass=ABCMeta):
     """Base of optimizer wrappers.
@@ -31,7 +33,8 @@ class BaseOptimWrapper(metaclass=ABCMeta):
         self.optimizer = optimizer
         self.base_param_settings: dict[str, Any] | None = None
         if len(optimizer.param_groups) > 1:
-            self.base_param_settings = {"params": torch.tensor([0.0]), **optimizer.defaults}
+            placeholder = torch.tensor([0.0], dtype=torch.float32, device="cpu")
+            self.base_param_settings = {"params": placeholder, **optimizer.defaults}
 
     @abstractmethod
     def update_params(self, loss: Any) -> None:
@@ -53,11 +56,11 @@ class BaseOptimWrapper(metaclass=ABCMeta):
         """State of the optimizer, and the default settings when there are several groups."""
         state: dict[str, Any] = self.optimizer.state_dict()
         if self.base_param_settings is not None:
-            state["base_param_settings"] = self.base_param_settings
+            state["base_param_settings"] = dict(self.base_param_settings)
         return state
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take back what `state_dict` gave."""
+        """Take back what `state_dict` gave; the dict itself is not changed."""
         state = dict(state_dict)
         settings = state.pop("base_param_settings", None)
         if settings is not None:
@@ -88,13 +91,23 @@ class BaseOptimWrapper(metaclass=ABCMeta):
         return {"momentum": [_momentum_of(group) for group in self.optimizer.param_groups]}
 
     def optim_context(self, model: nn.Module) -> AbstractContextManager[None]:
-        """What to run the forward pass under."""
-        return nullcontext()
+        """What to run the forward pass under; nothing here.
+
+        Args:
+            model: The model, in its wrapper if it has one.
+        """
+        return NO_CONTEXT
 
     def initialize_count_status(  # noqa: B027 - wrappers that count nothing need not override it
         self, model: nn.Module, init_counts: int, max_counts: int
     ) -> None:
-        """Learn how many iterations are done and how many there are in all."""
+        """Learn how many iterations are done and how many there are in all.
+
+        Args:
+            model: The model.
+            init_counts: Iterations that are done.
+            max_counts: Iterations of the whole training.
+        """
 
     def _parameters(self) -> Iterator[torch.Tensor]:
         for group in self.optimizer.param_groups:

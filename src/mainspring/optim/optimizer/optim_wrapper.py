@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from mainspring.errors import ConfigError
+from mainspring.errors import ConfigError, mark_user_mistake
 from mainspring.logging import MessageHub, print_log
-from mainspring.optim.optimizer.base import BaseOptimWrapper
+from mainspring.optim.optimizer.base import NO_CONTEXT, BaseOptimWrapper
 from mainspring.optim.optimizer.normalizer import TargetNormalizer
 from mainspring.registry import OPTIM_WRAPPERS
 from mainspring.structures import NormalizedLoss
@@ -30,12 +30,22 @@ class OptimWrapper(BaseOptimWrapper):
     `accumulative_counts` micro-batches is complete, clips, steps and clears them. The last group of
     a training is closed by its last iteration, however few micro-batches it has.
 
+    A loss that declares what it was divided by (`mainspring.structures.NormalizedLoss`) is weighed
+    by that count among the micro-batches of its group and among ranks, so that accumulating several
+    small batches is the same as one large batch. Other losses are divided by the number of
+    micro-batches.
+
     Args:
         optimizer: The optimizer.
-        accumulative_counts: Micro-batches of a step.
+        accumulative_counts: Micro-batches (iterations) of a step. Schedulers, and whatever else
+            counts iterations, count micro-batches.
         clip_grad: ``dict(max_norm=...)`` and further arguments of
             `torch.nn.utils.clip_grad_norm_`, ``dict(type="value", clip_value=...)``, or a number,
-            the largest norm. The norm is recorded as ``train/grad_norm``.
+            the largest norm. The norm before clipping is recorded as ``train/grad_norm``.
+
+    Attributes:
+        message_hub: Where the norm is recorded: the current hub at construction.
+        clip_grad_kwargs: Arguments of the clipping function; ``None`` without clipping.
 
     Raises:
         ConfigError: An argument makes no sense.
@@ -48,21 +58,21 @@ class OptimWrapper(BaseOptimWrapper):
         accumulative_counts: int = 1,
         clip_grad: dict[str, Any] | float | None = None,
     ) -> None:
-        if not isinstance(accumulative_counts, int) or accumulative_counts < 1:
-            raise ConfigError(
-                f"accumulative_counts is {accumulative_counts!r}",
-                help="give a whole number of at least 1",
-            )
-        if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"optimizer is a {type(optimizer).__name__}, not a torch Optimizer")
+        _check_counts(accumulative_counts)
+        if not hasattr(optimizer, "param_groups"):
+            wrong = TypeError(f"optimizer is {optimizer!r}, which has no parameter groups")
+            raise mark_user_mistake(wrong)
         super().__init__(optimizer)
         self._accumulative_counts = accumulative_counts
-        self._clip_kind, self.clip_grad_kwargs = _clip_arguments(clip_grad)
+        self.clip_grad_kwargs: dict[str, Any] | None = None
+        if clip_grad is not None:
+            self.grad_name, self.clip_func, self.clip_grad_kwargs = _clipping(clip_grad)
         self.message_hub = MessageHub.get_current_instance()
         self._inner_count = 0
         self._max_counts = -1
         self._remainder_counts = -1
         self._optimizer_steps = 0
+        self._lost_micro_batches = 0
         self._normalizer = TargetNormalizer()
 
     @property
@@ -72,12 +82,12 @@ class OptimWrapper(BaseOptimWrapper):
 
     @property
     def micro_steps(self) -> int:
-        """Number of micro-batches so far; another name of `inner_count`."""
+        """Number of micro-batches so far, those before a resume included."""
         return self._inner_count
 
     @property
     def optimizer_steps(self) -> int:
-        """Number of optimizer steps that this wrapper has taken in this process."""
+        """Number of groups stepped on so far, those before a resume included."""
         return self._optimizer_steps
 
     def update_params(
@@ -89,19 +99,41 @@ class OptimWrapper(BaseOptimWrapper):
         """Update the parameters by the loss of a micro-batch.
 
         Args:
-            loss: Scalar loss. A `NormalizedLoss` is weighed by its count among the micro-batches of
-                its step, and among ranks.
+            loss: Scalar loss, plain or with its count; the same kind throughout a group.
             step_kwargs: Passed on to the optimizer's step.
             zero_kwargs: Passed on to the optimizer's `zero_grad`.
+
+        Raises:
+            ValueError: Losses with and without a count in one group.
         """
+        if self._accumulative_counts > 1:
+            self._check_micro_batch(loss)
         if isinstance(loss, NormalizedLoss):
-            loss = self._normalizer.weigh(loss)
-        elif self._accumulative_counts > 1:
+            loss = self._normalizer.weigh(loss, self._parameters(), last=self.should_sync())
+        else:
             loss = self.scale_loss(loss)
         self.backward(loss)
         if self.should_update():
             self.step(**(step_kwargs or {}))
             self.zero_grad(**(zero_kwargs or {}))
+
+    def _check_micro_batch(self, loss: torch.Tensor | NormalizedLoss) -> None:
+        if self._lost_micro_batches:
+            print_log(
+                f"the checkpoint lies within a group of {self._accumulative_counts} micro-batches "
+                f"and does not hold the gradients of the first {self._lost_micro_batches}: this "
+                "once, the step is made without them",
+                logger="current",
+                level=logging.WARNING,
+            )
+        elif self._inner_count % self._accumulative_counts and (
+            self._normalizer.active is not isinstance(loss, NormalizedLoss)
+        ):
+            raise ValueError(
+                "some losses of a group of micro-batches declare their count (NormalizedLoss) and "
+                "others do not, so that they cannot be weighed"
+            )
+        self._lost_micro_batches = 0
 
     def backward(self, loss: torch.Tensor, **kwargs: Any) -> None:
         """Compute gradients, counting the micro-batch.
@@ -118,9 +150,11 @@ class OptimWrapper(BaseOptimWrapper):
         self.optimizer.zero_grad(**kwargs)
 
     def step(self, **kwargs: Any) -> None:
-        """Clip gradients, if configured, and change the parameters."""
-        if self._normalizer.active:
-            self._normalizer.finish(self._parameters())
+        """Clip gradients, if configured, and change the parameters.
+
+        Args:
+            **kwargs: Passed on to the optimizer's step.
+        """
         if self.clip_grad_kwargs is not None:
             self._clip_grad()
         self.optimizer.step(**kwargs)
@@ -132,23 +166,27 @@ class OptimWrapper(BaseOptimWrapper):
         On all but the last micro-batch of a group, ranks do not exchange gradients.
 
         Args:
-            model: The model, wrapped or not.
+            model: The model, in its wrapper if it has one.
         """
-        if self._accumulative_counts > 1 and hasattr(model, "no_sync") and not self.should_sync():
-            context: AbstractContextManager[None] = model.no_sync()  # type: ignore[operator]  # - of a wrapper
-            return context
-        return nullcontext()
+        if self._accumulative_counts > 1 and not self.should_sync() and hasattr(model, "no_sync"):
+            wrapper: Any = model
+            unsynchronised: AbstractContextManager[None] = wrapper.no_sync()
+            return unsynchronised
+        return NO_CONTEXT
 
     def _clip_grad(self) -> None:
-        with_gradient = [p for p in self._parameters() if p.requires_grad and p.grad is not None]
+        """Clip the gradients that there are; the norm stays on its device."""
+        with_gradient = [
+            parameter
+            for parameter in self._parameters()
+            if parameter.requires_grad and parameter.grad is not None
+        ]
         if not with_gradient:
             return
-        arguments = self.clip_grad_kwargs or {}
-        if self._clip_kind == "value":
-            nn.utils.clip_grad_value_(with_gradient, **arguments)
-            return
-        norm = nn.utils.clip_grad_norm_(with_gradient, **arguments)
-        self.message_hub.update_scalar("train/grad_norm", norm.detach())
+        norm = self.clip_func(with_gradient, **(self.clip_grad_kwargs or {}))
+        # Clipping by value gives no norm.
+        if norm is not None:
+            self.message_hub.update_scalar(f"train/{self.grad_name}", norm.detach())
 
     def initialize_count_status(self, model: nn.Module, init_counts: int, max_counts: int) -> None:
         """Learn how many iterations are done and how many there are in all.
@@ -160,6 +198,10 @@ class OptimWrapper(BaseOptimWrapper):
         """
         self._inner_count = init_counts
         self._max_counts = max_counts
+        self._remainder_counts = max_counts % self._accumulative_counts
+        self._optimizer_steps = init_counts // self._accumulative_counts
+        # Whether their gradients come back is known when the next micro-batch begins.
+        self._lost_micro_batches = init_counts % self._accumulative_counts
         if self._accumulative_counts > 1 and has_batch_norm(model):
             print_log(
                 "gradients are accumulated, but batch norm sees each micro-batch alone: training "
@@ -167,7 +209,6 @@ class OptimWrapper(BaseOptimWrapper):
                 logger="current",
                 level=logging.WARNING,
             )
-        self._remainder_counts = self._max_counts % self._accumulative_counts
 
     def should_update(self) -> bool:
         """Whether the micro-batch just counted completes a group, or the training."""
@@ -182,36 +223,59 @@ class OptimWrapper(BaseOptimWrapper):
         return coming % self._accumulative_counts == 0 or coming == self._max_counts
 
     def scale_loss(self, loss: torch.Tensor) -> torch.Tensor:
-        """Divide a loss by the number of micro-batches of its group."""
+        """Divide a loss by the number of micro-batches of its group.
+
+        Args:
+            loss: The loss of the micro-batch to come.
+        """
         if self._accumulative_counts == 1:
             return loss
         in_last_group = (
-            self._max_counts > 0 and self._inner_count >= self._max_counts - self._remainder_counts
+            self._remainder_counts > 0
+            and self._inner_count >= self._max_counts - self._remainder_counts
         )
-        count = self._remainder_counts if in_last_group else self._accumulative_counts
-        return loss / count
+        return loss / (self._remainder_counts if in_last_group else self._accumulative_counts)
 
     def accumulation_state_dict(self) -> dict[str, Any]:
-        """Gradients of a group that is not complete; empty between groups.
+        """Gradients, and counts, of a group that is not complete; for a checkpoint inside a group.
 
-        For a checkpoint that falls inside a group.
+        Gradients that ranks have not exchanged yet differ between them: each rank has its own
+        state.
+
+        Returns:
+            Tensors on the host, copied; an empty dict between groups.
         """
-        if self._inner_count % self._accumulative_counts == 0:
+        if self.should_update():
             return {}
         gradients = {
-            str(index): parameter.grad.detach().cpu()
+            str(index): parameter.grad.detach().to("cpu", copy=True)
             for index, parameter in enumerate(self._parameters())
             if parameter.grad is not None
         }
         return {"gradients": gradients, "counts": self._normalizer.state_dict()}
 
     def load_accumulation_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take back what `accumulation_state_dict` gave, after `initialize_count_status`."""
+        """Take back what `accumulation_state_dict` gave, after `initialize_count_status`.
+
+        Args:
+            state: The state of this rank.
+
+        Raises:
+            ValueError: The state belongs to other parameters.
+        """
+        if not state:
+            return
         parameters = list(self._parameters())
-        for index, gradient in state["gradients"].items():
-            parameter = parameters[int(index)]
-            parameter.grad = gradient.to(parameter.device, copy=True)
-        self._normalizer.load_state_dict(dict(state["counts"]), parameters[0].device)
+        for name, gradient in state["gradients"].items():
+            index = int(name)
+            if index >= len(parameters) or parameters[index].shape != gradient.shape:
+                raise ValueError(
+                    f"the saved gradient {name}, of shape {tuple(gradient.shape)}, belongs to no "
+                    "parameter of the optimizer"
+                )
+            parameters[index].grad = gradient.to(parameters[index].device, copy=True)
+        self._normalizer.load_state_dict(state["counts"], parameters[0].device)
+        self._lost_micro_batches = 0
 
     def __repr__(self) -> str:
         settings = f"accumulative_counts={self._accumulative_counts}"
@@ -220,21 +284,35 @@ class OptimWrapper(BaseOptimWrapper):
         return f"{type(self).__name__}({settings}, optimizer={self.optimizer!r})"
 
 
-def _clip_arguments(clip_grad: Any) -> tuple[str, dict[str, Any] | None]:
-    if clip_grad is None:
-        return "norm", None
+def _check_counts(accumulative_counts: Any) -> None:
+    is_whole = isinstance(accumulative_counts, int) and not isinstance(accumulative_counts, bool)
+    if not is_whole or accumulative_counts < 1:
+        raise ConfigError(
+            f"accumulative_counts is {accumulative_counts!r}",
+            help="give a whole number of at least 1",
+        )
+
+
+_CLIP_FUNCTIONS: dict[str, Callable[..., torch.Tensor | None]] = {
+    "norm": nn.utils.clip_grad_norm_,
+    "value": nn.utils.clip_grad_value_,
+}
+
+
+def _clipping(clip_grad: Any) -> tuple[str, Callable[..., torch.Tensor | None], dict[str, Any]]:
+    """Name of what is recorded, the function, and its arguments."""
     if isinstance(clip_grad, int | float) and not isinstance(clip_grad, bool):
-        return "norm", {"max_norm": float(clip_grad)}
-    if not isinstance(clip_grad, dict) or not clip_grad:
+        clip_grad = {"max_norm": float(clip_grad)}
+    if not isinstance(clip_grad, Mapping) or not clip_grad:
         raise ConfigError(
             f"clip_grad is {clip_grad!r}", help="give a number, or a dict such as dict(max_norm=35)"
         )
-    arguments = dict(clip_grad)
+    arguments = {key: clip_grad[key] for key in clip_grad}
     kind = arguments.pop("type", "norm")
-    if kind not in ("norm", "value"):
+    if kind not in _CLIP_FUNCTIONS:
         raise ConfigError(f"clip_grad has type {kind!r}", help="it is 'norm' or 'value'")
     if not arguments:
         raise ConfigError(
             "clip_grad has a type, but no argument", help="add max_norm or clip_value"
         )
-    return kind, arguments
+    return f"grad_{kind}", _CLIP_FUNCTIONS[kind], arguments

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
-from contextlib import AbstractContextManager
 from typing import Any, NoReturn
 
 import torch
 from torch import nn
 
 from mainspring.errors import did_you_mean
-from mainspring.optim.optimizer.base import BaseOptimWrapper
 from mainspring.optim.optimizer.optim_wrapper import OptimWrapper
 
 __all__ = ["OptimWrapperDict"]
 
 
-class OptimWrapperDict(BaseOptimWrapper):
+class OptimWrapperDict(OptimWrapper):
     """Optimizer wrappers by name; the model's `train_step` uses each one itself.
+
+    It is an `OptimWrapper` by class, as models and hooks ask for, but has no optimizer of its own.
 
     Args:
         **optim_wrapper_dict: The wrappers.
@@ -51,7 +51,7 @@ class OptimWrapperDict(BaseOptimWrapper):
         """Refused: each wrapper is asked by the model itself."""
         self._refuse("step")
 
-    def optim_context(self, model: nn.Module) -> AbstractContextManager[None]:
+    def optim_context(self, model: nn.Module) -> NoReturn:
         """Refused: each wrapper is asked by the model itself."""
         self._refuse("optim_context")
 
@@ -59,6 +59,18 @@ class OptimWrapperDict(BaseOptimWrapper):
         """Clear the gradients of all."""
         for wrapper in self.optim_wrappers.values():
             wrapper.zero_grad(**kwargs)
+
+    def should_update(self) -> NoReturn:
+        """Refused: each wrapper is asked by the model itself."""
+        self._refuse("should_update")
+
+    def should_sync(self) -> NoReturn:
+        """Refused: each wrapper is asked by the model itself."""
+        self._refuse("should_sync")
+
+    def scale_loss(self, loss: torch.Tensor) -> NoReturn:
+        """Refused: each wrapper is asked by the model itself."""
+        self._refuse("scale_loss")
 
     def initialize_count_status(self, model: nn.Module, init_counts: int, max_counts: int) -> None:
         """Does nothing: how often each optimizer steps is the model's business."""
@@ -100,10 +112,28 @@ class OptimWrapperDict(BaseOptimWrapper):
             KeyError: A name is no wrapper of this dict.
         """
         for name, state in state_dict.items():
-            if name not in self.optim_wrappers:
-                hint = did_you_mean(name, self.optim_wrappers)
-                raise KeyError(f"there is no optimizer {name!r}" + (f"; {hint}" if hint else ""))
-            self.optim_wrappers[name].load_state_dict(state)
+            self._find(name).load_state_dict(state)
+
+    def _find(self, name: str) -> OptimWrapper:
+        if name not in self.optim_wrappers:
+            hint = did_you_mean(name, self.optim_wrappers)
+            hint = hint or f"there are {', '.join(self.optim_wrappers)}"
+            raise KeyError(f"the state is of an optimizer {name!r}, which is not here: {hint}")
+        return self.optim_wrappers[name]
+
+    def accumulation_state_dict(self) -> dict[str, Any]:
+        """Gradients of groups that are not complete, by name of the wrapper; empty if there are none."""
+        states = {name: wrapper.accumulation_state_dict() for name, wrapper in self.items()}
+        return {name: state for name, state in states.items() if state}
+
+    def load_accumulation_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what `accumulation_state_dict` gave.
+
+        Args:
+            state: The state of this rank.
+        """
+        for name, part in state.items():
+            self._find(name).load_accumulation_state_dict(part)
 
     def items(self) -> ItemsView[str, OptimWrapper]:
         """Names and wrappers."""

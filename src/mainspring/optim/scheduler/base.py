@@ -213,7 +213,8 @@ def _count_steps_of(optimizer: Any) -> None:
 
 
 def _check_order(optimizer: Any) -> None:
-    if getattr(optimizer, "_global_step", 1) < 1:
+    accumulating = getattr(optimizer, "inner_count", 0) > 0
+    if getattr(optimizer, "_global_step", 1) < 1 and not accumulating:
         warnings.warn(
             "the scheduler stepped before the optimizer did, so the first value of the schedule is "
             "never used: call optimizer.step() before scheduler.step()",

@@ -1,0 +1,66 @@
+"""Batches on their way to the user, counted when they arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from mainspring.dataset.sample_view import Failure
+
+__all__ = ["Delivery", "Position"]
+
+
+@dataclass(slots=True)
+class Position:
+    """How far an iteration has come.
+
+    Attributes:
+        epoch: Its epoch.
+        batches: Batches of the epoch that were given out.
+        samples: Samples of this rank that were left out at the beginning.
+        first_batch: Batches that were left out at the beginning.
+        is_finished: Whether there was no further batch.
+    """
+
+    epoch: int = 0
+    batches: int = 0
+    samples: int = 0
+    first_batch: int = 0
+    is_finished: bool = False
+
+    @property
+    def was_used(self) -> bool:
+        """Whether any batch was given out."""
+        return self.is_finished or self.batches > self.first_batch
+
+    def samples_after(self, batch_size: int | None) -> int:
+        """Samples given out, where all batches but the last have this size."""
+        return self.samples + (self.batches - self.first_batch) * (batch_size or 0)
+
+
+class Delivery:
+    """Gives out batches and counts them."""
+
+    __slots__ = ("_batches", "_position")
+
+    def __init__(self, batches: Iterator[Any], position: Position) -> None:
+        self._batches = batches
+        self._position = position
+
+    def __iter__(self) -> Delivery:
+        return self
+
+    def __len__(self) -> int:
+        return len(self._batches)  # type: ignore[arg-type]  # - torch's iterators have a length
+
+    def __next__(self) -> Any:
+        try:
+            batch = next(self._batches)
+        except StopIteration:
+            self._position.is_finished = True
+            raise
+        if type(batch) is Failure:
+            raise batch.error
+        self._position.batches += 1
+        return batch

@@ -1,0 +1,144 @@
+"""Which items come in which batch, from any batch on, and from which stream they draw numbers."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from torch.utils.data import (
+    BatchSampler,
+    DistributedSampler,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    SubsetRandomSampler,
+)
+
+from mainspring.dataset.sample_rng import mix
+from mainspring.dataset.samplers import DefaultSampler, InfiniteSampler
+from mainspring.dist import get_dist_info
+
+__all__ = ["IndexPlan"]
+
+
+class IndexPlan:
+    """Stands in for the (batch) sampler of a loader while torch's iterators read from it.
+
+    It starts at any batch by leaving out indices, never by loading. With `tagged`, each batch is a
+    pair (stream, indices): an item draws its random numbers from (seed, stream, index). The stream
+    is the epoch where a sampler visits each item once an epoch, and the pass through the data for
+    an endless sampler. For a sampler that may repeat an item within an epoch, it is a number of
+    epoch, rank, batch and place in the batch, so that no two visits are alike.
+
+    Attributes:
+        epoch: Epoch of a sampler that does not know its own.
+        first_batch: Batches that the next iteration leaves out.
+        first_sample: Samples of this rank that it leaves out, where batches are cut from a plain
+            sampler; more than whole batches after the batch size has changed.
+
+    Args:
+        source: The batch sampler, or the sampler of a loader without batches.
+        sampler: The sampler that `source` takes from, if it has one.
+        tagged: Whether to give streams.
+    """
+
+    def __init__(self, source: Iterable[Any], sampler: Any, tagged: bool) -> None:
+        self.source = source
+        self.sampler = sampler
+        self.tagged = tagged
+        self.epoch = 0
+        self.first_batch = 0
+        self.first_sample = 0
+        self._in_batches = source is not sampler
+
+    @property
+    def cuts_batches(self) -> int | None:
+        """Batch size, where batches are consecutive samples of a plain sampler."""
+        source = self.source
+        return source.batch_size if type(source) is BatchSampler else None
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether the order is a stream without epochs."""
+        return isinstance(self.sampler, InfiniteSampler)
+
+    @property
+    def current_epoch(self) -> int:
+        """The sampler's own epoch, which hooks set, or else that of the loader."""
+        epoch = getattr(self.sampler, "epoch", None)
+        if isinstance(epoch, int) and hasattr(self.sampler, "set_epoch"):
+            return epoch
+        return self.epoch
+
+    def set_epoch(self, epoch: int) -> None:
+        """Tell whoever wants to know that an epoch begins."""
+        self.epoch = epoch
+        for owner in (self.sampler, self.source):
+            if hasattr(owner, "set_epoch"):
+                owner.set_epoch(epoch)
+
+    def __len__(self) -> int:
+        return len(self.source)  # type: ignore[arg-type]  # - torch's loader asks samplers for it, too
+
+    def __iter__(self) -> Iterator[Any]:
+        if self.tagged:
+            return self._tagged(self.first_batch, self.first_sample)
+        if not self.first_batch and not self.first_sample:
+            return iter(self.source)
+        return self._untagged(self.first_batch, self.first_sample)
+
+    def _untagged(self, first_batch: int, first_sample: int) -> Iterator[Any]:
+        """Batches of indices from a position on."""
+        source = self.source
+        if type(source) is not BatchSampler:
+            return itertools.islice(iter(source), first_batch, None)
+        sampler: Any = source.sampler
+        if type(sampler) is InfiniteSampler:
+            rest: Iterator[Any] = (index for _, index in sampler.visits(first_sample))
+        else:
+            rest = itertools.islice(iter(sampler), first_sample, None)
+        return _cut(rest, source.batch_size, source.drop_last)
+
+    def _tagged(self, first_batch: int, first_sample: int) -> Iterator[tuple[Any, Any]]:
+        source = self.source
+        if type(source) is BatchSampler and type(source.sampler) is InfiniteSampler:
+            visits: Iterator[Any] = source.sampler.visits(first_sample)
+            for batch in _cut(visits, source.batch_size, source.drop_last):
+                passes, indices = zip(*batch, strict=True)
+                yield list(passes), list(indices)
+            return
+        if source is self.sampler and type(source) is InfiniteSampler:
+            yield from source.visits(first_batch)
+            return
+        batches = self._untagged(first_batch, first_sample)
+        epoch = self.current_epoch
+        if _visits_once(self.sampler):
+            for indices in batches:
+                yield epoch, indices
+            return
+        rank, _ = get_dist_info()
+        for number, indices in enumerate(batches, first_batch):
+            stream = mix(mix(epoch, rank), number)
+            if self._in_batches:
+                yield [mix(stream, place) for place in range(len(indices))], indices
+            else:
+                yield stream, indices
+
+
+def _cut(samples: Iterator[Any], batch_size: int, drop_last: bool) -> Iterator[list[Any]]:
+    while batch := list(itertools.islice(samples, batch_size)):
+        if drop_last and len(batch) < batch_size:
+            return
+        yield batch
+
+
+def _visits_once(sampler: Sampler[Any] | Any) -> bool:
+    """Whether a sampler is known to visit no item twice in an epoch, padding aside."""
+    if type(sampler) is RandomSampler:
+        return not sampler.replacement and sampler._num_samples is None
+    order = getattr(type(sampler), "__iter__", None)
+    return any(
+        order is known.__iter__
+        for known in (DefaultSampler, SequentialSampler, DistributedSampler, SubsetRandomSampler)
+    )

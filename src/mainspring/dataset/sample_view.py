@@ -1,0 +1,151 @@
+"""The data set as torch's iterators see it: one that seeds, collates, and names failing items."""
+
+from __future__ import annotations
+
+import pickle
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from torch.utils.data import get_worker_info
+
+from mainspring.dataset.sample_rng import (
+    GeneratorStates,
+    draws_nothing,
+    mix,
+    seed_generators,
+    word_of,
+)
+from mainspring.errors import DataError
+
+__all__ = ["Failure", "SampleView", "WorkerStart", "as_it_is"]
+
+
+class Failure:
+    """What a worker sends instead of a batch when loading failed: the error itself.
+
+    torch would send its text alone and raise a new error of the same type, if that type can be
+    made from a text.
+
+    Args:
+        error: The error, notes included.
+    """
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+class SampleView:
+    """Loads and collates batches of ``(streams, indices)`` from a map-style data set.
+
+    An item's generators are seeded from `seed`, its stream (the epoch, as a rule) and its index.
+    In the main process they are put back after each batch, collating included.
+
+    Args:
+        dataset: The real data set.
+        collate: Makes a batch of items, or, where there are no batches, converts an item.
+        seed: Seed of the run.
+    """
+
+    def __init__(self, dataset: Any, collate: Callable[[Any], Any], seed: int) -> None:
+        self.dataset = dataset
+        self._collate = collate
+        self._seed = seed
+        self._seeds_items = not draws_nothing(dataset)
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, tagged: tuple[int, Any]) -> Any:
+        stream, index = tagged
+        base = mix(self._seed, stream)
+        return self._guarded(lambda: self._collate(self._item(base, index)))
+
+    def __getitems__(self, tagged: tuple[int | list[int], list[Any]]) -> Any:
+        return self._guarded(lambda: self._batch(*tagged))
+
+    def _batch(self, streams: int | list[int], indices: list[Any]) -> Any:
+        items = self._items(streams, indices)
+        try:
+            return self._collate(items)
+        except Exception as error:
+            error.add_note(f"while collating items {indices} of {type(self.dataset).__name__}")
+            raise
+
+    def _items(self, streams: int | list[int], indices: list[Any]) -> list[Any]:
+        if isinstance(streams, int):
+            base = mix(self._seed, streams)
+            return [self._item(base, index) for index in indices]
+        bases = [mix(self._seed, stream) for stream in streams]
+        return [self._item(base, index) for base, index in zip(bases, indices, strict=True)]
+
+    def _item(self, base: int, index: Any) -> Any:
+        if self._seeds_items:
+            seed_generators(mix(base, word_of(index)))
+        try:
+            return self.dataset[index]
+        except StopIteration as error:
+            # It would end the epoch as if there were no more batches.
+            raise DataError(
+                f"item {index} of {type(self.dataset).__name__} raised StopIteration"
+            ) from error
+        except Exception as error:
+            error.add_note(f"while loading {self._name(index)}")
+            raise
+
+    def _name(self, index: Any) -> str:
+        worker = get_worker_info()
+        place = "in the main process" if worker is None else f"in worker {worker.id}"
+        return f"index {index} of {type(self.dataset).__name__} {place}"
+
+    def _guarded(self, load: Callable[[], Any]) -> Any:
+        if get_worker_info() is None:
+            if not self._seeds_items:
+                return load()
+            states = GeneratorStates()
+            try:
+                return load()
+            finally:
+                states.put_back()
+        try:
+            return load()
+        except Exception as error:
+            error.add_note("in the worker:\n" + "".join(traceback.format_tb(error.__traceback__)))
+            if _travels(error):
+                return Failure(error)
+            raise
+
+
+def _travels(error: Exception) -> bool:
+    """Whether an error can be sent to the main process and is the same there."""
+    try:
+        return type(pickle.loads(pickle.dumps(error))) is type(error)
+    except Exception:  # noqa: BLE001 - whatever goes wrong, torch's own way is left
+        return False
+
+
+def as_it_is(batch: Any) -> Any:
+    """The collate function of torch's iterators, to whom `SampleView` gives whole batches."""
+    return batch
+
+
+class WorkerStart:
+    """Begins a worker: shows users the real data set, then runs their own function.
+
+    Args:
+        worker_init_fn: The user's function, called with the worker's number.
+    """
+
+    def __init__(self, worker_init_fn: Callable[[int], None] | None) -> None:
+        self._worker_init_fn = worker_init_fn
+
+    def __call__(self, worker_id: int) -> None:
+        """Run in the worker, before it loads anything."""
+        info = get_worker_info()
+        if info is not None and isinstance(info.dataset, SampleView):
+            # WorkerInfo refuses assignments once it is made.
+            object.__setattr__(info, "dataset", info.dataset.dataset)
+        if self._worker_init_fn is not None:
+            self._worker_init_fn(worker_id)
