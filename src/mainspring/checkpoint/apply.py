@@ -65,8 +65,9 @@ def load_state_dict(
         CheckpointError: Something differs and `strict` is set, or nothing at all fits.
     """
     target = unwrap(module)
-    if hasattr(target, "merge_preds") and isinstance(getattr(target, "module", None), nn.Module):
-        target = unwrap(target.module)
+    inner = getattr(target, "module", None)
+    if hasattr(target, "merge_preds") and isinstance(inner, nn.Module):
+        target = unwrap(inner)
     weights = OrderedDict(state_dict)
     metadata = getattr(state_dict, "_metadata", None)
     if metadata is not None:

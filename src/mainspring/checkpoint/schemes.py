@@ -84,7 +84,6 @@ class CheckpointLoader:
         return loader(name, map_location)
 
 
-@CheckpointLoader.register_scheme(prefixes="")
 def load_from_local(filename: str, map_location: Any = None) -> Any:
     """Load from the local file system."""
     path = Path(filename).expanduser()
@@ -101,7 +100,6 @@ def _missing_file_message(path: Path) -> str:
     return f"{message}: there is no directory {str(path.parent)!r}"
 
 
-@CheckpointLoader.register_scheme(prefixes=("http://", "https://"))
 def load_from_http(filename: str, map_location: Any = None) -> Any:
     """Load over HTTP(S), through torch's download cache; rank 0 downloads for its machine."""
     from mainspring.utils.dl_utils import load_url
@@ -115,15 +113,11 @@ def load_from_http(filename: str, map_location: Any = None) -> Any:
     return checkpoint
 
 
-@CheckpointLoader.register_scheme(
-    prefixes=(r"(\S+\:)?s3://", r"(\S+\:)?petrel://", "gs://", "az://", "hdfs://", "memory://")
-)
 def load_from_storage(filename: str, map_location: Any = None) -> Any:
     """Load from object storage through the file backends."""
     return load_file(io.BytesIO(fileio.get(filename)), map_location)
 
 
-@CheckpointLoader.register_scheme(prefixes=("modelzoo://", "torchvision://"))
 def load_from_torchvision(filename: str, map_location: Any = None) -> Any:
     """Load the weights of a torchvision model, named ``model`` or ``model.WEIGHTS``."""
     from mainspring.utils.dl_utils import load_url
@@ -164,3 +158,12 @@ def _load_checkpoint_with_prefix(
             help=did_you_mean(prefix[:-1], tops) or f"its weights start with {', '.join(tops[:8])}",
         )
     return part
+
+
+CheckpointLoader.register_scheme("", load_from_local)
+CheckpointLoader.register_scheme(("http://", "https://"), load_from_http)
+CheckpointLoader.register_scheme(
+    (r"(\S+\:)?s3://", r"(\S+\:)?petrel://", "gs://", "az://", "hdfs://", "memory://"),
+    load_from_storage,
+)
+CheckpointLoader.register_scheme(("modelzoo://", "torchvision://"), load_from_torchvision)

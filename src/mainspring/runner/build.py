@@ -342,12 +342,21 @@ def _build_scheduler_list(
                 config_path=f"param_scheduler.{index}" if len(entries) > 1 else "param_scheduler",
                 help="add type='MultiStepLR' or another scheduler",
             )
-        entry = copy.copy(entry)
+        original, entry = entry, {key: entry[key] for key in entry}
         entry.setdefault("by_epoch", by_epoch)
         entry.setdefault("end", ends[0] if entry["by_epoch"] else ends[1])
         context = {"optimizer": optim_wrapper, "epoch_length": epoch_length}
-        built.append(PARAM_SCHEDULERS.build(entry, default_args=context))
+        built.append(_written_by(original, PARAM_SCHEDULERS.build, entry, default_args=context))
     return built
+
+
+def _written_by(original: Any, build: Any, *arguments: Any, **context: Any) -> Any:
+    """Build from a copy, remembering the dict that the user wrote for the place of an error."""
+    try:
+        return build(*arguments, **context)
+    except Exception as error:
+        error.__mainspring_spec__ = original  # type: ignore[attr-defined]  # - read by `places`
+        raise
 
 
 def warn_unused_schedulers(schedulers: Iterable[Any], by_epoch: bool) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from mainspring.dist import (
     broadcast,
@@ -171,6 +172,10 @@ def _as_timestamp(seconds: float) -> str:
     return time.strftime("%Y%m%d_%H%M%S", time.localtime(seconds))
 
 
+def _cuda_is_in_use() -> bool:
+    return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]  # - torch's
+
+
 @dataclass
 class RandomStates:
     """The states of all global generators of this process, as plain types and tensors.
@@ -184,15 +189,15 @@ class RandomStates:
 
     python: list[Any]
     numpy: dict[str, Any]
-    torch: torch.Tensor
-    cuda: list[torch.Tensor] = field(default_factory=list)
+    torch: Tensor
+    cuda: list[Tensor] = field(default_factory=list)
 
     @classmethod
     def capture(cls) -> RandomStates:
         """Read the states, drawing nothing."""
         version, internal, gauss = random.getstate()
         name, keys, position, has_gauss, cached = np.random.get_state()  # noqa: NPY002 - as above
-        used_cuda = torch.cuda.is_available() and torch.cuda.is_initialized()
+        used_cuda = torch.cuda.is_available() and _cuda_is_in_use()
         return cls(
             python=[version, list(internal), gauss],
             numpy={

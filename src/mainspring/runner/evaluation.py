@@ -159,7 +159,7 @@ def split_reported_losses(outputs: Any) -> tuple[Any, Mapping[str, Any] | None]:
         return outputs, None
     last = outputs[-1]
     if isinstance(last, BaseDataElement) and list(last.keys()) == ["loss"]:
-        return outputs[:-1], last.loss
+        return outputs[:-1], last.get("loss")
     return outputs, None
 
 

@@ -110,7 +110,9 @@ class LogProcessor:
         timed = eta is not None and all(name in shown for name in _TIMES)
         if timed:
             parts.append(f"eta: {datetime.timedelta(seconds=int(eta))}")
-            parts += [f"{name}: {shown[name]:.{self.num_digits}f}" for name in ("time", "data_time")]
+            parts += [
+                f"{name}: {shown[name]:.{self.num_digits}f}" for name in ("time", "data_time")
+            ]
         if is_cuda_available() or is_musa_available():
             tag["memory"] = _peak_memory(runner)
             parts.append(f"memory: {tag['memory']}")

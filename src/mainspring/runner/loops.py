@@ -91,7 +91,7 @@ class _TrainLoop(BaseLoop):
         self._completed_epochs = 0
         self._completed_iters = 0
         self._validated_at = -1
-        dataset = getattr(self.dataloader, "dataset", None)
+        dataset: Any = getattr(self.dataloader, "dataset", None)
         if hasattr(dataset, "metainfo"):
             runner.visualizer.dataset_meta = dataset.metainfo
 

@@ -290,7 +290,7 @@ class MMEngineNames:
     def scale_lr(self, optim_wrapper: Any, auto_scale_lr: Mapping[str, Any] | None = None) -> None:
         """Scale learning rates by the real batch size, if asked for."""
         loader = self._train_dataloader
-        batch_size = getattr(loader, "batch_size", None)
+        batch_size: Any = getattr(loader, "batch_size", None)
         if batch_size is None and isinstance(loader, Mapping):
             batch_size = loader.get("batch_size")
         if batch_size is None:

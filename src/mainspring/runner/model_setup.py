@@ -51,7 +51,7 @@ def prepare_model(model: nn.Module, cfg: Any) -> None:
     The options are ``activation_checkpointing`` and ``efficient_conv_bn_eval``, lists of module
     names.
     """
-    inner = model.module if is_model_wrapper(model) else model
+    inner: Any = model.module if is_model_wrapper(model) else model
     if hasattr(inner, "init_weights"):
         inner.init_weights()
         if is_distributed():

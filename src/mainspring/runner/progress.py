@@ -54,7 +54,7 @@ class IntervalSchedule:
     def __init__(
         self, interval: int, dynamic_intervals: Sequence[tuple[int, int]] | None = None
     ) -> None:
-        pairs = list(dynamic_intervals or [])
+        pairs: list[Any] = list(dynamic_intervals or [])
         for pair in pairs:
             if not (isinstance(pair, tuple | list) and len(pair) == 2):
                 raise ConfigError(
@@ -81,11 +81,11 @@ def set_loader_epoch(loader: Any, epoch: int) -> None:
     if hasattr(loader, "set_epoch"):
         loader.set_epoch(epoch)
         return
-    sampler = getattr(loader, "sampler", None)
+    sampler: Any = getattr(loader, "sampler", None)
     if hasattr(sampler, "set_epoch"):
         sampler.set_epoch(epoch)
         return
-    inner = getattr(getattr(loader, "batch_sampler", None), "sampler", None)
+    inner: Any = getattr(getattr(loader, "batch_sampler", None), "sampler", None)
     if hasattr(inner, "set_epoch"):
         inner.set_epoch(epoch)
 
@@ -104,7 +104,7 @@ def batches_from(loader: Any, first_batch: int) -> Iterator[Any]:
 
     A loader with `load_state_dict` was already told where to begin. Any other one is read through.
     """
-    batches = iter(loader)
+    batches: Iterator[Any] = iter(loader)
     if first_batch and not hasattr(loader, "load_state_dict"):
         _read_past(batches, first_batch)
     return batches

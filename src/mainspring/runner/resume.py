@@ -81,7 +81,7 @@ def _meta(runner: Any, by_epoch: bool) -> dict[str, Any]:
         "time": time.strftime("%Y%m%d_%H%M%S", time.localtime()),
         "mmengine_version": f"mainspring-{__version__}",
     }
-    dataset = getattr(getattr(loop, "dataloader", None), "dataset", None)
+    dataset: Any = getattr(getattr(loop, "dataloader", None), "dataset", None)
     if hasattr(dataset, "metainfo"):
         meta["dataset_meta"] = _plain(dataset.metainfo)
     return meta
@@ -238,7 +238,7 @@ def _restore_seed(runner: Any, meta: Mapping[str, Any]) -> None:
 
 
 def _warn_other_dataset(runner: Any, meta: Mapping[str, Any]) -> None:
-    dataset = getattr(runner.train_dataloader, "dataset", None)
+    dataset: Any = getattr(runner.train_dataloader, "dataset", None)
     if "dataset_meta" not in meta or not hasattr(dataset, "metainfo"):
         return
     if _plain(dataset.metainfo) != _plain(meta["dataset_meta"]):

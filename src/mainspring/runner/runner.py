@@ -193,7 +193,7 @@ class Runner(MMEngineNames):
             self.visualizer.add_config(self.cfg)
 
     @classmethod
-    def from_cfg(cls, cfg: Config | Mapping[str, Any] | str | Path) -> Self:
+    def from_cfg(cls, cfg: Any) -> Self:
         """Make a runner from a config.
 
         Args:

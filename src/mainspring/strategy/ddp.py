@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -29,7 +29,7 @@ class DDPStrategy:
     def __init__(
         self,
         model_wrapper_cfg: Mapping[str, Any] | None = None,
-        sync_bn: str | None = None,
+        sync_bn: Literal["torch", "mmcv"] | None = None,
         find_unused_parameters: bool = False,
     ) -> None:
         self.model_wrapper_cfg = model_wrapper_cfg

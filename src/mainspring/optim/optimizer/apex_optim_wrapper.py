@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from mainspring.errors import mark_user_mistake
 from mainspring.optim.optimizer.optim_wrapper import OptimWrapper
 from mainspring.registry import OPTIM_WRAPPERS
 
@@ -57,9 +58,12 @@ class ApexOptimWrapper(OptimWrapper):
     ) -> None:
         try:
             from apex import amp
-        except ImportError as error:
-            error.add_note("ApexOptimWrapper needs NVIDIA's apex; AmpOptimWrapper needs nothing")
-            raise
+        except ModuleNotFoundError as error:
+            missing = ImportError(
+                "ApexOptimWrapper needs NVIDIA's apex (https://github.com/NVIDIA/apex), which is "
+                "not installed; AmpOptimWrapper does the same without it"
+            )
+            raise mark_user_mistake(missing) from error
         super().__init__(**kwargs)
         self._amp = amp
         self._settings = {

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from mainspring.errors import ConfigError
+from mainspring.errors import ConfigError, mark_user_mistake
 from mainspring.logging import print_log
 from mainspring.optim.optimizer.param_groups import (
     ParamPlace,
@@ -49,8 +49,7 @@ class DefaultOptimWrapperConstructor:
     def __init__(
         self, optim_wrapper_cfg: Mapping[str, Any], paramwise_cfg: Mapping[str, Any] | None = None
     ) -> None:
-        if not isinstance(optim_wrapper_cfg, Mapping):
-            raise TypeError(f"optim_wrapper is a dict, not {type(optim_wrapper_cfg).__name__}")
+        _check_dict("optim_wrapper", optim_wrapper_cfg)
         if "optimizer" not in optim_wrapper_cfg:
             raise ConfigError(
                 "optim_wrapper names no optimizer",
@@ -58,6 +57,9 @@ class DefaultOptimWrapperConstructor:
                 help="add optimizer=dict(type='SGD', lr=0.1)",
             )
         section = {key: optim_wrapper_cfg[key] for key in optim_wrapper_cfg}
+        _check_dict("optim_wrapper.optimizer", section["optimizer"])
+        if paramwise_cfg is not None:
+            _check_dict("optim_wrapper.paramwise_cfg", paramwise_cfg)
         self.optimizer_cfg: Any = copy.copy(section.pop("optimizer"))
         self.optim_wrapper_cfg: dict[str, Any] = section
         self.paramwise_cfg: dict[str, Any] = {} if paramwise_cfg is None else dict(paramwise_cfg)
@@ -88,12 +90,13 @@ class DefaultOptimWrapperConstructor:
             prefix: Name of the module in the model.
             is_dcn_module: Whether it belongs to a deformable convolution.
         """
-        known = {id(item) for group in params for item in group["params"]}
+        bypass = self.paramwise_cfg.get("bypass_duplicate", False)
+        known = {id(item) for group in params for item in group["params"]} if bypass else set()
         for name, parameter in module.named_parameters(recurse=False):
             place = ParamPlace(
                 f"{prefix}.{name}" if prefix else name, parameter, module, bool(is_dcn_module)
             )
-            if id(parameter) in known and self.paramwise_cfg.get("bypass_duplicate", False):
+            if id(parameter) in known:
                 print_log(
                     f"{place.name} is shared with a parameter that has a group already: skipped",
                     logger="current",
@@ -101,14 +104,12 @@ class DefaultOptimWrapperConstructor:
                 )
                 continue
             if not parameter.requires_grad:
-                print_log(
-                    f"{place.name} is frozen, so its rules have no effect", "current", logging.DEBUG
-                )
-                params.append({"params": [parameter]})
+                print_log(f"{place.name} is frozen: no group", "current", logging.DEBUG)
                 continue
             settings = settings_of_parameter(place, self.paramwise_cfg, self.base_lr, self.base_wd)
             params.append({"params": [parameter], **settings})
-            known.add(id(parameter))
+            if bypass:
+                known.add(id(parameter))
             for key, value in settings.items():
                 print_log(
                     f"paramwise_options -- {place.name}:{key}={value}", "current", logging.DEBUG
@@ -130,11 +131,7 @@ class DefaultOptimWrapperConstructor:
         if hasattr(model, "module") and isinstance(model.module, nn.Module):
             model = model.module
         settings = {key: self.optimizer_cfg[key] for key in self.optimizer_cfg}
-        kind = settings.get("type")
-        optimizer_class = OPTIMIZERS.get(kind) if isinstance(kind, str) else kind
-        first_argument = "params"
-        if optimizer_class is not None:
-            first_argument = next(iter(inspect.signature(optimizer_class).parameters))
+        first_argument = _first_argument(settings.get("type"))
         if not self.paramwise_cfg:
             settings[first_argument] = model.parameters()
             optimizer = _build_optimizer(settings, self.optimizer_cfg)
@@ -143,9 +140,21 @@ class DefaultOptimWrapperConstructor:
             self.add_params(params, model)
             settings[first_argument] = params
             optimizer = _build_optimizer(settings, self.optimizer_cfg)
-            print_log(summary_of_groups(optimizer), logger="current")
+            frozen = sum(not parameter.requires_grad for parameter in model.parameters())
+            print_log(summary_of_groups(optimizer, frozen), logger="current")
         wrapper_cfg = {"type": "OptimWrapper", **self.optim_wrapper_cfg}
         return OPTIM_WRAPPERS.build(wrapper_cfg, default_args={"optimizer": optimizer})
+
+
+def _first_argument(optimizer_type: Any) -> str:
+    """Under which name an optimizer takes the parameters."""
+    if isinstance(optimizer_type, str):
+        in_scope = OPTIMIZERS.in_current_scope()[0].look_up(optimizer_type).found
+        optimizer_type = in_scope or OPTIMIZERS.look_up(optimizer_type).found
+    # What cannot be found is reported where the optimizer is built.
+    if optimizer_type is None:
+        return "params"
+    return next(iter(inspect.signature(optimizer_type).parameters), "params")
 
 
 def _build_optimizer(settings: dict[str, Any], written: Any) -> Any:
@@ -162,15 +171,32 @@ def _is_deformable_conv(module: nn.Module) -> bool:
     return bool(names & {"DeformConv2d", "ModulatedDeformConv2d"})
 
 
-def summary_of_groups(optimizer: torch.optim.Optimizer) -> str:
-    """How many parameters are trained with which learning rate and weight decay, as a table."""
+def summary_of_groups(optimizer: torch.optim.Optimizer, frozen: int = 0) -> str:
+    """How many parameters are trained with which learning rate and weight decay, as a table.
+
+    Args:
+        optimizer: The optimizer.
+        frozen: How many parameters of the model are left out because they are frozen.
+    """
     kinds: Counter[tuple[Any, Any]] = Counter()
     for group in optimizer.param_groups:
         kinds[group.get("lr"), group.get("weight_decay")] += len(group["params"])
-    rows = [
-        f"  {count:6d} parameters  lr {lr}  weight_decay {wd}" for (lr, wd), count in kinds.items()
-    ]
-    return "\n".join(["Parameter groups of the optimizer:", *rows])
+    lines = ["Parameter groups of the optimizer:", "  parameters  lr            weight_decay"]
+    for (rate, decay), count in kinds.items():
+        lines.append(f"  {count:10d}  {_short(rate):12}  {_short(decay)}")
+    if frozen:
+        lines.append(f"  {frozen:10d}  frozen, left out")
+    return "\n".join(lines)
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
+
+
+def _check_dict(name: str, value: Any) -> None:
+    if not isinstance(value, Mapping):
+        wrong = f"{name} should be a dict, but is {value!r} ({type(value).__name__})"
+        raise mark_user_mistake(TypeError(wrong))
 
 
 def build_optim_wrapper(model: nn.Module, cfg: Mapping[str, Any]) -> Any:

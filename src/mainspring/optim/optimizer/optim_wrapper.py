@@ -252,7 +252,11 @@ class OptimWrapper(BaseOptimWrapper):
             for index, parameter in enumerate(self._parameters())
             if parameter.grad is not None
         }
-        return {"gradients": gradients, "counts": self._normalizer.state_dict()}
+        return {
+            "inner_count": self._inner_count,
+            "gradients": gradients,
+            "counts": self._normalizer.state_dict(),
+        }
 
     def load_accumulation_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take back what `accumulation_state_dict` gave, after `initialize_count_status`.
@@ -275,6 +279,7 @@ class OptimWrapper(BaseOptimWrapper):
                 )
             parameters[index].grad = gradient.to(parameters[index].device, copy=True)
         self._normalizer.load_state_dict(state["counts"], parameters[0].device)
+        self._inner_count = state["inner_count"]
         self._lost_micro_batches = 0
 
     def __repr__(self) -> str:

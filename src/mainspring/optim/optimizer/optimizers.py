@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
+from mainspring.errors import mark_user_mistake
 from mainspring.registry import OPTIMIZERS
 
 __all__ = ["register_third_party_optimizers", "register_torch_optimizers"]
@@ -68,10 +69,16 @@ def _imported_on_use(
     name: str, module: str, attribute: str, package: str
 ) -> Callable[..., Optimizer]:
     def make(params: Iterable[Any], **kwargs: Any) -> Optimizer:
+        needs = f"the optimizer {name!r} needs the package {package}: pip install {package}"
         try:
             found = getattr(importlib.import_module(module), attribute)
-        except ImportError as error:
-            error.add_note(f"the optimizer {name!r} needs another package: pip install {package}")
+        except ModuleNotFoundError as error:
+            if error.name != module.partition(".")[0]:
+                error.add_note(needs)
+                raise
+            raise mark_user_mistake(ImportError(needs)) from error
+        except AttributeError as error:
+            error.add_note(f"this version of {package} has no optimizer {attribute}")
             raise
         optimizer: Optimizer = found(params, **kwargs)
         return optimizer

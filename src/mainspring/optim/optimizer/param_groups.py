@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 from torch.nn import GroupNorm, LayerNorm
 
-from mainspring.errors import ConfigError, did_you_mean
+from mainspring.errors import ConfigError, did_you_mean, mark_user_mistake
 
 __all__ = ["ParamPlace", "check_paramwise_cfg", "matching_custom_key", "settings_of_parameter"]
 
@@ -66,12 +66,14 @@ def check_paramwise_cfg(paramwise_cfg: Mapping[str, Any], weight_decay: float | 
         weight_decay: Weight decay of the optimizer; ``None`` when it has none.
 
     Raises:
-        ConfigError: Custom keys are no dicts, or a decay is scaled that there is not.
+        ConfigError: Custom keys are no dicts, a decay is scaled that there is not, or a rule is
+            misspelt.
         TypeError: ``custom_keys`` is no dict.
     """
     custom = paramwise_cfg.get("custom_keys", {})
     if not isinstance(custom, Mapping):
-        raise TypeError(f"custom_keys is a dict, not {type(custom).__name__}")
+        wrong = TypeError(f"custom_keys is a dict, not {type(custom).__name__}")
+        raise mark_user_mistake(wrong)
     for key, settings in custom.items():
         if not isinstance(settings, Mapping):
             raise ConfigError(
@@ -129,7 +131,7 @@ def settings_of_parameter(
         if in_offset and "conv_offset" in place.name and "dcn_offset_lr_mult" in rules:
             settings["lr"] = base_lr * rules["dcn_offset_lr_mult"]
     if base_wd is not None:
-        multiplier = _decay_multiplier(place, rules, is_plain_bias)
+        multiplier = _decay_multiplier(place, rules)
         if multiplier is not None:
             settings["weight_decay"] = base_wd * multiplier
     return settings
@@ -147,17 +149,18 @@ def _custom_settings(
     return {**settings, **others}
 
 
-def _decay_multiplier(
-    place: ParamPlace, rules: Mapping[str, Any], is_plain_bias: bool
-) -> float | None:
-    """The rule for weight decay that applies: norm, depthwise, bias, flat, in this order."""
-    multiplier: float | None = None
-    if place.in_norm and "norm_decay_mult" in rules:
-        multiplier = rules["norm_decay_mult"]
-    elif place.in_depthwise_conv and place.short_name == "weight" and "dwconv_decay_mult" in rules:
-        multiplier = rules["dwconv_decay_mult"]
-    elif is_plain_bias and "bias_decay_mult" in rules:
-        multiplier = rules["bias_decay_mult"]
-    elif place.parameter.ndim == 1 and "flat_decay_mult" in rules:
-        multiplier = rules["flat_decay_mult"]
-    return multiplier
+def _decay_multiplier(place: ParamPlace, rules: Mapping[str, Any]) -> float | None:
+    """The first rule for weight decay that is given and applies: norm, bias, depthwise, flat."""
+    is_bias = place.short_name == "bias" and not place.in_dcn
+    is_flat = place.parameter.ndim == 1 and not place.in_dcn
+    applying = (
+        ("norm_decay_mult", place.in_norm),
+        ("bias_decay_mult", is_bias),
+        ("dwconv_decay_mult", place.in_depthwise_conv),
+        ("flat_decay_mult", is_flat),
+    )
+    for rule, applies in applying:
+        if applies and rules.get(rule) is not None:
+            multiplier: float = rules[rule]
+            return multiplier
+    return None

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch.distributed.optim import ZeroRedundancyOptimizer as _ZeroRedundancyOptimizer
 
+from mainspring.errors import ConfigError, did_you_mean
 from mainspring.registry import OPTIMIZERS
 
 __all__ = ["ZeroRedundancyOptimizer"]
@@ -21,6 +22,9 @@ class ZeroRedundancyOptimizer(_ZeroRedundancyOptimizer):
         params: Parameters, or parameter groups.
         optimizer_type: Name of the optimizer to spread, one of `torch.optim`.
         **kwargs: Its arguments.
+
+    Raises:
+        ConfigError: There is no optimizer of that name.
     """
 
     def __init__(
@@ -29,5 +33,10 @@ class ZeroRedundancyOptimizer(_ZeroRedundancyOptimizer):
         optimizer_type: str,
         **kwargs: Any,
     ) -> None:
-        optimizer_class = OPTIMIZERS.get(optimizer_type)
+        optimizer_class = getattr(torch.optim, optimizer_type, None)
+        if optimizer_class is None:
+            raise ConfigError(
+                f"optimizer_type is {optimizer_type!r}, which torch.optim does not have",
+                help=did_you_mean(optimizer_type, vars(torch.optim)),
+            )
         super().__init__(params, optimizer_class, **kwargs)

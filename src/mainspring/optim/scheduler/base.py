@@ -45,6 +45,7 @@ class _ParamScheduler:
     """Arguments counted in epochs, besides begin and end, for `build_iter_from_epoch`."""
 
     need_val_args: ClassVar[bool] = False
+    """Whether `step` is to be called with the metrics of each validation, too."""
 
     def __init__(
         self,
@@ -97,7 +98,7 @@ class _ParamScheduler:
     def step(self) -> None:
         """Take a step: an epoch or an iteration is over."""
         if self._global_step == 0:
-            _check_order(self.optimizer)
+            _warn_about_order(self.optimizer)
         self._global_step += 1
         if self.begin <= self._global_step < self.end:
             self.last_step += 1
@@ -128,14 +129,24 @@ class _ParamScheduler:
             print_log(f"{self.param_name} of group {group} is set to {value:.4e}", logger="current")
 
     def state_dict(self) -> dict[str, Any]:
-        """All attributes but the optimizer."""
-        return {name: _plain(value) for name, value in vars(self).items() if name not in _NOT_STATE}
+        """All attributes but the optimizer; plain types only."""
+        return {
+            name: _plain(value)
+            for name, value in vars(self).items()
+            if name != "optimizer" and not callable(value)
+        }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take back what `state_dict` gave."""
-        vars(self).update(
-            {name: value for name, value in state_dict.items() if name not in _NOT_STATE}
-        )
+        """Take back what `state_dict`, or that of MMEngine's scheduler of the same name, gave.
+
+        MMEngine's one-cycle schedule saves a function too, which is left out.
+
+        Args:
+            state_dict: The state; overrides the arguments that the scheduler was made with.
+        """
+        for name, value in state_dict.items():
+            if name != "optimizer" and not callable(value):
+                setattr(self, name, value)
 
     @classmethod
     def build_iter_from_epoch(
@@ -151,7 +162,7 @@ class _ParamScheduler:
 
         Args:
             *args: Positional arguments of the class.
-            begin: First epoch; may be a fraction.
+            begin: First epoch; may be a fraction, whose iteration is rounded down.
             end: Epoch before which to stop; may be a fraction.
             by_epoch: Must be true.
             epoch_length: Iterations of an epoch.
@@ -167,37 +178,33 @@ class _ParamScheduler:
         for name in cls.epoch_arguments:
             if kwargs.get(name) is not None:
                 kwargs[name] = _in_iterations(kwargs[name], epoch_length)
-        return cls(
-            *args,
-            begin=int(begin * epoch_length),
-            end=INF if end == INF else int(end * epoch_length),
-            by_epoch=False,
-            **kwargs,
-        )
-
-
-_NOT_STATE = frozenset({"optimizer", "step", "_get_value"})
+        kwargs["begin"] = int(begin * epoch_length)
+        kwargs["end"] = INF if end == INF else int(end * epoch_length)
+        kwargs["by_epoch"] = False
+        return cls(*args, **kwargs)
 
 
 def _in_iterations(value: Any, epoch_length: int) -> Any:
+    """Epochs as iterations; a fraction of an iteration goes to the nearest one."""
     if isinstance(value, list | tuple):
         return [_in_iterations(item, epoch_length) for item in value]
-    return int(value * epoch_length)
+    return round(value * epoch_length)
 
 
 def _plain(value: Any) -> Any:
-    """Dict subclasses such as `Counter` as dicts, so that safe loading reads them."""
-    return dict(value) if isinstance(value, dict) else value
+    """A copy in plain types: `Counter` as a dict, so that safe loading reads it."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _count_steps_of(optimizer: Any) -> None:
     """Let the optimizer's step leave a mark, so that a wrong order of calls can be warned about."""
     step: Callable[..., Any] = optimizer.step
-    if hasattr(step, "_with_counter"):
-        return
     function = getattr(step, "__func__", None)
-    if function is None:
+    if hasattr(step, "_with_counter") or function is None:
         return
+    # Weak, so that the optimizer does not keep itself alive.
     owner = weakref.ref(optimizer)
     optimizer._global_step = 0
 
@@ -212,11 +219,12 @@ def _count_steps_of(optimizer: Any) -> None:
     optimizer.step = counted
 
 
-def _check_order(optimizer: Any) -> None:
-    accumulating = getattr(optimizer, "inner_count", 0) > 0
-    if getattr(optimizer, "_global_step", 1) < 1 and not accumulating:
+def _warn_about_order(optimizer: Any) -> None:
+    """Warn when the optimizer was not used yet; accumulating gradients is using it."""
+    used = getattr(optimizer, "_global_step", 1) or getattr(optimizer, "inner_count", 0)
+    if not used:
         warnings.warn(
             "the scheduler stepped before the optimizer did, so the first value of the schedule is "
             "never used: call optimizer.step() before scheduler.step()",
-            stacklevel=4,
+            stacklevel=3,
         )

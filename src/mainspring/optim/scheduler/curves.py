@@ -91,8 +91,8 @@ def poly(value: float, step: int, *, power: float, minimum: float, total: int) -
     """Down to `minimum` within `total` steps as ``(1 - step / total) ** power``."""
     if step == 0:
         return value
-    ratio = (1 - step / total) / (1 - (step - 1) / total)
-    return (value - minimum) * ratio**power + minimum
+    ratio: float = (1 - 1 / (total - step + 1)) ** power
+    return (value - minimum) * ratio + minimum
 
 
 def one_cycle(start: float, end: float, fraction: float, *, anneal: str) -> float:

@@ -99,7 +99,7 @@ class ExponentialLR(LRSchedulerMixin, ExponentialParamScheduler):
 
 @PARAM_SCHEDULERS.register_module()
 class LinearLR(LRSchedulerMixin, LinearParamScheduler):
-    """Scales the learning rate by a factor that changes along a line; the usual warm-up; see `LinearParamScheduler`."""
+    """Scales the learning rate along a line; see `LinearParamScheduler`."""
 
     def __init__(
         self,
@@ -173,7 +173,7 @@ class PolyLR(LRSchedulerMixin, PolyParamScheduler):
 
 @PARAM_SCHEDULERS.register_module()
 class OneCycleLR(LRSchedulerMixin, OneCycleParamScheduler):
-    """Raises the learning rate to a peak and lowers it far below its start; see `OneCycleParamScheduler`."""
+    """Up to a peak, and down far below the start; see `OneCycleParamScheduler`."""
 
     def __init__(
         self,
@@ -210,7 +210,7 @@ class OneCycleLR(LRSchedulerMixin, OneCycleParamScheduler):
 
 @PARAM_SCHEDULERS.register_module()
 class CosineRestartLR(LRSchedulerMixin, CosineRestartParamScheduler):
-    """Lowers the learning rate along half a cosine, again and again; see `CosineRestartParamScheduler`."""
+    """Half a cosine, again and again; see `CosineRestartParamScheduler`."""
 
     def __init__(
         self,
@@ -241,7 +241,7 @@ class CosineRestartLR(LRSchedulerMixin, CosineRestartParamScheduler):
 
 @PARAM_SCHEDULERS.register_module()
 class ReduceOnPlateauLR(LRSchedulerMixin, ReduceOnPlateauParamScheduler):
-    """Lowers the learning rate when a metric stops improving; see `ReduceOnPlateauParamScheduler`."""
+    """Lowers it when a metric stops improving; see `ReduceOnPlateauParamScheduler`."""
 
     def __init__(
         self,

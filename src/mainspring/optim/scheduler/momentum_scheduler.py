@@ -55,9 +55,9 @@ class MomentumSchedulerMixin:
                 group["momentum"] = group["betas"][0]
         super().__init__(optimizer, "momentum", *args, **kwargs)  # type: ignore[call-arg]  # - of the next class
 
-    def step(self, *args: Any) -> None:
-        """Take a step, and keep betas in line with the momentum."""
-        super().step(*args)  # type: ignore[misc]  # - of the scheduler class that follows
+    def step(self, *args: Any, **kwargs: Any) -> None:
+        """Take a step, and keep betas in line with the momentum; arguments as of the scheduler."""
+        super().step(*args, **kwargs)  # type: ignore[misc]  # - of the scheduler class that follows
         if self.use_betas:
             for group in self.optimizer.param_groups:
                 group["betas"] = (group["momentum"], *group["betas"][1:])
@@ -120,7 +120,7 @@ class ExponentialMomentum(MomentumSchedulerMixin, ExponentialParamScheduler):
 
 @PARAM_SCHEDULERS.register_module()
 class LinearMomentum(MomentumSchedulerMixin, LinearParamScheduler):
-    """Scales the momentum by a factor that changes along a line; the usual warm-up; see `LinearParamScheduler`."""
+    """Scales the momentum along a line; see `LinearParamScheduler`."""
 
     def __init__(
         self,
@@ -194,7 +194,7 @@ class PolyMomentum(MomentumSchedulerMixin, PolyParamScheduler):
 
 @PARAM_SCHEDULERS.register_module()
 class CosineRestartMomentum(MomentumSchedulerMixin, CosineRestartParamScheduler):
-    """Lowers the momentum along half a cosine, again and again; see `CosineRestartParamScheduler`."""
+    """Half a cosine, again and again; see `CosineRestartParamScheduler`."""
 
     def __init__(
         self,
@@ -225,7 +225,7 @@ class CosineRestartMomentum(MomentumSchedulerMixin, CosineRestartParamScheduler)
 
 @PARAM_SCHEDULERS.register_module()
 class ReduceOnPlateauMomentum(MomentumSchedulerMixin, ReduceOnPlateauParamScheduler):
-    """Lowers the momentum when a metric stops improving; see `ReduceOnPlateauParamScheduler`."""
+    """Lowers it when a metric stops improving; see `ReduceOnPlateauParamScheduler`."""
 
     def __init__(
         self,

@@ -19,7 +19,7 @@ class OneCycleParamScheduler(_ParamScheduler):
 
     Args:
         optimizer: Optimizer or optimizer wrapper.
-        param_name: Name of the parameter in the groups.
+        param_name: Name of the parameter in the groups; only ``"lr"``.
         eta_max: The peak.
         total_steps: Steps of the whole cycle; ``end - begin`` by default.
         pct_start: Share of the steps that goes up, from 0 to 1.
@@ -56,34 +56,25 @@ class OneCycleParamScheduler(_ParamScheduler):
         by_epoch: bool = True,
         verbose: bool = False,
     ) -> None:
-        self.total_steps = total_steps if total_steps is not None else end - begin
-        if self.total_steps <= 0 or not isinstance(self.total_steps, int):
-            raise ConfigError(f"total_steps is {self.total_steps!r}, not a whole number above 0")
+        if param_name != "lr":
+            raise ConfigError(f"one cycle is a schedule of the learning rate, not of {param_name}")
+        self.eta_max = eta_max
+        self.div_factor = div_factor
+        self.final_div_factor = final_div_factor
+        self.anneal_strategy = anneal_strategy
+        self.total_steps = end - begin if total_steps is None else total_steps
+        _check_steps(self.total_steps)
         check_between("pct_start", pct_start)
         if anneal_strategy not in ("cos", "linear"):
             raise ConfigError(
                 f"anneal_strategy is {anneal_strategy!r}", help="it is 'cos' or 'linear'"
             )
-        self.anneal_strategy = anneal_strategy
-        rising = float(pct_start * self.total_steps) - 1
-        last = float(self.total_steps - 1)
-        initial, highest, lowest = (f"{kind}_{param_name}" for kind in ("initial", "max", "min"))
-        self._phases: list[dict[str, Any]] = [
-            {"end_step": rising, "start": initial, "end": highest},
-            {"end_step": last, "start": highest, "end": lowest},
-        ]
-        if three_phase:
-            falling = float(2 * pct_start * self.total_steps) - 2
-            self._phases = [
-                self._phases[0],
-                {"end_step": falling, "start": highest, "end": initial},
-                {"end_step": last, "start": initial, "end": lowest},
-            ]
+        self._schedule_phases = _phases(self.total_steps, pct_start, three_phase)
         if last_step == -1:
             for group in optimizer.param_groups:
-                group[initial] = eta_max / div_factor
-                group[highest] = eta_max
-                group[lowest] = group[initial] / final_div_factor
+                group["initial_lr"] = eta_max / div_factor
+                group["max_lr"] = eta_max
+                group["min_lr"] = group["initial_lr"] / final_div_factor
         super().__init__(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
 
     def _get_value(self) -> list[float]:
@@ -91,14 +82,40 @@ class OneCycleParamScheduler(_ParamScheduler):
         if step > self.total_steps:
             raise ValueError(f"the cycle has {self.total_steps} steps, this is step {step + 1}")
         began = 0.0
-        for phase in self._phases:
-            if step <= phase["end_step"] or phase is self._phases[-1]:
-                fraction = (step - began) / (phase["end_step"] - began)
+        for phase in self._schedule_phases:
+            if step <= phase["end_step"] or phase is self._schedule_phases[-1]:
                 break
             began = phase["end_step"]
+        fraction = (step - began) / (phase["end_step"] - began)
         return [
             curves.one_cycle(
-                group[phase["start"]], group[phase["end"]], fraction, anneal=self.anneal_strategy
+                group[phase["start_lr"]],
+                group[phase["end_lr"]],
+                fraction,
+                anneal=self.anneal_strategy,
             )
             for group in self.optimizer.param_groups
         ]
+
+
+def _check_steps(total_steps: Any) -> None:
+    if not isinstance(total_steps, int) or total_steps < 1:
+        raise ConfigError(f"total_steps is {total_steps!r}", help="it is a whole number above 0")
+
+
+def _phases(total_steps: int, pct_start: float, three_phase: bool) -> list[dict[str, Any]]:
+    """The parts of the cycle: the step at which each ends, and what it leads from and to."""
+    rising = {
+        "end_step": float(pct_start * total_steps) - 1,
+        "start_lr": "initial_lr",
+        "end_lr": "max_lr",
+    }
+    last = total_steps - 1
+    if not three_phase:
+        return [rising, {"end_step": last, "start_lr": "max_lr", "end_lr": "min_lr"}]
+    falling = float(2 * pct_start * total_steps) - 2
+    return [
+        rising,
+        {"end_step": falling, "start_lr": "max_lr", "end_lr": "initial_lr"},
+        {"end_step": last, "start_lr": "initial_lr", "end_lr": "min_lr"},
+    ]

@@ -22,6 +22,7 @@ __all__ = [
     "MultiStepParamScheduler",
     "PolyParamScheduler",
     "StepParamScheduler",
+    "check_between",
 ]
 
 
@@ -419,6 +420,16 @@ def _check_one_minimum(name: str, eta_min: float | None, eta_min_ratio: float | 
 
 
 def check_between(name: str, value: float, *, above_zero: bool = False) -> None:
+    """Check that a share is one.
+
+    Args:
+        name: What it is called.
+        value: The share.
+        above_zero: Whether 0 is too little.
+
+    Raises:
+        ConfigError: It is beyond its range.
+    """
     if value < 0 or value > 1 or (above_zero and value == 0):
         bounds = "above 0 and at most 1" if above_zero else "from 0 to 1"
         raise ConfigError(f"{name} is {value!r}", help=f"it is {bounds}")

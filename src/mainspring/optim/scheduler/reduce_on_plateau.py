@@ -32,7 +32,7 @@ class ReduceOnPlateauParamScheduler(_ParamScheduler):
         begin: First step at which to act.
         end: Step before which to stop acting.
         last_step: Steps done before; -1 for a fresh start.
-        by_epoch: Must be true: a step is a validation.
+        by_epoch: Must be true: metrics come with validations.
         verbose: Whether to say each value.
 
     Raises:
@@ -74,9 +74,9 @@ class ReduceOnPlateauParamScheduler(_ParamScheduler):
         if isinstance(min_value, Sequence):
             if len(min_value) != groups:
                 raise ConfigError(f"min_value has {len(min_value)} entries for {groups} groups")
-            self.min_value = list(min_value)
+            self.min_values = list(min_value)
         else:
-            self.min_value = [min_value] * groups
+            self.min_values = [min_value] * groups
         self.monitor = monitor
         self.rule = rule
         self.factor = factor
@@ -87,7 +87,7 @@ class ReduceOnPlateauParamScheduler(_ParamScheduler):
         self.eps = eps
         self.cooldown_counter = 0
         self.num_bad_epochs = 0
-        self.best = float("inf") if rule == "less" else float("-inf")
+        self.best: float = INF if rule == "less" else -INF
         self.rule_worse = self.best
         super().__init__(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
 
@@ -97,26 +97,23 @@ class ReduceOnPlateauParamScheduler(_ParamScheduler):
         return self.cooldown_counter > 0
 
     def step(self, metrics: Mapping[str, Any] | None = None) -> None:
-        """Take a step: a validation is over.
+        """Take a step: an epoch is over, or, with `metrics`, a validation is.
+
+        Epochs decide whether the scheduler acts yet (`begin`, `end`); validations are what it acts
+        on.
 
         Args:
-            metrics: Its metrics by name; ``None`` only while the scheduler is made.
+            metrics: Metrics of a validation by name.
 
         Raises:
             TypeError: `metrics` is no dict.
             MetricError: The metric is not among them.
         """
         if metrics is None:
-            if self._global_step != -1:
-                raise TypeError(f"{type(self).__name__} steps with the metrics of a validation")
-            self._global_step = 0
-            self.last_step += 1
-            self._last_value = self._current()
-            return
-        if not isinstance(metrics, Mapping):
+            self._global_step += 1
+        elif not isinstance(metrics, Mapping):
             raise TypeError(f"metrics is a dict, not {type(metrics).__name__}")
-        self._global_step += 1
-        if self.begin <= self._global_step < self.end:
+        elif self.begin <= self._global_step < self.end:
             self.last_step += 1
             self._watch(metrics)
         self._last_value = self._current()
@@ -153,7 +150,7 @@ class ReduceOnPlateauParamScheduler(_ParamScheduler):
     def _get_value(self) -> list[float]:
         lowered = [
             max(value * self.factor, lowest)
-            for value, lowest in zip(self._current(), self.min_value, strict=True)
+            for value, lowest in zip(self._current(), self.min_values, strict=True)
         ]
         return [
             new if value - new > self.eps else value
