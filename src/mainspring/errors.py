@@ -138,7 +138,7 @@ def is_user_mistake(error: BaseException) -> bool:
 
 def close_names(name: str, candidates: Iterable[str], *, count: int = 3) -> list[str]:
     """The candidates that look most like a misspelt name, best first."""
-    known = sorted({candidate for candidate in candidates if isinstance(candidate, str)})
+    known = sorted({str(candidate) for candidate in candidates})
     found = difflib.get_close_matches(name, known, n=count, cutoff=0.6)
     if found:
         return found

@@ -270,7 +270,7 @@ def get_data_device(data: Any) -> torch.device:
     """
     import torch
 
-    devices = {tensor.device for tensor in _tensors(data, torch.Tensor)}
+    devices: set[torch.device] = {tensor.device for tensor in _tensors(data, torch.Tensor)}
     if len(devices) != 1:
         raise ValueError(
             "the data holds no tensor"

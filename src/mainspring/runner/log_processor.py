@@ -187,7 +187,7 @@ class LogProcessor:
                     config_path=place,
                     help="such as dict(data_src='loss', method_name='mean', window_size=100)",
                 )
-            name = item.get("log_name", item["data_src"])
+            name = str(item.get("log_name", item["data_src"]))
             if name in names:
                 raise LogProcessorError(
                     f"two statistics are logged as {name!r}",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 
 __all__ = ["NormalizedLoss"]
 
 
-class NormalizedLoss(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class NormalizedLoss:
     """A mean loss together with the number of targets that it is the mean of.
 
     Averaging the mean losses of several micro-batches or ranks weighs each target by how full its

@@ -2,156 +2,267 @@
 
 from __future__ import annotations
 
-import logging
+import inspect
 import os
+import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Literal, Self
 
-from mainspring.dist import master_only
-from mainspring.errors import ConfigError
-from mainspring.logging import print_log
+import numpy as np
+import torch
+
+from mainspring.dist import is_main_process, master_only
+from mainspring.logging import MMLogger
 from mainspring.registry import VISBACKENDS, VISUALIZERS
 from mainspring.utils import ManagerMixin
 from mainspring.visualization.drawing import Drawing
-from mainspring.visualization.vis_backend import BaseVisBackend, LocalVisBackend
+from mainspring.visualization.errors import VisualizationError, missing_package
+from mainspring.visualization.featmap import featmap_image
+from mainspring.visualization.figure import new_window, wait_continue
+from mainspring.visualization.vis_backend import BaseVisBackend
 
 __all__ = ["Visualizer"]
+
+Image = np.ndarray[Any, Any]
+Backends = Sequence[Mapping[str, Any] | BaseVisBackend] | Mapping[str, Any] | BaseVisBackend | None
+
+_NO_FRAME = {"frameon": False}
 
 
 @VISUALIZERS.register_module()
 class Visualizer(Drawing, ManagerMixin):
-    """Sends scalars, images and the config to backends, and draws on an image.
+    """Sends scalars, images and the config of a run to backends, and draws on an image.
 
     All methods act on rank 0 only. Drawing methods return the visualizer, so that calls can be
     chained. A tracker that fails is switched off for the rest of the run, with one warning: it
-    never ends a training.
+    never ends a training. Subclasses override `add_datasample`.
 
     Args:
         name: Name of the run.
-        image: Image to draw on, RGB of shape (H, W, 3), uint8.
-        vis_backends: Backends, or their dicts; one may have a ``name`` of its own.
-        save_dir: Directory of the backends' files; ``vis_data`` in it is used.
-        fig_save_cfg: Arguments of the figure that is drawn on.
-        fig_show_cfg: Arguments of the figure that is shown.
+        image: Image to draw on, RGB of shape (H, W, 3), values 0 to 255.
+        vis_backends: Backends, or their configs; a config may give a ``name``, which is the name
+            of the class by default.
+        save_dir: Directory of the run; backends write into ``vis_data`` in it. Without it, those
+            that need a directory of their own are left out.
+        fig_save_cfg: Arguments of the matplotlib figure that is drawn on.
+        fig_show_cfg: Arguments of the matplotlib figure that is shown.
 
     Raises:
-        ConfigError: Two backends have the same name.
+        VisualizationError: Two backends have the same name.
+        TypeError: A backend is neither a backend nor a config.
     """
 
     def __init__(
         self,
         name: str = "visualizer",
-        image: Any = None,
-        vis_backends: Sequence[Any] | None = None,
+        image: Image | None = None,
+        vis_backends: Backends = None,
         save_dir: str | None = None,
-        fig_save_cfg: Mapping[str, Any] = {"frameon": False},
-        fig_show_cfg: Mapping[str, Any] = {"frameon": False},
+        fig_save_cfg: Mapping[str, Any] = _NO_FRAME,
+        fig_show_cfg: Mapping[str, Any] = _NO_FRAME,
     ) -> None:
         ManagerMixin.__init__(self, name)
-        Drawing.__init__(self, image, dict(fig_save_cfg), dict(fig_show_cfg))
+        Drawing.__init__(self, fig_save_cfg)
+        self.fig_show_cfg = dict(fig_show_cfg)
+        self.manager: Any = None
         self._dataset_meta: dict[str, Any] | None = None
-        self._vis_backends: dict[str, Any] = {}
+        self._vis_backends: dict[str, BaseVisBackend] = {}
         self._failed: set[str] = set()
+        specs = [vis_backends] if isinstance(vis_backends, Mapping | BaseVisBackend) else None
         data_dir = None if save_dir is None else os.path.join(save_dir, "vis_data")
-        for spec in vis_backends or []:
+        for spec in specs or vis_backends or ():
             self._add_backend(spec, data_dir)
+        if image is not None:
+            self.set_image(image)
 
     def _add_backend(self, spec: Any, data_dir: str | None) -> None:
-        name = None
+        name, backend = None, spec
         if isinstance(spec, Mapping):
-            settings = {key: spec[key] for key in spec}
+            settings = {"save_dir": data_dir, **spec}
             name = settings.pop("name", None)
-            if data_dir is not None:
-                settings.setdefault("save_dir", data_dir)
-            if "save_dir" not in settings:
-                print_log(
-                    "a visualization backend has no save_dir, so it is not used",
-                    logger="current",
-                    level=logging.WARNING,
-                )
-                return
             backend = VISBACKENDS.build(settings)
-        else:
-            backend = spec
         if not isinstance(backend, BaseVisBackend):
-            raise ConfigError(f"{backend!r} is no visualization backend")
+            raise TypeError(
+                f"vis_backends has {spec!r}, which is neither a backend nor the config of one"
+            )
         name = name or type(backend).__name__
+        if backend._save_dir is None and _needs_directory(backend):
+            warnings.warn(
+                f"{name} needs a directory: it is left out, because no save_dir is given",
+                stacklevel=4,
+            )
+            return
         if name in self._vis_backends:
-            raise ConfigError(
-                f"two visualization backends are named {name!r}", help="give one of them a name"
+            raise VisualizationError(
+                f"two visualization backends are named {name!r}",
+                help="give one of them another name=",
             )
         self._vis_backends[name] = backend
 
     @classmethod
     def get_instance(cls, name: str, **kwargs: Any) -> Self:
-        """The instance of that name; one of a subclass is found from `Visualizer` as well."""
+        """The visualizer of that name, created if there is none.
+
+        One of a subclass becomes the current instance of `Visualizer` as well.
+
+        Args:
+            name: Name of the run.
+            **kwargs: Further arguments of the constructor.
+        """
         instance = super().get_instance(name, **kwargs)
         Visualizer._instance_dict[name] = instance
         return instance
 
-    @classmethod
-    def release_instance(cls, name: str) -> None:
-        """Forget the visualizer of that name, and let its backends write what is waiting."""
-        visualizer = cls._instance_dict.get(name)
-        super().release_instance(name)
-        if visualizer is not None:
-            visualizer.close()
-
     @property
     def dataset_meta(self) -> dict[str, Any] | None:
         """Meta information of the data set, such as names and colours of classes."""
-        return self._dataset_meta
+        return self._dataset_meta if is_main_process() else None
 
     @dataset_meta.setter
     def dataset_meta(self, dataset_meta: dict[str, Any] | None) -> None:
         self._dataset_meta = dataset_meta
 
-    def get_backend(self, vis_backend_name: str) -> BaseVisBackend:
-        """A backend by name."""
-        backend: BaseVisBackend = self._vis_backends[vis_backend_name]
-        return backend
+    @master_only
+    def get_backend(self, name: str) -> BaseVisBackend | None:
+        """The backend of that name, or ``None``."""
+        return self._vis_backends.get(name)
 
-    def _send(self, method: str, *args: Any, **kwargs: Any) -> None:
-        for name, backend in self._vis_backends.items():
-            if name in self._failed:
-                continue
-            try:
-                getattr(backend, method)(*args, **kwargs)
-            except Exception as error:
-                if isinstance(backend, LocalVisBackend) or isinstance(error, ImportError):
-                    raise
-                self._failed.add(name)
-                print_log(
-                    f"{name} failed and is switched off for this run: "
-                    f"{type(error).__name__}: {error}",
-                    logger="current",
-                    level=logging.WARNING,
-                )
+    @master_only
+    def show(
+        self,
+        drawn_img: Image | None = None,
+        win_name: str = "image",
+        wait_time: float = 0.0,
+        continue_key: str = " ",
+        backend: Literal["matplotlib", "cv2"] = "matplotlib",
+    ) -> Any:
+        """Show an image in a window.
+
+        Args:
+            drawn_img: The image; by default the one that was drawn.
+            win_name: Title of the window.
+            wait_time: Seconds to show it; 0 waits for a key.
+            continue_key: The key that closes it.
+            backend: Whose window it is.
+
+        Returns:
+            In a notebook, the matplotlib figure.
+
+        Raises:
+            ValueError: There is no such backend.
+            ImportError: It is not installed.
+        """
+        if backend not in ("matplotlib", "cv2"):
+            raise ValueError(f"backend is {backend!r}, not 'matplotlib' or 'cv2'")
+        image = self._drawn() if drawn_img is None else drawn_img
+        if backend == "cv2":
+            return _show_with_opencv(image, str(id(self)), win_name, wait_time)
+        self._init_manager(win_name)
+        figure = self.manager.canvas.figure
+        figure.subplots_adjust(left=0, right=1, bottom=0, top=1)
+        figure.clear()
+        axes = figure.add_subplot()
+        axes.axis(False)
+        axes.imshow(image)
+        self.manager.canvas.draw()
+        import matplotlib.pyplot as plt
+
+        if "inline" in plt.get_backend():
+            return figure
+        wait_continue(figure, timeout=wait_time, continue_key=continue_key)
+        return None
+
+    def _init_manager(self, win_name: str) -> None:
+        """Open a window, unless the one of the last call is still there."""
+        import matplotlib.pyplot as plt
+
+        if self.manager is None or not plt.fignum_exists(self.manager.num):
+            self.manager = new_window(self.fig_show_cfg)
+        self.manager.set_window_title(win_name)
+
+    @staticmethod
+    @master_only
+    def draw_featmap(
+        featmap: torch.Tensor,
+        overlaid_image: Image | None = None,
+        channel_reduction: Literal["squeeze_mean", "select_max"] | None = "squeeze_mean",
+        topk: int = 20,
+        arrangement: tuple[int, int] = (4, 5),
+        resize_shape: tuple[int, int] | None = None,
+        alpha: float = 0.5,
+    ) -> Image:
+        """A feature map in colours.
+
+        Args:
+            featmap: Of shape (C, H, W).
+            overlaid_image: RGB image, uint8, to lay it over; the feature map takes its size.
+            channel_reduction: ``"squeeze_mean"`` averages the channels, ``"select_max"`` takes the
+                one with the largest sum, ``None`` keeps them.
+            topk: Without reduction: how many channels to show, those with the largest sums; 0 shows
+                a feature map of 1 or 3 channels as one image.
+            arrangement: Rows and columns of these channels.
+            resize_shape: (height, width) to bring feature map and image to.
+            alpha: Weight of the feature map over the image.
+
+        Returns:
+            RGB image of shape (H, W, 3), uint8.
+
+        Raises:
+            VisualizationError: Shape or arguments do not fit together.
+            ImportError: matplotlib or OpenCV is not installed.
+        """
+        return featmap_image(
+            featmap, overlaid_image, channel_reduction, topk, arrangement, resize_shape, alpha
+        )
 
     @master_only
     def add_config(self, config: Any, **kwargs: Any) -> None:
-        """Record the config of the run."""
+        """Record the config of the run.
+
+        Args:
+            config: The config.
+            **kwargs: Passed on to the backends.
+        """
         self._send("add_config", config, **kwargs)
 
     @master_only
-    def add_graph(self, model: Any, data_batch: Any, **kwargs: Any) -> None:
-        """Record the structure of the model."""
+    def add_graph(self, model: torch.nn.Module, data_batch: Any, **kwargs: Any) -> None:
+        """Record the structure of the model.
+
+        Args:
+            model: The model.
+            data_batch: A batch that it takes.
+            **kwargs: Passed on to the backends.
+        """
         self._send("add_graph", model, data_batch, **kwargs)
 
     @master_only
-    def add_image(self, name: str, image: Any, step: int = 0) -> None:
-        """Record an image, RGB of shape (H, W, 3), uint8."""
+    def add_image(self, name: str, image: Image, step: int = 0) -> None:
+        """Record an image.
+
+        Args:
+            name: Its name.
+            image: RGB of shape (H, W, 3), uint8.
+            step: The step that it belongs to.
+        """
         self._send("add_image", name, image, step)
 
     @master_only
     def add_scalar(self, name: str, value: Any, step: int = 0, **kwargs: Any) -> None:
-        """Record a number."""
+        """Record a number.
+
+        Args:
+            name: Its name.
+            value: The number.
+            step: The step that it belongs to.
+            **kwargs: Passed on to the backends.
+        """
         self._send("add_scalar", name, value, step, **kwargs)
 
     @master_only
     def add_scalars(
         self,
-        scalar_dict: Mapping[str, Any],
+        scalar_dict: dict[str, Any],
         step: int = 0,
         file_path: str | None = None,
         **kwargs: Any,
@@ -161,7 +272,7 @@ class Visualizer(Drawing, ManagerMixin):
         Args:
             scalar_dict: Numbers by name.
             step: The step that they belong to.
-            file_path: Name of a further file that local backends write them into.
+            file_path: Name of a further file for backends that write files.
             **kwargs: Passed on to the backends.
         """
         self._send("add_scalars", scalar_dict, step, file_path, **kwargs)
@@ -170,7 +281,7 @@ class Visualizer(Drawing, ManagerMixin):
     def add_datasample(
         self,
         name: str,
-        image: Any,
+        image: Image,
         data_sample: Any = None,
         draw_gt: bool = True,
         draw_pred: bool = True,
@@ -178,19 +289,53 @@ class Visualizer(Drawing, ManagerMixin):
         wait_time: float = 0,
         step: int = 0,
     ) -> None:
-        """Draw what is known of a sample; for subclasses to override.
+        """Draw what is known of a sample; does nothing unless a subclass overrides it.
 
         Args:
             name: Name of the image.
-            image: The image.
+            image: RGB of shape (H, W, 3), uint8.
             data_sample: Annotations and predictions.
             draw_gt: Whether to draw annotations.
             draw_pred: Whether to draw predictions.
             show: Whether to show the result in a window.
-            wait_time: Seconds to show it; 0 until a key is pressed.
+            wait_time: Seconds to show it; 0 waits for a key.
             step: The step that it belongs to.
         """
 
     def close(self) -> None:
         """Let the backends write what is waiting, and end them."""
         self._send("close")
+
+    def _send(self, method: str, *args: Any, **kwargs: Any) -> None:
+        for name, backend in self._vis_backends.items():
+            if name in self._failed:
+                continue
+            try:
+                getattr(backend, method)(*args, **kwargs)
+            except ImportError:
+                raise
+            except Exception as error:
+                if not backend.may_fail:
+                    raise
+                self._failed.add(name)
+                MMLogger.get_current_instance().warning(
+                    f"{name} failed and is switched off for the rest of this run: "
+                    f"{type(error).__name__}: {error}",
+                    exc_info=error,
+                )
+
+
+def _needs_directory(backend: BaseVisBackend) -> bool:
+    parameter = inspect.signature(type(backend)).parameters.get("save_dir")
+    return parameter is not None and parameter.default is parameter.empty
+
+
+def _show_with_opencv(image: Image, window: str, title: str, seconds: float) -> None:
+    try:
+        import cv2
+    except ImportError as error:
+        raise missing_package(error, "show(backend='cv2')", "opencv-python") from error
+    cv2.namedWindow(window)
+    cv2.setWindowTitle(window, title)
+    cv2.imshow(window, image)
+    cv2.waitKey(int(np.ceil(seconds * 1000)))

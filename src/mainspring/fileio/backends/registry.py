@@ -44,7 +44,7 @@ def register_backend(
     """
 
     def register(backend_class: BackendClass) -> BackendClass:
-        if not (isinstance(backend_class, type) and issubclass(backend_class, BaseStorageBackend)):
+        if not issubclass(backend_class, BaseStorageBackend):
             raise TypeError(f"{backend_class!r} is no subclass of BaseStorageBackend")
         if name in backends and not force:
             raise ValueError(f"there is a backend {name!r} already; add force=True to replace it")

@@ -204,8 +204,8 @@ def build_optim_wrapper(model: nn.Module, cfg: Mapping[str, Any]) -> Any:
 
     Args:
         model: The model.
-        cfg: The section: ``optimizer``, ``type``, ``constructor``, ``paramwise_cfg`` and arguments of
-            the wrapper.
+        cfg: The section: ``optimizer``, ``type``, ``constructor``, ``paramwise_cfg`` and arguments
+            of the wrapper. It is not changed.
 
     Returns:
         The wrapper; whatever a constructor of the user's own makes.

@@ -10,6 +10,7 @@ from torch import nn
 
 from mainspring.errors import did_you_mean
 from mainspring.optim.optimizer.optim_wrapper import OptimWrapper
+from mainspring.structures import NormalizedLoss
 
 __all__ = ["OptimWrapperDict"]
 
@@ -39,7 +40,12 @@ class OptimWrapperDict(OptimWrapper):
             f"optim_wrapper[name].{method} with one of {names}"
         )
 
-    def update_params(self, loss: Any, **kwargs: Any) -> NoReturn:
+    def update_params(
+        self,
+        loss: torch.Tensor | NormalizedLoss,
+        step_kwargs: dict[str, Any] | None = None,
+        zero_kwargs: dict[str, Any] | None = None,
+    ) -> NoReturn:
         """Refused: each wrapper is asked by the model itself."""
         self._refuse("update_params")
 
@@ -122,7 +128,7 @@ class OptimWrapperDict(OptimWrapper):
         return self.optim_wrappers[name]
 
     def accumulation_state_dict(self) -> dict[str, Any]:
-        """Gradients of groups that are not complete, by name of the wrapper; empty if there are none."""
+        """Gradients of groups that are not complete, by name of the wrapper; else empty."""
         states = {name: wrapper.accumulation_state_dict() for name, wrapper in self.items()}
         return {name: state for name, state in states.items() if state}
 

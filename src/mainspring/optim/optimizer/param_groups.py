@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from torch import nn
 from torch.nn import GroupNorm, LayerNorm
 
 from mainspring.errors import ConfigError, did_you_mean, mark_user_mistake
+from mainspring.logging import print_log
 
 __all__ = ["ParamPlace", "check_paramwise_cfg", "matching_custom_key", "settings_of_parameter"]
 
@@ -82,6 +84,13 @@ def check_paramwise_cfg(paramwise_cfg: Mapping[str, Any], weight_decay: float | 
                 help="give a dict such as dict(lr_mult=0.1)",
             )
     scaled = [key for key in paramwise_cfg if key.endswith("decay_mult")]
+    if scaled == ["flat_decay_mult"] and weight_decay is None:
+        print_log(
+            "flat_decay_mult has no effect: the optimizer has no weight_decay",
+            logger="current",
+            level=logging.WARNING,
+        )
+        scaled = []
     scaled += [key for key, settings in custom.items() if "decay_mult" in settings]
     if scaled and weight_decay is None:
         raise ConfigError(
@@ -100,7 +109,7 @@ def check_paramwise_cfg(paramwise_cfg: Mapping[str, Any], weight_decay: float | 
 
 
 def matching_custom_key(name: str, custom_keys: Mapping[str, Any]) -> str | None:
-    """The custom key that applies to a parameter: the longest part of its name, ties by alphabet."""
+    """The custom key of a parameter: the longest that is part of its name, ties by alphabet."""
     for key in sorted(sorted(custom_keys), key=len, reverse=True):
         if key in name:
             return key

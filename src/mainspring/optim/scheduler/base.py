@@ -44,6 +44,9 @@ class _ParamScheduler:
     epoch_arguments: ClassVar[tuple[str, ...]] = ()
     """Arguments counted in epochs, besides begin and end, for `build_iter_from_epoch`."""
 
+    whole_steps: ClassVar[bool] = True
+    """Whether these arguments are numbers of steps, rather than lengths."""
+
     need_val_args: ClassVar[bool] = False
     """Whether `step` is to be called with the metrics of each validation, too."""
 
@@ -177,18 +180,18 @@ class _ParamScheduler:
             raise ConfigError(f"an epoch has at least one iteration, not {epoch_length!r}")
         for name in cls.epoch_arguments:
             if kwargs.get(name) is not None:
-                kwargs[name] = _in_iterations(kwargs[name], epoch_length)
+                kwargs[name] = _in_iterations(kwargs[name], epoch_length, cls.whole_steps)
         kwargs["begin"] = int(begin * epoch_length)
         kwargs["end"] = INF if end == INF else int(end * epoch_length)
         kwargs["by_epoch"] = False
         return cls(*args, **kwargs)
 
 
-def _in_iterations(value: Any, epoch_length: int) -> Any:
-    """Epochs as iterations; a fraction of an iteration goes to the nearest one."""
+def _in_iterations(value: Any, epoch_length: int, whole: bool) -> Any:
+    """Epochs as iterations; where these are counted, a fraction goes to the nearest one."""
     if isinstance(value, list | tuple):
-        return [_in_iterations(item, epoch_length) for item in value]
-    return round(value * epoch_length)
+        return [_in_iterations(item, epoch_length, whole) for item in value]
+    return round(value * epoch_length) if whole else value * epoch_length
 
 
 def _plain(value: Any) -> Any:
@@ -202,7 +205,8 @@ def _count_steps_of(optimizer: Any) -> None:
     """Let the optimizer's step leave a mark, so that a wrong order of calls can be warned about."""
     step: Callable[..., Any] = optimizer.step
     function = getattr(step, "__func__", None)
-    if hasattr(step, "_with_counter") or function is None:
+    # Wrappers count by themselves.
+    if hasattr(optimizer, "inner_count") or hasattr(step, "_with_counter") or function is None:
         return
     # Weak, so that the optimizer does not keep itself alive.
     owner = weakref.ref(optimizer)
@@ -221,7 +225,10 @@ def _count_steps_of(optimizer: Any) -> None:
 
 def _warn_about_order(optimizer: Any) -> None:
     """Warn when the optimizer was not used yet; accumulating gradients is using it."""
-    used = getattr(optimizer, "_global_step", 1) or getattr(optimizer, "inner_count", 0)
+    if hasattr(optimizer, "inner_count"):
+        used = optimizer.inner_count or optimizer.optimizer_steps
+    else:
+        used = getattr(optimizer, "_global_step", 1)
     if not used:
         warnings.warn(
             "the scheduler stepped before the optimizer did, so the first value of the schedule is "

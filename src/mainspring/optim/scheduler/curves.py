@@ -54,7 +54,7 @@ def multi_step(value: float, step: int, *, milestones: Mapping[int, int], gamma:
     return value * gamma ** milestones[step] if step in milestones else value
 
 
-def cosine(value: float, base: float, step: int, *, period: int, minimum: float) -> float:
+def cosine(value: float, base: float, step: int, *, period: float, minimum: float) -> float:
     """From the value down to `minimum` within `period` steps along half a cosine, and up again.
 
     Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017, equation 5,

@@ -66,7 +66,7 @@ class CosineAnnealingLR(LRSchedulerMixin, CosineAnnealingParamScheduler):
     def __init__(
         self,
         optimizer: Any,
-        T_max: int | None = None,  # noqa: N803 - torch's name
+        T_max: float | None = None,  # noqa: N803 - torch's name
         eta_min: float | None = None,
         begin: int = 0,
         end: int = INF,

@@ -87,7 +87,7 @@ class CosineAnnealingMomentum(MomentumSchedulerMixin, CosineAnnealingParamSchedu
     def __init__(
         self,
         optimizer: Any,
-        T_max: int | None = None,  # noqa: N803 - torch's name
+        T_max: float | None = None,  # noqa: N803 - torch's name
         eta_min: float | None = None,
         begin: int = 0,
         end: int = INF,

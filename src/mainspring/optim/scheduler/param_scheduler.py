@@ -88,12 +88,13 @@ class CosineAnnealingParamScheduler(_ParamScheduler):
     """
 
     epoch_arguments = ("T_max",)
+    whole_steps = False
 
     def __init__(
         self,
         optimizer: Any,
         param_name: str,
-        T_max: int | None = None,  # noqa: N803 - the name that torch and every config use
+        T_max: float | None = None,  # noqa: N803 - the name that torch and every config use
         eta_min: float | None = None,
         begin: int = 0,
         end: int = INF,

@@ -1,0 +1,140 @@
+"""Feature maps as images."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from mainspring.visualization.arguments import check_type, tensor2ndarray
+from mainspring.visualization.errors import VisualizationError, missing_package
+from mainspring.visualization.figure import img_from_canvas, new_figure, set_size
+
+__all__ = ["convert_overlay_heatmap", "featmap_image"]
+
+Image = np.ndarray[Any, Any]
+
+
+def convert_overlay_heatmap(
+    feat_map: Image | torch.Tensor, img: Image | None = None, alpha: float = 0.5
+) -> Image:
+    """A feature map in colours from blue (its minimum) to red (its maximum).
+
+    Args:
+        feat_map: Of shape (H, W), (1, H, W) or (3, H, W).
+        img: RGB image of shape (H, W, 3), uint8, to lay it over.
+        alpha: Weight of the feature map over the image.
+
+    Returns:
+        RGB image of shape (H, W, 3), uint8.
+
+    Raises:
+        VisualizationError: The feature map has another shape.
+        ImportError: OpenCV is not installed.
+    """
+    cv2 = _opencv()
+    if feat_map.ndim != 2 and not (feat_map.ndim == 3 and feat_map.shape[0] in (1, 3)):
+        raise VisualizationError(
+            f"the feature map has shape {tuple(feat_map.shape)}",
+            help="give (H, W), (1, H, W) or (3, H, W)",
+        )
+    values = tensor2ndarray(feat_map)
+    if values.ndim == 3:
+        values = values.transpose(1, 2, 0)
+    scaled = cv2.normalize(values, np.zeros(values.shape), 0, 255, cv2.NORM_MINMAX)
+    heat = cv2.applyColorMap(np.asarray(scaled, dtype=np.uint8), cv2.COLORMAP_JET)
+    colored: Image = cv2.cvtColor(heat, cv2.COLOR_BGR2RGB)
+    return colored if img is None else cv2.addWeighted(img, 1 - alpha, colored, alpha, 0)
+
+
+def featmap_image(
+    featmap: torch.Tensor,
+    overlaid_image: Image | None,
+    channel_reduction: Literal["squeeze_mean", "select_max"] | None,
+    topk: int,
+    arrangement: tuple[int, int],
+    resize_shape: tuple[int, int] | None,
+    alpha: float,
+) -> Image:
+    """See `Visualizer.draw_featmap`."""
+    check_type("featmap", featmap, torch.Tensor)
+    if featmap.ndim != 3:
+        raise VisualizationError(
+            f"the feature map has shape {tuple(featmap.shape)}", help="give one of shape (C, H, W)"
+        )
+    maps = featmap.detach().cpu()
+    if overlaid_image is not None:
+        if overlaid_image.ndim == 2:
+            overlaid_image = np.repeat(overlaid_image[..., None], 3, axis=2)
+        size = overlaid_image.shape[:2]
+        if size != tuple(maps.shape[1:]):
+            warnings.warn(
+                f"the feature map has size {tuple(maps.shape[1:])}, the image {size}: the feature "
+                "map is interpolated",
+                stacklevel=3,
+            )
+            resize_shape = resize_shape or size
+    if resize_shape is not None:
+        maps = _resized(maps, resize_shape)
+        if overlaid_image is not None:
+            overlaid_image = _opencv().resize(overlaid_image, resize_shape[::-1])
+    if channel_reduction is not None:
+        return convert_overlay_heatmap(_reduced(maps, channel_reduction), overlaid_image, alpha)
+    if topk > 0:
+        return _grid(maps, overlaid_image, topk, arrangement, alpha)
+    if maps.shape[0] not in (1, 3):
+        raise VisualizationError(
+            f"a feature map with {maps.shape[0]} channels cannot be shown as an image",
+            help="choose a channel_reduction, or topk > 0",
+        )
+    return convert_overlay_heatmap(maps, overlaid_image, alpha)
+
+
+def _resized(maps: torch.Tensor, size: tuple[int, ...]) -> torch.Tensor:
+    return F.interpolate(maps[None], list(size), mode="bilinear", align_corners=False)[0]
+
+
+def _reduced(maps: torch.Tensor, how: str) -> torch.Tensor:
+    if how == "squeeze_mean":
+        return maps.mean(dim=0)
+    if how == "select_max":
+        return maps[maps.sum(dim=(1, 2)).topk(1).indices]
+    raise VisualizationError(
+        f"channel_reduction is {how!r}", help="'squeeze_mean', 'select_max' or None"
+    )
+
+
+def _grid(
+    maps: torch.Tensor,
+    overlaid_image: Image | None,
+    topk: int,
+    arrangement: tuple[int, int],
+    alpha: float,
+) -> Image:
+    """The channels with the largest sums, side by side."""
+    rows, columns = arrangement
+    if rows * columns < topk:
+        raise VisualizationError(
+            f"arrangement {arrangement} has room for {rows * columns} of {topk} channels",
+            help="enlarge arrangement, or give a smaller topk",
+        )
+    height, width = maps.shape[1:]
+    figure = new_figure({"frameon": False})
+    set_size(figure, width * columns, height * rows)
+    for place, channel in enumerate(maps.sum(dim=(1, 2)).topk(min(topk, len(maps))).indices):
+        axes = figure.add_subplot(rows, columns, place + 1)
+        axes.axis("off")
+        axes.text(2, 15, f"channel: {channel}", fontsize=10)
+        axes.imshow(convert_overlay_heatmap(maps[channel], overlaid_image, alpha))
+    return img_from_canvas(figure.canvas)
+
+
+def _opencv() -> Any:
+    try:
+        import cv2
+    except ImportError as error:
+        raise missing_package(error, "drawing a feature map", "mainspring[draw]") from error
+    return cv2
