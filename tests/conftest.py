@@ -21,6 +21,9 @@ def clean_process_state():
         restore()
     for owner in _managers():
         for name in list(owner._instance_dict):
+            instance = owner._instance_dict.get(name)
+            if hasattr(instance, "close"):
+                instance.close()
             owner.release_instance(name)
     gc.collect()
 

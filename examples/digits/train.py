@@ -11,10 +11,9 @@ HERE = Path(__file__).parent
 def main() -> None:
     """Train, draw the curves, and print where the results are."""
     sys.path.insert(0, str(HERE))
-    from mainspring.visualization.curves import plot_curves
-
     from mainspring.config import Config
     from mainspring.runner import Runner
+    from mainspring.visualization.curves import plot_curves
 
     cfg = Config.fromfile(str(HERE / "config.py"))
     cfg.work_dir = "work_dirs/digits"

@@ -68,7 +68,9 @@ def test_old_batch_norms_without_a_counter_load_silently(caplog):
 
 
 def test_the_part_below_a_prefix(tmp_path):
-    save_checkpoint({"state_dict": {"backbone.w": torch.ones(1), "head.w": torch.zeros(1)}}, tmp_path / "a")
+    save_checkpoint(
+        {"state_dict": {"backbone.w": torch.ones(1), "head.w": torch.zeros(1)}}, tmp_path / "a"
+    )
     part = _load_checkpoint_with_prefix("backbone", tmp_path / "a", logger="silent")
     assert list(part) == ["w"]
     with pytest.raises(CheckpointError) as caught:

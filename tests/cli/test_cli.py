@@ -14,7 +14,9 @@ from mainspring.cli.main import main
 PROGRAMS = Path(__file__).parents[1] / "e2e" / "programs"
 
 
-@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["test", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["train", "--help"], ["test", "--help"], ["--version"]]
+)
 def test_help_imports_nothing_heavy(words):
     code = (
         "import sys\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -13,7 +13,10 @@ from mainspring.errors import DataError
 from mainspring.registry import FUNCTIONS
 from mainspring.structures import BaseDataElement
 
-Pair = namedtuple("Pair", "image label")
+
+class Pair(NamedTuple):
+    image: object
+    label: object
 
 
 def test_they_are_registered_functions():

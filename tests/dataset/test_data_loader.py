@@ -1,4 +1,5 @@
 """The loader: torch's, with a position and with random numbers that belong to the items."""
+# ruff: noqa: NPY002 - these tests are about the global generators
 
 from __future__ import annotations
 
@@ -186,9 +187,8 @@ def test_the_generators_of_the_main_process_are_left_alone(workers):
     random.gauss(0, 1), np.random.randn()
     before = generator_states()
     source = loader(num_workers=workers)
-    for batch in source:
+    for _ in source:
         assert generator_states() == before
-    assert [random.random()] == [random.Random(0).random()] or generator_states() != before
 
 
 def test_the_generators_are_put_back_when_an_item_raises():
@@ -223,9 +223,7 @@ def test_data_in_tensors_needs_no_seeds_and_comes_out_the_same():
 def test_worker_mode_is_torchs_own_stream_draw_for_draw():
     def stream(make):
         random.seed(1), np.random.seed(1), torch.manual_seed(1)
-        source = make(
-            Augmented(), 4, sampler=DefaultSampler(range(23), seed=2), collate_fn=as_list
-        )
+        source = make(Augmented(), 4, sampler=DefaultSampler(range(23), seed=2), collate_fn=as_list)
         return [list(source) for _ in range(2)], generator_states()
 
     ours = functools.partial(DataLoader, sample_rng="worker", seed=9)
@@ -321,16 +319,17 @@ def test_another_batch_size_goes_on_at_the_same_sample():
     order = [index for batch in indices(loader()) for index in batch]
     rest = [index for batch in indices(second) for index in batch]
     assert rest == order[8:]
+
+    second = loader(batch_size=6)
+    second.load_state_dict(first.state_dict())
+    next(iter(second))
     third = loader(batch_size=5)
-    fourth = iter(second)
-    next(fourth)
-    third.load_state_dict({**second.state_dict()})
-    assert [index for batch in indices(third) for index in batch] == order[6:]
+    third.load_state_dict(second.state_dict())
+    assert [index for batch in indices(third) for index in batch] == order[14:]
 
 
 def test_a_custom_batch_sampler_is_skipped_by_its_indices():
     data = Augmented()
-    batch_sampler = BatchSampler(RandomSampler(data, generator=torch.Generator()), 4, True)
 
     class Own(BatchSampler):
         pass
@@ -345,7 +344,6 @@ def test_a_custom_batch_sampler_is_skipped_by_its_indices():
     second.load_state_dict({"epoch": 0, "batches": 4, "seed": 1})
     assert list(second) == whole[4:]
     assert len(data.loaded) == 7
-    assert len(batch_sampler) == 5
 
 
 def test_a_finished_epoch_has_nothing_left_and_the_next_one_is_whole():
@@ -365,7 +363,7 @@ def test_the_state_is_of_plain_types(tmp_path):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_in_worker_mode_it_goes_on_exactly_too(workers, caplog):
+def test_in_worker_mode_it_goes_on_exactly_too(workers):
     def make(data):
         return loader(data, sample_rng="worker", num_workers=workers)
 
@@ -386,11 +384,8 @@ def test_in_worker_mode_it_goes_on_exactly_too(workers, caplog):
     rest = iter(second)
     if not workers:
         random.setstate(states[0]), np.random.set_state(states[1])
-        iterated = []
         torch.set_rng_state(torch_state)
-        # torch draws a base seed when it starts; it was drawn before the interruption as well.
-        iterated = list(rest)
-        assert iterated == whole[2:]
+        assert list(rest) == whole[2:]
         assert len(data.loaded) == 23 - 8
     else:
         assert list(rest) == whole[2:]
@@ -456,10 +451,6 @@ def test_hooks_that_restart_persistent_workers():
 def test_workers_see_the_real_data_set():
     def look(worker_id):
         assert type(get_worker_info().dataset) is Augmented
-        get_worker_info().dataset.length = -worker_id
-
-    class Length(Augmented):
-        pass
 
     list(loader(num_workers=2, worker_init_fn=look))
 
@@ -506,16 +497,25 @@ def test_an_empty_loader_is_an_error_that_says_why():
 # Errors of items
 
 
+def error_from(source):
+    """The error that iterating raises, without a traceback that would keep torch's workers."""
+    try:
+        list(source)
+    except Exception as error:
+        return error.with_traceback(None)
+    return None
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize(
     "error", [ValueError("broken file"), KeyError("img"), TwoArgumentsError("a.png", "broken")]
 )
 def test_an_error_keeps_its_type_and_names_the_item(workers, error):
-    with pytest.raises(type(error)) as caught:
-        list(loader(Failing(error), shuffle=False, num_workers=workers))
-    assert caught.value.args == error.args
+    raised = error_from(loader(Failing(error), shuffle=False, num_workers=workers))
+    assert type(raised) is type(error)
+    assert raised.args == error.args
     place = "in the main process" if not workers else "in worker 1"
-    notes = "\n".join(caught.value.__notes__)
+    notes = "\n".join(raised.__notes__)
     assert f"while loading index 5 of Failing {place}" in notes
     assert not workers or "__getitem__" in notes
 
@@ -525,10 +525,11 @@ def test_an_error_that_cannot_travel_is_still_described(workers):
     class LocalError(Exception):
         pass
 
-    with pytest.raises(LocalError) as caught:
-        list(loader(Failing(LocalError("broken")), shuffle=False, num_workers=workers))
-    notes = "\n".join(getattr(caught.value, "__notes__", []))
-    assert "index 5 of Failing" in f"{caught.value}{notes}"
+    failing = Failing(LocalError("broken"))
+    raised = error_from(loader(failing, shuffle=False, num_workers=workers))
+    assert type(raised) is (DataError if workers else LocalError)
+    assert "broken" in str(raised)
+    assert "index 5 of Failing" in "\n".join(raised.__notes__)
 
 
 def test_an_item_cannot_end_the_epoch():

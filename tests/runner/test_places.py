@@ -48,8 +48,9 @@ def test_the_innermost_section_wins():
 @given(
     st.recursive(
         st.integers(),
-        lambda inner: st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+        lambda inner: (
+            st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3)
+        ),
     )
 )
 def test_every_found_path_leads_back(tree):

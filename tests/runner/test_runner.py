@@ -80,9 +80,7 @@ def every(n, **more):
 
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("stop", [2, 6, 9])
-def test_a_run_resumed_after_any_iteration_ends_like_one_never_interrupted(
-    tmp_path, stop, workers
-):
+def test_a_run_resumed_after_any_iteration_ends_like_one_never_interrupted(tmp_path, stop, workers):
     def loader():
         return DataLoader(Noisy(), batch_size=4, shuffle=True, num_workers=workers)
 

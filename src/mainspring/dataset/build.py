@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch.utils.data import DataLoader as TorchDataLoader
+from torch.utils.data import IterableDataset
 
 from mainspring.dataset.collate import pseudo_collate
 from mainspring.dataset.data_loader import DataLoader, SampleRng, empty_loader_error
@@ -138,7 +139,7 @@ def _replace_sampler(section: dict[str, Any], dataset: Any, seed: int | None) ->
     """Put samplers in place of what describes them."""
     sampler, batch_sampler = section.get("sampler"), section.get("batch_sampler")
     if sampler is None and isinstance(batch_sampler, Mapping | None) and "shuffle" not in section:
-        if hasattr(dataset, "__iter__") and not hasattr(dataset, "__getitem__"):
+        if isinstance(dataset, IterableDataset):
             return
         raise _MissingKeyError(
             "the loader has no sampler",

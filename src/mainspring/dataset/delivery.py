@@ -61,6 +61,12 @@ class Delivery:
             self._position.is_finished = True
             raise
         if type(batch) is Failure:
-            raise batch.error
+            error = batch.error
+            try:
+                raise error
+            finally:
+                # The traceback holds this frame: a frame that held the error would keep the
+                # iterator, and its workers, until the garbage collector runs.
+                del batch, error
         self._position.batches += 1
         return batch

@@ -24,7 +24,7 @@ __all__ = ["Failure", "SampleView", "WorkerStart", "as_it_is"]
 class Failure:
     """What a worker sends instead of a batch when loading failed: the error itself.
 
-    torch would send its text alone and raise a new error of the same type, if that type can be
+    torch would send its text alone, and raise a new error of the same type if that type can be
     made from a text.
 
     Args:
@@ -111,19 +111,25 @@ class SampleView:
                 states.put_back()
         try:
             return load()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the main process raises it
             error.add_note("in the worker:\n" + "".join(traceback.format_tb(error.__traceback__)))
-            if _travels(error):
-                return Failure(error)
-            raise
+            return Failure(_able_to_travel(error))
 
 
-def _travels(error: Exception) -> bool:
-    """Whether an error can be sent to the main process and is the same there."""
+def _able_to_travel(error: Exception) -> Exception:
+    """The error if it can be sent to the main process and is the same there, or else its text.
+
+    With an error that cannot be pickled, torch's workers would wait for ever.
+    """
     try:
-        return type(pickle.loads(pickle.dumps(error))) is type(error)
-    except Exception:  # noqa: BLE001 - whatever goes wrong, torch's own way is left
-        return False
+        if type(pickle.loads(pickle.dumps(error))) is type(error):
+            return error
+    except Exception:  # noqa: BLE001 - whatever goes wrong, the text is left
+        pass
+    substitute = DataError(f"{type(error).__name__}: {error}")
+    for note in getattr(error, "__notes__", ()):
+        substitute.add_note(note)
+    return substitute
 
 
 def as_it_is(batch: Any) -> Any:

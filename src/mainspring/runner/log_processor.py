@@ -10,7 +10,7 @@ All the work is done where a line is written; an iteration without one costs not
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -109,7 +109,7 @@ class LogProcessor:
         eta = runner.message_hub.get_info("eta")
         timed = eta is not None and all(name in shown for name in _TIMES)
         if timed:
-            parts.append(f"eta: {datetime.timedelta(seconds=int(eta))}")
+            parts.append(f"eta: {dt.timedelta(seconds=int(eta))}")
             parts += [
                 f"{name}: {shown[name]:.{self.num_digits}f}" for name in ("time", "data_time")
             ]

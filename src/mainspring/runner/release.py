@@ -21,6 +21,8 @@ def release_run(experiment_name: str) -> None:
     Args:
         experiment_name: Name under which they were made.
     """
+    if Visualizer.check_instance_created(experiment_name):
+        Visualizer.get_instance(experiment_name).close()
     for owner in (MMLogger, MessageHub, DefaultScope, Visualizer):
         owner.release_instance(experiment_name)
 

@@ -1,5 +1,6 @@
 """Where a run's scalars and images go, and drawing on images."""
 
+from mainspring.visualization.curves import plot_curves
 from mainspring.visualization.vis_backend import (
     AimVisBackend,
     BaseVisBackend,
@@ -24,4 +25,5 @@ __all__ = [
     "TensorboardVisBackend",
     "Visualizer",
     "WandbVisBackend",
+    "plot_curves",
 ]

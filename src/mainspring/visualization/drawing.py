@@ -6,7 +6,7 @@ import functools
 import warnings
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar, cast
 
 import numpy as np
 import torch
@@ -25,17 +25,18 @@ Color = str | tuple[int, int, int]
 Colors = Color | list[Color]
 
 P = ParamSpec("P")
-DrawingT = TypeVar("DrawingT", bound="Drawing")
+R = TypeVar("R")
 
 
-def _on_rank_0(
-    method: Callable[Concatenate[DrawingT, P], DrawingT],
-) -> Callable[Concatenate[DrawingT, P], DrawingT]:
-    """Let a drawing method do nothing on other ranks; calls can be chained on all."""
+def _on_rank_0(method: Callable[P, R]) -> Callable[P, R]:
+    """Let a drawing method do nothing on other ranks; calls can be chained on all of them."""
 
     @functools.wraps(method)
-    def drawn(self: DrawingT, /, *args: P.args, **kwargs: P.kwargs) -> DrawingT:
-        return method(self, *args, **kwargs) if is_main_process() else self
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> R:
+        if is_main_process():
+            return method(*args, **kwargs)
+        visualizer: Any = args[0]
+        return cast("R", visualizer)
 
     return drawn
 
@@ -327,9 +328,7 @@ class Drawing:
             )
         self._warn_if_outside("box", boxes.reshape(-1, 2))
         corners = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2)
-        self._add_polygons(
-            list(corners), edge_colors, line_styles, line_widths, face_colors, alpha
-        )
+        self._add_polygons(list(corners), edge_colors, line_styles, line_widths, face_colors, alpha)
         return self
 
     @_on_rank_0

@@ -57,7 +57,8 @@ def new_window(settings: dict[str, Any]) -> Any:
         from matplotlib.pyplot import new_figure_manager
     except ImportError as error:
         raise missing_package(error, "showing an image", "mainspring[draw]") from error
-    return new_figure_manager(num=1, FigureClass=Figure, **settings)
+    make: Any = new_figure_manager
+    return make(num=1, FigureClass=Figure, **settings)
 
 
 def wait_continue(figure: Any, timeout: float = 0, continue_key: str = " ") -> int:

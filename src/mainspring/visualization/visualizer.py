@@ -68,9 +68,10 @@ class Visualizer(Drawing, ManagerMixin):
         self._dataset_meta: dict[str, Any] | None = None
         self._vis_backends: dict[str, BaseVisBackend] = {}
         self._failed: set[str] = set()
-        specs = [vis_backends] if isinstance(vis_backends, Mapping | BaseVisBackend) else None
+        if isinstance(vis_backends, Mapping | BaseVisBackend):
+            vis_backends = [vis_backends]
         data_dir = None if save_dir is None else os.path.join(save_dir, "vis_data")
-        for spec in specs or vis_backends or ():
+        for spec in vis_backends or ():
             self._add_backend(spec, data_dir)
         if image is not None:
             self.set_image(image)
@@ -312,7 +313,7 @@ class Visualizer(Drawing, ManagerMixin):
                 continue
             try:
                 getattr(backend, method)(*args, **kwargs)
-            except ImportError:
+            except (ImportError, VisualizationError):
                 raise
             except Exception as error:
                 if not backend.may_fail:
@@ -337,5 +338,5 @@ def _show_with_opencv(image: Image, window: str, title: str, seconds: float) -> 
         raise missing_package(error, "show(backend='cv2')", "opencv-python") from error
     cv2.namedWindow(window)
     cv2.setWindowTitle(window, title)
-    cv2.imshow(window, image)
+    cv2.imshow(window, image[..., ::-1])  # OpenCV has blue first
     cv2.waitKey(int(np.ceil(seconds * 1000)))

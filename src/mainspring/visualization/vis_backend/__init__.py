@@ -1,16 +1,14 @@
-"""Where scalars, images and configs are sent."""
+"""Where scalars, images and configs are sent; a module for each backend."""
 
+from mainspring.visualization.vis_backend.aim import AimVisBackend
 from mainspring.visualization.vis_backend.base import BaseVisBackend, force_init_env
+from mainspring.visualization.vis_backend.clearml import ClearMLVisBackend
+from mainspring.visualization.vis_backend.dvclive import DVCLiveVisBackend
 from mainspring.visualization.vis_backend.local import LocalVisBackend
+from mainspring.visualization.vis_backend.mlflow import MLflowVisBackend
+from mainspring.visualization.vis_backend.neptune import NeptuneVisBackend
 from mainspring.visualization.vis_backend.tensorboard import TensorboardVisBackend
-from mainspring.visualization.vis_backend.trackers import (
-    AimVisBackend,
-    ClearMLVisBackend,
-    DVCLiveVisBackend,
-    MLflowVisBackend,
-    NeptuneVisBackend,
-    WandbVisBackend,
-)
+from mainspring.visualization.vis_backend.wandb import WandbVisBackend
 
 __all__ = [
     "AimVisBackend",

@@ -1,36 +1,37 @@
-"""Scalars as lines of JSON, images as files, the config as Python."""
+"""Scalars as lines of JSON, images as PNG files, the config as a Python file."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
-from mainspring.errors import ConfigError
 from mainspring.registry import VISBACKENDS
-from mainspring.visualization.vis_backend.base import BaseVisBackend, as_number, force_init_env
+from mainspring.visualization.errors import VisualizationError
+from mainspring.visualization.images import write_png
+from mainspring.visualization.vis_backend.base import BaseVisBackend, force_init_env
 
 __all__ = ["LocalVisBackend"]
 
 
 @VISBACKENDS.register_module()
 class LocalVisBackend(BaseVisBackend):
-    """Writes into a directory of the run.
+    """Writes into a directory.
 
-    Each call of `add_scalars` writes one line and hands it to the system, so that a killed run
-    keeps its lines.
+    A line of scalars is handed to the operating system at once, so that a run that is killed keeps
+    its lines. Files are opened once and only appended to. What goes wrong here ends the run.
 
     Args:
-        save_dir: The directory.
-        img_save_dir: Folder of the images in it.
+        save_dir: The directory; created at the first use.
+        img_save_dir: Directory of the images in it.
         config_save_file: Name of the config file in it, ending in ``.py``.
         scalar_save_file: Name of the file of scalars in it, ending in ``.json``.
 
     Raises:
-        ConfigError: A file has another ending.
+        VisualizationError: A file name has another ending.
     """
+
+    may_fail: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -39,10 +40,8 @@ class LocalVisBackend(BaseVisBackend):
         config_save_file: str = "config.py",
         scalar_save_file: str = "scalars.json",
     ) -> None:
-        if not config_save_file.endswith(".py"):
-            raise ConfigError(f"config_save_file is {config_save_file!r}", help="end it in .py")
-        if not scalar_save_file.endswith(".json"):
-            raise ConfigError(f"scalar_save_file is {scalar_save_file!r}", help="end it in .json")
+        _check_ending("config_save_file", config_save_file, ".py")
+        _check_ending("scalar_save_file", scalar_save_file, ".json")
         super().__init__(save_dir)
         self._img_save_dir = img_save_dir
         self._config_save_file = config_save_file
@@ -50,6 +49,8 @@ class LocalVisBackend(BaseVisBackend):
         self._files: dict[str, IO[str]] = {}
 
     def _init_env(self) -> None:
+        if self._save_dir is None:
+            raise VisualizationError("LocalVisBackend has no save_dir")
         os.makedirs(self._save_dir, exist_ok=True)
         self._img_save_dir = os.path.join(self._save_dir, self._img_save_dir)
         self._config_save_file = os.path.join(self._save_dir, self._config_save_file)
@@ -63,61 +64,111 @@ class LocalVisBackend(BaseVisBackend):
 
     @force_init_env
     def add_config(self, config: Any, **kwargs: Any) -> None:
-        """Write the config."""
+        """Write the config.
+
+        Args:
+            config: The config.
+            **kwargs: Ignored.
+        """
         config.dump(self._config_save_file)
 
     @force_init_env
     def add_image(self, name: str, image: Any, step: int = 0, **kwargs: Any) -> None:
-        """Write an image as ``{name}_{step}.png``."""
-        from mainspring.visualization.images import write_png
+        """Write an image as ``{name}_{step}.png``.
 
-        os.makedirs(self._img_save_dir, exist_ok=True)
-        write_png(image, Path(self._img_save_dir) / f"{name}_{step}.png")
+        Args:
+            name: Its name; slashes make directories.
+            image: RGB of shape (H, W, 3) or grey of shape (H, W), uint8.
+            step: The step.
+            **kwargs: Ignored.
+
+        Raises:
+            VisualizationError: The image has another shape or type.
+        """
+        path = os.path.join(self._img_save_dir, f"{name}_{step}.png")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        write_png(image, path)
 
     @force_init_env
     def add_scalar(self, name: str, value: Any, step: int = 0, **kwargs: Any) -> None:
-        """Write a line with one number."""
-        self._write({name: as_number(value), "step": step}, self._scalar_save_file)
+        """Write a line with one number.
+
+        Args:
+            name: Its name.
+            value: A number, tensor or array.
+            step: The step.
+            **kwargs: Ignored.
+        """
+        self._write(_line({name: value, "step": step}), self._scalar_save_file)
 
     @force_init_env
     def add_scalars(
         self,
-        scalar_dict: Mapping[str, Any],
+        scalar_dict: dict[str, Any],
         step: int = 0,
         file_path: str | None = None,
         **kwargs: Any,
     ) -> None:
-        """Write a line with several numbers, into another file of the directory as well.
+        """Write a line with several numbers.
 
         Args:
-            scalar_dict: Numbers by name.
-            step: The step; a ``step`` among the numbers wins.
-            file_path: Name of the other file, ending in ``.json``.
+            scalar_dict: Numbers, tensors or arrays by name.
+            step: The step, unless there is one among them.
+            file_path: Name of a second file in the directory to write the line to, ending in
+                ``.json``.
             **kwargs: Ignored.
 
         Raises:
-            ConfigError: The other file is the same, or has another ending.
+            VisualizationError: `scalar_dict` is no dict, or the second file the first one.
         """
-        row = {name: as_number(value) for name, value in scalar_dict.items()}
-        row.setdefault("step", step)
+        if not isinstance(scalar_dict, dict):
+            raise VisualizationError(f"scalar_dict is a {type(scalar_dict).__name__}, not a dict")
+        line = _line(
+            {"step": step, **scalar_dict}
+            if "step" in scalar_dict
+            else {**scalar_dict, "step": step}
+        )
         if file_path is not None:
-            other = os.path.join(self._save_dir, file_path)
-            if not file_path.endswith(".json") or other == self._scalar_save_file:
-                raise ConfigError(
-                    f"file_path is {file_path!r}", help="name another file that ends in .json"
+            _check_ending("file_path", file_path, ".json")
+            second = os.path.join(str(self._save_dir), file_path)
+            if second == self._scalar_save_file:
+                raise VisualizationError(
+                    f"file_path is {file_path!r}, which is the file of all scalars",
+                    help="give another name",
                 )
-            self._write(row, other)
-        self._write(row, self._scalar_save_file)
+            self._write(line, second)
+        self._write(line, self._scalar_save_file)
 
-    def _write(self, row: Mapping[str, Any], path: str) -> None:
+    def _write(self, line: str, path: str) -> None:
         file = self._files.get(path)
         if file is None:
             file = self._files[path] = open(path, "a", encoding="utf-8")  # noqa: SIM115 - kept open
-        file.write(json.dumps(row) + "\n")
+        file.write(line)
         file.flush()
 
     def close(self) -> None:
         """Close the files; a later line opens them again."""
-        for file in self._files.values():
+        while self._files:
+            self._files.popitem()[1].close()
+
+    def __del__(self) -> None:
+        for file in getattr(self, "_files", {}).values():
             file.close()
-        self._files.clear()
+
+
+def _check_ending(name: str, value: str, ending: str) -> None:
+    if not value.endswith(ending):
+        raise VisualizationError(f"{name} is {value!r}", help=f"end it in {ending}")
+
+
+def _line(values: dict[str, Any]) -> str:
+    return json.dumps(values, default=_as_json) + "\n"
+
+
+def _as_json(value: Any) -> Any:
+    """Numbers and lists for NumPy's numbers, arrays and tensors."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, set | range):
+        return list(value)
+    raise TypeError(f"a {type(value).__name__} cannot be written as a scalar: {value!r}")
