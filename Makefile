@@ -24,7 +24,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/codespell src tests docs examples README.md CONTRIBUTING.md CHANGELOG.md
+	$(BIN)/codespell src docs examples README.md CONTRIBUTING.md CHANGELOG.md
 
 types: install
 	$(BIN)/mypy

@@ -1,5 +1,4 @@
 """Data sets with an annotation file, and their pipelines."""
-# ruff: noqa: NPY002 - these tests are about the global generators
 
 from __future__ import annotations
 

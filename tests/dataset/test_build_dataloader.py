@@ -1,5 +1,4 @@
 """From a section of a config to a loader."""
-# ruff: noqa: NPY002 - these tests are about the global generators
 
 from __future__ import annotations
 

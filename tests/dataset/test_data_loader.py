@@ -1,5 +1,4 @@
 """The loader: torch's, with a position and with random numbers that belong to the items."""
-# ruff: noqa: NPY002 - these tests are about the global generators
 
 from __future__ import annotations
 

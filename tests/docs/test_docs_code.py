@@ -13,7 +13,9 @@ BLOCKS = [
     pytest.param(block, id=f"{page.name}-{number}")
     for page in PAGES
     for number, block in enumerate(
-        re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+        re.findall(
+            r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+        )
     )
 ]
 
@@ -36,7 +38,11 @@ def test_links_lead_to_files(page):
 
 def test_both_readmes_show_the_same_code():
     english, chinese = (
-        re.findall(r"^```\w+\n(.*?)^```", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+        re.findall(
+            r"^```\w+\n(.*?)^```",
+            (ROOT / name).read_text(encoding="utf-8"),
+            re.MULTILINE | re.DOTALL,
+        )
         for name in ("README.md", "README.zh-CN.md")
     )
     without_comments = [

@@ -1,145 +1,149 @@
-"""Metrics, and what evaluates them together."""
+"""Metrics and evaluators."""
 
 from __future__ import annotations
 
+import logging
+import pickle
+
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mainspring.errors import ConfigError, MetricError
-from mainspring.evaluator import Accuracy, BaseMetric, DumpResults, Evaluator, get_metric_value
-from mainspring.fileio import load
+from mainspring.evaluator import BaseMetric, DumpResults, Evaluator, get_metric_value
+from mainspring.evaluator.metric import _to_cpu
+from mainspring.registry import EVALUATOR, METRICS
 from mainspring.structures import BaseDataElement
 
 
+@METRICS.register_module(name="MeanForTest", force=True)
 class Mean(BaseMetric):
-    default_prefix = None
+    def __init__(self, name="mean", **options):
+        super().__init__(**options)
+        self.name = name
 
     def process(self, data_batch, data_samples):
         self.results += [sample["value"] for sample in data_samples]
 
     def compute_metrics(self, results):
-        return {"mean": sum(results) / len(results), "count": len(results)}
+        return {self.name: sum(results) / len(results)}
 
 
 def samples(*values):
     return [{"value": value} for value in values]
 
 
-def test_metrics_are_merged_and_begin_anew():
-    evaluator = Evaluator([Mean(), Mean(prefix="again")])
-    evaluator.process(samples(1, 2))
-    evaluator.process(samples(3))
-    assert evaluator.evaluate(3) == {
-        "mean": 2.0,
-        "count": 3,
-        "again/mean": 2.0,
-        "again/count": 3,
-    }
-    evaluator.process(samples(5))
-    assert evaluator.evaluate(1)["mean"] == 5.0
-
-
-def test_results_of_padding_samples_are_cut_off():
+def test_a_metric_is_fed_and_computed_and_begins_anew():
     evaluator = Evaluator(Mean())
-    evaluator.process(samples(1, 2, 3, 3))
-    assert evaluator.evaluate(3)["count"] == 3
+    evaluator.process(samples(1, 2))
+    evaluator.process(samples(3, 100))
+    assert evaluator.evaluate(3) == {"mean": 2}
+    evaluator.process(samples(7))
+    assert evaluator.evaluate(1) == {"mean": 7}
 
 
-def test_two_metrics_of_one_name_are_refused():
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        dict(type="MeanForTest"),
+        [dict(type="MeanForTest"), dict(type="MeanForTest", prefix="b")],
+        Mean,
+        [Mean(), Mean(prefix="b")],
+    ],
+    ids=["dict", "dicts", "class", "objects"],
+)
+def test_what_an_evaluator_is_made_of(metrics):
+    evaluator = Evaluator(metrics)
+    evaluator.process(samples(1))
+    assert evaluator.evaluate(1) in ({"mean": 1}, {"mean": 1, "b/mean": 1})
+
+
+def test_it_is_registered():
+    evaluator = EVALUATOR.build(dict(type="Evaluator", metrics=[dict(type="MeanForTest")]))
+    assert type(evaluator.metrics[0]) is Mean
+
+
+def test_what_is_no_metric():
+    with pytest.raises(ConfigError, match="3 is no metric"):
+        Evaluator([3])
+
+
+def test_a_name_given_twice():
     evaluator = Evaluator([Mean(), Mean()])
     evaluator.process(samples(1))
     with pytest.raises(MetricError, match="two metrics give 'mean'"):
         evaluator.evaluate(1)
 
 
-def test_data_elements_reach_metrics_as_dicts():
-    evaluator = Evaluator(Mean())
-    evaluator.process([BaseDataElement(value=4)])
-    assert evaluator.evaluate(1)["mean"] == 4
+def test_prefixes():
+    class Own(Mean):
+        default_prefix = "own"
+
+    assert Own().prefix == "own"
+    assert Own(prefix="given").prefix == "given"
 
 
 def test_meta_information_reaches_the_metrics():
-    metric = Mean()
-    Evaluator(metric).dataset_meta = {"classes": ["a"]}
-    assert metric.dataset_meta == {"classes": ["a"]}
+    evaluator = Evaluator([Mean(), Mean("other")])
+    evaluator.dataset_meta = {"classes": ["a"]}
+    assert evaluator.dataset_meta == evaluator.metrics[1].dataset_meta == {"classes": ["a"]}
 
 
-def test_offline_evaluation():
+def test_data_elements_become_dicts():
+    element = BaseDataElement()
+    element.value = 4
     evaluator = Evaluator(Mean())
-    assert evaluator.offline_evaluate(samples(1, 2, 3), chunk_size=2)["mean"] == 2
-    with pytest.raises(ValueError, match="more data_samples"):
-        evaluator.offline_evaluate(samples(1, 2), data=[0], chunk_size=2)
+    evaluator.process([element])
+    assert evaluator.evaluate(1) == {"mean": 4}
 
 
-def test_what_is_no_metric_is_refused():
-    with pytest.raises(ConfigError, match="is no metric"):
-        Evaluator(3)
+def test_evaluating_what_was_predicted_before():
+    evaluator = Evaluator(Mean())
+    assert evaluator.offline_evaluate(samples(1, 2, 6), chunk_size=2) == {"mean": 3}
+    assert evaluator.offline_evaluate(samples(1, 3), data=[0, 0]) == {"mean": 2}
+    with pytest.raises(ValueError, match="more data_samples than data"):
+        evaluator.offline_evaluate(samples(1, 3), data=[0])
 
 
-@given(st.integers(1, 30), st.integers(2, 6), st.integers(0, 10**6))
-def test_accuracy_equals_topk_of_torch(n, classes, seed):
-    generator = torch.Generator().manual_seed(seed)
-    scores = torch.randn(n, classes, generator=generator)
-    targets = torch.randint(classes, (n,), generator=generator)
-    metric = Accuracy(topk=(1, 2))
-    metric.process(None, [dict(prediction=s, target=t) for s, t in zip(scores, targets)])
-    best = scores.topk(2).indices
-    found = metric.evaluate(n)
-    for k, name in ((1, "accuracy/top1"), (2, "accuracy/top2")):
-        expected = (best[:, :k] == targets[:, None]).any(1).double().mean().item() * 100
-        assert found[name] == pytest.approx(expected)
+def test_a_metric_that_collected_nothing_says_so(caplog):
+    class Count(Mean):
+        def compute_metrics(self, results):
+            return {"count": len(results)}
+
+    with caplog.at_level(logging.WARNING):
+        assert Count().evaluate(0) == {"count": 0}
 
 
-def test_accuracy_of_labels_and_of_other_names():
-    metric = Accuracy()
-    metric.process(None, [dict(pred_label=1, gt_label=1), dict(pred_label=0, gt_label=1)])
-    assert metric.evaluate(2) == {"accuracy": 50.0}
+def test_collect_dir_needs_the_cpu(tmp_path):
+    with pytest.raises(ValueError, match="collect_dir goes with collect_device='cpu'"):
+        Mean(collect_device="gpu", collect_dir=str(tmp_path))
 
 
-def test_accuracy_names_what_is_missing():
-    with pytest.raises(MetricError, match="no target: it holds prediction") as caught:
-        Accuracy().process(None, [dict(prediction=torch.zeros(2))])
-    assert "prediction=scores, target=label" in caught.value.help
-    with pytest.raises(MetricError, match="class 5"):
-        Accuracy().process(None, [dict(prediction=torch.zeros(2), target=5)])
-    with pytest.raises(ConfigError, match="topk is 0"):
-        Accuracy(topk=0)
-
-
-def test_scores_that_are_no_numbers_are_wrong():
-    metric = Accuracy()
-    metric.process(None, [dict(prediction=torch.full((2,), float("nan")), target=0)])
-    assert metric.evaluate(1) == {"accuracy": 0.0}
-
-
-def test_torchmetrics_objects():
-    torchmetrics = pytest.importorskip("torchmetrics")
-    metric = torchmetrics.classification.MulticlassAccuracy(num_classes=3, average="micro")
-    evaluator = Evaluator([metric])
-    scores, targets = torch.eye(3), torch.tensor([0, 1, 0])
-    evaluator.process([dict(prediction=s, target=t) for s, t in zip(scores, targets)])
-    assert evaluator.evaluate(3)["multiclassaccuracy"] == pytest.approx(2 / 3)
-    with pytest.raises(MetricError, match="saw no sample"):
-        evaluator.evaluate(0)
-
-
-def test_predictions_are_written_to_a_file(tmp_path):
-    metric = DumpResults(str(tmp_path / "out.pkl"))
-    metric.process(None, [dict(a=torch.ones(1)), dict(a=torch.zeros(1))])
-    assert metric.evaluate(2) == {}
-    assert [item["a"].item() for item in load(tmp_path / "out.pkl")] == [1, 0]
-    with pytest.raises(ConfigError, match="out_file_path"):
+def test_dumping_results(tmp_path):
+    path = tmp_path / "out.pkl"
+    metric = METRICS.build(dict(type="DumpResults", out_file_path=str(path)))
+    metric.process(None, [{"scores": torch.ones(2)}, {"scores": torch.zeros(2)}])
+    assert metric.evaluate(1) == {}
+    dumped = pickle.loads(path.read_bytes())
+    assert len(dumped) == 1
+    assert dumped[0]["scores"].tolist() == [1, 1]
+    with pytest.raises(ValueError, match=r"out\.json"):
         DumpResults("out.json")
 
 
-def test_a_metric_is_found_with_or_without_its_prefix():
-    metrics = {"a/acc": 1, "b/acc": 2, "b/loss": 3}
-    assert get_metric_value("a/acc", metrics) == 1
-    assert get_metric_value("loss", metrics) == 3
-    with pytest.raises(MetricError, match="a/acc or b/acc"):
-        get_metric_value("acc", metrics)
-    with pytest.raises(MetricError) as caught:
-        get_metric_value("a/ac", metrics)
-    assert "a/acc" in caught.value.help
+def test_nested_data_on_the_cpu():
+    data = {"a": [torch.ones(1)], "b": (1, "x"), "c": None}
+    assert _to_cpu(data) == data
+
+
+@pytest.mark.parametrize(
+    ("indicator", "value"), [("acc", 1), ("top/acc", 1), ("loss", 3), ("val/loss", 3)]
+)
+def test_one_metric_among_all(indicator, value):
+    assert get_metric_value(indicator, {"top/acc": 1, "bbox/mAP": 2, "val/loss": 3}) == value
+
+
+def test_a_metric_that_nobody_or_everybody_computes():
+    with pytest.raises(MetricError, match="'map'.*\n.*did you mean 'bbox/mAP'|there are"):
+        get_metric_value("map", {"bbox/mAP": 2})
+    with pytest.raises(MetricError, match="may be a/acc or b/acc"):
+        get_metric_value("acc", {"a/acc": 1, "b/acc": 2})

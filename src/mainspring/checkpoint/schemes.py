@@ -102,15 +102,12 @@ def _missing_file_message(path: Path) -> str:
 
 def load_from_http(filename: str, map_location: Any = None) -> Any:
     """Load over HTTP(S), through torch's download cache; rank 0 downloads for its machine."""
-    from mainspring.utils.dl_utils import load_url
+    from mainspring.utils.dl_utils import download_url
 
-    rank = get_rank()
-    if rank == 0:
-        checkpoint = load_url(filename, map_location=map_location)
+    if get_rank() == 0:
+        download_url(filename)
     barrier()
-    if rank > 0:
-        checkpoint = load_url(filename, map_location=map_location)
-    return checkpoint
+    return load_file(download_url(filename), map_location)
 
 
 def load_from_storage(filename: str, map_location: Any = None) -> Any:

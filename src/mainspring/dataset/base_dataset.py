@@ -263,7 +263,7 @@ class BaseDataset(Dataset[Any]):
         if isinstance(indices, int):
             every = list(range(length))
             return every[:indices] if indices >= 0 else every[indices:]
-        if isinstance(indices, Sequence) and not isinstance(indices, str):
+        if not isinstance(indices, str | bytes):
             return [index + length if index < 0 else index for index in indices]
         raise TypeError(f"indices is an int or a sequence of ints, not {type(indices).__name__}")
 

@@ -192,7 +192,7 @@ def _worker_init(section: dict[str, Any], seed: int | None) -> Callable[[int], N
             raise _MissingKeyError("worker_init_fn has no type", help="add type='worker_init_fn'")
         return functools.partial(_function(own.pop("type"), "worker_init_fn"), **arguments | own)
     if callable(spec):
-        init_fn: Callable[[int], None] = spec
+        init_fn: Callable[[int], Any] = spec
         return init_fn
     raise _WrongTypeError(
         f"worker_init_fn is {spec!r}", help="give a function, or a dict with type="

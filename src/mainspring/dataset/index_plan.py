@@ -74,7 +74,8 @@ class IndexPlan:
     def set_epoch(self, epoch: int) -> None:
         """Tell whoever wants to know that an epoch begins."""
         self.epoch = epoch
-        for owner in (self.sampler, self.source):
+        owners: tuple[Any, ...] = (self.sampler, self.source)
+        for owner in owners:
             if hasattr(owner, "set_epoch"):
                 owner.set_epoch(epoch)
 
@@ -108,7 +109,7 @@ class IndexPlan:
                 passes, indices = zip(*batch, strict=True)
                 yield list(passes), list(indices)
             return
-        if source is self.sampler and type(source) is InfiniteSampler:
+        if source is self.sampler and isinstance(source, InfiniteSampler):
             yield from source.visits(first_batch)
             return
         batches = self._untagged(first_batch, first_sample)

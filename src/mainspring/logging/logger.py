@@ -83,7 +83,7 @@ class _StandardOutput(logging.StreamHandler[TextIO]):
         return sys.stdout
 
     @stream.setter
-    def stream(self, value: TextIO) -> None:
+    def stream(self, value: TextIO) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         del value
 
 

@@ -126,7 +126,7 @@ class MessageHub(ManagerMixin):
         if not isinstance(log_dict, dict):
             raise ScalarTypeError(f"log_dict is a {type(log_dict).__name__}, not a dict")
         for key, value in log_dict.items():
-            count = 1
+            count: Any = 1
             if isinstance(value, dict):
                 if "value" not in value:
                     raise ScalarError(f"{key} has no 'value': {value!r}")

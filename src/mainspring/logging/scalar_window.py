@@ -59,7 +59,7 @@ class ScalarWindow:
         for index, (_, value, _) in enumerate(waiting):
             if isinstance(value, torch.Tensor):
                 groups.setdefault((value.device, value.dtype), []).append(index)
-        numbers: dict[int, float] = {}
+        numbers: dict[int, Any] = {}
         for indices in groups.values():
             stacked = torch.stack([waiting[index][1] for index in indices])
             numbers.update(zip(indices, stacked.tolist(), strict=True))  # waits for the device

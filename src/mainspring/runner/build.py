@@ -181,11 +181,12 @@ def build_evaluator(spec: Any) -> Any:
         return spec
     if isinstance(spec, Mapping) and "metrics" in spec:
         return EVALUATOR.build({"type": "Evaluator", **spec})
-    if is_recipe(spec):
-        spec = spec()
-    if isinstance(spec, list | tuple):
-        spec = [item() if is_recipe(item) else item for item in spec]
-    return Evaluator(spec)
+    made: Any = spec
+    if isinstance(spec, type | functools.partial):
+        made = spec()
+    if isinstance(made, list | tuple):
+        made = [item() if is_recipe(item) else item for item in made]
+    return Evaluator(made)
 
 
 def build_optimizer_wrapper(model: nn.Module, spec: Any) -> Any:

@@ -108,7 +108,7 @@ class LogProcessor:
         tag["iter"] = runner.iter + 1 if _has_train_loop(runner) else 0
         eta = runner.message_hub.get_info("eta")
         timed = eta is not None and all(name in shown for name in _TIMES)
-        if timed:
+        if eta is not None and timed:
             parts.append(f"eta: {dt.timedelta(seconds=int(eta))}")
             parts += [
                 f"{name}: {shown[name]:.{self.num_digits}f}" for name in ("time", "data_time")

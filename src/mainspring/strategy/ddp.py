@@ -33,7 +33,7 @@ class DDPStrategy:
         find_unused_parameters: bool = False,
     ) -> None:
         self.model_wrapper_cfg = model_wrapper_cfg
-        self.sync_bn = sync_bn
+        self.sync_bn: Literal["torch", "mmcv"] | None = sync_bn
         self.find_unused_parameters = find_unused_parameters
 
     def wrap(self, model: nn.Module) -> nn.Module:

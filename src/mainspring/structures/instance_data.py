@@ -105,7 +105,7 @@ class InstanceData(BaseDataElement):
         made = instances_list[0].new()
         for name in list(made._data_fields):
             delattr(made, name)
-        for name, _ in instances_list[0].items():
+        for name, _ in instances_list[0].items():  # noqa: PERF102 - not a dict, and it is filtered
             made.set_field(_join([item[name] for item in instances_list]), name)
         return made
 

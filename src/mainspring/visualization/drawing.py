@@ -159,7 +159,7 @@ class Drawing:
         self.ax_save.scatter(
             places[:, 0],
             places[:, 1],
-            c=color_val_matplotlib(colors),
+            color=color_val_matplotlib(colors),
             s=None if sizes is None else as_array("sizes", sizes),
             marker=marker,
         )

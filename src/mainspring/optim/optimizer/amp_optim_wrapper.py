@@ -164,15 +164,13 @@ class AmpOptimWrapper(OptimWrapper):
         if self.cast_dtype not in _LOWER:
             return outer
         # torch's own context is made directly: what may be cast was checked at construction.
-        precision: AbstractContextManager[None] = torch.autocast(
-            self._device_type, dtype=self.cast_dtype
-        )
+        precision: Any = torch.autocast(self._device_type, dtype=self.cast_dtype)
         return precision if outer is NO_CONTEXT else _both(outer, precision)
 
 
 @contextmanager
 def _both(
-    outer: AbstractContextManager[None], inner: AbstractContextManager[None]
+    outer: AbstractContextManager[None], inner: AbstractContextManager[Any]
 ) -> Iterator[None]:
     with outer, inner:
         yield

@@ -53,7 +53,7 @@ class TargetNormalizer:
             The weighed loss, a scalar.
         """
         value = loss.value
-        count = torch.as_tensor(loss.count, dtype=torch.float32, device=value.device).detach()
+        count = _on_device(loss.count, value.device)
         if self._total is None or self._reference is None:
             if last:
                 return value * (count * _normalizing_factor(count))
@@ -86,6 +86,13 @@ class TargetNormalizer:
         self._reference = state["reference"].to(device) if state else None
 
 
+def _on_device(count: torch.Tensor | float, device: torch.device) -> torch.Tensor:
+    """A count as a tensor beside the loss, without waiting for the device."""
+    if isinstance(count, torch.Tensor):
+        return count.detach().to(device, torch.float32, non_blocking=True)
+    return torch.full((), count, dtype=torch.float32, device=device)
+
+
 def _normalizing_factor(total: torch.Tensor) -> torch.Tensor:
     """What a gradient of a sum over targets is multiplied by, given this rank's targets."""
     everywhere = total.clone()
@@ -111,4 +118,6 @@ def _rescale(parameters: Iterable[torch.Tensor], factor: torch.Tensor) -> None:
             for gradient in gradients:
                 gradient.copy_(gradient.float() * factor.to(device))
         else:
-            torch._foreach_mul_(gradients, factor.to(device=device, dtype=dtype))
+            torch._foreach_mul_(  # pyright: ignore[reportPrivateImportUsage] - no public name
+                gradients, factor.to(device=device, dtype=dtype)
+            )

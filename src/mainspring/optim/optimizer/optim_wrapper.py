@@ -198,7 +198,8 @@ class OptimWrapper(BaseOptimWrapper):
         """
         self._inner_count = init_counts
         self._max_counts = max_counts
-        self._remainder_counts = max_counts % self._accumulative_counts
+        # Of a training without known end, every group is whole.
+        self._remainder_counts = max_counts % self._accumulative_counts if max_counts > 0 else 0
         self._optimizer_steps = init_counts // self._accumulative_counts
         # Whether their gradients come back is known when the next micro-batch begins.
         self._lost_micro_batches = init_counts % self._accumulative_counts

@@ -45,12 +45,16 @@ _THIRD_PARTY = {
 
 
 def register_torch_optimizers() -> list[str]:
-    """Register every optimizer of `torch.optim`; returns the names."""
+    """Register every optimizer of `torch.optim`; returns the names.
+
+    A name that somebody has registered already stays theirs.
+    """
     names = []
     for name, item in vars(torch.optim).items():
         if inspect.isclass(item) and issubclass(item, Optimizer) and item is not Optimizer:
             registered = _RENAMED.get(name, name)
-            OPTIMIZERS.register_module(name=registered, module=item, force=True)
+            if registered not in OPTIMIZERS.module_dict:
+                OPTIMIZERS.register_module(name=registered, module=item)
             names.append(registered)
     return names
 

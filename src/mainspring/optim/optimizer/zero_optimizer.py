@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch.distributed.optim import ZeroRedundancyOptimizer as _ZeroRedundancyOptimizer
 
 from mainspring.errors import ConfigError, did_you_mean
 from mainspring.registry import OPTIMIZERS
+
+with warnings.catch_warnings():
+    # torch scripts some of its own functions here, and warns about itself.
+    warnings.filterwarnings("ignore", ".*torch.jit", DeprecationWarning)
+    from torch.distributed.optim import ZeroRedundancyOptimizer as _ZeroRedundancyOptimizer
 
 __all__ = ["ZeroRedundancyOptimizer"]
 

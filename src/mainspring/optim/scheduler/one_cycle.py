@@ -82,6 +82,7 @@ class OneCycleParamScheduler(_ParamScheduler):
         if step > self.total_steps:
             raise ValueError(f"the cycle has {self.total_steps} steps, this is step {step + 1}")
         began = 0.0
+        phase = self._schedule_phases[-1]
         for phase in self._schedule_phases:
             if step <= phase["end_step"] or phase is self._schedule_phases[-1]:
                 break
