@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import mainspring
 from mainspring.cli.common import looks_like_override, parse_value
 from mainspring.cli.main import main
 
@@ -73,7 +75,33 @@ def test_train_change_resume_and_test(tmp_path, capsys):
     assert "acc: " in capsys.readouterr().out
 
 
+def test_cfg_options_and_words_change_the_config(tmp_path):
+    config = str(PROGRAMS / "base_config.py")
+    words = ["train", config, "--cfg-options", "train_cfg.max_epochs=1", "lr=0.5"]
+    words += ["--work-dir", str(tmp_path), "train_dataloader.batch_size=12"]
+    assert main(words) == 0
+    dumped = (tmp_path / "base_config.py").read_text()
+    assert "max_epochs=1" in dumped
+    assert "batch_size=12" in dumped
+    assert "lr = 0.5" in dumped
+
+
 def test_amp_trains_with_bfloat16_on_the_cpu(tmp_path):
     config = str(PROGRAMS / "base_config.py")
     words = ["train", config, "train_cfg.max_epochs=1", "--amp", "--work-dir", str(tmp_path)]
     assert main(words) == 0
+
+
+def test_modules_beside_the_config_can_be_named(tmp_path):
+    (tmp_path / "beside.py").write_text("from mainspring.model import BaseModule\n")
+    config = tmp_path / "run.py"
+    config.write_text("custom_imports = dict(imports=['beside'])\n")
+    result = subprocess.run(
+        [sys.executable, "-m", "mainspring", "train", str(config)],
+        capture_output=True,
+        text=True,
+        cwd="/",
+        env={**os.environ, "PYTHONPATH": str(Path(mainspring.__file__).parents[1])},
+    )
+    assert result.returncode == 2
+    assert "the config has no 'model'" in result.stderr

@@ -107,7 +107,6 @@ def test_changing_the_level_takes_effect(capsys):
 def test_nothing_reaches_the_root_logger(caplog):
     MMLogger.get_instance("run").warning("careful")
     assert caplog.records == []
-    assert "mainspring" not in logging.Logger.manager.loggerDict
 
 
 def test_file_mode_and_handler(tmp_path):

@@ -1,64 +1,77 @@
-"""The curves of a run become one picture."""
-
-from __future__ import annotations
+"""The curves of a run as one picture."""
 
 import json
 
 import pytest
 
-from mainspring.visualization.curves import plot_curves
+from mainspring.visualization import curves, plot_curves
 
-pytest.importorskip("matplotlib")
+
+def write(path, lines):
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
 
 
 @pytest.fixture
 def scalars(tmp_path):
-    rows = []
-    for epoch in range(3):
-        rows += [
-            {"lr": 0.1, "loss": 1 / (i + 1), "time": 0.1, "iter": i, "epoch": epoch, "step": i}
-            for i in range(10 * epoch + 1, 10 * epoch + 11)
-        ]
-        rows.append({"accuracy": 90 + epoch, "data_time": 0.1, "step": epoch + 1})
-    path = tmp_path / "scalars.json"
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
+    lines = []
+    for epoch in (1, 2, 3):
+        for step in (50, 100):
+            iteration = (epoch - 1) * 100 + step
+            lines.append(
+                dict(
+                    lr=0.1,
+                    loss=1 / iteration,
+                    time=0.1,
+                    epoch=epoch,
+                    iter=iteration,
+                    step=iteration,
+                )
+            )
+        lines.append(dict(loss=0.5 / epoch, accuracy=90.0 + epoch, time=0.2, step=epoch))
+    lines.append({"loss": float("nan"), "iter": 301, "step": 301})
+    return write(tmp_path / "scalars.json", lines)
 
 
-def test_a_picture_is_written_and_named(scalars, tmp_path):
-    from matplotlib.image import imread
-
-    out = tmp_path / "curves.png"
-    assert str(plot_curves(str(scalars), str(out))) == str(out)
-    height, width = imread(out).shape[:2]
-    assert width > 2.5 * height  # three panels in a row: lr, loss, accuracy
+def test_a_validation_stands_at_the_iteration_where_it_took_place(scalars):
+    train, val = curves._read(scalars)
+    assert train["loss"][0] == [50, 100, 150, 200, 250, 300]
+    assert val["loss"] == ([100, 200, 300], [0.5, 0.25, 0.5 / 3])
+    assert val["accuracy"] == ([100, 200, 300], [91, 92, 93])
 
 
-def test_keys_choose_the_panels(scalars, tmp_path):
-    from matplotlib.image import imread
+def test_the_picture_is_written(scalars, tmp_path):
+    out = plot_curves(str(scalars), str(tmp_path / "new" / "curves.png"))
+    assert out == tmp_path / "new" / "curves.png"
+    assert out.read_bytes()[:4] == b"\x89PNG"
 
-    plot_curves(str(scalars), str(tmp_path / "all.png"))
-    plot_curves(str(scalars), str(tmp_path / "one.png"), keys=["loss"])
-    assert imread(tmp_path / "one.png").shape[1] * 3 == pytest.approx(
-        imread(tmp_path / "all.png").shape[1], abs=3
+
+def test_panels_are_the_scalars_but_for_times(scalars, tmp_path, monkeypatch):
+    panels = []
+    monkeypatch.setattr(curves, "_draw", lambda found, path: panels.extend(found))
+    plot_curves(scalars, tmp_path / "x.png")
+    assert panels == ["lr", "loss", "accuracy"]
+    panels.clear()
+    plot_curves(scalars, tmp_path / "x.png", keys=["time"])
+    assert panels == ["time"]
+
+
+def test_names_with_hierarchy_share_a_panel(tmp_path):
+    path = write(
+        tmp_path / "scalars.json",
+        [{"train/loss": 1.0, "iter": 10, "step": 10}, {"val/loss": 2.0, "step": 1}],
     )
+    train, val = curves._read(path)
+    assert train["loss"] == ([10], [1.0])
+    assert val["loss"] == ([10], [2.0])
 
 
-def test_a_name_that_nobody_logged_is_an_error(scalars, tmp_path):
-    with pytest.raises(ValueError, match="los"):
-        plot_curves(str(scalars), str(tmp_path / "a.png"), keys=["los"])
-
-
-def test_a_file_without_scalars_is_an_error(tmp_path):
-    (tmp_path / "scalars.json").write_text("")
-    with pytest.raises(ValueError, match="no scalar"):
-        plot_curves(str(tmp_path / "scalars.json"), str(tmp_path / "a.png"))
-
-
-def test_validations_without_training_stand_at_their_steps(tmp_path):
-    from mainspring.visualization.curves import _read
-
-    path = tmp_path / "scalars.json"
-    path.write_text('{"accuracy": 1, "step": 1}\n{"accuracy": 2, "step": 2}\n')
-    _, val = _read(path)
-    assert val["accuracy"] == ([1.0, 2.0], [1, 2])
+def test_mistakes(scalars, tmp_path):
+    with pytest.raises(ValueError, match=r"no scalar 'acuracy'(?s:.*)did you mean 'accuracy'"):
+        plot_curves(scalars, tmp_path / "x.png", keys=["acuracy"])
+    with pytest.raises(ValueError, match="holds no scalars"):
+        plot_curves(write(tmp_path / "empty.json", []), tmp_path / "x.png")
+    torn = tmp_path / "torn.json"
+    torn.write_text('{"loss": 1, "iter": 1}\n{"loss": ')
+    with pytest.raises(ValueError, match=r"torn\.json:2 is no line of JSON"):
+        plot_curves(torn, tmp_path / "x.png")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,13 +19,12 @@ __all__ = ["add_config_options", "load_config", "looks_like_override"]
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of every verb that runs a config."""
-    from mainspring.config import DictAction
-
     parser.add_argument("--work-dir", metavar="DIR", help="where checkpoints and logs go")
     parser.add_argument(
         "--cfg-options",
         nargs="+",
-        action=DictAction,
+        action="extend",
+        default=[],
         metavar="KEY=VALUE",
         help="changes to the config, as MMEngine's tools take them",
     )
@@ -52,9 +52,10 @@ def load_config(options: argparse.Namespace, overrides: Sequence[str]) -> Config
 
     if options.local_rank is not None:
         os.environ.setdefault("LOCAL_RANK", str(options.local_rank))
+    _make_importable(Path.cwd(), Path(options.config).resolve().parent)
     cfg = Config.fromfile(options.config)
-    changes: dict[str, Any] = dict(options.cfg_options or {})
-    for word in overrides:
+    changes: dict[str, Any] = {}
+    for word in [*options.cfg_options, *overrides]:
         if not looks_like_override(word):
             raise ConfigError(f"{word!r} is no change of the config", help="write key=value")
         key, _, value = word.partition("=")
@@ -68,6 +69,13 @@ def load_config(options: argparse.Namespace, overrides: Sequence[str]) -> Config
     elif cfg.get("work_dir") is None:
         cfg.work_dir = str(Path("work_dirs") / Path(options.config).stem)
     return cfg
+
+
+def _make_importable(*folders: Path) -> None:
+    """Let configs name modules that lie in the working directory or beside the config."""
+    for folder in map(str, folders):
+        if folder not in sys.path:
+            sys.path.append(folder)
 
 
 def parse_value(text: str) -> Any:

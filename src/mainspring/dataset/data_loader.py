@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader as TorchDataLoader
 from torch.utils.data import Dataset, IterableDataset, Sampler, SequentialSampler
 
 from mainspring.dataset.delivery import Delivery, Position
+from mainspring.dataset.generators import GeneratorUse
 from mainspring.dataset.index_plan import IndexPlan
 from mainspring.dataset.sample_rng import mix
 from mainspring.dataset.sample_view import SampleView, WorkerStart, as_it_is
@@ -143,6 +144,7 @@ class DataLoader(TorchDataLoader[T_co]):
             pin_memory_device=pin_memory_device,
             in_order=in_order,
         )
+        self._generator_use = GeneratorUse()
         self._plan: IndexPlan | None = None
         if is_map:
             source: Any = self.sampler if self.batch_sampler is None else self.batch_sampler
@@ -359,7 +361,7 @@ class DataLoader(TorchDataLoader[T_co]):
         # Torch draws a base seed for the workers, which must not shift the global generator.
         private = torch.Generator().manual_seed(mix(mix(seed, self.epoch), rank))
         return {
-            "dataset": SampleView(self.dataset, self.collate_fn, seed),
+            "dataset": SampleView(self.dataset, self.collate_fn, seed, self._generator_use),
             "collate_fn": as_it_is,
             "worker_init_fn": WorkerStart(init_fn),
             "generator": private,

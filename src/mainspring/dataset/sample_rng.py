@@ -9,15 +9,12 @@ touched.
 from __future__ import annotations
 
 import operator
-import random
 import zlib
 from typing import Any
 
-import numpy as np
-import torch
 from torch.utils.data import Subset, TensorDataset
 
-__all__ = ["GeneratorStates", "draws_nothing", "mix", "seed_generators", "word_of"]
+__all__ = ["draws_nothing", "mix", "word_of"]
 
 _MASK = (1 << 64) - 1
 _GOLDEN = 0x9E3779B97F4A7C15
@@ -48,35 +45,6 @@ def word_of(index: Any) -> int:
         return operator.index(index)
     except TypeError:
         return zlib.crc32(repr(index).encode())
-
-
-def seed_generators(seed: int) -> None:
-    """Seed Python's, NumPy's and torch's CPU generator of this process.
-
-    Args:
-        seed: A 64-bit number. NumPy uses its upper half and torch's CPU generator its lower one.
-    """
-    random.seed(seed)
-    np.random.seed(seed >> 32)  # noqa: NPY002 - users' transforms draw from the global generator
-    # Unlike torch.manual_seed, this leaves the generators of other devices alone.
-    torch.default_generator.manual_seed(seed)
-
-
-class GeneratorStates:
-    """States of this process's generators, to put back after items were loaded in it."""
-
-    __slots__ = ("_numpy", "_python", "_torch")
-
-    def __init__(self) -> None:
-        self._python = random.getstate()
-        self._numpy = np.random.get_state()  # noqa: NPY002 - users' code draws from it
-        self._torch = torch.default_generator.get_state()
-
-    def put_back(self) -> None:
-        """Let the generators continue as if nothing had been drawn since."""
-        random.setstate(self._python)
-        np.random.set_state(self._numpy)  # noqa: NPY002 - see above
-        torch.default_generator.set_state(self._torch)
 
 
 def draws_nothing(dataset: Any) -> bool:

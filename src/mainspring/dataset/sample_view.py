@@ -9,11 +9,10 @@ from typing import Any
 
 from torch.utils.data import get_worker_info
 
+from mainspring.dataset.generators import GeneratorUse
 from mainspring.dataset.sample_rng import (
-    GeneratorStates,
     draws_nothing,
     mix,
-    seed_generators,
     word_of,
 )
 from mainspring.errors import DataError
@@ -47,13 +46,16 @@ class SampleView:
         dataset: The real data set.
         collate: Makes a batch of items, or, where there are no batches, converts an item.
         seed: Seed of the run.
+        use: What is known of the generators that items draw from.
     """
 
-    def __init__(self, dataset: Any, collate: Callable[[Any], Any], seed: int) -> None:
+    def __init__(
+        self, dataset: Any, collate: Callable[[Any], Any], seed: int, use: GeneratorUse
+    ) -> None:
         self.dataset = dataset
         self._collate = collate
         self._seed = seed
-        self._seeds_items = not draws_nothing(dataset)
+        self._use = None if draws_nothing(dataset) else use
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -82,10 +84,11 @@ class SampleView:
         return [self._item(base, index) for base, index in zip(bases, indices, strict=True)]
 
     def _item(self, base: int, index: Any) -> Any:
-        if self._seeds_items:
-            seed_generators(mix(base, word_of(index)))
+        use = self._use
+        if use is not None:
+            use.begin_item(base, word_of(index))
         try:
-            return self.dataset[index]
+            item = self.dataset[index]
         except StopIteration as error:
             # It would end the epoch as if there were no more batches.
             raise DataError(
@@ -94,6 +97,9 @@ class SampleView:
         except Exception as error:
             error.add_note(f"while loading {self._name(index)}")
             raise
+        if use is not None:
+            use.end_item()
+        return item
 
     def _name(self, index: Any) -> str:
         worker = get_worker_info()
@@ -101,17 +107,11 @@ class SampleView:
         return f"index {index} of {type(self.dataset).__name__} {place}"
 
     def _guarded(self, load: Callable[[], Any]) -> Any:
-        if get_worker_info() is None:
-            if not self._seeds_items:
-                return load()
-            states = GeneratorStates()
-            try:
-                return load()
-            finally:
-                states.put_back()
         try:
-            return load()
-        except Exception as error:  # noqa: BLE001 - the main process raises it
+            return load() if self._use is None else self._use.load_batch(load)
+        except Exception as error:
+            if get_worker_info() is None:
+                raise
             error.add_note("in the worker:\n" + "".join(traceback.format_tb(error.__traceback__)))
             return Failure(_able_to_travel(error))
 

@@ -284,9 +284,11 @@ def _plain(value: Any) -> Any:
     """
     if value is None or type(value) in (bool, int, float, str, bytes):
         return value
-    for kind in (int, float, str):
+    for kind in (int, float):
         if isinstance(value, kind):
             return kind(value)
+    if isinstance(value, str):
+        return str.__str__(value)
     if isinstance(value, Mapping):
         return {_plain(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | set | frozenset):

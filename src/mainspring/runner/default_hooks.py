@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +22,7 @@ DEFAULT_HOOKS: dict[str, dict[str, Any]] = {
 
 
 def with_default_hooks(changes: Mapping[str, Any] | None, by_epoch: bool | None) -> list[Any]:
-    """The default hooks after a config's changes.
+    """The default hooks after a config's changes; on a terminal, one that shows a bar as well.
 
     Args:
         changes: By name: a hook or its dict replaces or adds one, ``None`` removes it.
@@ -40,6 +41,8 @@ def with_default_hooks(changes: Mapping[str, Any] | None, by_epoch: bool | None)
     hooks: dict[str, Any] = copy.deepcopy(DEFAULT_HOOKS)
     if by_epoch is False:
         hooks["checkpoint"] = {"type": "CheckpointHook", "by_epoch": False, "interval": -1}
+    if sys.stdout.isatty():
+        hooks["progress"] = {"type": "ProgressHook"}
     hooks.update(changes or {})
     return [_counting_as_training(hook, by_epoch) for hook in hooks.values() if hook is not None]
 

@@ -90,13 +90,15 @@ def _draw(panels: Mapping[str, tuple[Curve | None, Curve | None]], path: Path) -
         from matplotlib.figure import Figure
     except ImportError as error:
         raise missing_package(error, "plot_curves", "mainspring[draw]") from error
-    columns = min(len(panels), 3)
+    columns = min(math.ceil(math.sqrt(len(panels))), 3)
     rows = math.ceil(len(panels) / columns)
     figure = Figure(figsize=(4.2 * columns, 3.0 * rows), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
+    end = max(max(curve[0]) for both in panels.values() for curve in both if curve is not None)
     for place, (name, (train, val)) in enumerate(panels.items(), start=1):
         axes = figure.add_subplot(rows, columns, place)
         _draw_panel(axes, name, train, val)
+        axes.set_xlim(-0.02 * end, 1.02 * end)
     figure.savefig(path)
 
 
@@ -111,4 +113,5 @@ def _draw_panel(axes: Any, name: str, train: Curve | None, val: Curve | None) ->
     axes.grid(color="#e3e3e3", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8)
+    if train is not None and val is not None:
+        axes.legend(frameon=False, fontsize=8)

@@ -104,12 +104,9 @@ class Drawing:
 
     def _show_pixels(self, image: Image, interpolation: str) -> None:
         self.ax_save.imshow(
-            image,
+            np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image,
             extent=(0, self.width, self.height, 0),
             interpolation=interpolation,
-            cmap="gray" if image.ndim == 2 else None,
-            vmin=0,
-            vmax=255,
         )
 
     @master_only

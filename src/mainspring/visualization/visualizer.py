@@ -175,11 +175,13 @@ class Visualizer(Drawing, ManagerMixin):
 
     def _init_manager(self, win_name: str) -> None:
         """Open a window, unless the one of the last call is still there."""
-        import matplotlib.pyplot as plt
-
-        if self.manager is None or not plt.fignum_exists(self.manager.num):
+        if self.manager is None:
             self.manager = new_window(self.fig_show_cfg)
+            self.manager.canvas.mpl_connect("close_event", self._forget_window)
         self.manager.set_window_title(win_name)
+
+    def _forget_window(self, event: Any) -> None:
+        self.manager = None
 
     @staticmethod
     @master_only
