@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import random
 import sys
 from pathlib import Path
@@ -25,7 +24,6 @@ def clean_process_state():
             if hasattr(instance, "close"):
                 instance.close()
             owner.release_instance(name)
-    gc.collect()
 
 
 def _generator_states():

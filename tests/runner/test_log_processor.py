@@ -75,8 +75,10 @@ TIMES = "eta: 1:02:05  time: 0.0650  data_time: 0.0065  "
             dict(window_size=1, num_digits=2),
             "train",
             0,
-            "Epoch(train)  [1][  1/100]  lr: 8.33e-03  eta: 1:02:05  time: 0.11  data_time: 0.01  "
-            "loss: 11.00  acc: 11",
+            (
+                "Epoch(train)  [1][  1/100]  lr: 8.33e-03  eta: 1:02:05  time: 0.11  "
+                "data_time: 0.01  loss: 11.00  acc: 11"
+            ),
         ),
         (
             dict(),
@@ -100,8 +102,10 @@ TIMES = "eta: 1:02:05  time: 0.0650  data_time: 0.0065  "
             dict(mean_pattern="acc"),
             "train",
             49,
-            "Epoch(train)  [1][ 50/100]  lr: 8.3333e-03  eta: 1:02:05  time: 0.1100  "
-            "data_time: 0.0110  loss: 11.0000  acc: 6.5000",
+            (
+                "Epoch(train)  [1][ 50/100]  lr: 8.3333e-03  eta: 1:02:05  time: 0.1100  "
+                "data_time: 0.0110  loss: 11.0000  acc: 6.5000"
+            ),
         ),
     ],
 )

@@ -32,6 +32,7 @@ class _Generator(Protocol):
 
     def is_at(self, state: Any) -> bool:
         """Whether nothing was drawn since it had that state."""
+        ...
 
     def put_back(self, state: Any) -> None:
         """Let it go on from that state."""

@@ -41,13 +41,13 @@ class ParamSchedulerHook(Hook):
                 scheduler.step()
 
     def after_train_epoch(self, runner: Any) -> None:
-        """Step the schedulers that count epochs.
+        """Step the schedulers that count epochs; one that waits for a metric only counts.
 
         Args:
             runner: The runner of this run.
         """
         for scheduler in _all_of(runner.param_schedulers):
-            if scheduler.by_epoch and not getattr(scheduler, "need_val_args", False):
+            if scheduler.by_epoch:
                 scheduler.step()
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:

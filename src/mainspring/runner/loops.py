@@ -390,6 +390,7 @@ class _EvaluationLoop(BaseLoop):
             for evaluation_set in self.sets:
                 self._enter(evaluation_set)
                 self._losses = LossAverage()
+                set_loader_epoch(self.dataloader, 0)
                 for idx, data_batch in enumerate(self.dataloader):
                     self.run_iter(idx, data_batch)
                 merge_metrics(metrics, self._metrics_of_set(), evaluation_set.name)

@@ -61,10 +61,10 @@ def collect(
         "format": FORMAT,
         "version": __version__,
         "loop": _state_of(runner._train_loop),
-        "loader": _loader_state(runner),
+        "loader": _state_of(getattr(runner._train_loop, "dataloader", None)),
         "random_states": all_gather_object(RandomStates.capture().state_dict()),
         "hooks": _hook_states(runner),
-        "accumulation": _accumulation_states(runner.optim_wrapper),
+        "accumulation": all_gather_object(_accumulation_states(runner.optim_wrapper)),
     }
     return checkpoint
 
@@ -113,15 +113,6 @@ def _state_of(owner: Any) -> dict[str, Any] | None:
     return owner.state_dict() if hasattr(owner, "state_dict") else None
 
 
-def _loader_state(runner: Any) -> dict[str, Any] | None:
-    """Position of the training loader, unless the next thing is a new epoch."""
-    loop = runner._train_loop
-    position = _state_of(loop)
-    if position is None or not position.get("batches"):
-        return None
-    return _state_of(loop.dataloader)
-
-
 def _hook_states(runner: Any) -> dict[str, Any]:
     """States of the hooks that remember, by class name and, for repeated classes, a number."""
     states = {name: _state_of(hook) for name, hook in _named_hooks(runner).items()}
@@ -145,7 +136,7 @@ def _wrappers(optim_wrapper: Any) -> dict[str, Any]:
 
 
 def _accumulation_states(optim_wrapper: Any) -> dict[str, Any]:
-    """Gradients of groups of micro-batches that the checkpoint cuts in two."""
+    """This rank's gradients of groups of micro-batches that the checkpoint cuts in two."""
     states = {
         name: wrapper.accumulation_state_dict()
         for name, wrapper in _wrappers(optim_wrapper).items()
@@ -205,7 +196,9 @@ def restore(
     for name, hook in _named_hooks(runner).items():
         if name in ours.get("hooks", {}):
             hook.load_state_dict(ours["hooks"][name])
-    runner.pending_accumulation = ours.get("accumulation", {})
+    groups = ours.get("accumulation", [])
+    if len(groups) == get_world_size():
+        runner.pending_accumulation = groups[get_rank()]
     _restore_generators(ours.get("random_states"))
 
 
