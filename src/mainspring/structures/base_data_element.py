@@ -9,6 +9,8 @@ from typing import Any, Self
 import numpy as np
 import torch
 
+from mainspring.structures.errors import FieldTypeError, FieldValueError
+
 __all__ = ["BaseDataElement"]
 
 _SETS = ("_metainfo_fields", "_data_fields")
@@ -38,11 +40,11 @@ class BaseDataElement:
         """Set metainfo fields; the values are copied.
 
         Raises:
-            TypeError: `metainfo` is no dict.
+            FieldTypeError: `metainfo` is no dict.
             AttributeError: A name is a data field already.
         """
         if not isinstance(metainfo, dict):
-            raise TypeError(f"metainfo is a dict, not {type(metainfo).__name__}")
+            raise FieldTypeError(f"metainfo is a dict, not {type(metainfo).__name__}")
         for name, value in copy.deepcopy(metainfo).items():
             self.set_field(value, name, field_type="metainfo")
 
@@ -50,10 +52,10 @@ class BaseDataElement:
         """Set data fields.
 
         Raises:
-            TypeError: `data` is no dict.
+            FieldTypeError: `data` is no dict.
         """
         if not isinstance(data, dict):
-            raise TypeError(f"data is a dict, not {type(data).__name__}")
+            raise FieldTypeError(f"data is a dict, not {type(data).__name__}")
         for name, value in data.items():
             setattr(self, name, value)
 
@@ -61,10 +63,10 @@ class BaseDataElement:
         """Take all fields of another element over.
 
         Raises:
-            TypeError: `instance` is no data element.
+            FieldTypeError: `instance` is no data element.
         """
         if not isinstance(instance, BaseDataElement):
-            raise TypeError(f"update takes a BaseDataElement, not {type(instance).__name__}")
+            raise FieldTypeError(f"update takes a BaseDataElement, not {type(instance).__name__}")
         self.set_metainfo(dict(instance.metainfo_items()))
         self.set_data(dict(instance.items()))
 
@@ -76,11 +78,8 @@ class BaseDataElement:
         return made
 
     def clone(self) -> Self:
-        """A deep copy."""
-        made = type(self)()
-        made.set_metainfo(dict(self.metainfo_items()))
-        made.set_data(copy.deepcopy(dict(self.items())))
-        return made
+        """An element with the same fields; metainfo is copied, the values of data are shared."""
+        return self.new()
 
     def keys(self) -> list[str]:
         """Names of the data fields.
@@ -90,11 +89,15 @@ class BaseDataElement:
         hidden = {
             f"_{name}" for name, item in vars(type(self)).items() if isinstance(item, property)
         }
-        return [name for name in self._data_fields if name not in hidden]
+        return [name for name in self._in_order(self._data_fields) if name not in hidden]
+
+    def _in_order(self, fields: set[str]) -> list[str]:
+        """Names in the order in which they were set; that of a set differs between processes."""
+        return [name for name in self.__dict__ if name in fields]
 
     def metainfo_keys(self) -> list[str]:
         """Names of the metainfo fields."""
-        return list(self._metainfo_fields)
+        return self._in_order(self._metainfo_fields)
 
     def values(self) -> list[Any]:
         """Values of the data fields."""
@@ -160,7 +163,9 @@ class BaseDataElement:
             KeyError: There is no such field and no default.
         """
         if not 1 <= len(args) <= 2:
-            raise TypeError(f"pop takes a name and perhaps a default, not {len(args)} arguments")
+            raise FieldTypeError(
+                f"pop takes a name and perhaps a default, not {len(args)} arguments"
+            )
         name = args[0]
         for fields in (self._metainfo_fields, self._data_fields):
             if name in fields:
@@ -189,13 +194,13 @@ class BaseDataElement:
             field_type: ``"data"`` or ``"metainfo"``.
 
         Raises:
-            TypeError: The value has another type than `dtype`.
+            FieldTypeError: The value has another type than `dtype`.
             AttributeError: The name is in the other set.
         """
         if field_type not in ("data", "metainfo"):
-            raise ValueError(f"field_type is 'data' or 'metainfo', not {field_type!r}")
+            raise FieldValueError(f"field_type is 'data' or 'metainfo', not {field_type!r}")
         if dtype is not None and not isinstance(value, dtype):
-            raise TypeError(f"{name} is a {type(value).__name__}, but must be {dtype}")
+            raise FieldTypeError(f"{name} is a {type(value).__name__}, but must be {dtype}")
         own, other = self._data_fields, self._metainfo_fields
         if field_type == "metainfo":
             own, other = other, own
@@ -277,15 +282,19 @@ class BaseDataElement:
         }
 
     def __repr__(self) -> str:
-        def block(title: str, lines: list[str]) -> str:
-            return "\n".join([title, *(f"    {line}" for line in lines)])
-
         def shown(items: Iterator[tuple[str, Any]]) -> list[str]:
-            lines: list[str] = []
-            for name, value in items:
-                lines += f"{name}: {value!r}".split("\n")
-            return lines
+            return [
+                "    " + f"{name}: {value!r}".replace("\n", "\n        ") for name, value in items
+            ]
 
-        parts = block("META INFORMATION", shown(self.metainfo_items())).split("\n")
-        parts += ["", *block("DATA FIELDS", shown(self.items())).split("\n")]
-        return f"{block(f'<{type(self).__name__}(', ['', *parts])}\n) at {hex(id(self))}>"
+        lines = [
+            f"<{type(self).__name__}(",
+            "",
+            "    META INFORMATION",
+            *shown(self.metainfo_items()),
+            "",
+            "    DATA FIELDS",
+            *shown(self.items()),
+            f") at {hex(id(self))}>",
+        ]
+        return "\n".join(lines)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from mainspring.structures.base_data_element import BaseDataElement
+from mainspring.structures.errors import FieldIndexError, FieldTypeError, FieldValueError
 
 __all__ = ["InstanceData"]
 
@@ -28,12 +29,16 @@ class InstanceData(BaseDataElement):
             super().__setattr__(name, value)
             return
         if not isinstance(value, Sized):
-            raise TypeError(
+            raise FieldTypeError(
                 f"{name} has no length, so it cannot be a field of instances: {value!r}"
             )
         if len(self) and len(value) != len(self):
-            raise ValueError(f"{name} has {len(value)} entries, the other fields have {len(self)}")
+            raise FieldValueError(
+                f"{name} has {len(value)} entries, the other fields have {len(self)}"
+            )
         super().__setattr__(name, value)
+
+    __setitem__ = __setattr__
 
     def __len__(self) -> int:
         values = self.values()
@@ -47,7 +52,7 @@ class InstanceData(BaseDataElement):
                 list of indices or flags, tensor or array of indices or flags.
 
         Raises:
-            TypeError: `item` is nothing of this kind.
+            FieldTypeError: `item` is nothing of this kind.
             IndexError: An index is beyond the instances.
         """
         if isinstance(item, str):
@@ -73,13 +78,13 @@ class InstanceData(BaseDataElement):
         if isinstance(item, slice):
             return item
         if not isinstance(item, torch.Tensor):
-            raise TypeError(f"instances cannot be selected by {type(item).__name__}")
+            raise FieldTypeError(f"instances cannot be selected by {type(item).__name__}")
         if item.dim() != 1:
-            raise ValueError(f"a selection has one dimension, not {item.dim()}")
+            raise FieldValueError(f"a selection has one dimension, not {item.dim()}")
         if item.dtype == torch.bool and len(item) != len(self):
-            raise IndexError(f"{len(item)} flags for {len(self)} instances")
+            raise FieldIndexError(f"{len(item)} flags for {len(self)} instances")
         if item.dtype not in (torch.bool, torch.int64):
-            raise TypeError(f"a selection is of bool or int64, not {item.dtype}")
+            raise FieldTypeError(f"a selection is of bool or int64, not {item.dtype}")
         return item
 
     @staticmethod
@@ -87,19 +92,19 @@ class InstanceData(BaseDataElement):
         """All instances of several elements in one.
 
         Raises:
-            TypeError: An entry is no `InstanceData`.
-            ValueError: The list is empty, or the fields differ.
+            FieldTypeError: An entry is no `InstanceData`.
+            FieldValueError: The list is empty, or the fields differ.
         """
         if not all(isinstance(item, InstanceData) for item in instances_list):
-            raise TypeError("only InstanceData can be concatenated")
+            raise FieldTypeError("only InstanceData can be concatenated")
         if not instances_list:
-            raise ValueError("there is nothing to concatenate")
+            raise FieldValueError("there is nothing to concatenate")
         if len(instances_list) == 1:
             return instances_list[0]
         names = set(instances_list[0].all_keys())
         for other in instances_list[1:]:
             if set(other.all_keys()) != names:
-                raise ValueError(
+                raise FieldValueError(
                     f"fields differ: {sorted(names ^ set(other.all_keys()))} are not in all"
                 )
         made = instances_list[0].new()
@@ -137,4 +142,4 @@ def _join(values: list[Any]) -> Any:
         return joined if isinstance(first, list) else tuple(joined)
     if hasattr(first, "cat"):
         return first.cat(values)
-    raise ValueError(f"values of {type(first).__name__} cannot be concatenated")
+    raise FieldValueError(f"values of {type(first).__name__} cannot be concatenated")

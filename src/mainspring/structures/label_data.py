@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from mainspring.structures.base_data_element import BaseDataElement
+from mainspring.structures.errors import FieldTypeError, FieldValueError
 
 __all__ = ["LabelData"]
 
@@ -20,10 +21,13 @@ class LabelData(BaseDataElement):
             onehot: Zeros and ones, of shape (num_classes,).
 
         Raises:
-            ValueError: The tensor has another shape or other values.
+            FieldTypeError: It is no tensor.
+            FieldValueError: The tensor has another shape or other values.
         """
+        if not isinstance(onehot, torch.Tensor):
+            raise FieldTypeError(f"onehot is a {type(onehot).__name__}, not a tensor")
         if onehot.ndim != 1 or onehot.max() > 1 or onehot.min() < 0:
-            raise ValueError(f"a one-hot vector has one dimension of zeros and ones: {onehot}")
+            raise FieldValueError(f"a one-hot vector has one dimension of zeros and ones: {onehot}")
         return onehot.nonzero().flatten()
 
     @staticmethod
@@ -35,10 +39,13 @@ class LabelData(BaseDataElement):
             num_classes: Number of classes.
 
         Raises:
-            ValueError: A label is beyond the classes.
+            FieldTypeError: It is no tensor.
+            FieldValueError: A label is beyond the classes.
         """
+        if not isinstance(label, torch.Tensor):
+            raise FieldTypeError(f"label is a {type(label).__name__}, not a tensor")
         if label.numel() and int(label.max()) >= num_classes:
-            raise ValueError(f"label {int(label.max())} is beyond {num_classes} classes")
+            raise FieldValueError(f"label {int(label.max())} is beyond {num_classes} classes")
         onehot = label.new_zeros((num_classes,))
         onehot[label] = 1
         return onehot

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from mainspring.structures.base_data_element import BaseDataElement
+from mainspring.structures.errors import FieldTypeError, FieldValueError
 
 __all__ = ["PixelData"]
 
@@ -24,13 +25,13 @@ class PixelData(BaseDataElement):
             super().__setattr__(name, value)
             return
         if not isinstance(value, torch.Tensor | np.ndarray):
-            raise TypeError(f"{name} is a {type(value).__name__}, not a tensor or an array")
+            raise FieldTypeError(f"{name} is a {type(value).__name__}, not a tensor or an array")
         if value.ndim not in (2, 3):
-            raise ValueError(f"{name} has {value.ndim} dimensions, not 2 or 3")
+            raise FieldValueError(f"{name} has {value.ndim} dimensions, not 2 or 3")
         if value.ndim == 2:
             value = value[None]
         if self.shape is not None and tuple(value.shape[-2:]) != self.shape:
-            raise ValueError(
+            raise FieldValueError(
                 f"{name} is {tuple(value.shape[-2:])} pixels, the other fields are {self.shape}"
             )
         super().__setattr__(name, value)
@@ -42,10 +43,10 @@ class PixelData(BaseDataElement):
             item: Pair of slices or indices, for rows and columns.
 
         Raises:
-            TypeError: `item` is nothing of this kind.
+            FieldTypeError: `item` is nothing of this kind.
         """
         if not (isinstance(item, tuple) and len(item) == 2):
-            raise TypeError("pixels are cut with [rows, columns]")
+            raise FieldTypeError("pixels are cut with [rows, columns]")
         made = self.new(metainfo=self.metainfo)
         for name in list(made._data_fields):
             delattr(made, name)
@@ -66,4 +67,4 @@ def _as_slice(part: Any) -> slice:
         return part
     if isinstance(part, int):
         return slice(part, None if part == -1 else part + 1)
-    raise TypeError(f"rows and columns are ints or slices, not {type(part).__name__}")
+    raise FieldTypeError(f"rows and columns are ints or slices, not {type(part).__name__}")
