@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
-import shutil
 import tempfile
 from collections.abc import Generator, Iterable
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
+from mainspring.dist.errors import CollectiveTypeError, CollectiveValueError
 from mainspring.dist.process_group import (
     barrier,
     get_comm_device,
@@ -64,14 +65,10 @@ def all_reduce(data: torch.Tensor, op: str = "sum", group: ProcessGroup | None =
     import torch
     import torch.distributed as dist
 
-    moved = data.to(get_comm_device(group))
+    moved = data.to(get_comm_device(group)).contiguous()
     if op.lower() == "mean":
         dist.all_reduce(moved, _reduce_op("sum"), group)
-        moved = (
-            moved / world_size
-            if moved.is_floating_point()
-            else torch.true_divide(moved, world_size)
-        )
+        moved = torch.true_divide(moved, world_size)
     else:
         dist.all_reduce(moved, _reduce_op(op), group)
     if moved is not data:
@@ -95,7 +92,7 @@ def all_gather(data: torch.Tensor, group: ProcessGroup | None = None) -> list[to
 def gather(
     data: torch.Tensor, dst: int = 0, group: ProcessGroup | None = None
 ) -> list[torch.Tensor]:
-    """The tensors of all ranks on rank `dst`, an empty list on the others."""
+    """The tensors of all ranks on rank `dst` of all processes, an empty list on the others."""
     world_size = get_world_size(group)
     if world_size == 1:
         return [data]
@@ -103,21 +100,21 @@ def gather(
     import torch.distributed as dist
 
     moved = data.to(get_comm_device(group)).contiguous()
-    here = get_rank(group) == dst
+    here = get_rank() == dst
     gathered = [torch.empty_like(moved) for _ in range(world_size)] if here else None
     dist.gather(moved, gathered, dst, group)
     return [tensor.to(data.device) for tensor in gathered or []]
 
 
 def broadcast(data: torch.Tensor, src: int = 0, group: ProcessGroup | None = None) -> None:
-    """Give all ranks the tensor of rank `src`, in place."""
+    """Give all ranks the tensor of rank `src` of all processes, in place."""
     if get_world_size(group) == 1:
         return
     import torch.distributed as dist
 
     moved = data.to(get_comm_device(group)).contiguous()
     dist.broadcast(moved, src, group)
-    if get_rank(group) != src or moved is not data:
+    if moved is not data:
         data.copy_(moved)
 
 
@@ -138,10 +135,10 @@ def broadcast_object_list(data: list[Any], src: int = 0, group: ProcessGroup | N
     """Give all ranks the objects of rank `src`, in place; pickled on the way.
 
     Raises:
-        TypeError: `data` is no list.
+        CollectiveTypeError: `data` is no list.
     """
     if not isinstance(data, list):
-        raise TypeError(f"data is a list, not {type(data).__name__}")
+        raise CollectiveTypeError(f"data is a list, not {type(data).__name__}")
     if get_world_size(group) > 1:
         import torch.distributed as dist
 
@@ -161,13 +158,13 @@ def all_gather_object(data: Any, group: ProcessGroup | None = None) -> list[Any]
 
 
 def gather_object(data: Any, dst: int = 0, group: ProcessGroup | None = None) -> list[Any] | None:
-    """The objects of all ranks on rank `dst`, ``None`` on the others; pickled on the way."""
+    """The objects of all ranks on rank `dst` of all processes, ``None`` on the others; pickled."""
     world_size = get_world_size(group)
     if world_size == 1:
         return [data]
     import torch.distributed as dist
 
-    gathered: list[Any] | None = [None] * world_size if get_rank(group) == dst else None
+    gathered: list[Any] | None = [None] * world_size if get_rank() == dst else None
     dist.gather_object(data, gathered, dst, group)
     return gathered
 
@@ -183,7 +180,7 @@ def all_reduce_dict(
         group: The group; all processes by default.
     """
     if not isinstance(data, dict):
-        raise TypeError(f"data is a dict, not {type(data).__name__}")
+        raise CollectiveTypeError(f"data is a dict, not {type(data).__name__}")
     if get_world_size(group) == 1 or not data:
         return
     import torch
@@ -260,13 +257,13 @@ def collect_results(
 
     Raises:
         NotImplementedError: `device` is none of the three.
-        ValueError: `tmpdir` is given with another device than ``"cpu"``.
+        CollectiveValueError: `tmpdir` is given with another device than ``"cpu"``.
     """
     if device not in ("cpu", "gpu", "npu"):
         raise NotImplementedError(f"device is 'cpu', 'gpu' or 'npu', not {device!r}")
     if device != "cpu":
         if tmpdir is not None:
-            raise ValueError("tmpdir goes with device='cpu'")
+            raise CollectiveValueError("tmpdir goes with device='cpu'")
         return collect_results_gpu(results, size)
     return collect_results_cpu(results, size, tmpdir)
 
@@ -280,7 +277,7 @@ def collect_results_cpu(
     os.makedirs(tmpdir, exist_ok=True)
     rank, world_size = get_rank(), get_world_size()
     with tempfile.NamedTemporaryFile(dir=tmpdir, delete=False) as file:
-        pickle.dump(result_part, file, protocol=2)
+        pickle.dump(result_part, file)
     os.replace(file.name, os.path.join(tmpdir, f"part_{rank}.pkl"))
     barrier()
     if rank != 0:
@@ -288,9 +285,12 @@ def collect_results_cpu(
         return None
     parts = []
     for other in range(world_size):
-        with open(os.path.join(tmpdir, f"part_{other}.pkl"), "rb") as part:
+        path = os.path.join(tmpdir, f"part_{other}.pkl")
+        with open(path, "rb") as part:
             parts.append(pickle.load(part))
-    shutil.rmtree(tmpdir)
+        os.remove(path)
+    with contextlib.suppress(OSError):  # there are other files in it
+        os.rmdir(tmpdir)
     barrier()
     return _interleave(parts, size)
 
@@ -309,5 +309,5 @@ _NOTHING = object()
 def _interleave(parts: list[list[Any]], size: int) -> list[Any]:
     """Samples are dealt out in turn, so the results are taken back in turn."""
     rows = zip_longest(*parts, fillvalue=_NOTHING)
-    ordered = [item for row in rows for item in row if item is not _NOTHING and item is not None]
+    ordered = [item for row in rows for item in row if item is not _NOTHING]
     return ordered[:size]

@@ -7,8 +7,10 @@ import functools
 import logging
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sized
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from mainspring.dist.errors import LaunchError
 
 if TYPE_CHECKING:
     import torch
@@ -40,6 +42,13 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _DEFAULT_PORT = 29500
+_DEVICE_OF_BACKEND = {
+    "nccl": "cuda",
+    "smddp": "cuda",
+    "hccl": "npu",
+    "cncl": "mlu",
+    "mccl": "musa",
+}
 _local_groups: list[Any] = []
 
 
@@ -142,6 +151,7 @@ def init_dist(
 
     Raises:
         ValueError: There is no such launcher.
+        LaunchError: The environment lacks what the launcher sets.
     """
     import torch
     import torch.distributed as dist
@@ -172,13 +182,21 @@ def destroy_dist() -> None:
         _local_groups.clear()
 
 
-def _read_torchrun(_port: int | None) -> None:
-    missing = [name for name in ("RANK", "WORLD_SIZE") if name not in os.environ]
+def _require(launcher: str, *names: str, help: str | None = None) -> None:  # noqa: A002 - as in errors
+    missing = [name for name in names if name not in os.environ]
     if missing:
-        raise RuntimeError(
-            f"launcher='pytorch' needs {' and '.join(missing)} in the environment: start with "
-            "torchrun --nproc-per-node N -m mainspring train CONFIG --launcher pytorch"
+        raise LaunchError(
+            f"launcher={launcher!r} needs {' and '.join(missing)} in the environment", help=help
         )
+
+
+def _read_torchrun(_port: int | None) -> None:
+    _require(
+        "pytorch",
+        "RANK",
+        "WORLD_SIZE",
+        help="torchrun --nproc-per-node N -m mainspring train CONFIG --launcher pytorch",
+    )
     os.environ.setdefault("LOCAL_RANK", os.environ["RANK"])
     os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
     os.environ.setdefault("MASTER_PORT", str(_DEFAULT_PORT))
@@ -186,16 +204,22 @@ def _read_torchrun(_port: int | None) -> None:
 
 def _read_mpi(_port: int | None) -> None:
     environment = os.environ
+    _require(
+        "mpi",
+        "OMPI_COMM_WORLD_LOCAL_RANK",
+        "OMPI_COMM_WORLD_RANK",
+        "OMPI_COMM_WORLD_SIZE",
+        "MASTER_ADDR",
+    )
     environment["LOCAL_RANK"] = environment["OMPI_COMM_WORLD_LOCAL_RANK"]
     environment["RANK"] = environment["OMPI_COMM_WORLD_RANK"]
     environment["WORLD_SIZE"] = environment["OMPI_COMM_WORLD_SIZE"]
-    if "MASTER_ADDR" not in environment:
-        raise KeyError("launcher='mpi' needs MASTER_ADDR in the environment")
     environment.setdefault("MASTER_PORT", str(_DEFAULT_PORT))
 
 
 def _read_slurm(port: int | None) -> None:
     environment = os.environ
+    _require("slurm", "SLURM_PROCID", "SLURM_NTASKS")
     environment["RANK"] = environment["SLURM_PROCID"]
     environment["WORLD_SIZE"] = environment["SLURM_NTASKS"]
     environment["LOCAL_RANK"] = environment.get("SLURM_LOCALID", "0")
@@ -256,10 +280,10 @@ def get_comm_device(group: ProcessGroup | None = None) -> torch.device:
     """The device on which a group's backend communicates."""
     import torch
 
-    backend = get_backend(group)
-    if backend == "nccl":
-        return torch.device("cuda", torch.cuda.current_device())
-    return torch.device("cpu")
+    kind = _DEVICE_OF_BACKEND.get(get_backend(group) or "")
+    if kind is None:
+        return torch.device("cpu")
+    return torch.device(kind, getattr(torch, kind).current_device())
 
 
 def get_data_device(data: Any) -> torch.device:
@@ -283,7 +307,7 @@ def get_data_device(data: Any) -> torch.device:
 def _tensors(data: Any, kind: type) -> list[Any]:
     if isinstance(data, kind):
         return [data]
-    if isinstance(data, dict):
+    if isinstance(data, Mapping):
         return [item for value in data.values() for item in _tensors(value, kind)]
     if isinstance(data, list | tuple):
         return [item for value in data for item in _tensors(value, kind)]
@@ -296,7 +320,8 @@ def cast_data_device(data: Any, device: torch.device, out: Any = None) -> Any:
     """Move nested data to a device, into `out` where given.
 
     Raises:
-        TypeError: The data, or `out`, has another structure.
+        TypeError: The data holds something else, or `out` has other types.
+        ValueError: `out` has other entries.
     """
     import torch
 
@@ -307,11 +332,16 @@ def cast_data_device(data: Any, device: torch.device, out: Any = None) -> Any:
         if out is not None:
             out.copy_(moved)
         return moved
-    if isinstance(data, dict):
-        return {
+    if out is not None and isinstance(data, Sized) and len(data) != len(out):
+        raise ValueError(f"out has {len(out)} entries, the data {len(data)}")
+    if isinstance(data, Mapping):
+        if out is not None and set(data) != set(out):
+            raise ValueError(f"out has the keys {list(out)}, the data {list(data)}")
+        moved_items = {
             key: cast_data_device(value, device, None if out is None else out[key])
             for key, value in data.items()
         }
+        return moved_items if type(data) is dict else type(data)(moved_items)  # type: ignore[call-arg]  # - a mapping is made of a dict
     if isinstance(data, list | tuple):
         items = [
             cast_data_device(value, device, None if out is None else out[index])

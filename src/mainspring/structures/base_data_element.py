@@ -93,7 +93,11 @@ class BaseDataElement:
 
     def _in_order(self, fields: set[str]) -> list[str]:
         """Names in the order in which they were set; that of a set differs between processes."""
-        return [name for name in self.__dict__ if name in fields]
+        order = {name: index for index, name in enumerate(self.__dict__)}
+        # A field that a property shows is kept under the property's name with an underscore.
+        return sorted(
+            fields, key=lambda name: (order.get(name, order.get(f"_{name}", len(order))), name)
+        )
 
     def metainfo_keys(self) -> list[str]:
         """Names of the metainfo fields."""
