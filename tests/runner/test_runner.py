@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import traceback
 from pathlib import Path
@@ -18,6 +19,7 @@ from mainspring.dataset import DataLoader
 from mainspring.errors import ConfigError
 from mainspring.evaluator import Accuracy
 from mainspring.hooks import Hook
+from mainspring.logging import MessageHub
 from mainspring.model import BaseModel, Supervised
 from mainspring.optim import OptimWrapper, OptimWrapperDict
 from mainspring.runner import EpochBasedTrainLoop, Runner
@@ -379,3 +381,29 @@ def test_what_the_run_does_not_describe_cannot_be_run(tmp_path):
         runner.val()
     with pytest.raises(ConfigError, match="describes no test"):
         runner.test()
+
+
+def test_what_is_left_of_a_failed_start_does_not_take_a_later_run_s_parts_away(tmp_path):
+    left = []
+
+    class Failing(Runner):
+        def build_model(self, model):
+            left.append(self)
+            raise RuntimeError("no model")
+
+    try:
+        Failing(nn.Linear(1, 1), work_dir=str(tmp_path / "failed"))
+    except RuntimeError:
+        name = left[0].experiment_name
+    hub = MessageHub.get_instance(name)  # the name is free now: another run takes it
+    left.clear()
+    gc.collect()
+    assert MessageHub.get_instance(name) is hub
+    MessageHub.release_instance(name)
+
+
+def test_two_runs_of_one_second_have_their_own_names_and_folders(tmp_path):
+    runs = [make(tmp_path / "same") for _ in range(3)]
+    assert len({run.experiment_name for run in runs}) == 3
+    assert len({run.log_dir for run in runs}) == 3
+    assert len({id(run.visualizer) for run in runs}) == 3

@@ -15,7 +15,7 @@ from mainspring.dataset.data_loader import DataLoader, SampleRng, empty_loader_e
 from mainspring.dataset.first_items import FirstItems
 from mainspring.dataset.worker_seeds import worker_init_fn
 from mainspring.dist import get_rank, get_world_size
-from mainspring.errors import ConfigError, did_you_mean, mark_user_mistake
+from mainspring.errors import ConfigError, close_names, did_you_mean, mark_user_mistake
 from mainspring.registry import DATA_SAMPLERS, DATASETS, FUNCTIONS
 
 __all__ = ["build_dataloader"]
@@ -116,11 +116,17 @@ def _loader_class(section: Mapping[str, Any]) -> type[TorchDataLoader[Any]]:
     )
 
 
+def _looks_like(wanted: str, section: Mapping[str, Any]) -> str | None:
+    """A help line when a key of the section seems to be a misspelling of the missing one."""
+    close = close_names(wanted, section, count=1)
+    return f"{close[0]!r} looks like {wanted!r}" if close else None
+
+
 def _dataset(section: dict[str, Any]) -> Any:
     if "dataset" not in section:
         raise _MissingKeyError(
             "the loader has no dataset",
-            help=did_you_mean("dataset", section) or "add dataset=dict(type=...)",
+            help=_looks_like("dataset", section) or "add dataset=dict(type=...)",
         )
     dataset = section["dataset"]
     if isinstance(dataset, Mapping):
@@ -143,7 +149,7 @@ def _replace_sampler(section: dict[str, Any], dataset: Any, seed: int | None) ->
             return
         raise _MissingKeyError(
             "the loader has no sampler",
-            help=did_you_mean("sampler", section)
+            help=_looks_like("sampler", section)
             or "add sampler=dict(type='DefaultSampler', shuffle=True), or shuffle=True",
         )
     if sampler is None and "shuffle" in section and not callable(batch_sampler):

@@ -227,6 +227,7 @@ def _read_slurm(port: int | None) -> None:
     if port is not None:
         environment["MASTER_PORT"] = str(port)
     if "MASTER_ADDR" not in environment:
+        _require("slurm", "SLURM_NODELIST")
         nodes = environment["SLURM_NODELIST"]
         first = subprocess.run(
             ["scontrol", "show", "hostname", nodes], capture_output=True, text=True, check=True

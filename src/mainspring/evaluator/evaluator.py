@@ -20,7 +20,7 @@ class Evaluator:
     """Feeds predictions to metrics and merges what they compute.
 
     Args:
-        metrics: A metric, a dict of one, a torchmetrics object, or a sequence of such.
+        metrics: A metric, its name or dict, a torchmetrics object, or a sequence of such.
 
     Raises:
         ConfigError: An entry is nothing of this kind.
@@ -28,7 +28,8 @@ class Evaluator:
 
     def __init__(self, metrics: Any) -> None:
         self._dataset_meta: dict[str, Any] | None = None
-        entries = metrics if isinstance(metrics, Sequence) else [metrics]
+        several = isinstance(metrics, Sequence) and not isinstance(metrics, str)
+        entries = metrics if several else [metrics]
         self.metrics: list[Any] = [_as_metric(entry) for entry in entries]
 
     @property
@@ -120,6 +121,8 @@ def _chunks(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
 
 
 def _as_metric(entry: Any) -> Any:
+    if isinstance(entry, str):
+        return METRICS.build({"type": entry})
     if isinstance(entry, Mapping):
         entry = METRICS.build(entry)
     elif isinstance(entry, type | functools.partial):

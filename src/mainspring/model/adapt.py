@@ -69,7 +69,16 @@ class LossReturningModel(ModelSteps):
             mode: ``"loss"``, ``"predict"``, or ``None`` or ``"tensor"`` for the plain output.
             kwargs: The batch, by name.
         """
-        outputs = self._own_class.forward(self, *args, **kwargs)
+        try:
+            outputs = self._own_class.forward(self, *args, **kwargs)
+        except TypeError as error:
+            name = self._own_class.__name__
+            error.add_note(
+                f"{name} has no train_step, so its forward is called with the entries of the "
+                f"batch; if it takes inputs alone, wrap it: "
+                f"mainspring.model.Supervised({name}(...), loss)"
+            )
+            raise
         if mode == "loss":
             return {"loss": self._loss_of(outputs, kwargs)}
         if mode == "predict":

@@ -44,7 +44,10 @@ def describing_calls(target: Any, arguments: Mapping[str, Any]) -> Iterator[None
     try:
         yield
     except Exception as error:
-        if hasattr(error, _DESCRIBED) or isinstance(error, MainspringError):
+        described = hasattr(error, _DESCRIBED) or isinstance(error, MainspringError)
+        if described and getattr(target, "__module__", "").startswith("mainspring."):
+            raise  # what of ours stands around the mistake is nothing that the user wrote
+        if described:
             error.add_note(f"while building {_name(target)}{_place(target)}")
         else:
             setattr(error, _DESCRIBED, True)

@@ -12,7 +12,18 @@ from mainspring.registry import DefaultScope
 from mainspring.runner.startup_log import config_dump_path
 from mainspring.visualization import Visualizer
 
-__all__ = ["StartFiles", "release_run"]
+__all__ = ["StartFiles", "is_in_use", "release_run"]
+
+_OWNERS = (MMLogger, MessageHub, DefaultScope, Visualizer)
+
+
+def is_in_use(experiment_name: str) -> bool:
+    """Whether anything of a run of this name is still there.
+
+    Args:
+        experiment_name: Name of the run.
+    """
+    return any(owner.check_instance_created(experiment_name) for owner in _OWNERS)
 
 
 def release_run(experiment_name: str) -> None:
@@ -23,7 +34,7 @@ def release_run(experiment_name: str) -> None:
     """
     if Visualizer.check_instance_created(experiment_name):
         Visualizer.get_instance(experiment_name).close()
-    for owner in (MMLogger, MessageHub, DefaultScope, Visualizer):
+    for owner in _OWNERS:
         owner.release_instance(experiment_name)
 
 

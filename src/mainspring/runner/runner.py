@@ -24,7 +24,6 @@ from mainspring.dist import is_main_process
 from mainspring.errors import ConfigError
 from mainspring.fileio import join_path
 from mainspring.hooks import HookDispatch
-from mainspring.logging import MessageHub
 from mainspring.registry import RUNNERS, DefaultScope
 from mainspring.registry.default_scope import ROOT_SCOPE
 from mainspring.runner import resume
@@ -37,7 +36,7 @@ from mainspring.runner.environment import (
 from mainspring.runner.mmengine_names import MMEngineNames
 from mainspring.runner.model_setup import compile_step, prepare_model, wrap_for_processes
 from mainspring.runner.places import building
-from mainspring.runner.release import StartFiles, release_run
+from mainspring.runner.release import StartFiles, is_in_use, release_run
 from mainspring.runner.sections import (
     RUNNER_SECTIONS,
     check_triples,
@@ -151,15 +150,13 @@ class Runner(MMEngineNames):
         self._timestamp = shared_timestamp(
             lambda stamp: (
                 os.path.exists(os.path.join(self.work_dir, stamp))
-                or MessageHub.check_instance_created(
-                    _experiment_name(experiment_name, self.cfg, stamp)
-                )
+                or is_in_use(_experiment_name(experiment_name, self.cfg, stamp))
             )
         )
         self._experiment_name = _experiment_name(experiment_name, self.cfg, self._timestamp)
         self._log_dir = os.path.join(self.work_dir, self._timestamp)
         self._start_files = StartFiles.of_run(self)
-        weakref.finalize(self, release_run, self._experiment_name)
+        self._release = weakref.finalize(self, release_run, self._experiment_name)
         with self._undone_if_it_fails():
             os.makedirs(self._log_dir, exist_ok=True)
             self._set_up_logging(default_scope, log_processor, log_level, visualizer)
@@ -410,7 +407,7 @@ class Runner(MMEngineNames):
             yield
         except BaseException:
             if is_main_process() and self._start_files is not None:
-                release_run(self._experiment_name)
+                self._release()
                 self._start_files.discard()
             raise
 
