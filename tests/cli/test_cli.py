@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 import mainspring
-from mainspring.cli.common import looks_like_override, parse_value
+from mainspring.cli.common import looks_like_override
 from mainspring.cli.main import main
+from mainspring.config.override import parse_value
 
 PROGRAMS = Path(__file__).parents[1] / "e2e" / "programs"
 

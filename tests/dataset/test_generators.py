@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch.utils.data import Dataset
 
 from mainspring.dataset import DataLoader
-from mainspring.dataset.generators import _GENERATORS
+from mainspring.dataset.generators import _GENERATORS, _NumPy
 from mainspring.dataset.sample_rng import mix, word_of
 
 DRAWS = {
@@ -131,3 +131,21 @@ def test_indices_of_any_kind_have_a_number():
     assert word_of(5) == word_of(np.int64(5)) == word_of(torch.tensor(5)) == 5
     assert word_of("a") == word_of("a") != word_of("b")
     assert word_of((1, 2)) != word_of((2, 1))
+
+
+def test_a_normal_number_in_store_is_part_of_the_state():
+    generator = _NumPy()
+    np.random.seed(3)
+    np.random.randn()
+    np.random.randn()
+    without = generator.state()
+    np.random.seed(3)
+    np.random.randn()  # the same words in memory, but the second number of the pair is in store
+    with_one = generator.state()
+    expected = np.random.randn()
+    generator.put_back(without)
+    assert generator.is_at(without)
+    generator.put_back(with_one)
+    assert generator.is_at(with_one)
+    assert not generator.is_at(without)
+    assert np.random.randn() == expected

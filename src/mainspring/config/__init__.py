@@ -2,7 +2,40 @@
 
 from mainspring.config.config import Config
 from mainspring.config.config_dict import ConfigDict
-from mainspring.config.new_style import read_base
+from mainspring.config.edit import edit
+from mainspring.config.node import Node
 from mainspring.config.override import DictAction
+from mainspring.config.recorded import read_base
+from mainspring.config.sweep import sweep
+from mainspring.config.words import (
+    ByEpoch,
+    ByIteration,
+    Factory,
+    L,
+    available,
+    copy,
+    eager,
+    env,
+    include,
+    later,
+)
 
-__all__ = ["Config", "ConfigDict", "DictAction", "read_base"]
+__all__ = [
+    "ByEpoch",
+    "ByIteration",
+    "Config",
+    "ConfigDict",
+    "DictAction",
+    "Factory",
+    "L",
+    "Node",
+    "available",
+    "copy",
+    "eager",
+    "edit",
+    "env",
+    "include",
+    "later",
+    "read_base",
+    "sweep",
+]

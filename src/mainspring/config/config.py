@@ -8,7 +8,7 @@ import difflib
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,8 +23,8 @@ from mainspring.config.errors import (
 from mainspring.config.load import load_source
 from mainspring.config.locate import locate
 from mainspring.config.merge import merge, nest
-from mainspring.config.new_style import read_base
-from mainspring.config.override import DictAction
+from mainspring.config.override import DictAction, Override, apply_overrides, parse_override
+from mainspring.config.recorded import read_base
 from mainspring.config.source import LoadedConfig, ReadOptions, Source, check_format
 from mainspring.errors import Location
 from mainspring.utils import import_modules_from_strings
@@ -42,6 +42,7 @@ _SLOTS = frozenset(
         "_filename",
         "_format_python_code",
         "_imported_names",
+        "_overrides",
         "_sources",
         "_text",
     )
@@ -74,6 +75,7 @@ class Config:
     _imported_names: set[str]
     _sources: tuple[Source, ...]
     _changed: tuple[str, ...]
+    _overrides: tuple[Override, ...]
 
     def __init__(
         self,
@@ -114,11 +116,14 @@ class Config:
         use_environment_variables: bool = True,
         lazy_import: bool | None = None,
         format_python_code: bool = True,
+        *,
+        overrides: Sequence[str] = (),
     ) -> Config:
         """Read a config file and its bases.
 
         Args:
-            filename: A ``.py``, ``.json``, ``.yaml``, ``.yml`` or ``.toml`` file.
+            filename: A ``.py``, ``.json``, ``.yaml``, ``.yml`` or ``.toml`` file; for a recorded
+                one perhaps with ``:function``, the function of the file that describes the run.
             use_predefined_variables: Whether ``{{ fileDirname }}``, ``{{ fileBasename }}``,
                 ``{{ fileBasenameNoExtension }}`` and ``{{ fileExtname }}`` are replaced.
             import_custom_modules: Whether the modules of ``custom_imports`` are imported.
@@ -126,6 +131,9 @@ class Config:
             lazy_import: Whether a Python file imports its bases and classes (new style) rather than
                 naming them; ``None`` to look.
             format_python_code: Kept for compatibility; printing is always formatted.
+            overrides: Changes as words of a command line, such as ``"epochs=24"``,
+                ``"model.depth=50"``, ``"custom_hooks+=@zoo.MyHook()"`` or ``"~val_cfg"``. A
+                variable takes effect where a file assigns it, so what is computed from it follows.
 
         Raises:
             ConfigError: If the file cannot be read, with the line at fault. It is also a
@@ -134,10 +142,19 @@ class Config:
                 for a dict in the place of something else, an `ImportError` for a failed import.
             Exception: Whatever the code of the file raises, with a note on the line.
         """
-        source = Source.read(str(filename))
-        options = ReadOptions(use_predefined_variables, use_environment_variables)
+        path, function = _split_function(str(filename))
+        source = Source.read(path)
+        changes = [parse_override(word) for word in overrides]
+        options = ReadOptions(
+            use_predefined_variables,
+            use_environment_variables,
+            {change.path: change.value for change in changes if change.sets_variable},
+            function,
+            path,
+        )
         loaded = load_source(source, options, lazy_import=lazy_import)
         cfg = _from_loaded(loaded, source.path, format_python_code)
+        cfg._apply(changes, options.used)
         if import_custom_modules:
             _import_custom_modules(cfg)
         return cfg
@@ -318,6 +335,34 @@ class Config:
         self._cfg_dict = merged
         self._changed = (*self._changed, *_leaves(changes))
 
+    def override(self, words: Sequence[str]) -> None:
+        """Change values as the command line does.
+
+        Unlike with `merge_from_dict`, a path that does not exist is an error.
+
+        Args:
+            words: ``"a.b.0.c=value"`` sets, ``"a.b+=value"`` appends to a list, ``"~a.b"`` removes,
+                ``"+a.b=value"`` adds what is not there. A value is a number, ``true``, ``false``,
+                ``None``, a list or tuple of such, ``@package.Class(argument=1)`` for a call, or
+                else a string.
+
+        Raises:
+            ConfigError: A word cannot be understood, or its path does not exist; with the nearest
+                one that does.
+        """
+        self._apply([parse_override(word) for word in words], set())
+
+    def _apply(self, changes: Sequence[Override], used: set[str]) -> None:
+        apply_overrides(self._cfg_dict, changes, used)
+        self._overrides = (*self._overrides, *changes)
+        paths = (change.path for change in changes if change.path not in used)
+        self._changed = (*self._changed, *paths)
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """The changes that the command line made, as they were written."""
+        return tuple(change.written for change in self._overrides)
+
     # A dict in all but name
 
     def __len__(self) -> int:
@@ -387,6 +432,7 @@ class Config:
         self._imported_names = imported_names
         self._sources = ()
         self._changed = ()
+        self._overrides = ()
 
     def __copy__(self) -> Self:
         return self._copied(self._cfg_dict.copy())
@@ -410,7 +456,16 @@ class Config:
         )
         other._sources = self._sources
         other._changed = self._changed
+        other._overrides = self._overrides
         return other
+
+
+def _split_function(filename: str) -> tuple[str, str | None]:
+    """``config.py:function`` as its two parts."""
+    path, colon, function = filename.rpartition(":")
+    if colon and function.isidentifier() and path.endswith(".py") and not os.path.exists(filename):
+        return path, function
+    return filename, None
 
 
 def _from_loaded(loaded: LoadedConfig, filename: str | None, format_code: bool) -> Config:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 
 from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path
 
-__all__ = ["DELETE_KEY", "ConfigDict", "keeping_lazy", "map_items"]
+__all__ = ["DELETE_KEY", "ConfigDict", "keeping_lazy", "map_items", "reading_imports"]
 
 DELETE_KEY = "_delete_"
 """In a dict that changes another: drop what the other has."""
@@ -189,6 +189,10 @@ class ConfigDict(dict[Any, Any]):
 
     __copy__ = copy
 
+    def empty_copy(self) -> Self:
+        """A dict of the same class that holds nothing."""
+        return type(self)()
+
     def deepcopy(self) -> Self:
         """A deep copy; nothing is imported for it."""
         return copy.deepcopy(self)
@@ -231,9 +235,13 @@ class ConfigDict(dict[Any, Any]):
 
 
 @contextmanager
-def keeping_lazy() -> Iterator[None]:
-    """Within the block, reading a `ConfigDict` imports nothing in this thread."""
-    token = _keeps_lazy.set(True)
+def keeping_lazy(keep: bool = True) -> Iterator[None]:
+    """Within the block, reading a `ConfigDict` imports nothing in this thread.
+
+    Args:
+        keep: False for the opposite, within another such block.
+    """
+    token = _keeps_lazy.set(keep)
     try:
         yield
     finally:
@@ -254,8 +262,13 @@ def map_items(value: Any, leaf: Any) -> Any:
     return leaf(value)
 
 
+def reading_imports() -> bool:
+    """Whether reading a `ConfigDict` imports what it reads, in this thread."""
+    return not (ConfigDict.lazy or _keeps_lazy.get())
+
+
 def _built(value: Any) -> Any:
-    if isinstance(value, LazyObject | LazyAttr) and not (ConfigDict.lazy or _keeps_lazy.get()):
+    if isinstance(value, LazyObject | LazyAttr) and reading_imports():
         return value.build()
     return value
 
@@ -284,6 +297,12 @@ def _rebuilt(original: Any, items: list[Any]) -> Any:
 
 def _without_marks(value: Any) -> Any:
     """A copy without ``_delete_`` in any dict."""
+    if isinstance(value, ConfigDict):
+        result = value.empty_copy()
+        for key, item in dict.items(value):
+            if key != DELETE_KEY:
+                dict.__setitem__(result, key, _without_marks(item))
+        return result
     if isinstance(value, dict):
         return {key: _without_marks(item) for key, item in dict.items(value) if key != DELETE_KEY}
     if isinstance(value, list | tuple):

@@ -7,7 +7,8 @@ import os
 import re
 
 from mainspring.config.errors import ConfigParsingError
-from mainspring.config.new_style import deciding_line, load_new_style
+from mainspring.config.external import with_scope
+from mainspring.config.recorded import deciding_line, load_recorded
 from mainspring.config.run_source import parsed
 from mainspring.config.source import LoadedConfig, ReadOptions, Source, check_acyclic
 from mainspring.config.text import base_statement, load_text
@@ -15,7 +16,7 @@ from mainspring.errors import Location
 
 __all__ = ["load_source"]
 
-_MAY_BE_NEW_STYLE = re.compile(r"^\s*(from|import|with)\b|;\s*(from|import|with)\b", re.MULTILINE)
+_MAY_BE_RECORDED = re.compile(r"^\s*(from|import|with)\b|;\s*(from|import|with)\b", re.MULTILINE)
 
 
 def load_source(
@@ -29,34 +30,45 @@ def load_source(
         lazy_import: Whether the file is a new-style one; ``None`` to look.
 
     Raises:
-        ConfigError: The file or a base cannot be read, see `load_text` and `load_new_style`.
+        ConfigError: The file or a base cannot be read, see `load_text` and `load_recorded`.
     """
 
-    def read_file(path: str, *, named_at: Location | None, stack: tuple[str, ...]) -> LoadedConfig:
+    def read_file(
+        path: str,
+        *,
+        named_at: Location | None,
+        stack: tuple[str, ...],
+        scope: str | None = None,
+    ) -> LoadedConfig:
         base = Source.read(path, named_at=named_at)
         check_acyclic(base, stack, named_at)
-        return load(base, stack, None)
+        loaded = load(base, stack, None)
+        if scope is not None:
+            with_scope(loaded.values, scope)
+        return loaded
 
     def load(file: Source, stack: tuple[str, ...], lazy: bool | None) -> LoadedConfig:
         inner = (*stack, os.path.realpath(file.path))
-        if _is_new_style(file, lazy):
-            return load_new_style(file, read_file, inner)
+        if _is_recorded(file, lazy):
+            return load_recorded(file, options, read_file, inner)
         return load_text(file, options, read_file, inner)
 
     return load(source, (), lazy_import)
 
 
-def _is_new_style(source: Source, asked: bool | None) -> bool:
+def _is_recorded(source: Source, asked: bool | None) -> bool:
     if source.format != ".py":
         return False
-    if asked is None and not _MAY_BE_NEW_STYLE.search(source.text):
+    if asked is None and not _MAY_BE_RECORDED.search(source.text):
         return False
-    tree = _tree(source)
-    if tree is None:
+    try:
+        line = deciding_line(source)
+    except SyntaxError:
+        # Templates are no Python before they are filled, and only the text dialect has them.
         return bool(asked)
-    line = deciding_line(tree)
     if asked is None:
         return line is not None
+    tree = parsed(source, source.text)
     base = base_statement(tree)
     if asked and base is not None:
         raise ConfigParsingError(
@@ -75,12 +87,3 @@ def _is_new_style(source: Source, asked: bool | None) -> bool:
 
 def _imports_configs(tree: ast.Module) -> bool:
     return any(isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(tree))
-
-
-def _tree(source: Source) -> ast.Module | None:
-    """The syntax tree; ``None`` if there is none."""
-    try:
-        return parsed(source, source.text)
-    except SyntaxError:
-        # Templates are no Python before they are filled, and only the text dialect has them.
-        return None

@@ -80,7 +80,7 @@ def _index(items: list[Any], key: Any, path: str) -> int:
 def without_marks(value: Any) -> Any:
     """A copy in `ConfigDict` form without ``_delete_`` in any dict; nothing is imported for it."""
     if isinstance(value, dict):
-        result = ConfigDict()
+        result = value.empty_copy() if isinstance(value, ConfigDict) else ConfigDict()
         for key, item in dict.items(value):
             if key != DELETE_KEY:
                 dict.__setitem__(result, key, without_marks(item))

@@ -1,166 +1,232 @@
-"""Changes of a config that are written on a command line: ``--cfg-options key=value``."""
+"""Changes of a config in words of a command line: ``epochs=24 model.depth=50 ~val_cfg``."""
 
 from __future__ import annotations
 
-import argparse
-from typing import Any, NoReturn
+import ast
+import inspect
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
+from mainspring.config.config_dict import ConfigDict, keeping_lazy
+from mainspring.config.dict_action import DictAction
 from mainspring.config.errors import OverrideError
+from mainspring.config.expression import evaluate_call
+from mainspring.config.node import Node
+from mainspring.config.section_names import RUNNER_SECTIONS, SECTION_KEYS
+from mainspring.errors import close_names, did_you_mean
 
-__all__ = ["DictAction"]
+__all__ = ["DictAction", "Override", "apply_overrides", "parse_override"]
 
-_PAIRS = {"(": ")", "[": "]"}
-_QUOTES = ("'", '"')
+_PATH = r"[^\W\d]\w*(\.\w+)*"
+_OVERRIDE = re.compile(rf"~{_PATH}|\+?{_PATH}\+?=.*", re.DOTALL)
 
 
-class DictAction(argparse.Action):
-    """Collects ``key=value`` words of a command line in one dict.
+@dataclass(frozen=True, slots=True)
+class Override:
+    """One change.
 
-    Values are read as integers, floats, ``true``/``false`` in any case, ``None``, or else strings.
-    ``a,b`` and ``[a,b]`` are lists, ``(a,b)`` is a tuple; they can hold each other. The option can
-    be repeated; all words end up in one dict.
-
-    Example:
-        ``parser.add_argument("--cfg-options", nargs="+", action=DictAction)`` reads
-        ``--cfg-options optimizer.lr=0.01 data.size=[224,224]``.
+    Attributes:
+        written: The word, as it was typed.
+        action: What happens at the path; ``force`` also sets what is not there.
+        path: Dotted path.
+        value: The new value.
     """
 
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        """Add words to the dict of the option."""
-        words = [values] if isinstance(values, str) else list(values)
-        # A new dict: the one that is there may be the parser's default.
-        options = dict(getattr(namespace, self.dest, None) or {})
-        for word in words:
-            key, equals, value = word.partition("=")
-            if not equals:
-                raise OverrideError(f"{word!r} is no change of a config", help="write key=value")
-            options[key] = self.parse_value(value)
-        setattr(namespace, self.dest, options)
-
-    @staticmethod
-    def parse_value(text: str) -> Any:
-        """The value that a text stands for.
-
-        Args:
-            text: What is written after the equals sign.
-
-        Raises:
-            AssertionError: If brackets do not match (`OverrideError`, also a `ValueError`).
-        """
-        text = text.strip()
-        quoted = _is_quoted(text)
-        bare = text[1:-1] if quoted else text
-        try:
-            return _Reader(bare).whole()
-        except OverrideError:
-            if quoted:
-                return bare
-            raise
-
-
-class _Reader:
-    """Reads a value from left to right.
-
-    Quotes and brackets mean something only where a value begins: ``http://host/[1]`` is a string.
-    """
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.at = 0
-
-    def whole(self) -> Any:
-        """The value of the whole text; commas outside of brackets make a list."""
-        items, has_comma = self._items("")
-        return items if has_comma else items[0] if items else ""
+    written: str
+    action: Literal["set", "force", "append", "remove"]
+    path: str
+    value: Any = None
 
     @property
-    def _char(self) -> str:
-        return self.text[self.at : self.at + 1]
+    def sets_variable(self) -> bool:
+        """Whether it gives a top-level variable a plain value, which takes effect in the file."""
+        plain = not isinstance(self.value, dict)
+        return self.action in ("set", "force") and "." not in self.path and plain
 
-    def _skip_spaces(self) -> None:
-        while self._char.isspace():
-            self.at += 1
 
-    def _items(self, closing: str) -> tuple[list[Any], bool]:
-        """Values up to a closing bracket, and whether there was a comma; it may be the last one."""
-        items: list[Any] = []
-        has_comma = False
-        self._skip_spaces()
-        while self._char not in ("", closing):
-            items.append(self._item(closing))
-            if self._char == ",":
-                has_comma = True
-                self.at += 1
-                self._skip_spaces()
-        return items, has_comma
+def parse_override(word: str) -> Override:
+    """Read a change.
 
-    def _item(self, closing: str) -> Any:
-        start = self.at
-        if self._char in _PAIRS:
-            value = self._sequence()
-        elif self._char in _QUOTES:
-            value = self._quoted()
-        else:
-            return self._bare(closing)
-        self._skip_spaces()
-        if self._char in (",", "", closing):
-            return value
-        self.at = start
-        return self._bare(closing)
+    Args:
+        word: As for `Config.override`.
 
-    def _sequence(self) -> Any:
-        opening, closing = self._char, _PAIRS[self._char]
-        self.at += 1
-        items, _ = self._items(closing)
-        if self._char != closing:
-            self._refuse()
-        self.at += 1
-        return tuple(items) if opening == "(" else items
-
-    def _quoted(self) -> Any:
-        end = self.text.find(self._char, self.at + 1)
-        inner = self.text[self.at + 1 : end]
-        # A quote without its pair is an ordinary character.
-        self.at = end + 1 if end >= 0 else self.at
-        return _scalar(inner)
-
-    def _bare(self, closing: str) -> Any:
-        start = self.at
-        expected: list[str] = []
-        while self._char and (expected or self._char not in (",", closing)):
-            if self._char in _PAIRS:
-                expected.append(_PAIRS[self._char])
-            elif self._char in _PAIRS.values() and (not expected or expected.pop() != self._char):
-                self._refuse()
-            self.at += 1
-        if expected:
-            self._refuse()
-        return _scalar(self.text[start : self.at])
-
-    def _refuse(self) -> NoReturn:
+    Raises:
+        ConfigError: It is no change, or its value cannot be read.
+    """
+    if _OVERRIDE.fullmatch(word) is None:
         raise OverrideError(
-            f"brackets do not match in {self.text!r}",
-            help="write [a,b] for a list and (a,b) for a tuple",
+            f"{word!r} is no change of the config",
+            help="write key=value, key+=value, +new.key=value or ~key",
         )
+    if word.startswith("~"):
+        return Override(word, "remove", word[1:])
+    path, _, text = word.partition("=")
+    value = parse_value(text)
+    if path.startswith("+"):
+        return Override(word, "force", path[1:], value)
+    if path.endswith("+"):
+        return Override(word, "append", path[:-1], value)
+    return Override(word, "set", path, value)
 
 
-def _is_quoted(text: str) -> bool:
-    return text[:1] in _QUOTES and text.find(text[0], 1) == len(text) - 1 if text else False
+def parse_value(text: str) -> Any:
+    """The value that a text stands for: a call after ``@``, a dict in braces, else as `DictAction`.
 
-
-def _scalar(text: str) -> Any:
-    text = text.strip().strip("'\"")
-    for kind in (int, float):
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    stripped = text.strip()
+    if stripped.startswith("@"):
+        return evaluate_call(stripped[1:])
+    if stripped.startswith("{"):
         try:
-            return kind(text)
-        except ValueError:
-            continue
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    return None if text == "None" else text
+            return ast.literal_eval(stripped)
+        except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError) as error:
+            raise OverrideError(
+                f"{stripped!r} is no dict: {error}", help="write {'key': value}, quotes included"
+            ) from error
+    return DictAction.parse_value(text)
+
+
+def apply_overrides(cfg: ConfigDict, changes: Sequence[Override], used: set[str]) -> None:
+    """Change a config that is complete.
+
+    Args:
+        cfg: The config; it is changed.
+        changes: The changes, in their order.
+        used: Variables that took effect while the files were read.
+
+    Raises:
+        ConfigError: A path does not exist; with the nearest one that does.
+    """
+    with keeping_lazy():
+        for change in changes:
+            if change.path not in used or change.path in dict.keys(cfg):
+                _apply(cfg, change)
+
+
+def _apply(cfg: ConfigDict, change: Override) -> None:
+    *parents, last = change.path.split(".")
+    part: Any = cfg
+    for depth, name in enumerate(parents):
+        if not _has(part, name):
+            here = ".".join(parents[:depth])
+            if change.action != "force" and not _may_have(part, name, here, cfg):
+                raise _missing(cfg, change, part, name, here)
+            if isinstance(part, list):
+                raise _missing(cfg, change, part, name, here)
+            part[name] = {}
+        part = _item(part, name)
+        if not isinstance(part, dict | list):
+            here = ".".join(parents[: depth + 1])
+            raise OverrideError(
+                f"{here} is {part!r}, so it has no {last!r}",
+                config_path=change.path,
+                help=f"change it whole: {here}=...",
+            )
+    _change(cfg, part, ".".join(parents), last, change)
+
+
+def _change(cfg: ConfigDict, part: Any, here: str, name: str, change: Override) -> None:
+    exists = _has(part, name)
+    if change.action == "append":
+        if not exists:
+            raise _missing(cfg, change, part, name, here)
+        items = _item(part, name)
+        if not isinstance(items, list | tuple):
+            raise OverrideError(
+                f"{change.path} is {items!r}, no list, so nothing can be appended to it",
+                config_path=change.path,
+                help=f"set it: {change.path}=...",
+            )
+        value = change.value
+        more = value if isinstance(value, list | tuple) else [value]
+        part[_key(part, name)] = type(items)([*items, *more])
+    elif change.action == "remove":
+        if not exists:
+            raise _missing(cfg, change, part, name, here)
+        del part[_key(part, name)]
+    else:
+        known = exists or change.action == "force" or _may_have(part, name, here, cfg)
+        if not known or (isinstance(part, list) and not exists):
+            raise _missing(cfg, change, part, name, here)
+        part[_key(part, name)] = change.value
+
+
+def _key(part: Any, name: str) -> Any:
+    if isinstance(part, list):
+        return int(name)
+    return int(name) if name.isdigit() and not dict.__contains__(part, name) else name
+
+
+def _has(part: Any, name: str) -> bool:
+    if isinstance(part, list | tuple):
+        return name.isdigit() and int(name) < len(part)
+    if dict.__contains__(part, name):
+        return True
+    if isinstance(part, Node):
+        with keeping_lazy(False):
+            part.bind()
+    return dict.__contains__(part, name) or (name.isdigit() and dict.__contains__(part, int(name)))
+
+
+def _item(part: Any, name: str) -> Any:
+    if isinstance(part, list | tuple):
+        return part[int(name)]
+    return dict.__getitem__(part, _key(part, name))
+
+
+def _may_have(part: Any, name: str, here: str, cfg: ConfigDict) -> bool:
+    """Whether a name that is not written is one that the part takes all the same."""
+    if part is cfg:
+        return name in RUNNER_SECTIONS
+    if isinstance(part, list):
+        return False
+    if name in SECTION_KEYS.get(here, ()):
+        return True
+    return name in _parameters(part)
+
+
+def _parameters(part: Any) -> list[str]:
+    """The parameters of what a recorded call calls."""
+    if not isinstance(part, Node):
+        return []
+    try:
+        with keeping_lazy(False):
+            signature = inspect.signature(part["type"])
+    except (TypeError, ValueError, ImportError):
+        return []
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return [name for name, parameter in signature.parameters.items() if parameter.kind in kinds]
+
+
+def _missing(cfg: ConfigDict, change: Override, part: Any, name: str, here: str) -> OverrideError:
+    if isinstance(part, list | tuple):
+        return OverrideError(
+            f"{here} has {len(part)} items, so there is no {name!r} in it",
+            config_path=change.path,
+            help=f"{here}+=... appends" if isinstance(part, list) else None,
+        )
+    what = f"{here} has no {name!r}" if here else f"the config has no {name!r}"
+    names = [*map(str, dict.keys(part)), *_parameters(part), *SECTION_KEYS.get(here, ())]
+    near = did_you_mean(name, [*names, *RUNNER_SECTIONS] if not here else names)
+    if near is None and _parameters(part):
+        near = f"it has {', '.join(names)}"
+    if near is None:
+        elsewhere = close_names(change.path, list(_paths(cfg)), count=1)
+        near = f"did you mean {elsewhere[0]!r}?" if elsewhere else None
+    if change.action == "set" and not _parameters(part):
+        forced = f"+{change.written} sets it all the same"
+        near = f"{near} {forced}" if near else forced
+    where = part.where_written if isinstance(part, Node) else None
+    return OverrideError(what, location=where, config_path=change.path, help=near)
+
+
+def _paths(part: Any, prefix: str = "") -> Iterator[str]:
+    items: Any = dict.items(part) if isinstance(part, dict) else enumerate(part)
+    for key, value in items:
+        yield f"{prefix}{key}"
+        if isinstance(value, dict | list):
+            yield from _paths(value, f"{prefix}{key}.")

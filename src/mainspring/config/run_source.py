@@ -7,6 +7,7 @@ import traceback
 from types import CodeType
 from typing import Any
 
+from mainspring.config.recording import CONFIG_MODULE
 from mainspring.config.source import Source
 from mainspring.errors import ConfigError, ConfigSyntaxError, mark_user_mistake
 
@@ -56,21 +57,27 @@ def _line(text: str, number: int) -> str:
     return lines[number - 1] if number <= len(lines) else ""
 
 
-def executed(code: CodeType, source: Source, names: dict[str, Any]) -> None:
+def executed(
+    code: CodeType,
+    source: Source,
+    names: dict[str, Any],
+    assigned: dict[str, Any] | None = None,
+) -> None:
     """Run the code of a file.
 
     Args:
         code: The code.
         source: The file.
         names: The names it starts with; its own are added.
+        assigned: Where its assignments go, if not directly to the names.
 
     Raises:
         Exception: Whatever the file raises, with a note on the line of the file.
     """
     names.setdefault("__file__", source.path)
-    names.setdefault("__name__", "__config__")
+    names.setdefault("__name__", CONFIG_MODULE)
     try:
-        exec(code, names)
+        exec(code, names, names if assigned is None else assigned)
     except ConfigError:
         raise
     except Exception as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,17 +22,46 @@ FORMATS = (".py", ".json", ".yaml", ".yml", ".toml")
 """Extensions of config files."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ReadOptions:
-    """What may be replaced in the text of a config file.
+    """What is put in the place of what a config file says.
 
     Attributes:
-        predefined_variables: ``{{ fileDirname }}`` and its siblings.
-        environment_variables: ``{{$NAME:default}}``.
+        predefined_variables: Whether ``{{ fileDirname }}`` and its siblings are replaced.
+        environment_variables: Whether ``{{$NAME:default}}`` is.
+        variables: Values of top-level variables that the command line gives.
+        function: Function of the outermost file that describes the run, if one is named.
+        outermost: Path of the file that is asked for, not of a base.
+        used: Names of `variables` that a file assigned, or a function took.
     """
 
     predefined_variables: bool = True
     environment_variables: bool = True
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    function: str | None = None
+    outermost: str | None = None
+    used: set[str] = field(default_factory=set)
+
+    def value_of(self, name: str, written: Any) -> Any:
+        """The value that a variable gets where a file assigns it.
+
+        Args:
+            name: Name of the variable.
+            written: The value that the file gives it. Dicts and lists are kept: the command line
+                changes them when the config is complete.
+        """
+        if name not in self.variables or isinstance(written, dict | list):
+            return written
+        return self.take(name)
+
+    def take(self, name: str) -> Any:
+        """The value that the command line gives to a variable."""
+        self.used.add(name)
+        return self.variables[name]
+
+    def is_outermost(self, source: Source) -> bool:
+        """Whether a file is the one that is asked for."""
+        return self.outermost is None or self.outermost == source.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +169,12 @@ class FileReader(Protocol):
     """Reads another config file, for one that builds on it."""
 
     def __call__(
-        self, path: str, *, named_at: Location | None, stack: tuple[str, ...]
+        self,
+        path: str,
+        *,
+        named_at: Location | None,
+        stack: tuple[str, ...],
+        scope: str | None = None,
     ) -> LoadedConfig:
         """Read a file.
 
@@ -147,6 +182,7 @@ class FileReader(Protocol):
             path: Path of the file.
             named_at: Where it is named.
             stack: The files that are being read, the outermost first.
+            scope: Scope of the package that the file belongs to, if it is of another package.
         """
         ...
 

@@ -16,15 +16,16 @@ from mainspring.config.errors import (
     ConfigKeyError,
     ConfigTypeError,
 )
-from mainspring.config.external import resolve_base, with_scope
+from mainspring.config.external import resolve_base
 from mainspring.config.locate import locate_in_source
 from mainspring.config.merge import join_bases, merge
+from mainspring.config.namespace import Namespace
 from mainspring.config.run_source import compiled, executed, parsed
 from mainspring.config.source import FileReader, LoadedConfig, ReadOptions, Source
 from mainspring.config.template import BaseValues, fill_text
 from mainspring.errors import ConfigError, ConfigSyntaxError, Location
 
-__all__ = ["DEPRECATION_KEY", "base_statement", "load_text"]
+__all__ = ["DEPRECATION_KEY", "base_statement", "bases_of_python", "is_machinery", "load_text"]
 
 BASE_KEY = "_base_"
 DEPRECATION_KEY = "_deprecation_"
@@ -52,7 +53,7 @@ def load_text(
     content: dict[str, Any] = {}
     if source.format == ".py":
         tree = parsed(source, templates.text)
-        written, location = _bases_of_python(tree, source)
+        tree, written, location = bases_of_python(tree, source)
     else:
         content = _data(source, templates.text)
         written, location = _listed(content.pop(BASE_KEY, None), None), None
@@ -62,9 +63,10 @@ def load_text(
     bases = [_read_base(entry, source, location, read_file, stack) for entry in written]
     base = join_bases(bases, location)
     if tree is not None:
-        content = _run(tree, source, templates, base)
+        content = _run(tree, source, templates, base, options)
     else:
         content = templates.fill_values(content, base)
+        content = {key: options.value_of(key, value) for key, value in content.items()}
     _warn_of_deprecation(content, source)
     own = ConfigDict()
     for key, value in content.items():
@@ -87,7 +89,15 @@ def _is_base(node: ast.AST) -> TypeGuard[ast.Assign | ast.AnnAssign]:
     return [target.id for target in targets if isinstance(target, ast.Name)] == [BASE_KEY]
 
 
-def _bases_of_python(tree: ast.Module, source: Source) -> tuple[list[str], Location | None]:
+def bases_of_python(
+    tree: ast.Module, source: Source
+) -> tuple[ast.Module, list[str], Location | None]:
+    """The bases of a Python file.
+
+    Returns:
+        The file without the statement, since ``_base_`` is the name of the bases' values while it
+        runs; what the statement names; and where.
+    """
     node = base_statement(tree)
     for inner in ast.walk(tree) if BASE_KEY in source.text else ():
         if _is_base(inner) and inner not in tree.body:
@@ -97,15 +107,14 @@ def _bases_of_python(tree: ast.Module, source: Source) -> tuple[list[str], Locat
                 help="assign it at the top level of the file",
             )
     if node is None or node.value is None:
-        return [], None
-    # The statement itself does not run: `_base_` is the name of the bases' values.
-    tree.body = [other for other in tree.body if not _is_base(other)]
+        return tree, [], None
+    rest = ast.Module([other for other in tree.body if not _is_base(other)], tree.type_ignores)
     location = source.location(node.value.lineno, node.value.col_offset + 1)
     try:
         value = ast.literal_eval(node.value)
     except ValueError:
         value = _evaluated(node.value, source, location)
-    return _listed(value, location), location
+    return rest, _listed(value, location), location
 
 
 def _evaluated(node: ast.expr, source: Source, location: Location) -> Any:
@@ -138,19 +147,20 @@ def _read_base(
     stack: tuple[str, ...],
 ) -> LoadedConfig:
     path, scope = resolve_base(written, source.path, location)
-    base = read_file(path, named_at=location, stack=stack)
-    if scope is not None:
-        with_scope(base.values, scope)
-    return base
+    return read_file(path, named_at=location, stack=stack, scope=scope)
 
 
 def _run(
-    tree: ast.Module, source: Source, templates: BaseValues, base: ConfigDict
+    tree: ast.Module,
+    source: Source,
+    templates: BaseValues,
+    base: ConfigDict,
+    options: ReadOptions,
 ) -> dict[str, Any]:
     names: dict[str, Any] = {BASE_KEY: base, **templates.names(base)}
     added = set(names)
     with keeping_lazy():
-        executed(compiled(tree, source), source, names)
+        executed(compiled(tree, source), source, names, Namespace(names, options))
     return {
         key: value
         for key, value in names.items()
@@ -235,7 +245,7 @@ def _unshared(value: Any) -> Any:
     if isinstance(value, dict):
         if type(value) is not dict and not isinstance(value, ConfigDict):
             return value
-        result = ConfigDict()
+        result = value.empty_copy() if isinstance(value, ConfigDict) else ConfigDict()
         for key, item in dict.items(value):
             dict.__setitem__(result, key, _unshared(item))
         return result

@@ -16,7 +16,7 @@ from mainspring.dataset.first_items import FirstItems
 from mainspring.dataset.worker_seeds import worker_init_fn
 from mainspring.dist import get_rank, get_world_size
 from mainspring.errors import ConfigError, close_names, did_you_mean, mark_user_mistake
-from mainspring.registry import DATA_SAMPLERS, DATASETS, FUNCTIONS
+from mainspring.registry import DATA_SAMPLERS, DATASETS, FUNCTIONS, RecordedCall
 
 __all__ = ["build_dataloader"]
 
@@ -53,7 +53,7 @@ def build_dataloader(
     - ``num_batch_per_epoch``: cut the data set to so many batches, to try things out;
     - ``disable_subprocess_warning``: let only the first worker warn;
     - ``type``: another loader class; `DataLoader` by default. With a type, ``collate_fn`` defaults
-      to that class's own;
+      to that class's own, and the data set is read in order where no sampler is given;
     - all other arguments of the loader class.
 
     Args:
@@ -73,10 +73,12 @@ def build_dataloader(
     section = {str(key): dataloader[key] for key in dataloader}
     sampler_seed = None if diff_rank_seed else seed
     loader_class = _loader_class(section)
-    if "type" not in section:
+    names_loader = section.pop("type", None) is not None
+    if not names_loader:
         section.setdefault("collate_fn", pseudo_collate)
-    section.pop("type", None)
     dataset = section["dataset"] = _dataset(section)
+    if names_loader and not isinstance(dataset, IterableDataset):
+        _default_order(section)
     _replace_sampler(section, dataset, sampler_seed)
     if "collate_fn" in section:
         section["collate_fn"] = _collate(section["collate_fn"])
@@ -141,6 +143,12 @@ def _dataset(section: dict[str, Any]) -> Any:
     return FirstItems(dataset, batches * (section.get("batch_size") or 1) * get_world_size())
 
 
+def _default_order(section: dict[str, Any]) -> None:
+    """As torch's loader does, read in order where nothing else is said."""
+    if all(section.get(name) is None for name in ("sampler", "batch_sampler", "shuffle")):
+        section["shuffle"] = False
+
+
 def _replace_sampler(section: dict[str, Any], dataset: Any, seed: int | None) -> None:
     """Put samplers in place of what describes them."""
     sampler, batch_sampler = section.get("sampler"), section.get("batch_sampler")
@@ -168,6 +176,8 @@ def _replace_sampler(section: dict[str, Any], dataset: Any, seed: int | None) ->
 
 
 def _collate(spec: Any) -> Callable[..., Any] | None:
+    if isinstance(spec, RecordedCall):
+        spec = FUNCTIONS.build(spec)
     if isinstance(spec, Mapping):
         arguments = {str(key): spec[key] for key in spec}
         if "type" not in arguments:
@@ -190,6 +200,8 @@ def _worker_init(section: dict[str, Any], seed: int | None) -> Callable[[int], N
         "seed": seed,
         "disable_subprocess_warning": section.pop("disable_subprocess_warning", False),
     }
+    if isinstance(spec, RecordedCall):
+        spec = FUNCTIONS.build(spec)
     if spec is None:
         return None if seed is None else functools.partial(worker_init_fn, **arguments)
     if isinstance(spec, Mapping):

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import ctypes
 import random
+import struct
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -71,9 +73,8 @@ class _Torch:
 class _NumPy:
     """NumPy's legacy generator.
 
-    Reading its state takes 30 us, so the state is remembered with the memory of the bit generator,
-    which is compared in one. That says all unless a second normal number is in store; then the
-    whole state is compared.
+    Reading its state takes 30 us, so the state is remembered with the memory that it is kept in:
+    that of the bit generator, and the normal number in store, which is not part of it.
     """
 
     _BYTES = 2500  # 624 words of the Mersenne twister and the position in them
@@ -89,7 +90,7 @@ class _NumPy:
         memory = self._read()
         if memory is None or memory != self._memory:
             self._state = np.random.get_state(legacy=False)  # noqa: NPY002 - as above
-            self._memory = None if self._state["has_gauss"] else memory
+            self._memory = memory
         return self._state
 
     def is_at(self, state: Any) -> bool:
@@ -103,9 +104,32 @@ class _NumPy:
 
     def _read(self) -> bytes | None:
         generator = np.random.get_bit_generator()  # type: ignore[attr-defined]  # - stubs lack it
-        if type(generator) is not np.random.MT19937:
+        offset = _offset_of_stored_normal()
+        if type(generator) is not np.random.MT19937 or offset is None:
             return None
-        return ctypes.string_at(generator.ctypes.state_address, self._BYTES)
+        owner = np.random.get_state.__self__  # type: ignore[attr-defined]  # - a bound method
+        flag_and_normal = ctypes.string_at(id(owner) + offset, 16)
+        # Without the flag the number is what was left behind.
+        stored = flag_and_normal if flag_and_normal[0] else b""
+        return ctypes.string_at(generator.ctypes.state_address, self._BYTES) + stored
+
+
+@cache
+def _offset_of_stored_normal() -> int | None:
+    """Where a `RandomState` keeps the second number of a pair of normal ones, and whether it does.
+
+    Found by looking at one before and after it draws; ``None`` if that is not clear.
+    """
+    probe = np.random.RandomState(0)
+    size = type(probe).__basicsize__
+    before = ctypes.string_at(id(probe), size)
+    probe.standard_normal()
+    after = ctypes.string_at(id(probe), size)
+    normal = struct.pack("d", probe.get_state(legacy=False)["gauss"])
+    flag = after.find(normal) - 8
+    found = after.count(normal) == 1 and flag >= 0
+    is_flag = found and (before[flag], after[flag]) == (0, 1)
+    return flag if is_flag else None
 
 
 def _comparable(state: dict[str, Any]) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ from mainspring.registry.build import (
     build_scheduler_from_cfg,
 )
 from mainspring.registry.default_scope import DefaultScope, init_default_scope
+from mainspring.registry.recorded import RecordedCall
 from mainspring.registry.registry import Registry
 from mainspring.registry.root import (
     DATA_SAMPLERS,
@@ -60,6 +61,7 @@ __all__ = [
     "VISUALIZERS",
     "WEIGHT_INITIALIZERS",
     "DefaultScope",
+    "RecordedCall",
     "Registry",
     "build_from_cfg",
     "build_model_from_cfg",

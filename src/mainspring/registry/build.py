@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from mainspring.errors import ConfigError, mark_user_mistake
 from mainspring.registry.default_scope import DefaultScope
 from mainspring.registry.mistakes import describing_calls, remembering_spec
+from mainspring.registry.parts import with_parts_built
+from mainspring.registry.recorded import POSITIONAL_KEY, RecordedCall
 from mainspring.utils.manager import ManagerMixin
 
 if TYPE_CHECKING:
@@ -56,7 +59,7 @@ def build_from_cfg(cfg: Any, registry: Registry, default_args: Any = None) -> An
     """
     _check_mapping(cfg, "cfg")
     with remembering_spec(cfg):
-        return _build(_arguments(cfg, registry, default_args), registry)
+        return _build(_arguments(cfg, registry, default_args), registry, _is_late(cfg))
 
 
 def build_model_from_cfg(cfg: Any, registry: Registry, default_args: Any = None) -> Any:
@@ -122,7 +125,7 @@ def build_scheduler_from_cfg(cfg: Any, registry: Registry, default_args: Any = N
         args = _arguments(cfg, registry, default_args)
         if not args.pop("convert_to_iter_based", False):
             args.pop("epoch_length", None)
-            return _build(args, registry)
+            return _build(args, registry, _is_late(cfg))
         if args.get("epoch_length") is None or not args.get("by_epoch", True):
             raise ConversionError(
                 "convert_to_iter_based=True needs a scheduler with by_epoch=True and the number "
@@ -189,12 +192,34 @@ def _look_up(name: str, registry: Registry) -> Any:
     return own.found
 
 
-def _build(args: dict[str, Any], registry: Registry) -> Any:
+def _build(args: dict[str, Any], registry: Registry, late: bool) -> Any:
     named, scope = _type_of(args), args.pop("_scope_", None)
     with _found(named, registry, scope) as target, describing_calls(target, args):
+        args = with_parts_built(target, args, lambda part: build_from_cfg(part, registry))
+        positional = args.pop(POSITIONAL_KEY, ())
+        if late and _first_parameter(target) not in args:
+            return _waiting(target, positional, args)
         if inspect.isclass(target) and issubclass(target, ManagerMixin):
-            return target.get_instance(**args)
-        return target(**args)
+            return target.get_instance(*positional, **args)
+        return target(*positional, **args)
+
+
+def _is_late(cfg: Any) -> bool:
+    return isinstance(cfg, RecordedCall) and cfg.is_late
+
+
+def _first_parameter(target: Any) -> str | None:
+    try:
+        return next(iter(inspect.signature(target).parameters), None)
+    except (TypeError, ValueError):
+        return None
+
+
+def _waiting(target: Any, positional: Sequence[Any], args: Mapping[str, Any]) -> Any:
+    """A callable that takes the first argument later."""
+    if not positional:
+        return functools.partial(target, **args)
+    return lambda first: target(first, *positional, **args)
 
 
 def _type_of(args: dict[str, Any]) -> Any:

@@ -13,6 +13,7 @@ from mainspring.registry import build
 from mainspring.registry.autoimport import import_locations, import_scope, installation_hint
 from mainspring.registry.default_scope import ROOT_SCOPE, DefaultScope, canonical_scope
 from mainspring.registry.lookup import Lookup, search_tree, split_scope_key
+from mainspring.registry.parts import remember_registered
 from mainspring.utils.sequences import is_seq_of
 
 __all__ = ["Registry"]
@@ -209,6 +210,7 @@ class Registry:
                     help="pass force=True to replace it",
                 )
             self._module_dict[name] = registered
+        remember_registered(registered)
 
     def get(self, key: str) -> Callable[..., Any] | None:
         """What a name means.

@@ -5,38 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from mainspring.config.section_names import RUNNER_SECTIONS
 from mainspring.errors import ConfigError, close_names
 
 __all__ = ["RUNNER_SECTIONS", "check_triples", "counts_epochs", "misspelt_sections", "require"]
-
-RUNNER_SECTIONS = (
-    "model",
-    "work_dir",
-    "train_dataloader",
-    "val_dataloader",
-    "test_dataloader",
-    "train_cfg",
-    "val_cfg",
-    "test_cfg",
-    "auto_scale_lr",
-    "optim_wrapper",
-    "param_scheduler",
-    "val_evaluator",
-    "test_evaluator",
-    "default_hooks",
-    "custom_hooks",
-    "data_preprocessor",
-    "load_from",
-    "resume",
-    "launcher",
-    "env_cfg",
-    "log_processor",
-    "log_level",
-    "visualizer",
-    "default_scope",
-    "randomness",
-    "experiment_name",
-)
 
 _TRIPLES = (
     ("train_dataloader", "train_cfg", "optim_wrapper"),

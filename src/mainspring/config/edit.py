@@ -1,0 +1,198 @@
+"""`edit`: change a part that a config inherits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mainspring.config.config_dict import ConfigDict, keeping_lazy
+from mainspring.config.node import Node
+from mainspring.config.recording import (
+    calling_frame,
+    calling_place,
+    is_recording,
+    not_recording,
+    refuse,
+)
+from mainspring.config.section_names import RUNNER_SECTIONS
+from mainspring.errors import ConfigError, did_you_mean
+
+__all__ = ["edit"]
+
+
+def edit(part: Any) -> Any:
+    """Change an inherited part: ``edit(model).backbone.depth = 101``.
+
+    Attributes and items of what it returns are edited in turn; assigning one replaces the whole
+    value, ``del`` removes it. It is typed as `Any`, so that editors do not complain about
+    attributes that only the description has.
+
+    Args:
+        part: Recorded call, dict or list of a config.
+
+    Raises:
+        ConfigError: The part is no part of a config, or it stands in two places of it, both of
+            which would change.
+    """
+    if isinstance(part, _Editor):
+        return part
+    if not isinstance(part, dict | list):
+        raise ConfigError(
+            f"edit() changes parts of a config, but got {part!r}",
+            location=calling_place(),
+            help="assign the variable itself",
+        )
+    _refuse_shared(part)
+    return _Editor(part)
+
+
+class _Editor:
+    """Passes assignments on to a part of a config."""
+
+    __slots__ = ("_part",)
+
+    _part: Any
+
+    def __init__(self, part: Any) -> None:
+        object.__setattr__(self, "_part", part)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        value = self._find(name)
+        if callable(value) and not isinstance(value, dict):
+            return value
+        return _inner(value)
+
+    def __getitem__(self, key: Any) -> Any:
+        return _inner(self._find(key))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self[name] = value
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        part = self._part
+        value = value._part if isinstance(value, _Editor) else value
+        _refuse_shared(part)
+        if isinstance(part, list) and isinstance(key, int | slice):
+            part[key] = value
+            return
+        if isinstance(part, Node):
+            part.replace(key, value)
+        else:
+            part[key] = value
+
+    def __delattr__(self, name: str) -> None:
+        del self[name]
+
+    def __delitem__(self, key: Any) -> None:
+        self._find(key)
+        del self._part[key]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([_inner(item) for item in self._part])
+
+    def __len__(self) -> int:
+        return len(self._part)
+
+    def append(self, value: Any) -> None:
+        """Add an item to the end of a list."""
+        self._list("append").append(value)
+
+    def extend(self, values: Any) -> None:
+        """Add items to the end of a list."""
+        self._list("extend").extend(values)
+
+    def insert(self, index: int, value: Any) -> None:
+        """Add an item to a list before an index."""
+        self._list("insert").insert(index, value)
+
+    def pop(self, key: Any = -1, *default: Any) -> Any:
+        """Remove an item of a list or dict and return it."""
+        return self._part.pop(key, *default)
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """Change several arguments at once; dicts inside are updated, not replaced."""
+        for name, value in dict(*args, **kwargs).items():
+            self[name] = value
+
+    def _list(self, method: str) -> list[Any]:
+        part = self._part
+        if isinstance(part, list):
+            return part
+        raise ConfigError(
+            f"only a list has {method}(), but this is {_shown(part)}", location=calling_place()
+        )
+
+    def _find(self, key: Any) -> Any:
+        part = self._part
+        if isinstance(part, list):
+            try:
+                return part[key]
+            except (IndexError, TypeError) as error:
+                raise ConfigError(
+                    f"the list has no item {key!r}: it has {len(part)} items",
+                    location=calling_place(),
+                ) from error
+        if not dict.__contains__(part, key) and isinstance(part, Node):
+            _bind(part)
+        if dict.__contains__(part, key):
+            return dict.__getitem__(part, key)
+        written = [str(name) for name in dict.keys(part)]
+        raise ConfigError(
+            f"{_shown(part)} has no {key!r} to edit",
+            location=calling_place(),
+            help=did_you_mean(str(key), written) or f"it has {', '.join(written)}",
+        )
+
+
+def _bind(node: Node) -> None:
+    """Name the positional arguments of a node, which imports its class."""
+    with not_recording(), keeping_lazy(False):
+        node.bind()
+
+
+def _inner(value: Any) -> Any:
+    return _Editor(value) if isinstance(value, dict | list) else value
+
+
+def _shown(part: Any) -> str:
+    if isinstance(part, dict) and dict.__contains__(part, "type"):
+        return f"{dict.__getitem__(part, 'type')!s}(...)"
+    return f"a {'dict' if isinstance(part, dict) else type(part).__name__}"
+
+
+def _refuse_shared(part: Any) -> None:
+    """Refuse to edit what stands under two names: the other one would change as well."""
+    frame = calling_frame()
+    if not is_recording() or frame is None:
+        return
+    names = [
+        name
+        for name, value in frame.f_globals.items()
+        if value is part and not name.startswith("__")
+    ]
+    if len(names) > 1:
+        other = names[1] if names[0] != names[1] else names[0]
+        refuse(
+            f"{' and '.join(names)} are the same object, so editing one changes the other",
+            f"write {other} = copy({names[0]}) first",
+        )
+    sections = _sections_with(part, frame.f_globals)
+    if len(sections) > 1:
+        refuse(
+            f"the part stands in {' and '.join(sections)}, so editing it changes both",
+            "give one of them a copy(...) of it",
+        )
+
+
+def _sections_with(part: Any, names: Mapping[str, Any]) -> list[str]:
+    return [name for name in RUNNER_SECTIONS if name in names and _holds(names[name], part)]
+
+
+def _holds(value: Any, part: Any) -> bool:
+    if value is part:
+        return True
+    if isinstance(value, ConfigDict):
+        return any(_holds(item, part) for item in dict.values(value))
+    return isinstance(value, list | tuple) and any(_holds(item, part) for item in value)

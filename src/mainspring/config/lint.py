@@ -1,0 +1,238 @@
+"""Read a recorded config before it runs, and refuse what could not mean what it seems to mean.
+
+Nothing is rewritten: the file that runs is the file that was written.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+
+from mainspring.config.errors import ConfigParsingError, IllegalImportError
+from mainspring.config.source import Source
+from mainspring.config.text import base_statement
+
+__all__ = ["Outline", "check_recorded", "check_statements", "imports_stdlib", "is_stdlib"]
+
+
+def is_stdlib(module: str) -> bool:
+    """Whether a module, by its dotted name, belongs to the standard library."""
+    return module.partition(".")[0] in sys.stdlib_module_names
+
+
+def imports_stdlib(node: ast.Import | ast.ImportFrom) -> bool:
+    """Whether an import statement names nothing outside of the standard library."""
+    if isinstance(node, ast.ImportFrom):
+        return not node.level and is_stdlib(node.module or "")
+    return all(is_stdlib(alias.name) for alias in node.names)
+
+
+class Outline:
+    """What a config file is made of, found in one walk over it.
+
+    Args:
+        tree: The file.
+
+    Attributes:
+        nodes: All nodes of the tree.
+        base: The statement that sets ``_base_``, if there is one.
+        base_blocks: The blocks ``with read_base():``.
+        base_lines: The lines of the statements in them.
+        eager_lines: The lines of the statements in blocks ``with eager():``.
+    """
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.nodes = list(ast.walk(tree))
+        self.base = base_statement(tree)
+        self.base_blocks = self._blocks("read_base")
+        self.base_lines = _lines_in(self.base_blocks)
+        self.eager_lines = _lines_in(self._blocks("eager"))
+
+    def _blocks(self, word: str) -> list[ast.With]:
+        return [
+            node
+            for node in self.nodes
+            if isinstance(node, ast.With) and any(_calls(item, word) for item in node.items)
+        ]
+
+    @property
+    def imports(self) -> list[ast.Import | ast.ImportFrom]:
+        """The import statements."""
+        return [node for node in self.nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+
+    def is_ours(self) -> bool:
+        """Whether a file is of the recorded format proper, rather than of MMEngine's new style.
+
+        It is when it imports from mainspring, or calls something that it imports from outside of the
+        standard library, which the new style does not allow.
+        """
+        names: set[str] = set()
+        for node in self.imports:
+            if isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            elif node.level:
+                continue
+            else:
+                modules = [node.module or ""]
+            if any(module.partition(".")[0] == "mainspring" for module in modules):
+                return [alias.name for alias in node.names] != ["read_base"]
+            if not imports_stdlib(node):
+                names.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
+        names.discard("read_base")
+        return any(isinstance(node, ast.Call) and _root(node.func) in names for node in self.nodes)
+
+    def imported_names(self) -> set[str]:
+        """The names that the file binds by importing modules, not configs."""
+        names: set[str] = set()
+        for node in self.imports:
+            if isinstance(node, ast.Import):
+                names.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
+            elif not (node.level or node.lineno in self.base_lines):
+                names.update(alias.asname or alias.name for alias in node.names)
+        return names
+
+    def recorded_names(self) -> set[str]:
+        """Names that stand for something outside of the standard library and of the words."""
+        names: set[str] = set()
+        for node in self.imports:
+            if isinstance(node, ast.Import) and not imports_stdlib(node):
+                names.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and not (node.level or imports_stdlib(node)):
+                words = node.module in ("mainspring.config", "mmengine.config")
+                if not words and node.lineno not in self.eager_lines:
+                    names.update(alias.asname or alias.name for alias in node.names)
+        return names
+
+
+def _lines_in(blocks: list[ast.With]) -> set[int]:
+    return {statement.lineno for block in blocks for statement in block.body}
+
+
+def _calls(item: ast.withitem, word: str) -> bool:
+    call = item.context_expr
+    if not isinstance(call, ast.Call):
+        return False
+    function = call.func
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", None)
+    return name == word
+
+
+def check_statements(outline: Outline, source: Source, *, ours: bool) -> None:
+    """Refuse what has no meaning in new-style and recorded files, before anything runs.
+
+    Args:
+        outline: The file.
+        source: Its text and path.
+        ours: Whether it is of the recorded format, which may also inherit with ``_base_``.
+    """
+    base, blocks = outline.base, outline.base_blocks
+    if base is not None and (blocks or not ours):
+        line = blocks[0].lineno if blocks else base.lineno
+        raise ConfigParsingError(
+            f"the file inherits in two ways: _base_ (line {base.lineno}) and imports (line {line})",
+            location=source.location(base.lineno, base.col_offset + 1),
+            help="keep one: `_base_ = [...]`, or `with read_base():` with imports of the bases",
+        )
+    for block in blocks:
+        for statement in block.body:
+            if not isinstance(statement, ast.ImportFrom):
+                raise IllegalImportError(
+                    "only `from base import name` may stand in `with read_base():`",
+                    location=source.location(statement.lineno, statement.col_offset + 1),
+                    help="move the line out of the block",
+                )
+    allowed = outline.base_lines | outline.eager_lines
+    for node in outline.imports:
+        if not isinstance(node, ast.ImportFrom) or node.level or node.lineno in allowed:
+            continue
+        if any(alias.name == "*" for alias in node.names):
+            raise ConfigParsingError(
+                f"`from {node.module} import *` outside of `with read_base():`",
+                location=source.location(node.lineno, node.col_offset + 1),
+                help="name what you import; the star is for configs beside this one, as in "
+                "`from .base import *`",
+            )
+
+
+def check_recorded(outline: Outline, source: Source) -> None:
+    """Refuse what recording would silently change: a file of the recorded format only.
+
+    Raises:
+        ConfigError: With the line, and what to write instead.
+    """
+    names = outline.recorded_names()
+    for node in outline.nodes:
+        for message, help_line, place in _refusals(node, names):
+            raise ConfigParsingError(
+                message,
+                location=source.location(
+                    getattr(place, "lineno", 1), getattr(place, "col_offset", 0) + 1
+                ),
+                help=help_line,
+            )
+
+
+def _refusals(node: ast.AST, names: set[str]) -> Iterator[tuple[str, str, ast.AST]]:
+    if isinstance(node, ast.Try) and any(_imports_others(part) for part in node.body):
+        yield (
+            "an import in try: recorded imports never fail, so its except would never run",
+            'test `if available("package"):` instead',
+            node,
+        )
+    elif isinstance(node, ast.ClassDef):
+        for base in node.bases:
+            if _root(base) in names:
+                yield (
+                    f"the class {node.name} derives from {ast.unparse(base)}, an imported name",
+                    "define the class in a module and import it",
+                    base,
+                )
+        yield from _decorators(node, names)
+    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        yield from _decorators(node, names)
+    elif isinstance(node, ast.Global):
+        yield (
+            f"`global {', '.join(node.names)}`: functions of a config return values",
+            "return the value and assign it at the top level",
+            node,
+        )
+    elif isinstance(node, ast.Delete):
+        for target in node.targets:
+            if isinstance(target, ast.Name) and target.id in names:
+                yield (
+                    f"`del {target.id}` of an imported name",
+                    "leave the line out: imported names are no part of the config",
+                    node,
+                )
+    elif isinstance(node, ast.Assign | ast.AnnAssign | ast.keyword) and isinstance(
+        node.value, ast.Lambda
+    ):
+        yield (
+            "a lambda as a value cannot be written down with the config",
+            "define a function in a module and import it",
+            node.value,
+        )
+
+
+def _decorators(
+    node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef, names: set[str]
+) -> Iterator[tuple[str, str, ast.AST]]:
+    for decorator in node.decorator_list:
+        if _root(decorator) in names:
+            yield (
+                f"the decorator {ast.unparse(decorator)} would be recorded, not called",
+                f"move {node.name} into a module",
+                decorator,
+            )
+
+
+def _imports_others(node: ast.AST) -> bool:
+    return isinstance(node, ast.Import | ast.ImportFrom) and not imports_stdlib(node)
+
+
+def _root(node: ast.AST) -> str | None:
+    """The name that an expression such as ``nn.functional.relu`` begins with."""
+    while isinstance(node, ast.Attribute | ast.Call | ast.Subscript):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else None

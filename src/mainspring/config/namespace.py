@@ -1,0 +1,46 @@
+"""The top-level names of a config file while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mainspring.config.source import ReadOptions
+
+__all__ = ["Namespace"]
+
+
+class Namespace(dict[str, Any]):
+    """Passes every assignment on to the globals of the file.
+
+    A variable that the command line gives takes that value where the file assigns it, so that what
+    the file computes from it follows. Only plain values do; parts of the run are changed when the
+    config is complete.
+
+    Args:
+        names: The globals of the file.
+        options: Holds the variables that the command line gives.
+    """
+
+    def __init__(self, names: dict[str, Any], options: ReadOptions) -> None:
+        super().__init__()
+        self._names = names
+        self._options = options
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._names[name] = self._options.value_of(name, value)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._names[name]
+
+    def __delitem__(self, name: str) -> None:
+        del self._names[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def take_over(self, names: Mapping[str, Any]) -> None:
+        """Bind the names of a base, as ``from base import *`` does."""
+        for name, value in names.items():
+            if not name.startswith("_"):
+                self._names[name] = value

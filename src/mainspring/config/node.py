@@ -1,0 +1,291 @@
+"""`Node`: a call that a config file recorded, equal to ``dict(type=..., ...)``."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self
+
+from mainspring.config.config_dict import ConfigDict, reading_imports
+from mainspring.config.recording import is_recording, refuse
+from mainspring.errors import ConfigError, Location
+from mainspring.registry.recorded import POSITIONAL_KEY, RecordedCall
+
+__all__ = ["Node"]
+
+_COPY_HELP = "take copy(...) of it and change that with edit(...)"
+
+
+class Node(ConfigDict, RecordedCall):
+    """A recorded call: a `ConfigDict` whose ``type`` is what is called.
+
+    Positional arguments are kept under ``_args_`` until somebody reads the node after the config is
+    loaded; then the callable is imported, and they get the names of its parameters.
+
+    While the config file is executed a node is no value yet: its length, truth and keys are
+    refused, since they would be those of the dict rather than of the object that it stands for.
+
+    Args:
+        target: What is called: a class or function, or a name for one.
+        args: Positional arguments.
+        kwargs: Arguments by name.
+        where: Where the call is written.
+        late: Whether the first argument is added later, see `mainspring.config.later`.
+    """
+
+    _where: Location | None
+    _late: bool
+    _edited: frozenset[Any]
+
+    def __init__(
+        self,
+        target: Any,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        where: Location | None = None,
+        late: bool = False,
+    ) -> None:
+        object.__setattr__(self, "_where", where)
+        object.__setattr__(self, "_late", late)
+        object.__setattr__(self, "_edited", frozenset())
+        super().__init__()
+        self["type"] = target
+        if args:
+            self[POSITIONAL_KEY] = list(args)
+        for key, value in (kwargs or {}).items():
+            self[key] = value
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the first argument is added later."""
+        return self._late
+
+    @property
+    def where_written(self) -> Location | None:
+        """Where the call is written; ``None`` when no file says it."""
+        return self._where
+
+    def empty_copy(self) -> Self:
+        """A node of the same place and lateness that holds nothing."""
+        other = type(self).__new__(type(self))
+        object.__setattr__(other, "_where", self._where)
+        object.__setattr__(other, "_late", self._late)
+        object.__setattr__(other, "_edited", self._edited)
+        return other
+
+    def replace(self, key: Any, value: Any) -> None:
+        """Set an argument, also one that the call gives by position.
+
+        Args:
+            key: Its name.
+            value: The new value.
+        """
+        self[key] = value
+        if dict.__contains__(self, POSITIONAL_KEY):
+            # Which of them is meant is only known when the callable is imported.
+            object.__setattr__(self, "_edited", self._edited | {key})
+
+    # Positional arguments
+
+    def bind(self) -> None:
+        """Give positional arguments the names of the parameters that they are for.
+
+        Raises:
+            ConfigError: There are more of them than parameters, or one is also given by name.
+            ImportError: The callable cannot be imported.
+        """
+        raw = dict(dict.items(self))
+        positional = raw.pop(POSITIONAL_KEY, None)
+        if not positional:
+            return
+        named, rest = self._names_for(positional, raw)
+        dict.clear(self)
+        dict.__setitem__(self, "type", raw.pop("type", None))
+        for key, value in {**named, **raw}.items():
+            dict.__setitem__(self, key, value)
+        if rest:
+            dict.__setitem__(self, POSITIONAL_KEY, rest)
+
+    def _names_for(
+        self, positional: list[Any], raw: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], list[Any]]:
+        try:
+            target = super().__getitem__("type")
+            parameters = list(inspect.signature(target).parameters.values())
+        except (TypeError, ValueError):
+            return {}, positional  # a callable without a signature takes them as they are
+        if any(p.kind is p.POSITIONAL_ONLY or p.kind is p.VAR_POSITIONAL for p in parameters):
+            return {}, positional
+        names = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+        names = names[1:] if self._late else names
+        shown = getattr(target, "__name__", str(target))
+        if len(positional) > len(names):
+            raise ConfigError(
+                f"{shown} takes {len(names)} positional arguments, but {len(positional)} are given",
+                location=self._where,
+                help=f"its parameters are {', '.join(names)}" if names else None,
+            )
+        named = dict(zip(names, positional, strict=False))
+        for name in named:
+            if name in raw and name not in self._edited:
+                raise ConfigError(
+                    f"{shown} gets {name!r} twice, by position and by name", location=self._where
+                )
+        return named, []
+
+    def _complete(self) -> None:
+        if dict.__contains__(self, POSITIONAL_KEY) and reading_imports():
+            self.bind()
+
+    # Reading: names for positional arguments are found when somebody asks
+
+    def __getitem__(self, key: Any) -> Any:
+        if not dict.__contains__(self, key):
+            if is_recording():
+                self._refuse_while_recording(f"it has no item {key!r}", "give it as an argument")
+            self._complete()
+        return super().__getitem__(key)
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """The value of a key, or the default."""
+        if not dict.__contains__(self, key):
+            self._complete()
+        return super().get(key, default)
+
+    def __contains__(self, key: object) -> bool:
+        if not dict.__contains__(self, key):
+            self._complete()
+        return dict.__contains__(self, key)
+
+    def pop(self, key: Any, default: Any = None) -> Any:
+        """Remove a key and return its value; the default when it is not there. Never raises."""
+        if not dict.__contains__(self, key):
+            self._complete()
+        return super().pop(key, default)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)  # Python asks for such names; nobody configures them
+        if not is_recording() or dict.__contains__(self, name):
+            return super().__getattr__(name)
+        shown = str(dict.get(self, "type"))
+        return refuse(
+            f"{shown}(...) has no {name!r} here: the call is recorded, so there is no object and "
+            "it has no methods yet",
+            f"give {name} as an argument of {shown}, or do it in a function of a module that the "
+            "config calls",
+        )
+
+    def keys(self) -> Any:
+        """The keys."""
+        self._refuse_while_recording("its keys are", _COPY_HELP)
+        self._complete()
+        return super().keys()
+
+    def values(self) -> list[Any]:  # type: ignore[override]  # - MMEngine returns lists
+        """The values, in a list."""
+        self._refuse_while_recording("its values are", _COPY_HELP)
+        self._complete()
+        return super().values()
+
+    def items(self) -> list[tuple[Any, Any]]:  # type: ignore[override]  # - MMEngine returns lists
+        """The pairs of key and value, in a list."""
+        self._refuse_while_recording("its items are", _COPY_HELP)
+        self._complete()
+        return super().items()
+
+    def __iter__(self) -> Iterator[Any]:
+        self._refuse_while_recording(
+            "it cannot be iterated over", "iterate over plain values instead"
+        )
+        self._complete()
+        return iter(list(dict.keys(self)))
+
+    def __len__(self) -> int:
+        self._refuse_while_recording(
+            "its length is", "write the number, or import it within `with eager():`"
+        )
+        self._complete()
+        return dict.__len__(self)
+
+    def __bool__(self) -> bool:
+        self._refuse_while_recording("it is neither true nor false", "compare with `is None`")
+        return dict.__len__(self) > 0
+
+    def __eq__(self, other: object) -> bool:
+        self._refuse_while_recording("it cannot be compared", "compare its .type, or use `is`")
+        if isinstance(other, Node) and self._late != other._late:
+            return False
+        return super().__eq__(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = None  # type: ignore[assignment]  # - as in every dict
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        """Refuse: what it gives when it is called is not known yet."""
+        self._refuse_while_recording("it cannot be called", "call it in a function of a module")
+        raise TypeError(f"{self!r} is a description, which is built by a registry, not called")
+
+    def __enter__(self) -> Any:
+        self._refuse_while_recording("it is no context manager", "do this in a module")
+        raise TypeError(f"{self!r} is a description and no context manager")
+
+    def __exit__(self, *_: object) -> None:
+        """Never reached: `__enter__` refuses."""
+
+    def __add__(self, other: Any) -> Any:
+        self._refuse_while_recording("it has no value to calculate with", "write the number")
+        return NotImplemented
+
+    __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __add__
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = __matmul__ = __add__
+    __lt__ = __le__ = __gt__ = __ge__ = __add__
+
+    def _refuse_while_recording(self, what: str, help: str) -> None:  # noqa: A002 - as in errors
+        if is_recording():
+            shown = str(dict.get(self, "type"))
+            tail = " not known before the object is built" if what.endswith((" is", " are")) else ""
+            refuse(f"{shown}(...) is recorded, not called: {what}{tail}", help)
+
+    # Copies
+
+    @classmethod
+    def _wrap(cls, value: Any) -> Any:
+        return ConfigDict._wrap(value)
+
+    def copy(self) -> Self:
+        """A shallow copy: lists are new, dicts are shared."""
+        other = self.empty_copy()
+        for key, value in dict.items(self):
+            other[key] = value
+        return other
+
+    __copy__ = copy
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        other = self.empty_copy()
+        memo[id(self)] = other
+        for key, value in dict.items(self):
+            dict.__setitem__(other, copy.deepcopy(key, memo), copy.deepcopy(value, memo))
+        return other
+
+    def __ror__(self, other: Any) -> Any:
+        return ConfigDict(other) | self if isinstance(other, dict) else NotImplemented
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return _restored, (dict(dict.items(self)), self._where, self._late, self._edited)
+
+
+def _restored(
+    items: dict[Any, Any], where: Location | None, late: bool, edited: frozenset[Any]
+) -> Node:
+    node = Node(None, where=where, late=late)
+    object.__setattr__(node, "_edited", edited)
+    dict.clear(node)
+    for key, value in items.items():
+        node[key] = value
+    return node
