@@ -58,7 +58,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         traceback.print_exc()
         print(f"mainspring: the run failed: {_headline(error)}", file=sys.stderr)
         return FAILED_RUN
+    finally:
+        _leave_process_group()
     return 0
+
+
+def _leave_process_group() -> None:
+    """End what a distributed run started, if there was one."""
+    dist = sys.modules.get("mainspring.dist")
+    if dist is not None:
+        dist.destroy_dist()
 
 
 def explain(error: BaseException) -> str:

@@ -56,15 +56,11 @@ def run(options: argparse.Namespace) -> None:
         cfg.resume = True
         cfg.load_from = None if options.resume == "auto" else options.resume
 
-    from mainspring.dist import destroy_dist
     from mainspring.registry import RUNNERS
     from mainspring.runner import Runner
 
-    try:
-        runner = RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
-        runner.train()
-    finally:
-        destroy_dist()
+    runner = RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
+    runner.train()
 
 
 def _use_mixed_precision(cfg: Any) -> None:

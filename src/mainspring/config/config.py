@@ -359,6 +359,11 @@ class Config:
         self._changed = (*self._changed, *paths)
 
     @property
+    def sources(self) -> tuple[Source, ...]:
+        """The files that it was read from, bases before those that build on them."""
+        return self._sources
+
+    @property
     def overrides(self) -> tuple[str, ...]:
         """The changes that the command line made, as they were written."""
         return tuple(change.written for change in self._overrides)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import traceback
 from types import CodeType
 from typing import Any
 
 from mainspring.config.recording import CONFIG_MODULE
 from mainspring.config.source import Source
-from mainspring.errors import ConfigError, ConfigSyntaxError, mark_user_mistake
+from mainspring.errors import ConfigError, ConfigSyntaxError, did_you_mean, mark_user_mistake
 
 __all__ = ["compiled", "executed", "parsed"]
 
@@ -87,6 +88,10 @@ def executed(
             if frame.filename == source.absolute_path
         ]
         place = source.location(lines[-1] or 1) if lines else source.path
+        if isinstance(error, NameError) and isinstance(error.name, str):
+            meant = did_you_mean(error.name, [*names, *dir(builtins)])
+            if meant is not None:
+                error.add_note(f"help: {meant}")
         error.add_note(f"while reading the config, {place}")
         mark_user_mistake(error)
         raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import gc
 import logging
 import os
 import subprocess
@@ -178,6 +179,8 @@ def destroy_dist() -> None:
     if is_distributed():
         import torch.distributed as dist
 
+        # A wrapped model that outlives its group can abort the process when the interpreter ends.
+        gc.collect()
         dist.destroy_process_group()
         _local_groups.clear()
 

@@ -9,6 +9,7 @@ from mainspring.checkpoint import (
     save_checkpoint,
     weights_to_cpu,
 )
+from mainspring.config.words import ByEpoch, ByIteration
 from mainspring.device import autocast
 from mainspring.hooks import Priority, get_priority
 from mainspring.model import turn_on_activation_checkpointing
@@ -26,6 +27,8 @@ from mainspring.runner.workflow_loop import WorkflowTrainLoop
 
 __all__ = [
     "BaseLoop",
+    "ByEpoch",
+    "ByIteration",
     "CheckpointLoader",
     "EpochBasedTrainLoop",
     "IterBasedTrainLoop",

@@ -7,12 +7,14 @@ story of a run; what is not the story lives in `progress`, `evaluation` and the 
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 
 from mainspring.device import autocast
+from mainspring.evaluator import Evaluator
+from mainspring.evaluator.evaluator import OneMetric
 from mainspring.registry import LOOPS
 from mainspring.runner.evaluation import (
     EvaluationSet,
@@ -49,7 +51,7 @@ class BaseLoop(metaclass=ABCMeta):
         dataloader: A loader, or the dict to build it from.
     """
 
-    def __init__(self, runner: Any, dataloader: Any) -> None:
+    def __init__(self, runner: Any, dataloader: Iterable[Any] | Mapping[str, Any]) -> None:
         self._runner = runner
         self.dataloader = runner.ready_dataloader(dataloader)
 
@@ -76,7 +78,7 @@ class _TrainLoop(BaseLoop):
     def __init__(
         self,
         runner: Any,
-        dataloader: Any,
+        dataloader: Iterable[Any] | Mapping[str, Any],
         val_begin: int,
         val_interval: int,
         dynamic_intervals: Sequence[tuple[int, int]] | None,
@@ -158,7 +160,7 @@ class EpochBasedTrainLoop(_TrainLoop):
     def __init__(
         self,
         runner: Any,
-        dataloader: Any,
+        dataloader: Iterable[Any] | Mapping[str, Any],
         max_epochs: int,
         val_begin: int = 1,
         val_interval: int = 1,
@@ -258,7 +260,7 @@ class IterBasedTrainLoop(_TrainLoop):
     def __init__(
         self,
         runner: Any,
-        dataloader: Any,
+        dataloader: Iterable[Any] | Mapping[str, Any],
         max_iters: int,
         val_begin: int = 1,
         val_interval: int = 1000,
@@ -358,8 +360,8 @@ class _EvaluationLoop(BaseLoop):
     def __init__(
         self,
         runner: Any,
-        dataloader: Any,
-        evaluator: Any,
+        dataloader: Iterable[Any] | Mapping[str, Any],
+        evaluator: Evaluator | OneMetric | Sequence[OneMetric] | Mapping[str, Any] | None,
         fp16: bool = False,
         compute_loss: bool = False,
     ) -> None:

@@ -27,6 +27,7 @@ from mainspring.hooks import HookDispatch
 from mainspring.registry import RUNNERS, DefaultScope
 from mainspring.registry.default_scope import ROOT_SCOPE
 from mainspring.runner import resume
+from mainspring.runner.config_record import record_config
 from mainspring.runner.environment import (
     Randomness,
     set_random_seed,
@@ -37,9 +38,23 @@ from mainspring.runner.mmengine_names import MMEngineNames
 from mainspring.runner.model_setup import compile_step, prepare_model, wrap_for_processes
 from mainspring.runner.places import building
 from mainspring.runner.release import StartFiles, is_in_use, release_run
+from mainspring.runner.section_types import (
+    EvaluatorSection,
+    HookSection,
+    Launcher,
+    LoaderSection,
+    LogProcessorSection,
+    LoopSection,
+    ModelSection,
+    OptimSection,
+    PreprocessorSection,
+    SchedulerSection,
+    VisualizerSection,
+)
 from mainspring.runner.sections import (
     RUNNER_SECTIONS,
     check_triples,
+    default_work_dir,
     require,
 )
 from mainspring.runner.startup_log import dump_config, log_environment, log_hooks
@@ -51,11 +66,12 @@ __all__ = ["Runner"]
 class Runner(MMEngineNames):
     """Trains, validates and tests a model as described, and continues where it stopped.
 
-    Every argument but `work_dir` takes a dict with ``type``, a class, or a ready object.
+    Every part is given as a dict with ``type``, a class, or a ready object.
 
     Args:
         model: The model.
         work_dir: Where checkpoints, logs and the resolved config go; created when missing.
+            ``work_dirs/`` and the name of the config by default.
         train_dataloader: Training data; with `train_cfg` and `optim_wrapper`, all or none.
         val_dataloader: Validation data, or several by name; with `val_cfg` and `val_evaluator`.
         test_dataloader: Test data, or several by name; with `test_cfg` and `test_evaluator`.
@@ -89,33 +105,33 @@ class Runner(MMEngineNames):
 
     def __init__(
         self,
-        model: Any,
-        work_dir: str,
-        train_dataloader: Any = None,
-        val_dataloader: Any = None,
-        test_dataloader: Any = None,
-        train_cfg: Any = None,
-        val_cfg: Any = None,
-        test_cfg: Any = None,
+        model: ModelSection,
+        work_dir: str | None = None,
+        train_dataloader: LoaderSection | None = None,
+        val_dataloader: LoaderSection | None = None,
+        test_dataloader: LoaderSection | None = None,
+        train_cfg: LoopSection | None = None,
+        val_cfg: LoopSection | None = None,
+        test_cfg: LoopSection | None = None,
         auto_scale_lr: Mapping[str, Any] | None = None,
-        optim_wrapper: Any = None,
-        param_scheduler: Any = None,
-        val_evaluator: Any = None,
-        test_evaluator: Any = None,
-        default_hooks: Mapping[str, Any] | None = None,
-        custom_hooks: Sequence[Any] | None = None,
-        data_preprocessor: Mapping[str, Any] | None = None,
+        optim_wrapper: OptimSection | None = None,
+        param_scheduler: SchedulerSection | None = None,
+        val_evaluator: EvaluatorSection | None = None,
+        test_evaluator: EvaluatorSection | None = None,
+        default_hooks: Mapping[str, HookSection | None] | None = None,
+        custom_hooks: Sequence[HookSection] | None = None,
+        data_preprocessor: PreprocessorSection | None = None,
         load_from: str | None = None,
         resume: bool | str = False,
-        launcher: str | None = "none",
+        launcher: Launcher | None = "none",
         env_cfg: Mapping[str, Any] | None = None,
-        log_processor: Any = None,
+        log_processor: LogProcessorSection | None = None,
         log_level: str | int = "INFO",
-        visualizer: Any = None,
+        visualizer: VisualizerSection | None = None,
         default_scope: str | None = "mainspring",
         randomness: Mapping[str, Any] | None = None,
         experiment_name: str | None = None,
-        cfg: Any = None,
+        cfg: Config | Mapping[str, Any] | None = None,
     ) -> None:
         self._sections = {
             name: value for name, value in locals().items() if name in RUNNER_SECTIONS
@@ -130,7 +146,7 @@ class Runner(MMEngineNames):
                     config_path="param_scheduler",
                     help="give the optimizer that it schedules, or leave it out",
                 )
-        self.work_dir = os.path.abspath(work_dir)
+        self.work_dir = os.path.abspath(work_dir or default_work_dir(self.cfg))
         self.auto_scale_lr = auto_scale_lr
         self._resume, self._load_from = _resume_request(resume, load_from)
         self._has_loaded = False
@@ -203,7 +219,7 @@ class Runner(MMEngineNames):
         if isinstance(cfg, str | Path):
             cfg = Config.fromfile(str(cfg))
         cfg = copy.deepcopy(cfg)
-        sections = {name: require(cfg, name) for name in ("model", "work_dir")}
+        sections = {"model": require(cfg, "model")}
         for name in RUNNER_SECTIONS:
             if name in cfg and name not in sections:
                 sections[name] = cfg[name]
@@ -228,6 +244,8 @@ class Runner(MMEngineNames):
             self.optim_wrapper.initialize_count_status(self.model, self.iter, self.max_iters)
             resume.restore_accumulation(self)
             compile_step(self.model, self.cfg)
+            if is_main_process():
+                record_config(self.cfg, self._log_dir)
 
         model: nn.Module = self.train_loop.run()
         self.call_hook("after_run")

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from mainspring.config.section_names import RUNNER_SECTIONS
 from mainspring.errors import ConfigError, close_names
 
-__all__ = ["RUNNER_SECTIONS", "check_triples", "counts_epochs", "misspelt_sections", "require"]
+__all__ = [
+    "RUNNER_SECTIONS",
+    "check_triples",
+    "counts_epochs",
+    "default_work_dir",
+    "misspelt_sections",
+    "require",
+]
 
 _TRIPLES = (
     ("train_dataloader", "train_cfg", "optim_wrapper"),
@@ -31,6 +39,16 @@ def misspelt_sections(keys: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def default_work_dir(cfg: Any) -> str:
+    """Where a run goes that does not say it: ``work_dirs/`` and the name of its config.
+
+    Args:
+        cfg: The whole config.
+    """
+    filename = getattr(cfg, "filename", None)
+    return str(Path("work_dirs") / (Path(filename).stem if filename else "run"))
+
+
 def require(cfg: Mapping[str, Any], section: str) -> Any:
     """A section that every run needs.
 
@@ -48,7 +66,6 @@ def require(cfg: Mapping[str, Any], section: str) -> Any:
         )
     hints = {
         "model": "add model = dict(type='YourModel', ...)",
-        "work_dir": "add work_dir = 'work_dirs/my_run', or give --work-dir on the command line",
     }
     raise ConfigError(f"the config has no {section!r}", help=hints.get(section))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -32,7 +32,7 @@ class WorkflowTrainLoop(EpochBasedTrainLoop):
     def __init__(
         self,
         runner: Any,
-        dataloader: Any,
+        dataloader: Iterable[Any] | Mapping[str, Any],
         max_epochs: int,
         workflow: Sequence[tuple[str, int]] = (("train", 1),),
     ) -> None:

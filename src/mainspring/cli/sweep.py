@@ -1,0 +1,234 @@
+"""`mainspring sweep CONFIG`: a run for each combination of values that a config sweeps."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mainspring.cli.common import read_config
+from mainspring.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mainspring.config import Config
+    from mainspring.sweep import Axis, Grid, Metric, Run, Search
+
+__all__ = ["add_parser", "run"]
+
+_FAILED_RUN = 1
+_DESCRIPTION = """\
+Make a run for each combination of the values that the config sweeps (`lr = sweep(1e-3, 1e-4)`), or
+that --sweep gives, and print a table of their results. With --trials, Optuna chooses the values."""
+
+
+def add_parser(verbs: Any) -> None:
+    """Add the verb to the command."""
+    parser = verbs.add_parser(
+        "sweep",
+        help="train with each combination of several values, and compare the results",
+        description=_DESCRIPTION,
+    )
+    parser.add_argument("config", metavar="CONFIG", help="config file: .py, .yaml or .json")
+    parser.add_argument(
+        "overrides", nargs="*", metavar="key=value", help="changes for all runs, such as epochs=5"
+    )
+    parser.add_argument(
+        "--sweep",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=V1,V2",
+        help="values to try, such as lr=1e-3,1e-4 or 'lr=loguniform(1e-5,1e-2)'",
+    )
+    parser.add_argument("--work-dir", metavar="DIR", help="where the runs' work directories go")
+    parser.add_argument("--jobs", type=int, metavar="N", help="runs at a time (default: 1)")
+    parser.add_argument(
+        "--devices", metavar="IDS", help="GPUs to hand out, one to a run, such as 0,1,2,3"
+    )
+    parser.add_argument("--metric", metavar="NAME", help="what to compare the runs by")
+    parser.add_argument(
+        "--direction", choices=["maximize", "minimize"], help="what is better (default: by name)"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only print the runs")
+    parser.add_argument(
+        "--resume", action="store_true", help="leave out what is finished, continue what is not"
+    )
+    parser.add_argument("--trials", type=int, metavar="N", help="search with so many runs")
+    parser.add_argument(
+        "--prune", action="store_true", help="stop runs of a search that fall behind"
+    )
+    parser.add_argument("--seed", type=int, help="makes a search repeatable")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Sweep.
+
+    Raises:
+        ConfigError: The options or the config make no sense.
+        SystemExit: A run failed; the code is 1.
+    """
+    devices = [device.strip() for device in (options.devices or "").split(",") if device.strip()]
+    _check(options)
+    jobs = options.jobs if options.jobs is not None else max(1, len(devices))
+    overrides, given = _changes(options)
+
+    def load(words: Sequence[str]) -> Config:
+        return read_config(options.config, words)
+
+    from mainspring.sweep import Processes, train_command
+
+    processes = Processes(train_command(options.config), jobs, devices)
+    if options.trials is None:
+        _grid(options, load, overrides, given, processes.run)
+    else:
+        _search(options, load, overrides, given, processes.run)
+
+
+def _check(options: argparse.Namespace) -> None:
+    for name in ("jobs", "trials"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise ConfigError(f"--{name} is {value}", help="give a whole number > 0")
+    if options.trials is None and (options.prune or options.seed is not None):
+        word = "--prune" if options.prune else "--seed"
+        raise ConfigError(
+            f"{word} is for searches, but this tries all combinations",
+            help="say how many runs the search makes: --trials 20",
+        )
+    if options.trials is not None:
+        from mainspring.sweep import check_optuna
+
+        check_optuna()
+
+
+def _changes(options: argparse.Namespace) -> tuple[list[str], list[Axis]]:
+    """The changes for all runs, and what the command line sweeps."""
+    from mainspring.sweep import axis_of_word
+
+    overrides, axes = list(options.overrides), dict[str, "Axis"]()
+    for word in options.sweep:
+        axis = axis_of_word(word)
+        if axis is None:
+            overrides.append(word)
+        elif axis.name in axes:
+            raise ConfigError(f"--sweep names {axis.name} twice", help="give all values at once")
+        else:
+            axes[axis.name] = axis
+    for word in overrides:
+        name = word.partition("=")[0]
+        if name in axes:
+            raise ConfigError(
+                f"{word!r} sets what --sweep sweeps", help=f"leave out one: {name} is both"
+            )
+    return overrides, list(axes.values())
+
+
+def _grid(
+    options: argparse.Namespace,
+    load: Callable[[Sequence[str]], Config],
+    overrides: list[str],
+    given: list[Axis],
+    run_all: Callable[..., None],
+) -> None:
+    from mainspring.sweep import Grid, combinations, grid_runs, metric_for
+
+    found = combinations(load, overrides, given)
+    folder = _folder(options, found[0].config)
+    runs = grid_runs(found, folder)
+    print(f"{len(runs)} runs in {folder}")
+    for number, each in enumerate(runs, 1):
+        print(f"  [{number}] {each.name}\n      {_command(options.config, each)}")
+    if options.dry_run:
+        return
+    metric = metric_for(found[0].config, options.metric, options.direction)
+    grid = Grid(runs, metric, _report)
+    if options.resume:
+        grid.take_up()
+    _finish(options, folder, metric, grid, run_all)
+
+
+def _search(
+    options: argparse.Namespace,
+    load: Callable[[Sequence[str]], Config],
+    overrides: list[str],
+    given: list[Axis],
+    run_all: Callable[..., None],
+) -> None:
+    from mainspring.config.sweep import finding_sweeps
+    from mainspring.sweep import Search, metric_for
+    from mainspring.sweep.search import STUDY_FILE
+
+    with finding_sweeps():
+        cfg = load(overrides)
+    folder = _folder(options, cfg)
+    metric = metric_for(cfg, options.metric, options.direction)
+    if metric.name is None:
+        raise ConfigError("--trials needs --metric", help="name what validation measures")
+    if (folder / STUDY_FILE).exists() and not (options.resume or options.dry_run):
+        raise ConfigError(
+            f"there is a search in {folder} already",
+            help="continue it with --resume, or give another --work-dir",
+        )
+    aim = "greatest" if metric.maximize else "least"
+    print(f"{options.trials} runs in {folder}, in search of the {aim} {metric.name}")
+    if options.dry_run:
+        return
+    search = Search(
+        load,
+        overrides,
+        given,
+        folder,
+        metric,
+        trials=options.trials,
+        prune=options.prune,
+        seed=options.seed,
+        report=_report,
+    )
+    _finish(options, folder, metric, search, run_all)
+
+
+def _finish(
+    options: argparse.Namespace,
+    folder: Path,
+    metric: Metric,
+    followed: Grid | Search,
+    run_all: Callable[..., None],
+) -> None:
+    """Run everything, then print and write the table, however it ended."""
+    from mainspring.sweep import format_table, ranked, write_results
+
+    try:
+        run_all(followed.waiting(), followed)
+    except KeyboardInterrupt:
+        _report("interrupted: the runs were stopped; --resume continues")
+        raise
+    finally:
+        runs = ranked(followed.runs, metric)
+        if runs and folder.is_dir():
+            write_results(folder, runs, metric)
+            print(f"\n{format_table(runs, metric)}\n")
+            print(f"results: {folder / 'sweep.json'}, {folder / 'sweep.csv'}")
+            if runs[0].record.status == "finished" and runs[0].record.best is not None:
+                print(f"best: {_command(options.config, runs[0])}", flush=True)
+    if any(each.record.status == "failed" for each in runs):
+        raise SystemExit(_FAILED_RUN)
+
+
+def _folder(options: argparse.Namespace, cfg: Config) -> Path:
+    if options.work_dir is not None:
+        return Path(options.work_dir)
+    if cfg.get("work_dir") is not None:
+        return Path(cfg.work_dir) / "sweep"
+    name = Path(options.config).name.replace(":", "_").replace(".py", "")
+    return Path("work_dirs") / Path(name).stem / "sweep"
+
+
+def _command(config: str, each: Run) -> str:
+    return shlex.join(["mainspring", "train", config, *each.words, "--work-dir", str(each.folder)])
+
+
+def _report(line: str) -> None:
+    print(line, flush=True)
