@@ -2,31 +2,88 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").glob("*.md"))]
-BLOCKS = [
-    pytest.param(block, id=f"{page.name}-{number}")
-    for page in PAGES
-    for number, block in enumerate(
-        re.findall(
-            r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-        )
+FENCE = re.compile(r"^```(\w+)(?: name=(\S+))?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def blocks_of(page):
+    """Language, file name and text of the code of a page."""
+    return FENCE.findall(page.read_text(encoding="utf-8"))
+
+
+def run_command(command):
+    """The exit code and output of a `mainspring` command in the current directory."""
+    words = shlex.split(command)
+    assert words[0] == "mainspring"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "NO_COLOR": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", *words], capture_output=True, text=True, env=environment
     )
-]
+    return done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("block", BLOCKS)
-def test_a_block_of_the_docs_runs(block, tmp_path, monkeypatch, capsys):
+def matches(shown, printed):
+    """Whether the lines of a page are what was printed; `...` stands for any lines."""
+    pattern = "\n".join(
+        r"(?:.*\n)*?.*" if line == "..." else re.escape(line) for line in shown.split("\n")
+    )
+    return re.fullmatch(pattern, printed.strip("\n")) is not None
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch, capsys):
+    """Named blocks become files beside each other; commands print what the page shows."""
     monkeypatch.chdir(tmp_path)
-    names = {"__name__": "docs"}
-    exec(compile(block, "docs block", "exec"), names)
-    assert names.keys() - {"__name__", "__builtins__"}
+    monkeypatch.syspath_prepend(tmp_path)
+    before = set(sys.modules)
+    blocks = blocks_of(page)
+    for language, name, text in blocks:
+        if name:
+            (tmp_path / name).write_text(text, encoding="utf-8")
+        assert language != "console" or text.startswith("$ ")
+    for language, name, text in blocks:
+        if language == "python" and not name:
+            names = {"__name__": "docs"}
+            exec(compile(text, f"{page.name} block", "exec"), names)
+            assert names.keys() - {"__name__", "__builtins__"}
+        elif language == "console":
+            for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+                command, _, shown = part.partition("\n")
+                printed = run_command(command)
+                assert matches(shown.strip("\n"), printed), f"$ {command}\n{printed}"
+    for module in set(sys.modules) - before:
+        if str(tmp_path) in (getattr(sys.modules[module], "__file__", None) or ""):
+            del sys.modules[module]
     capsys.readouterr()
+
+
+def test_named_configs_of_the_docs_load(tmp_path, monkeypatch):
+    """Files of a page that describe a run are read whole, also those that no block runs."""
+    from mainspring.config import Config
+
+    for page in PAGES:
+        folder = tmp_path / page.stem
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        monkeypatch.syspath_prepend(folder)
+        names = [name for _, name, text in blocks_of(page) if name]
+        for _, name, text in blocks_of(page):
+            if name:
+                (folder / name).write_text(text, encoding="utf-8")
+        for name in names:
+            text = (folder / name).read_text(encoding="utf-8")
+            if "train_dataloader" in text and "mistake" not in name:
+                assert Config.fromfile(name).to_dict()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -37,16 +94,10 @@ def test_links_lead_to_files(page):
 
 
 def test_both_readmes_show_the_same_code():
-    english, chinese = (
-        re.findall(
-            r"^```\w+\n(.*?)^```",
-            (ROOT / name).read_text(encoding="utf-8"),
-            re.MULTILINE | re.DOTALL,
-        )
-        for name in ("README.md", "README.zh-CN.md")
-    )
+    english, chinese = (blocks_of(ROOT / name) for name in ("README.md", "README.zh-CN.md"))
     without_comments = [
-        [re.sub(r"\s*#.*", "", block) for block in blocks] for blocks in (english, chinese)
+        [(*names, re.sub(r"\s*#.*", "", text)) for *names, text in blocks]
+        for blocks in (english, chinese)
     ]
     assert without_comments[0] == without_comments[1]
 

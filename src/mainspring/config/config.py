@@ -14,20 +14,19 @@ from typing import Any, Self
 
 from mainspring.config.argparser import add_args
 from mainspring.config.config_dict import ConfigDict
+from mainspring.config.custom_imports import import_modules_of
 from mainspring.config.dump import dump_data, format_config
 from mainspring.config.errors import (
-    ConfigImportError,
     ConfigKeyError,
     ConfigTypeError,
 )
 from mainspring.config.load import load_source
 from mainspring.config.locate import locate
-from mainspring.config.merge import merge, nest
+from mainspring.config.merge import leaf_paths, merge, nest
 from mainspring.config.override import DictAction, Override, apply_overrides, parse_override
 from mainspring.config.recorded import read_base
 from mainspring.config.source import LoadedConfig, ReadOptions, Source, check_format
 from mainspring.errors import Location
-from mainspring.utils import import_modules_from_strings
 
 __all__ = ["RESERVED_KEYS", "Config", "ConfigDict", "DictAction", "add_args", "read_base"]
 
@@ -156,7 +155,7 @@ class Config:
         cfg = _from_loaded(loaded, source.path, format_python_code)
         cfg._apply(changes, options.used)
         if import_custom_modules:
-            _import_custom_modules(cfg)
+            import_modules_of(cfg)
         return cfg
 
     @staticmethod
@@ -180,7 +179,7 @@ class Config:
             )
         loaded = load_source(Source("<string>", cfg_str, file_format), ReadOptions())
         cfg = _from_loaded(loaded, None, True)
-        _import_custom_modules(cfg)
+        import_modules_of(cfg)
         return cfg
 
     @staticmethod
@@ -333,7 +332,7 @@ class Config:
         changes = nest(options)
         merged = merge(self._cfg_dict, changes, allow_list_keys=allow_list_keys)
         self._cfg_dict = merged
-        self._changed = (*self._changed, *_leaves(changes))
+        self._changed = (*self._changed, *leaf_paths(changes))
 
     def override(self, words: Sequence[str]) -> None:
         """Change values as the command line does.
@@ -483,36 +482,3 @@ def _from_loaded(loaded: LoadedConfig, filename: str | None, format_code: bool) 
     cfg._imported_names = loaded.imported_names
     cfg._sources = loaded.sources
     return cfg
-
-
-def _import_custom_modules(cfg: Config) -> None:
-    wanted = cfg.get("custom_imports")
-    if not wanted:
-        return
-    place = cfg.locate("custom_imports.imports") or cfg.locate("custom_imports")
-    if not isinstance(wanted, dict):
-        raise ConfigTypeError(
-            f"custom_imports is {wanted!r}",
-            location=place,
-            help="write custom_imports = dict(imports=['my_module'])",
-        )
-    try:
-        import_modules_from_strings(**wanted)
-    except ImportError as error:
-        folders = "".join(f"\n    {folder}" for folder in sys.path)
-        raise ConfigImportError(
-            f"Failed to import custom modules from {dict(wanted)!r}: {error}; "
-            f"the current sys.path is:{folders}",
-            location=place,
-            config_path="custom_imports",
-            help="start from the directory that contains your module, or set PYTHONPATH to it",
-        ) from error
-
-
-def _leaves(changes: ConfigDict, prefix: str = "") -> Iterator[str]:
-    for key, value in dict.items(changes):
-        path = f"{prefix}{key}"
-        if isinstance(value, ConfigDict) and value:
-            yield from _leaves(value, f"{path}.")
-        else:
-            yield path

@@ -7,7 +7,7 @@ it replaces. With list keys, the dict ``{"0": ...}`` changes items of a list.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mainspring.config.config_dict import DELETE_KEY, ConfigDict
@@ -15,7 +15,7 @@ from mainspring.config.errors import ConfigKeyError, ConfigTypeError
 from mainspring.config.source import LoadedConfig
 from mainspring.errors import Location
 
-__all__ = ["join_bases", "merge", "nest", "without_marks"]
+__all__ = ["join_bases", "leaf_paths", "merge", "nest", "without_marks"]
 
 
 def merge(
@@ -155,3 +155,18 @@ def _same(one: LoadedConfig, other: LoadedConfig, key: Any) -> bool:
     except (ValueError, RuntimeError, TypeError):
         # Tensors and arrays have no single answer.
         return False
+
+
+def leaf_paths(changes: ConfigDict, prefix: str = "") -> Iterator[str]:
+    """The dotted paths of the values in nested dicts.
+
+    Args:
+        changes: The dicts.
+        prefix: What each path begins with.
+    """
+    for key, value in dict.items(changes):
+        path = f"{prefix}{key}"
+        if isinstance(value, ConfigDict) and value:
+            yield from leaf_paths(value, f"{path}.")
+        else:
+            yield path

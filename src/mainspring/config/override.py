@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import inspect
 import re
 from collections.abc import Iterator, Sequence
@@ -210,13 +211,15 @@ def _missing(cfg: ConfigDict, change: Override, part: Any, name: str, here: str)
             help=f"{here}+=... appends" if isinstance(part, list) else None,
         )
     what = f"{here} has no {name!r}" if here else f"the config has no {name!r}"
-    names = [*map(str, dict.keys(part)), *_parameters(part), *SECTION_KEYS.get(here, ())]
+    known = [*map(str, dict.keys(part)), *_parameters(part), *SECTION_KEYS.get(here, ())]
+    names = list(dict.fromkeys(known))
     near = did_you_mean(name, [*names, *RUNNER_SECTIONS] if not here else names)
     if near is None and _parameters(part):
         near = f"it has {', '.join(names)}"
     if near is None:
-        elsewhere = close_names(change.path, list(_paths(cfg)), count=1)
-        near = f"did you mean {elsewhere[0]!r}?" if elsewhere else None
+        by_name = {path.rpartition(".")[2]: path for path in _paths(cfg)}
+        elsewhere = close_names(name, by_name, count=1)
+        near = f"did you mean {by_name[elsewhere[0]]!r}?" if elsewhere else None
     if change.action == "set" and not _parameters(part):
         forced = f"+{change.written} sets it all the same"
         near = f"{near} {forced}" if near else forced
@@ -225,6 +228,10 @@ def _missing(cfg: ConfigDict, change: Override, part: Any, name: str, here: str)
 
 
 def _paths(part: Any, prefix: str = "") -> Iterator[str]:
+    if isinstance(part, Node):
+        # Only a suggestion depends on it, so a class that cannot be imported does no harm.
+        with contextlib.suppress(Exception), keeping_lazy(False):
+            part.bind()
     items: Any = dict.items(part) if isinstance(part, dict) else enumerate(part)
     for key, value in items:
         yield f"{prefix}{key}"
