@@ -565,3 +565,24 @@ def test_loading_imports_nothing_heavy():
         env={**os.environ, "PYTHONPATH": str(source)},
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_what_bases_import_stays_out_unless_it_is_assigned(read, write):
+    write(
+        "b.py",
+        "from functools import partial\nfrom torch import optim\nfrom zoo import Head\nh = Head(1)",
+    )
+    cfg = read("from .b import *\nfrom zoo import ResNet\noptim = dict(lr=1)\nr = ResNet(depth=1)")
+    assert list(cfg) == ["optim", "h", "r"]
+    assert cfg.optim == {"lr": 1}
+
+
+def test_partial_of_an_imported_name_is_recorded(read):
+    cfg = read(
+        "import functools\nfrom functools import partial\nfrom zoo import Opt, group\n"
+        "a = partial(Opt, lr=1)\nb = functools.partial(group, 1, name='n')\nc = partial(max, 3)(4)"
+    )
+    assert raw(cfg._cfg_dict, "a").is_late
+    assert MODELS.build(cfg.a)([2]).params == [2]
+    assert MODELS.build(cfg.b)(5) == ([1, 5], "n")
+    assert cfg.c == 4

@@ -61,6 +61,8 @@ def load_config(options: argparse.Namespace, overrides: Sequence[str]) -> Config
     Raises:
         ConfigError: The config cannot be read, or a change cannot be applied.
     """
+    from mainspring.config.sweep import refuse_unchosen
+
     if options.local_rank is not None:
         os.environ.setdefault("LOCAL_RANK", str(options.local_rank))
     cfg = read_config(options.config, overrides)
@@ -72,6 +74,7 @@ def load_config(options: argparse.Namespace, overrides: Sequence[str]) -> Config
     elif cfg.get("work_dir") is None:
         name = Path(options.config).name.replace(":", "_").replace(".py", "")
         cfg.work_dir = str(Path("work_dirs") / Path(name).stem)
+    refuse_unchosen(cfg)
     return cfg
 
 

@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from mainspring.cli import test, train
+from mainspring.cli import sweep, test, train
 from mainspring.cli.common import looks_like_override
 from mainspring.errors import is_user_mistake
 from mainspring.version import __version__
@@ -28,6 +28,7 @@ def make_parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     train.add_parser(verbs)
     test.add_parser(verbs)
+    sweep.add_parser(verbs)
     return parser
 
 

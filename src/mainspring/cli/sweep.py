@@ -13,7 +13,7 @@ from mainspring.errors import ConfigError
 
 if TYPE_CHECKING:
     from mainspring.config import Config
-    from mainspring.sweep import Axis, Grid, Metric, Run, Search
+    from mainspring.sweeps import Axis, Grid, Metric, Run, Search
 
 __all__ = ["add_parser", "run"]
 
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> None:
     def load(words: Sequence[str]) -> Config:
         return read_config(options.config, words)
 
-    from mainspring.sweep import Processes, train_command
+    from mainspring.sweeps import Processes, train_command
 
     processes = Processes(train_command(options.config), jobs, devices)
     if options.trials is None:
@@ -99,14 +99,14 @@ def _check(options: argparse.Namespace) -> None:
             help="say how many runs the search makes: --trials 20",
         )
     if options.trials is not None:
-        from mainspring.sweep import check_optuna
+        from mainspring.sweeps import check_optuna
 
         check_optuna()
 
 
 def _changes(options: argparse.Namespace) -> tuple[list[str], list[Axis]]:
     """The changes for all runs, and what the command line sweeps."""
-    from mainspring.sweep import axis_of_word
+    from mainspring.sweeps import axis_of_word
 
     overrides, axes = list(options.overrides), dict[str, "Axis"]()
     for word in options.sweep:
@@ -133,7 +133,7 @@ def _grid(
     given: list[Axis],
     run_all: Callable[..., None],
 ) -> None:
-    from mainspring.sweep import Grid, combinations, grid_runs, metric_for
+    from mainspring.sweeps import Grid, combinations, grid_runs, metric_for
 
     found = combinations(load, overrides, given)
     folder = _folder(options, found[0].config)
@@ -147,7 +147,7 @@ def _grid(
     grid = Grid(runs, metric, _report)
     if options.resume:
         grid.take_up()
-    _finish(options, folder, metric, grid, run_all)
+    _finish(folder, metric, grid, run_all)
 
 
 def _search(
@@ -158,8 +158,8 @@ def _search(
     run_all: Callable[..., None],
 ) -> None:
     from mainspring.config.sweep import finding_sweeps
-    from mainspring.sweep import Search, metric_for
-    from mainspring.sweep.search import STUDY_FILE
+    from mainspring.sweeps import Search, metric_for
+    from mainspring.sweeps.search import STUDY_FILE
 
     with finding_sweeps():
         cfg = load(overrides)
@@ -187,18 +187,17 @@ def _search(
         seed=options.seed,
         report=_report,
     )
-    _finish(options, folder, metric, search, run_all)
+    _finish(folder, metric, search, run_all)
 
 
 def _finish(
-    options: argparse.Namespace,
     folder: Path,
     metric: Metric,
     followed: Grid | Search,
     run_all: Callable[..., None],
 ) -> None:
     """Run everything, then print and write the table, however it ended."""
-    from mainspring.sweep import format_table, ranked, write_results
+    from mainspring.sweeps import format_table, ranked, write_results
 
     try:
         run_all(followed.waiting(), followed)
@@ -212,7 +211,7 @@ def _finish(
             print(f"\n{format_table(runs, metric)}\n")
             print(f"results: {folder / 'sweep.json'}, {folder / 'sweep.csv'}")
             if runs[0].record.status == "finished" and runs[0].record.best is not None:
-                print(f"best: {_command(options.config, runs[0])}", flush=True)
+                print(f"best: {runs[0].name} in {runs[0].folder}", flush=True)
     if any(each.record.status == "failed" for each in runs):
         raise SystemExit(_FAILED_RUN)
 

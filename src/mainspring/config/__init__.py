@@ -6,7 +6,7 @@ from mainspring.config.edit import edit
 from mainspring.config.node import Node
 from mainspring.config.override import DictAction
 from mainspring.config.recorded import read_base
-from mainspring.config.sweep import sweep
+from mainspring.config.sweep import choice, loguniform, sweep, uniform
 from mainspring.config.words import (
     ByEpoch,
     ByIteration,
@@ -30,12 +30,15 @@ __all__ = [
     "L",
     "Node",
     "available",
+    "choice",
     "copy",
     "eager",
     "edit",
     "env",
     "include",
     "later",
+    "loguniform",
     "read_base",
     "sweep",
+    "uniform",
 ]

@@ -40,6 +40,7 @@ class Outline:
         base_blocks: The blocks ``with read_base():``.
         base_lines: The lines of the statements in them.
         eager_lines: The lines of the statements in blocks ``with eager():``.
+        assigned: The variables that the file assigns, outside of functions.
     """
 
     def __init__(self, tree: ast.Module) -> None:
@@ -48,6 +49,7 @@ class Outline:
         self.base_blocks = self._blocks("read_base")
         self.base_lines = _lines_in(self.base_blocks)
         self.eager_lines = _lines_in(self._blocks("eager"))
+        self.assigned = set(_assigned(tree.body))
 
     def _blocks(self, word: str) -> list[ast.With]:
         return [
@@ -64,8 +66,8 @@ class Outline:
     def is_ours(self) -> bool:
         """Whether a file is of the recorded format proper, rather than of MMEngine's new style.
 
-        It is when it imports from mainspring, or calls something that it imports from outside of the
-        standard library, which the new style does not allow.
+        It is when it imports from mainspring, or calls something that it imports from outside of
+        the standard library, which the new style does not allow.
         """
         names: set[str] = set()
         for node in self.imports:
@@ -80,7 +82,7 @@ class Outline:
             if not imports_stdlib(node):
                 names.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
         names.discard("read_base")
-        return any(isinstance(node, ast.Call) and _root(node.func) in names for node in self.nodes)
+        return any(isinstance(node, ast.Call) and _records(node, names) for node in self.nodes)
 
     def imported_names(self) -> set[str]:
         """The names that the file binds by importing modules, not configs."""
@@ -90,7 +92,7 @@ class Outline:
                 names.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
             elif not (node.level or node.lineno in self.base_lines):
                 names.update(alias.asname or alias.name for alias in node.names)
-        return names
+        return names - self.assigned
 
     def recorded_names(self) -> set[str]:
         """Names that stand for something outside of the standard library and of the words."""
@@ -103,6 +105,25 @@ class Outline:
                 if not words and node.lineno not in self.eager_lines:
                     names.update(alias.asname or alias.name for alias in node.names)
         return names
+
+
+def _assigned(statements: list[ast.stmt]) -> Iterator[str]:
+    for statement in statements:
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        for name in ("body", "orelse", "finalbody"):
+            yield from _assigned(getattr(statement, name, []))
+        for target in getattr(statement, "targets", [getattr(statement, "target", None)]):
+            if target is not None:
+                yield from (node.id for node in ast.walk(target) if isinstance(node, ast.Name))
+
+
+def _records(call: ast.Call, names: set[str]) -> bool:
+    """Whether an imported name is called, or a partial call of it is made."""
+    is_partial = ast.unparse(call.func) in ("partial", "functools.partial")
+    return _root(call.func) in names or (
+        is_partial and any(_root(arg) in names for arg in call.args)
+    )
 
 
 def _lines_in(blocks: list[ast.With]) -> set[int]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mainspring.config.source import ReadOptions
+from mainspring.config.sweep import assigned
 
 __all__ = ["Namespace"]
 
@@ -28,7 +29,7 @@ class Namespace(dict[str, Any]):
         self._options = options
 
     def __setitem__(self, name: str, value: Any) -> None:
-        self._names[name] = self._options.value_of(name, value)
+        self._names[name] = assigned(name, value, self._options.value_of(name, value))
 
     def __getitem__(self, name: str) -> Any:
         return self._names[name]

@@ -16,6 +16,7 @@ from mainspring.config.errors import OverrideError
 from mainspring.config.expression import evaluate_call
 from mainspring.config.node import Node
 from mainspring.config.section_names import RUNNER_SECTIONS, SECTION_KEYS
+from mainspring.config.sweep import picked
 from mainspring.errors import close_names, did_you_mean
 
 __all__ = ["DictAction", "Override", "apply_overrides", "parse_override"]
@@ -153,7 +154,8 @@ def _change(cfg: ConfigDict, part: Any, here: str, name: str, change: Override) 
         known = exists or change.action == "force" or _may_have(part, name, here, cfg)
         if not known or (isinstance(part, list) and not exists):
             raise _missing(cfg, change, part, name, here)
-        part[_key(part, name)] = change.value
+        old = _item(part, name) if exists else None
+        part[_key(part, name)] = picked(old, change.value)
 
 
 def _key(part: Any, name: str) -> Any:

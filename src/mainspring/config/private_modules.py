@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
 from mainspring.config.recording import refuse
-from mainspring.config.words import env
+from mainspring.config.words import env, partial
 
-__all__ = ["PURE_MODULES", "operating_system"]
+__all__ = ["PURE_MODULES", "operating_system", "recording_functools"]
 
 PURE_MODULES = frozenset(
     [
@@ -81,10 +82,20 @@ class _OperatingSystem(ModuleType):
         )
 
 
+class _Functools(ModuleType):
+    """`functools` whose `partial` of an imported name is recorded."""
+
+    partial = staticmethod(partial)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(functools, name)
+
+
 def _getenv(key: str, default: Any = None) -> Any:
     return env(key) if key in os.environ else default
 
 
+recording_functools = _Functools("functools")
 operating_system = _OperatingSystem("os")
 for _name in _NAMES:
     setattr(operating_system, _name, getattr(os, _name))

@@ -35,13 +35,17 @@ from mainspring.config.lint import (
     is_stdlib,
 )
 from mainspring.config.namespace import Namespace
-from mainspring.config.private_modules import PURE_MODULES, operating_system
+from mainspring.config.private_modules import (
+    PURE_MODULES,
+    operating_system,
+    recording_functools,
+)
 from mainspring.config.recording import not_recording, recording, refuse
 from mainspring.config.reference import Reference
 from mainspring.config.root import unpack_runner
 from mainspring.config.run_source import compiled, executed, parsed
 from mainspring.config.source import FileReader, LoadedConfig, ReadOptions, Source
-from mainspring.config.sweep import sweep
+from mainspring.config.sweep import choice, loguniform, sweep, uniform
 from mainspring.config.text import bases_of_python, is_machinery
 from mainspring.errors import ConfigError, Location, did_you_mean
 from mainspring.utils import get_installed_path, is_installed
@@ -64,7 +68,14 @@ _WORDS: dict[str, dict[str, Any]] = {
         name: getattr(words, name)
         for name in ("L", "available", "copy", "eager", "edit", "env", "include", "later")
     }
-    | {"Factory": words.Factory, "read_base": read_base, "sweep": sweep},
+    | {
+        "Factory": words.Factory,
+        "read_base": read_base,
+        "sweep": sweep,
+        "choice": choice,
+        "uniform": uniform,
+        "loguniform": loguniform,
+    },
     "mainspring.runner": {"ByEpoch": words.ByEpoch, "ByIteration": words.ByIteration},
     "mmengine.config": {"read_base": read_base},
 }
@@ -115,6 +126,7 @@ class _Prepared:
         base_lines: The lines that import from configs.
         eager_lines: The lines whose imports happen for real.
         imported_names: The names that it binds by importing modules.
+        assigned_names: The names that it assigns.
     """
 
     code: CodeType
@@ -124,6 +136,7 @@ class _Prepared:
     base_lines: set[int]
     eager_lines: set[int]
     imported_names: set[str]
+    assigned_names: set[str]
 
 
 @lru_cache(maxsize=256)
@@ -142,6 +155,7 @@ def _prepared(source: Source) -> _Prepared:
         outline.base_lines,
         outline.eager_lines,
         outline.imported_names(),
+        outline.assigned,
     )
 
 
@@ -186,10 +200,10 @@ def _result(
     }
     if file.ours and options.is_outermost(source):
         bound = unpack_runner(bound, source, options)
-    imported = file.imported_names | importer.imported_names
+    imported = file.imported_names | (importer.imported_names - file.assigned_names)
     values = ConfigDict()
     for key, value in bound.items():
-        dropped = file.ours and (key.startswith("_") or (key in imported and is_lazy(value)))
+        dropped = file.ours and (key.startswith("_") or key in imported)
         if not (dropped or is_machinery(value) or _is_word(value)):
             values[key] = value
     # What a file does not bind itself belongs to the file that it was imported from.
@@ -207,7 +221,7 @@ def _result(
             **{name: value for base in bases for name, value in base.env_variables.items()},
             **asked,
         },
-        imported_names={name for name in imported if name in values},
+        imported_names=imported,
         origins=origins,
         namespace={**bound, **dict(dict.items(values))},
     )
@@ -294,6 +308,8 @@ class _Importer:
         if self.ours and name == "os":
             return operating_system
         module = builtins.__import__(name, globals, locals, fromlist)
+        if self.ours and name == "functools":
+            return recording_functools
         return operating_system if self.ours and package == "os" and not fromlist else module
 
     def read(self, path: str, location: Location | None, scope: str | None = None) -> LoadedConfig:

@@ -36,6 +36,7 @@ __all__ = [
     "include",
     "later",
     "later_partial",
+    "partial",
 ]
 
 P = ParamSpec("P")
@@ -65,10 +66,26 @@ def later(target: Callable[Concatenate[Any, P], T]) -> Callable[P, Callable[...,
     if isinstance(target, LazyObject | LazyAttr):
         return _late_node(target)
 
-    def partial(*args: P.args, **kwargs: P.kwargs) -> Callable[..., T]:
+    def without_first(*args: P.args, **kwargs: P.kwargs) -> Callable[..., T]:
         return later_partial(target, args, kwargs)
 
-    return partial
+    return without_first
+
+
+def partial(target: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """`functools.partial` for configs: of an imported name it is recorded.
+
+    Args:
+        target: The class or function.
+        *args: Its first arguments.
+        **kwargs: Arguments by name.
+    """
+    if not isinstance(target, LazyObject | LazyAttr):
+        return functools.partial(target, *args, **kwargs)
+    if not args:
+        return Node(target, (), kwargs, where=calling_place(), late=True)
+    recorded = LazyObject("functools", "partial")
+    return Node(recorded, (target, *args), kwargs, where=calling_place())
 
 
 def later_partial(target: Callable[..., T], args: Sequence[Any], kwargs: Any) -> Callable[..., T]:
@@ -81,12 +98,13 @@ def later_partial(target: Callable[..., T], args: Sequence[Any], kwargs: Any) ->
     """
     if not args:
         return functools.partial(target, **kwargs)
+    return functools.partial(_call_with_first, target, args, kwargs)
 
-    @functools.wraps(target, updated=())
-    def complete(first: Any, /) -> T:
-        return target(first, *args, **kwargs)
 
-    return complete
+def _call_with_first(
+    target: Callable[..., T], args: Sequence[Any], kwargs: dict[str, Any], first: Any
+) -> T:
+    return target(first, *args, **kwargs)
 
 
 def _late_node(target: Any) -> Callable[..., Any]:

@@ -62,7 +62,7 @@ class BaseDataset(Dataset[Any]):
         metainfo: Mapping[str, Any] | Config | None = None,
         data_root: str | None = "",
         data_prefix: Mapping[str, str] = {"img_path": ""},
-        filter_cfg: dict[str, Any] | None = None,
+        filter_cfg: Mapping[str, Any] | None = None,
         indices: int | Sequence[int] | None = None,
         serialize_data: bool = True,
         pipeline: Sequence[Mapping[str, Any] | Callable[..., Any]] = (),

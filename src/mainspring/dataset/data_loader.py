@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Literal, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from multiprocessing.context import BaseContext
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 import torch
 from torch.utils.data import DataLoader as TorchDataLoader
 from torch.utils.data import Dataset, IterableDataset, Sampler, SequentialSampler
 
+from mainspring.config.words import Factory
 from mainspring.dataset.delivery import Delivery, Position
 from mainspring.dataset.generators import GeneratorUse
 from mainspring.dataset.index_plan import IndexPlan
@@ -28,12 +30,19 @@ __all__ = ["DataLoader", "SampleRng"]
 SampleRng = Literal["sample", "worker"]
 T_co = TypeVar("T_co", covariant=True)
 
-SamplerFactory = Callable[..., Iterable[Any]]
-"""Makes a sampler, called with the data set and, if it takes one, ``seed``."""
 
-BatchSamplerFactory = Callable[..., Iterable[Any]]
-"""Makes a batch sampler, called with ``sampler``, ``batch_size`` and, if it takes it,
-``drop_last``."""
+class Items(Protocol[T_co]):
+    """What a map-style data set is: it has a length, and an item for each index."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> T_co: ...
+
+
+AnyDataset: TypeAlias = Dataset[T_co] | Items[T_co]
+AnySampler: TypeAlias = Sampler[int] | Iterable[int] | Factory[Iterable[int]]
+AnyBatchSampler: TypeAlias = (
+    Sampler[list[int]] | Iterable[Sequence[int]] | Factory[Iterable[Sequence[int]]]
+)
 
 
 class DataLoader(TorchDataLoader[T_co]):
@@ -87,18 +96,18 @@ class DataLoader(TorchDataLoader[T_co]):
 
     def __init__(
         self,
-        dataset: Dataset[T_co],
+        dataset: AnyDataset[T_co],
         batch_size: int | None = 1,
         shuffle: bool | None = None,
-        sampler: Sampler[Any] | Iterable[Any] | SamplerFactory | None = None,
-        batch_sampler: Sampler[list[Any]] | Iterable[list[Any]] | BatchSamplerFactory | None = None,
+        sampler: AnySampler | None = None,
+        batch_sampler: AnyBatchSampler | None = None,
         num_workers: int = 0,
         collate_fn: Callable[[list[T_co]], Any] | None = None,
         pin_memory: bool = False,
         drop_last: bool = False,
         timeout: float = 0,
         worker_init_fn: Callable[[int], None] | None = None,
-        multiprocessing_context: Any = None,
+        multiprocessing_context: str | BaseContext | None = None,
         generator: torch.Generator | None = None,
         *,
         prefetch_factor: int | None = None,
@@ -125,8 +134,9 @@ class DataLoader(TorchDataLoader[T_co]):
             arguments = {"sampler": ready, "batch_size": batch_size}
             ready_batches = _call_factory(batch_sampler, arguments, {"drop_last": drop_last})
             batch_size, ready, drop_last = 1, None, False
+        items: Any = dataset
         super().__init__(
-            dataset,
+            items,
             batch_size=batch_size,
             shuffle=shuffle,
             sampler=ready,

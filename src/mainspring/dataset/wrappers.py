@@ -9,7 +9,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 from torch.utils.data import ConcatDataset as TorchConcatDataset
@@ -21,6 +21,16 @@ from mainspring.logging import print_log
 from mainspring.registry import DATASETS
 
 __all__ = ["ClassBalancedDataset", "ConcatDataset", "RepeatDataset"]
+
+
+class _LoadedLate(Protocol):
+    """A data set as this package has them, perhaps not of its classes."""
+
+    @property
+    def metainfo(self) -> dict[str, Any]: ...
+    def full_init(self) -> None: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, idx: int, /) -> Any: ...
 
 
 def _ready(dataset: Any, owner: str) -> Any:
@@ -46,7 +56,7 @@ class ConcatDataset(TorchConcatDataset[Any]):
 
     def __init__(
         self,
-        datasets: Sequence[Any],
+        datasets: Sequence[_LoadedLate | Mapping[str, Any]],
         lazy_init: bool = False,
         ignore_keys: str | list[str] | None = None,
     ) -> None:
@@ -196,7 +206,9 @@ class RepeatDataset(_Wrapper):
         lazy_init: Whether to put off loading the annotations.
     """
 
-    def __init__(self, dataset: Any, times: int, lazy_init: bool = False) -> None:
+    def __init__(
+        self, dataset: _LoadedLate | Mapping[str, Any], times: int, lazy_init: bool = False
+    ) -> None:
         self.times = times
         super().__init__(dataset, lazy_init)
 
@@ -225,7 +237,12 @@ class ClassBalancedDataset(_Wrapper):
         lazy_init: Whether to put off loading the annotations.
     """
 
-    def __init__(self, dataset: Any, oversample_thr: float, lazy_init: bool = False) -> None:
+    def __init__(
+        self,
+        dataset: _LoadedLate | Mapping[str, Any],
+        oversample_thr: float,
+        lazy_init: bool = False,
+    ) -> None:
         self.oversample_thr = oversample_thr
         super().__init__(dataset, lazy_init)
 

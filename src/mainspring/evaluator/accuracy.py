@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -40,7 +40,7 @@ class Accuracy(BaseMetric):
         self,
         topk: int | Sequence[int] = 1,
         prefix: str | None = None,
-        collect_device: str = "cpu",
+        collect_device: Literal["cpu", "gpu"] = "cpu",
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.topk = (topk,) if isinstance(topk, int) else tuple(topk)

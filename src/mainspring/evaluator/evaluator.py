@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
+from mainspring.config.words import Factory
 from mainspring.errors import ConfigError, MetricError
 from mainspring.evaluator.metric import BaseMetric
-from mainspring.evaluator.torch_metric import TorchMetric, is_torch_metric
+from mainspring.evaluator.torch_metric import AnyTorchMetric, TorchMetric, is_torch_metric
 from mainspring.registry import EVALUATOR, METRICS
 from mainspring.structures import BaseDataElement
 
 __all__ = ["Evaluator"]
+
+OneMetric: TypeAlias = BaseMetric | Factory[BaseMetric] | AnyTorchMetric | str | Mapping[str, Any]
 
 
 @EVALUATOR.register_module()
@@ -26,10 +29,12 @@ class Evaluator:
         ConfigError: An entry is nothing of this kind.
     """
 
-    def __init__(self, metrics: Any) -> None:
+    def __init__(
+        self, metrics: OneMetric | Sequence[OneMetric | Mapping[str, Any]] | Mapping[str, Any]
+    ) -> None:
         self._dataset_meta: dict[str, Any] | None = None
         several = isinstance(metrics, Sequence) and not isinstance(metrics, str)
-        entries = metrics if several else [metrics]
+        entries: Any = metrics if several else [metrics]
         self.metrics: list[Any] = [_as_metric(entry) for entry in entries]
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from abc import ABCMeta, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -149,7 +149,10 @@ class DumpResults(BaseMetric):
     """
 
     def __init__(
-        self, out_file_path: str, collect_device: str = "cpu", collect_dir: str | None = None
+        self,
+        out_file_path: str,
+        collect_device: Literal["cpu", "gpu"] = "cpu",
+        collect_dir: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, collect_dir=collect_dir)
         if not out_file_path.endswith((".pkl", ".pickle")):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -13,7 +13,20 @@ from mainspring.errors import MetricError
 from mainspring.evaluator.metric import BaseMetric
 from mainspring.evaluator.samples import prediction_of, target_of
 
-__all__ = ["TorchMetric", "is_torch_metric"]
+__all__ = ["AnyTorchMetric", "TorchMetric", "is_torch_metric"]
+
+
+class AnyTorchMetric(Protocol):
+    """What torchmetrics' metrics and collections have."""
+
+    def update(self, *args: Any, **kwargs: Any) -> Any:
+        """Take a batch into the state."""
+
+    def compute(self) -> Any:
+        """The value, or a dict of values."""
+
+    def reset(self) -> None:
+        """Forget what was taken in."""
 
 
 def is_torch_metric(item: Any) -> bool:
@@ -35,9 +48,11 @@ class TorchMetric(BaseMetric):
         prefix: Put before the names.
     """
 
-    def __init__(self, metric: Any, name: str | None = None, prefix: str | None = None) -> None:
+    def __init__(
+        self, metric: AnyTorchMetric, name: str | None = None, prefix: str | None = None
+    ) -> None:
         super().__init__(prefix=prefix)
-        self.metric = metric
+        self.metric: Any = metric
         self.name = name if name is not None else type(metric).__name__.lower()
         self._seen = 0
         self._held: tuple[Tensor, Tensor] | None = None

@@ -8,7 +8,7 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import torch
 
@@ -18,6 +18,8 @@ from mainspring.dist import is_main_process
 from mainspring.errors import ConfigError, did_you_mean
 from mainspring.hooks.best_checkpoint import BestCheckpoint, BestCheckpoints, file_name
 from mainspring.hooks.hook import DATA_BATCH, Hook
+from mainspring.hooks.metric_rule import Rule
+from mainspring.hooks.priority import Priority
 from mainspring.logging import print_log
 from mainspring.registry import HOOKS
 
@@ -58,13 +60,15 @@ class CheckpointHook(Hook):
         published_keys: Keys of a checkpoint, or one, that are kept in the copy which is published
             at the end of training, named with the first digits of its SHA-256 digest.
         save_begin: First epoch or iteration that may be saved at an interval.
-        **kwargs: Accepted for old configs and without effect, which is said in a warning.
+        priority: Place among the hooks of a point; by default that of the class.
+        **kwargs: Accepted for old configs and without effect, which is said in a warning; type
+            checkers refuse them.
 
     Raises:
         ConfigError: An argument is misspelt or contradicts another one.
     """
 
-    priority = "VERY_LOW"
+    priority: int | str | Priority = "VERY_LOW"
 
     def __init__(
         self,
@@ -75,17 +79,21 @@ class CheckpointHook(Hook):
         out_dir: str | Path | None = None,
         max_keep_ckpts: int = -1,
         save_last: bool = True,
-        save_best: str | list[str] | None = None,
-        rule: str | list[str] | None = None,
+        save_best: str | Sequence[str] | None = None,
+        rule: Rule | Sequence[Rule] | None = None,
         greater_keys: Sequence[str] | None = None,
         less_keys: Sequence[str] | None = None,
         file_client_args: dict[str, Any] | None = None,
         filename_tmpl: str | None = None,
         backend_args: dict[str, Any] | None = None,
-        published_keys: str | list[str] | None = None,
+        published_keys: str | Sequence[str] | None = None,
         save_begin: int = 0,
-        **kwargs: Any,
+        *,
+        priority: int | str | Priority | None = None,
+        **kwargs: Never,
     ) -> None:
+        if priority is not None:
+            self.priority = priority
         _warn_ineffective(kwargs)
         if file_client_args is not None and backend_args is not None:
             raise ConfigError("give either file_client_args or backend_args, not both")
@@ -359,6 +367,7 @@ def _warn_ineffective(kwargs: Mapping[str, Any]) -> None:
         "interval", "by_epoch", "save_optimizer", "save_param_scheduler", "out_dir",
         "max_keep_ckpts", "save_last", "save_best", "rule", "greater_keys", "less_keys",
         "file_client_args", "filename_tmpl", "backend_args", "published_keys", "save_begin",
+        "priority",
     ]  # fmt: skip
     for name in kwargs:
         hint = did_you_mean(name, names)

@@ -16,6 +16,7 @@ from mainspring.hooks.metric_rule import (
     metric_value,
     worst_score,
 )
+from mainspring.hooks.priority import Priority
 from mainspring.registry import HOOKS
 
 __all__ = ["EarlyStoppingHook"]
@@ -38,23 +39,28 @@ class EarlyStoppingHook(Hook):
         check_finite: Whether to stop when the metric is infinite or NaN.
         patience: Validations without improvement after which to stop.
         stopping_threshold: Score beyond which training is good enough and stops.
+        priority: Place among the hooks of a point; by default that of the class.
 
     Raises:
         ConfigError: The rule is unknown or cannot be inferred.
     """
 
-    priority = "LOWEST"
+    priority: int | str | Priority = "LOWEST"
 
     def __init__(
         self,
         monitor: str,
-        rule: str | None = None,
+        rule: Rule | None = None,
         min_delta: float = 0.1,
         strict: bool = False,
         check_finite: bool = True,
         patience: int = 5,
         stopping_threshold: float | None = None,
+        *,
+        priority: int | str | Priority | None = None,
     ) -> None:
+        if priority is not None:
+            self.priority = priority
         if patience < 1:
             raise ConfigError(f"EarlyStoppingHook: patience is {patience}", help="give 1 or more")
         self.monitor = monitor

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal, TypeAlias, overload
 
 import torch
 from torch import nn
 
 from mainspring.checkpoint import load_state_dict, weights_to_cpu
+from mainspring.config.words import Factory
 from mainspring.errors import ConfigError
 from mainspring.hooks.hook import DATA_BATCH, Hook
+from mainspring.hooks.priority import Priority
 from mainspring.logging import print_log
-from mainspring.model import is_model_wrapper
+from mainspring.model import BaseAveragedModel, is_model_wrapper
 from mainspring.registry import HOOKS, MODELS
 
 __all__ = ["EMAHook"]
+
+OwnAverage: TypeAlias = Literal[
+    "ExponentialMovingAverage", "MomentumAnnealingEMA", "StochasticWeightAverage"
+]
 
 
 @HOOKS.register_module()
@@ -34,10 +40,11 @@ class EMAHook(Hook):
         ema_model: The averaged model.
 
     Args:
-        ema_type: Name of the averaged model's class.
+        ema_type: The averaged model's class, or its name.
         strict_load: Whether the averaged weights must fit the model exactly when loaded.
         begin_iter: Iteration from which to average; not together with `begin_epoch`.
         begin_epoch: Epoch from which to average.
+        priority: Place among the hooks of a point; by default that of the class.
         **kwargs: Arguments of the averaged model, such as ``momentum``, ``interval``,
             ``update_buffers``.
 
@@ -45,16 +52,46 @@ class EMAHook(Hook):
         ConfigError: Both beginnings are given, or one is negative.
     """
 
-    priority = "NORMAL"
+    priority: int | str | Priority = "NORMAL"
 
+    @overload
     def __init__(
         self,
-        ema_type: str = "ExponentialMovingAverage",
+        ema_type: OwnAverage = "ExponentialMovingAverage",
         strict_load: bool = False,
         begin_iter: int = 0,
         begin_epoch: int = 0,
+        *,
+        momentum: float = 0.0002,
+        gamma: int = 100,
+        interval: int = 1,
+        device: torch.device | None = None,
+        update_buffers: bool = False,
+        priority: int | str | Priority | None = None,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        ema_type: str | Factory[BaseAveragedModel],
+        strict_load: bool = False,
+        begin_iter: int = 0,
+        begin_epoch: int = 0,
+        *,
+        priority: int | str | Priority | None = None,
+        **kwargs: Any,
+    ) -> None: ...
+    def __init__(
+        self,
+        ema_type: str | Factory[BaseAveragedModel] = "ExponentialMovingAverage",
+        strict_load: bool = False,
+        begin_iter: int = 0,
+        begin_epoch: int = 0,
+        *,
+        priority: int | str | Priority | None = None,
         **kwargs: Any,
     ) -> None:
+        if priority is not None:
+            self.priority = priority
         if begin_iter < 0 or begin_epoch < 0:
             raise ConfigError(f"EMAHook begins at {min(begin_iter, begin_epoch)}, before the start")
         if begin_iter and begin_epoch:

@@ -9,6 +9,7 @@ import torch
 
 from mainspring.device import is_cuda_available, is_musa_available
 from mainspring.hooks.hook import DATA_BATCH, Hook
+from mainspring.hooks.priority import Priority
 from mainspring.registry import HOOKS
 
 __all__ = ["EmptyCacheHook"]
@@ -22,13 +23,21 @@ class EmptyCacheHook(Hook):
         before_epoch: Before each epoch of any mode.
         after_epoch: After each epoch of any mode.
         after_iter: After each iteration of any mode; slow.
+        priority: Place among the hooks of a point; by default that of the class.
     """
 
-    priority = "NORMAL"
+    priority: int | str | Priority = "NORMAL"
 
     def __init__(
-        self, before_epoch: bool = False, after_epoch: bool = True, after_iter: bool = False
+        self,
+        before_epoch: bool = False,
+        after_epoch: bool = True,
+        after_iter: bool = False,
+        *,
+        priority: int | str | Priority | None = None,
     ) -> None:
+        if priority is not None:
+            self.priority = priority
         self._do_before_epoch = before_epoch
         self._do_after_epoch = after_epoch
         self._do_after_iter = after_iter

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mainspring.hooks.hook import DATA_BATCH, Hook
+from mainspring.hooks.priority import Priority
 from mainspring.registry import HOOKS
 
 __all__ = ["IterTimerHook"]
@@ -18,11 +19,16 @@ class IterTimerHook(Hook):
 
     ``data_time`` is the part spent waiting for data. The runtime information ``eta`` holds the
     seconds until the loop ends, from the mean over all its iterations in this process.
+
+    Args:
+        priority: Place among the hooks of a point; by default that of the class.
     """
 
-    priority = "NORMAL"
+    priority: int | str | Priority = "NORMAL"
 
-    def __init__(self) -> None:
+    def __init__(self, *, priority: int | str | Priority | None = None) -> None:
+        if priority is not None:
+            self.priority = priority
         self._iteration_began = 0.0
         self._data_time = 0.0
         self._seconds = {"train": 0.0, "val": 0.0, "test": 0.0}

@@ -10,6 +10,7 @@ from typing import Any
 from mainspring import fileio
 from mainspring.errors import ConfigError
 from mainspring.hooks.hook import DATA_BATCH, Hook
+from mainspring.hooks.priority import Priority
 from mainspring.registry import HOOKS
 
 __all__ = ["LoggerHook"]
@@ -32,12 +33,13 @@ class LoggerHook(Hook):
         log_metric_by_epoch: Whether metrics are drawn over epochs rather than iterations;
             ``None`` follows the training loop.
         backend_args: Storage backend of `out_dir` and its arguments.
+        priority: Place among the hooks of a point; by default that of the class.
 
     Raises:
         ConfigError: An argument makes no sense.
     """
 
-    priority = "BELOW_NORMAL"
+    priority: int | str | Priority = "BELOW_NORMAL"
 
     def __init__(
         self,
@@ -50,7 +52,11 @@ class LoggerHook(Hook):
         file_client_args: dict[str, Any] | None = None,
         log_metric_by_epoch: bool | None = True,
         backend_args: dict[str, Any] | None = None,
+        *,
+        priority: int | str | Priority | None = None,
     ) -> None:
+        if priority is not None:
+            self.priority = priority
         _check_interval("interval", interval)
         _check_interval("interval_exp_name", interval_exp_name)
         if out_dir is None and (file_client_args is not None or backend_args is not None):

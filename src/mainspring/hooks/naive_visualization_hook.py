@@ -8,6 +8,7 @@ from typing import Any
 
 from mainspring.errors import ConfigError
 from mainspring.hooks.hook import DATA_BATCH, Hook
+from mainspring.hooks.priority import Priority
 from mainspring.registry import HOOKS
 
 __all__ = ["NaiveVisualizationHook"]
@@ -25,14 +26,24 @@ class NaiveVisualizationHook(Hook):
         interval: Batches between two that are drawn.
         draw_gt: Whether to draw the labels.
         draw_pred: Whether to draw the predictions.
+        priority: Place among the hooks of a point; by default that of the class.
 
     Raises:
         ConfigError: The interval is not at least 1.
     """
 
-    priority = "NORMAL"
+    priority: int | str | Priority = "NORMAL"
 
-    def __init__(self, interval: int = 1, draw_gt: bool = True, draw_pred: bool = True) -> None:
+    def __init__(
+        self,
+        interval: int = 1,
+        draw_gt: bool = True,
+        draw_pred: bool = True,
+        *,
+        priority: int | str | Priority | None = None,
+    ) -> None:
+        if priority is not None:
+            self.priority = priority
         if interval < 1:
             raise ConfigError(
                 f"NaiveVisualizationHook: interval is {interval}", help="give 1 or more"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mainspring.hooks.hook import DATA_BATCH, Hook
+from mainspring.hooks.priority import Priority
 from mainspring.registry import HOOKS
 
 __all__ = ["ParamSchedulerHook"]
@@ -17,9 +18,16 @@ class ParamSchedulerHook(Hook):
 
     Schedulers that need metrics (``need_val_args``) are stepped with them after each validation
     that takes place in training.
+
+    Args:
+        priority: Place among the hooks of a point; by default that of the class.
     """
 
-    priority = "LOW"
+    priority: int | str | Priority = "LOW"
+
+    def __init__(self, *, priority: int | str | Priority | None = None) -> None:
+        if priority is not None:
+            self.priority = priority
 
     def after_train_iter(
         self,

@@ -10,6 +10,7 @@ import torch
 
 from mainspring.errors import ConfigError, did_you_mean
 from mainspring.hooks.hook import DATA_BATCH, Hook
+from mainspring.hooks.priority import Priority
 from mainspring.registry import HOOKS
 
 __all__ = ["NPUProfilerHook", "ProfilerHook"]
@@ -34,12 +35,13 @@ class ProfilerHook(Hook):
         with_stack: Whether to record the places in the source.
         with_flops: Whether to estimate floating point operations.
         json_trace_path: File to write the trace to, in Chrome's format.
+        priority: Place among the hooks of a point; by default that of the class.
 
     Raises:
         ConfigError: An argument makes no sense.
     """
 
-    priority = "VERY_LOW"
+    priority: int | str | Priority = "VERY_LOW"
 
     def __init__(
         self,
@@ -55,7 +57,10 @@ class ProfilerHook(Hook):
         with_stack: bool = False,
         with_flops: bool = False,
         json_trace_path: str | None = None,
+        priority: int | str | Priority | None = None,
     ) -> None:
+        if priority is not None:
+            self.priority = priority
         if profile_times < 1:
             raise ConfigError(
                 f"ProfilerHook: profile_times is {profile_times}", help="give 1 or more"
@@ -204,12 +209,13 @@ class NPUProfilerHook(Hook):
         exit_after_profiling: Whether to end the process when profiling is over.
         use_e2e_profiler: Whether to record both operators and host.
         ge_profiling_to_std_out: Whether the graph engine prints its timing.
+        priority: Place among the hooks of a point; by default that of the class.
 
     Raises:
         ConfigError: `begin` is not before `end`.
     """
 
-    priority = "VERY_LOW"
+    priority: int | str | Priority = "VERY_LOW"
 
     def __init__(
         self,
@@ -220,7 +226,10 @@ class NPUProfilerHook(Hook):
         exit_after_profiling: bool = True,
         use_e2e_profiler: bool = False,
         ge_profiling_to_std_out: bool = False,
+        priority: int | str | Priority | None = None,
     ) -> None:
+        if priority is not None:
+            self.priority = priority
         if not 0 <= begin < end:
             raise ConfigError(
                 f"NPUProfilerHook: begin is {begin} and end is {end}", help="begin before the end"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mainspring.hooks.hook import DATA_BATCH, Hook
+from mainspring.hooks.priority import Priority
 from mainspring.logging.progress import ProgressDisplay
 from mainspring.registry import HOOKS
 
@@ -19,11 +20,19 @@ class ProgressHook(Hook):
 
     Args:
         updates_per_second: How often the display changes at most.
+        priority: Place among the hooks of a point; by default that of the class.
     """
 
-    priority = "VERY_LOW"
+    priority: int | str | Priority = "VERY_LOW"
 
-    def __init__(self, updates_per_second: float = 10.0) -> None:
+    def __init__(
+        self,
+        updates_per_second: float = 10.0,
+        *,
+        priority: int | str | Priority | None = None,
+    ) -> None:
+        if priority is not None:
+            self.priority = priority
         self._seconds_between = 1.0 / updates_per_second
         self._next_update = 0.0
         self._display = ProgressDisplay()

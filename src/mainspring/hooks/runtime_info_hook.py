@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from mainspring.hooks.hook import DATA_BATCH, Hook
+from mainspring.hooks.priority import Priority
 from mainspring.optim import OptimWrapper
 from mainspring.registry import HOOKS
 from mainspring.version import __version__
@@ -21,11 +22,16 @@ class RuntimeInfoHook(Hook):
     ``loop_stage``, ``epoch``, ``iter``, ``max_epochs``, ``max_iters``, ``dataset_meta``. Scalars:
     ``train/lr`` (``train/base_lr``, ``train/{name}.lr``), ``train/{output}``, ``val/{metric}``,
     ``test/{metric}``; metrics that are no numbers become runtime information.
+
+    Args:
+        priority: Place among the hooks of a point; by default that of the class.
     """
 
-    priority = "VERY_HIGH"
+    priority: int | str | Priority = "VERY_HIGH"
 
-    def __init__(self) -> None:
+    def __init__(self, *, priority: int | str | Priority | None = None) -> None:
+        if priority is not None:
+            self.priority = priority
         self._read_rates: Callable[[], dict[str, Any]] | None = None
         self._outer_stage: str | None = None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mainspring.hooks.hook import Hook
+from mainspring.hooks.priority import Priority
 from mainspring.registry import HOOKS
 
 __all__ = ["DistSamplerSeedHook"]
@@ -16,9 +17,16 @@ class DistSamplerSeedHook(Hook):
 
     A sampler inside a batch sampler is found as well. Loops by iterations tell their sampler
     themselves at each pass through the data, because to the hooks they are one epoch.
+
+    Args:
+        priority: Place among the hooks of a point; by default that of the class.
     """
 
-    priority = "NORMAL"
+    priority: int | str | Priority = "NORMAL"
+
+    def __init__(self, *, priority: int | str | Priority | None = None) -> None:
+        if priority is not None:
+            self.priority = priority
 
     def before_train_epoch(self, runner: Any) -> None:
         """Set the epoch.

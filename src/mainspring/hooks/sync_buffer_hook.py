@@ -6,6 +6,7 @@ from typing import Any
 
 from mainspring.dist import all_reduce_params, is_distributed
 from mainspring.hooks.hook import Hook
+from mainspring.hooks.priority import Priority
 from mainspring.registry import HOOKS
 
 __all__ = ["SyncBuffersHook"]
@@ -13,11 +14,17 @@ __all__ = ["SyncBuffersHook"]
 
 @HOOKS.register_module()
 class SyncBuffersHook(Hook):
-    """Averages the model's buffers over all ranks after each epoch and before validation."""
+    """Averages the model's buffers over all ranks after each epoch and before validation.
 
-    priority = "NORMAL"
+    Args:
+        priority: Place among the hooks of a point; by default that of the class.
+    """
 
-    def __init__(self) -> None:
+    priority: int | str | Priority = "NORMAL"
+
+    def __init__(self, *, priority: int | str | Priority | None = None) -> None:
+        if priority is not None:
+            self.priority = priority
         self.distributed = is_distributed()
         self.called_in_train = False
 

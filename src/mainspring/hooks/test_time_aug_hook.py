@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 from mainspring.errors import ConfigError
 from mainspring.hooks.hook import Hook
+from mainspring.hooks.priority import Priority
 from mainspring.model import is_model_wrapper
 from mainspring.registry import HOOKS, MODELS, RUNNERS
 
@@ -19,9 +21,17 @@ class PrepareTTAHook(Hook):
 
     Args:
         tta_cfg: Config of a `mainspring.model.BaseTTAModel`, without ``module``.
+        priority: Place among the hooks of a point; by default that of the class.
     """
 
-    def __init__(self, tta_cfg: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        tta_cfg: Mapping[str, Any],
+        *,
+        priority: int | str | Priority | None = None,
+    ) -> None:
+        if priority is not None:
+            self.priority = priority
         self.tta_cfg = tta_cfg
 
     def before_test(self, runner: Any) -> None:

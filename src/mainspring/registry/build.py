@@ -219,7 +219,13 @@ def _waiting(target: Any, positional: Sequence[Any], args: Mapping[str, Any]) ->
     """A callable that takes the first argument later."""
     if not positional:
         return functools.partial(target, **args)
-    return lambda first: target(first, *positional, **args)
+    return functools.partial(_call_with_first, target, positional, args)
+
+
+def _call_with_first(
+    target: Any, positional: Sequence[Any], args: Mapping[str, Any], first: Any
+) -> Any:
+    return target(first, *positional, **args)
 
 
 def _type_of(args: dict[str, Any]) -> Any:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mainspring.errors import ConfigError
+from mainspring.hooks import CheckpointHook
 
 __all__ = ["DEFAULT_HOOKS", "with_default_hooks"]
 
@@ -50,7 +51,9 @@ def with_default_hooks(changes: Mapping[str, Any] | None, by_epoch: bool | None)
 def _counting_as_training(hook: Any, by_epoch: bool | None) -> Any:
     if by_epoch is not False or not isinstance(hook, Mapping):
         return hook
-    name = hook.get("type")
-    if name in ("CheckpointHook", "mmengine.CheckpointHook") and "by_epoch" not in hook:
-        return {**hook, "by_epoch": False}
+    kind = hook.get("type")
+    names = ("CheckpointHook", "mmengine.CheckpointHook")
+    if (kind in names or kind is CheckpointHook) and "by_epoch" not in hook:
+        hook = copy.copy(hook)
+        hook["by_epoch"] = False  # type: ignore[index]  # - a dict, or a recorded call
     return hook

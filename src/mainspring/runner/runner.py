@@ -20,6 +20,7 @@ from mainspring.checkpoint import (
 )
 from mainspring.checkpoint.apply import unwrap
 from mainspring.config import Config, ConfigDict
+from mainspring.config.sweep import refuse_unchosen
 from mainspring.dist import is_main_process
 from mainspring.errors import ConfigError
 from mainspring.fileio import join_path
@@ -56,6 +57,7 @@ from mainspring.runner.sections import (
     check_triples,
     default_work_dir,
     require,
+    with_default_loops,
 )
 from mainspring.runner.startup_log import dump_config, log_environment, log_hooks
 
@@ -76,8 +78,8 @@ class Runner(MMEngineNames):
         val_dataloader: Validation data, or several by name; with `val_cfg` and `val_evaluator`.
         test_dataloader: Test data, or several by name; with `test_cfg` and `test_evaluator`.
         train_cfg: Length of training, ``dict(by_epoch=True, max_epochs=...)``, or a loop.
-        val_cfg: Validation loop; ``dict()`` for the ordinary one.
-        test_cfg: Test loop; ``dict()`` for the ordinary one.
+        val_cfg: Validation loop; the ordinary one by default.
+        test_cfg: Test loop; the ordinary one by default.
         auto_scale_lr: ``dict(enable=True, base_batch_size=...)`` scales learning rates linearly.
         optim_wrapper: Optimizer and how it is stepped.
         param_scheduler: Schedulers of learning rate, momentum and others.
@@ -140,6 +142,7 @@ class Runner(MMEngineNames):
         self.cfg = _as_config(cfg)
         with building(self.cfg, "train_cfg"):
             check_triples(self._sections, self.cfg.keys())
+            with_default_loops(self._sections)
             if param_scheduler is not None and optim_wrapper is None:
                 raise ConfigError(
                     "param_scheduler is given without optim_wrapper",
@@ -219,6 +222,7 @@ class Runner(MMEngineNames):
         if isinstance(cfg, str | Path):
             cfg = Config.fromfile(str(cfg))
         cfg = copy.deepcopy(cfg)
+        refuse_unchosen(cfg)
         sections = {"model": require(cfg, "model")}
         for name in RUNNER_SECTIONS:
             if name in cfg and name not in sections:

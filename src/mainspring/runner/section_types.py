@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias
 
 from torch import nn
 from torch.optim import Optimizer
@@ -28,24 +27,18 @@ __all__ = [
     "ModelSection",
     "OptimSection",
     "PreprocessorSection",
-    "Recipe",
     "SchedulerSection",
     "VisualizerSection",
 ]
 
-T = TypeVar("T")
-
-Recipe: TypeAlias = type[T] | functools.partial[T]
-"""A class, or a call of it that lacks nothing but what the runner adds."""
-
-ModelSection: TypeAlias = nn.Module | Recipe[nn.Module] | Mapping[str, Any]
+ModelSection: TypeAlias = nn.Module | Factory[nn.Module] | Mapping[str, Any]
 
 PreprocessorSection: TypeAlias = nn.Module | Mapping[str, Any]
 
-LoaderSection: TypeAlias = Iterable[Any] | Recipe[Iterable[Any]] | Mapping[str, Any]
+LoaderSection: TypeAlias = Iterable[Any] | Factory[Iterable[Any]] | Mapping[str, Any]
 """One loader; for validation and test also a dict of loaders by name."""
 
-LoopSection: TypeAlias = BaseLoop | Recipe[BaseLoop] | Mapping[str, Any]
+LoopSection: TypeAlias = BaseLoop | Factory[BaseLoop] | Mapping[str, Any]
 
 _OptimWrapper: TypeAlias = BaseOptimWrapper | Optimizer
 OptimSection: TypeAlias = _OptimWrapper | Factory[_OptimWrapper] | Mapping[str, Any]
@@ -53,11 +46,11 @@ OptimSection: TypeAlias = _OptimWrapper | Factory[_OptimWrapper] | Mapping[str, 
 _Scheduler: TypeAlias = _ParamScheduler | Factory[_ParamScheduler] | Mapping[str, Any]
 SchedulerSection: TypeAlias = _Scheduler | Sequence[_Scheduler]
 
-EvaluatorSection: TypeAlias = Evaluator | Recipe[Evaluator] | OneMetric | Sequence[OneMetric]
+EvaluatorSection: TypeAlias = Evaluator | Factory[Evaluator] | OneMetric | Sequence[OneMetric]
 
 HookSection: TypeAlias = Hook | type[Hook] | Mapping[str, Any]
 
-LogProcessorSection: TypeAlias = LogProcessor | Recipe[LogProcessor] | Mapping[str, Any]
+LogProcessorSection: TypeAlias = LogProcessor | Factory[LogProcessor] | Mapping[str, Any]
 
 Launcher: TypeAlias = Literal["none", "pytorch", "slurm", "mpi"]
 

@@ -16,6 +16,7 @@ __all__ = [
     "default_work_dir",
     "misspelt_sections",
     "require",
+    "with_default_loops",
 ]
 
 _TRIPLES = (
@@ -23,6 +24,7 @@ _TRIPLES = (
     ("val_dataloader", "val_cfg", "val_evaluator"),
     ("test_dataloader", "test_cfg", "test_evaluator"),
 )
+_LOOPS_BY_DEFAULT = ("val_cfg", "test_cfg")
 
 
 def misspelt_sections(keys: Iterable[str]) -> dict[str, str]:
@@ -70,6 +72,18 @@ def require(cfg: Mapping[str, Any], section: str) -> Any:
     raise ConfigError(f"the config has no {section!r}", help=hints.get(section))
 
 
+def with_default_loops(sections: dict[str, Any]) -> None:
+    """Add ``val_cfg`` and ``test_cfg`` where data and evaluator are given: the ordinary loops.
+
+    Args:
+        sections: Sections by name; changed.
+    """
+    for data, loop, evaluator in _TRIPLES:
+        described = sections.get(data) is not None and sections.get(evaluator) is not None
+        if loop in _LOOPS_BY_DEFAULT and described and sections.get(loop) is None:
+            sections[loop] = {}
+
+
 def check_triples(sections: Mapping[str, Any], known_keys: Iterable[str] = ()) -> None:
     """Refuse a run whose training, validation or test is described only in part.
 
@@ -86,6 +100,8 @@ def check_triples(sections: Mapping[str, Any], known_keys: Iterable[str] = ()) -
         if not given or not missing:
             continue
         if missing == [triple[2]] and _wants_losses(sections.get(triple[1])):
+            continue
+        if missing == [triple[1]] and triple[1] in _LOOPS_BY_DEFAULT:
             continue
         meant = {name: key for key, name in misspelt_sections(known_keys).items()}
         misspelt = [f"{meant[name]!r} looks like {name!r}" for name in missing if name in meant]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 import torch
 
+from mainspring.config.words import Factory
 from mainspring.dist import is_main_process, master_only
 from mainspring.logging import MMLogger
 from mainspring.registry import VISBACKENDS, VISUALIZERS
@@ -24,7 +26,7 @@ from mainspring.visualization.vis_backend import BaseVisBackend
 __all__ = ["Visualizer"]
 
 Image = np.ndarray[Any, Any]
-Backends = Sequence[Mapping[str, Any] | BaseVisBackend] | Mapping[str, Any] | BaseVisBackend | None
+AnyBackend: TypeAlias = BaseVisBackend | Factory[BaseVisBackend]
 
 _NO_FRAME = {"frameon": False}
 
@@ -40,8 +42,8 @@ class Visualizer(Drawing, ManagerMixin):
     Args:
         name: Name of the run.
         image: Image to draw on, RGB of shape (H, W, 3), values 0 to 255.
-        vis_backends: Backends, or their configs; a config may give a ``name``, which is the name
-            of the class by default.
+        vis_backends: Backends, what makes them when given a directory, or their configs; a config
+            may give a ``name``, which is the name of the class by default.
         save_dir: Directory of the run; backends write into ``vis_data`` in it. Without it, those
             that need a directory of their own are left out.
         fig_save_cfg: Arguments of the matplotlib figure that is drawn on.
@@ -56,7 +58,10 @@ class Visualizer(Drawing, ManagerMixin):
         self,
         name: str = "visualizer",
         image: Image | None = None,
-        vis_backends: Backends = None,
+        vis_backends: Sequence[AnyBackend | Mapping[str, Any]]
+        | AnyBackend
+        | Mapping[str, Any]
+        | None = None,
         save_dir: str | None = None,
         fig_save_cfg: Mapping[str, Any] = _NO_FRAME,
         fig_show_cfg: Mapping[str, Any] = _NO_FRAME,
@@ -68,10 +73,11 @@ class Visualizer(Drawing, ManagerMixin):
         self._dataset_meta: dict[str, Any] | None = None
         self._vis_backends: dict[str, BaseVisBackend] = {}
         self._failed: set[str] = set()
-        if isinstance(vis_backends, Mapping | BaseVisBackend):
-            vis_backends = [vis_backends]
+        given: Any = vis_backends
+        if isinstance(given, Mapping | BaseVisBackend | type | functools.partial):
+            given = [given]
         data_dir = None if save_dir is None else os.path.join(save_dir, "vis_data")
-        for spec in vis_backends or ():
+        for spec in given or ():
             self._add_backend(spec, data_dir)
         if image is not None:
             self.set_image(image)
@@ -82,6 +88,8 @@ class Visualizer(Drawing, ManagerMixin):
             settings = {"save_dir": data_dir, **spec}
             name = settings.pop("name", None)
             backend = VISBACKENDS.build(settings)
+        elif isinstance(spec, type | functools.partial):
+            backend = spec(data_dir)
         if not isinstance(backend, BaseVisBackend):
             raise TypeError(
                 f"vis_backends has {spec!r}, which is neither a backend nor the config of one"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypedDict, Unpack
 
 import torch
 from torch import nn
@@ -14,7 +15,31 @@ from mainspring.model.base_model.steps import ModelSteps
 from mainspring.registry import MODEL_WRAPPERS
 from mainspring.structures.normalized_loss import NormalizedLoss
 
-__all__ = ["MMDistributedDataParallel"]
+__all__ = ["DistributedOptions", "MMDistributedDataParallel"]
+
+
+class DistributedOptions(TypedDict, total=False):
+    """Further arguments of `torch.nn.parallel.DistributedDataParallel`."""
+
+    device_ids: Sequence[int | torch.device] | None
+    output_device: int | torch.device | None
+    dim: int
+    init_sync: bool
+    process_group: Any
+    bucket_cap_mb: float | None
+    check_reduction: bool
+    gradient_as_bucket_view: bool
+    static_graph: bool
+    delay_all_reduce_named_params: Any
+    param_to_hook_all_reduce: Any
+    mixed_precision: Any
+    device_mesh: Any
+    skip_all_reduce_unused_params: bool
+
+
+class _AllOptions(DistributedOptions, total=False):
+    broadcast_buffers: bool
+    find_unused_parameters: bool
 
 
 @MODEL_WRAPPERS.register_module()
@@ -35,7 +60,10 @@ class MMDistributedDataParallel(DistributedDataParallel):
     _run_forward = ModelSteps._run_forward
 
     def __init__(
-        self, module: nn.Module, detect_anomalous_params: bool = False, **kwargs: Any
+        self,
+        module: nn.Module,
+        detect_anomalous_params: bool = False,
+        **kwargs: Unpack[_AllOptions],
     ) -> None:
         with warnings.catch_warnings():
             # Newer torch renames the option, but its new name does more: keep the meaning.

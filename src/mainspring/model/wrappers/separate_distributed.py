@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from mainspring.device import get_device
-from mainspring.model.wrappers.distributed import MMDistributedDataParallel
+from mainspring.model.wrappers.distributed import DistributedOptions, MMDistributedDataParallel
 from mainspring.registry import MODEL_WRAPPERS
 
 __all__ = ["MMSeparateDistributedDataParallel"]
@@ -37,7 +37,7 @@ class MMSeparateDistributedDataParallel(DistributedDataParallel):
         module: nn.Module,
         broadcast_buffers: bool = False,
         find_unused_parameters: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[DistributedOptions],
     ) -> None:
         # Not the base's: this class only answers to its type, the children's wrappers do the work.
         nn.Module.__init__(self)

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from torch.optim.optimizer import ParamsT
+
 from mainspring.optim.optimizer import optimizers as _optimizers
 from mainspring.optim.optimizer.amp_optim_wrapper import AmpOptimWrapper
 from mainspring.optim.optimizer.apex_optim_wrapper import ApexOptimWrapper
@@ -31,7 +33,7 @@ __all__ = [
 ]
 
 
-def _zero_redundancy_optimizer(params: Any, optimizer_type: str, **kwargs: Any) -> Any:
+def _zero_redundancy_optimizer(params: ParamsT, optimizer_type: str, **kwargs: Any) -> Any:
     """Make a `ZeroRedundancyOptimizer`, importing torch's distributed optimizers only now."""
     from mainspring.optim.optimizer.zero_optimizer import ZeroRedundancyOptimizer
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from mainspring.config.words import Factory
 from mainspring.device import get_device
 from mainspring.errors import ConfigError, did_you_mean
 from mainspring.logging import print_log
@@ -19,6 +20,8 @@ from mainspring.optim.optimizer.optim_wrapper import OptimWrapper
 from mainspring.registry import OPTIM_WRAPPERS
 
 __all__ = ["AmpOptimWrapper"]
+
+DTypeName: TypeAlias = Literal["float16", "bfloat16", "float32", "float64"]
 
 _TYPES = {
     "float16": torch.float16,
@@ -42,8 +45,11 @@ class AmpOptimWrapper(OptimWrapper):
         dtype: Type of the forward pass: ``"float16"``, ``"bfloat16"`` or a `torch.dtype`;
             ``"float32"`` and ``"float64"`` leave the precision as it is.
         use_fsdp: Whether gradients are sharded; chooses the scaler that looks at all shards.
-        **kwargs: Arguments of `OptimWrapper`: ``optimizer``, ``accumulative_counts``,
-            ``clip_grad``.
+        optimizer: This and the following as of `OptimWrapper`.
+        accumulative_counts: Micro-batches of a step.
+        clip_grad: How to clip gradients.
+        constructor: In a config, what makes optimizer and wrapper.
+        paramwise_cfg: In a config, its rules for single parameters.
 
     Attributes:
         cast_dtype: Type of the forward pass.
@@ -57,12 +63,23 @@ class AmpOptimWrapper(OptimWrapper):
 
     def __init__(
         self,
-        loss_scale: str | float | Mapping[str, Any] = "dynamic",
-        dtype: str | torch.dtype | None = None,
+        loss_scale: Literal["dynamic"] | float | Mapping[str, Any] = "dynamic",
+        dtype: DTypeName | torch.dtype | None = None,
         use_fsdp: bool = False,
-        **kwargs: Any,
+        *,
+        optimizer: Optimizer | Factory[Optimizer],
+        accumulative_counts: int = 1,
+        clip_grad: Mapping[str, Any] | float | None = None,
+        constructor: str | Factory[Any] | None = None,
+        paramwise_cfg: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            optimizer,
+            accumulative_counts,
+            clip_grad,
+            constructor=constructor,
+            paramwise_cfg=paramwise_cfg,
+        )
         self._device_type = get_device()
         self.cast_dtype = _cast_type(dtype, self._device_type)
         needs_scaler = self.cast_dtype is torch.float16

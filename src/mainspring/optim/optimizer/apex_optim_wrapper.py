@@ -8,7 +8,9 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.optim import Optimizer
 
+from mainspring.config.words import Factory
 from mainspring.errors import mark_user_mistake
 from mainspring.optim.optimizer.optim_wrapper import OptimWrapper
 from mainspring.registry import OPTIM_WRAPPERS
@@ -34,7 +36,11 @@ class ApexOptimWrapper(OptimWrapper):
         verbosity: See apex.
         min_loss_scale: See apex.
         max_loss_scale: See apex.
-        **kwargs: Arguments of `OptimWrapper`.
+        optimizer: This and the following as of `OptimWrapper`.
+        accumulative_counts: Micro-batches of a step.
+        clip_grad: How to clip gradients.
+        constructor: In a config, what makes optimizer and wrapper.
+        paramwise_cfg: In a config, its rules for single parameters.
 
     Raises:
         ImportError: apex is not installed.
@@ -54,7 +60,12 @@ class ApexOptimWrapper(OptimWrapper):
         verbosity: int = 1,
         min_loss_scale: float | None = None,
         max_loss_scale: float | None = 2.0**24,
-        **kwargs: Any,
+        *,
+        optimizer: Optimizer | Factory[Optimizer],
+        accumulative_counts: int = 1,
+        clip_grad: Mapping[str, Any] | float | None = None,
+        constructor: str | Factory[Any] | None = None,
+        paramwise_cfg: Mapping[str, Any] | None = None,
     ) -> None:
         try:
             from apex import amp
@@ -64,7 +75,13 @@ class ApexOptimWrapper(OptimWrapper):
                 "not installed; AmpOptimWrapper does the same without it"
             )
             raise mark_user_mistake(missing) from error
-        super().__init__(**kwargs)
+        super().__init__(
+            optimizer,
+            accumulative_counts,
+            clip_grad,
+            constructor=constructor,
+            paramwise_cfg=paramwise_cfg,
+        )
         self._amp = amp
         self._settings = {
             "opt_level": opt_level,

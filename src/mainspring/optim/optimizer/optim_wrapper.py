@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from mainspring.config.words import Factory
 from mainspring.errors import ConfigError, mark_user_mistake
 from mainspring.logging import MessageHub, print_log
 from mainspring.optim.optimizer.base import NO_CONTEXT, BaseOptimWrapper
@@ -36,12 +37,15 @@ class OptimWrapper(BaseOptimWrapper):
     micro-batches.
 
     Args:
-        optimizer: The optimizer.
+        optimizer: The optimizer; in a config, a factory of it that the parameters are given to.
         accumulative_counts: Micro-batches (iterations) of a step. Schedulers, and whatever else
             counts iterations, count micro-batches.
         clip_grad: ``dict(max_norm=...)`` and further arguments of
             `torch.nn.utils.clip_grad_norm_`, ``dict(type="value", clip_value=...)``, or a number,
             the largest norm. The norm before clipping is recorded as ``train/grad_norm``.
+        constructor: In a config, what makes optimizer and wrapper for the model:
+            `DefaultOptimWrapperConstructor` by default.
+        paramwise_cfg: In a config, that constructor's rules for single parameters.
 
     Attributes:
         message_hub: Where the norm is recorded: the current hub at construction.
@@ -54,15 +58,16 @@ class OptimWrapper(BaseOptimWrapper):
 
     def __init__(
         self,
-        optimizer: Optimizer,
+        optimizer: Optimizer | Factory[Optimizer],
         accumulative_counts: int = 1,
-        clip_grad: dict[str, Any] | float | None = None,
+        clip_grad: Mapping[str, Any] | float | None = None,
+        *,
+        constructor: str | Factory[Any] | None = None,
+        paramwise_cfg: Mapping[str, Any] | None = None,
     ) -> None:
         _check_counts(accumulative_counts)
-        if not hasattr(optimizer, "param_groups"):
-            wrong = TypeError(f"optimizer is {optimizer!r}, which has no parameter groups")
-            raise mark_user_mistake(wrong)
-        super().__init__(optimizer)
+        _refuse_config_words(constructor=constructor, paramwise_cfg=paramwise_cfg)
+        super().__init__(_ready(optimizer))
         self._accumulative_counts = accumulative_counts
         self.clip_grad_kwargs: dict[str, Any] | None = None
         if clip_grad is not None:
@@ -288,6 +293,32 @@ class OptimWrapper(BaseOptimWrapper):
         if self.clip_grad_kwargs is not None:
             settings += f", clip_grad={self.clip_grad_kwargs}"
         return f"{type(self).__name__}({settings}, optimizer={self.optimizer!r})"
+
+
+class _FactoryError(ConfigError, TypeError):
+    """Something that makes an optimizer stands where the optimizer is needed."""
+
+
+def _ready(given: Any) -> Optimizer:
+    if hasattr(given, "param_groups") and not isinstance(given, type):
+        optimizer: Optimizer = given
+        return optimizer
+    if callable(given):
+        raise _FactoryError(
+            f"optimizer is {given!r}, which still needs the parameters",
+            help="outside of a config give the optimizer: SGD(model.parameters(), lr=0.1)",
+        )
+    wrong = TypeError(f"optimizer is {given!r}, which has no parameter groups")
+    raise mark_user_mistake(wrong)
+
+
+def _refuse_config_words(**words: Any) -> None:
+    for name, value in words.items():
+        if value is not None:
+            raise ConfigError(
+                f"{name} is for configs: a wrapper that has its optimizer cannot follow it",
+                help="call build_optim_wrapper(model, dict(optimizer=..., paramwise_cfg=...))",
+            )
 
 
 def _check_counts(accumulative_counts: Any) -> None:

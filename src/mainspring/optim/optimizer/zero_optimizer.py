@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
 from typing import Any
 
 import torch
+from torch.optim.optimizer import ParamsT
 
 from mainspring.errors import ConfigError, did_you_mean
 from mainspring.registry import OPTIMIZERS
@@ -34,7 +34,7 @@ class ZeroRedundancyOptimizer(_ZeroRedundancyOptimizer):
 
     def __init__(
         self,
-        params: Iterable[torch.Tensor] | list[dict[str, Any]],
+        params: ParamsT,
         optimizer_type: str,
         **kwargs: Any,
     ) -> None:
@@ -44,4 +44,5 @@ class ZeroRedundancyOptimizer(_ZeroRedundancyOptimizer):
                 f"optimizer_type is {optimizer_type!r}, which torch.optim does not have",
                 help=did_you_mean(optimizer_type, vars(torch.optim)),
             )
-        super().__init__(params, optimizer_class, **kwargs)
+        given: Any = params
+        super().__init__(given, optimizer_class, **kwargs)

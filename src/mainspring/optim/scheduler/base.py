@@ -6,15 +6,21 @@ import functools
 import warnings
 import weakref
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeAlias
+
+from torch.optim import Optimizer
 
 from mainspring.errors import ConfigError
 from mainspring.logging import print_log
+from mainspring.optim.optimizer.base import BaseOptimWrapper
 
-__all__ = ["INF", "_ParamScheduler"]
+__all__ = ["INF", "Optimized", "_ParamScheduler", "refuse_conversion"]
 
 INF = int(1e9)
 """The end of a scheduler that does not end."""
+
+Optimized: TypeAlias = Optimizer | BaseOptimWrapper
+"""What has parameter groups that a scheduler changes."""
 
 
 class _ParamScheduler:
@@ -52,7 +58,7 @@ class _ParamScheduler:
 
     def __init__(
         self,
-        optimizer: Any,
+        optimizer: Optimized,
         param_name: str,
         begin: int = 0,
         end: int = INF,
@@ -185,6 +191,22 @@ class _ParamScheduler:
         kwargs["end"] = INF if end == INF else int(end * epoch_length)
         kwargs["by_epoch"] = False
         return cls(*args, **kwargs)
+
+
+def refuse_conversion(asked: bool) -> None:
+    """Refuse what only the builder of a config can do, because it knows the length of an epoch.
+
+    Args:
+        asked: Whether the conversion was asked for.
+
+    Raises:
+        ConfigError: It was.
+    """
+    if asked:
+        raise ConfigError(
+            "convert_to_iter_based is for configs",
+            help="call build_iter_from_epoch(..., epoch_length=...) of the class",
+        )
 
 
 def _in_iterations(value: Any, epoch_length: int, whole: bool) -> Any:

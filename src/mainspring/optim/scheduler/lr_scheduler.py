@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from mainspring.optim.scheduler.base import INF
+from mainspring.optim.scheduler.base import INF, Optimized, refuse_conversion
 from mainspring.optim.scheduler.one_cycle import OneCycleParamScheduler
 from mainspring.optim.scheduler.param_scheduler import (
     ConstantParamScheduler,
@@ -48,14 +48,17 @@ class ConstantLR(LRSchedulerMixin, ConstantParamScheduler):
 
     def __init__(
         self,
-        optimizer: Any,
+        optimizer: Optimized,
         factor: float = 1.0 / 3,
         begin: int = 0,
         end: int = INF,
         last_step: int = -1,
         by_epoch: bool = True,
         verbose: bool = False,
+        *,
+        convert_to_iter_based: bool = False,
     ) -> None:
+        refuse_conversion(convert_to_iter_based)
         super().__init__(optimizer, factor, begin, end, last_step, by_epoch, verbose)
 
 
@@ -65,7 +68,7 @@ class CosineAnnealingLR(LRSchedulerMixin, CosineAnnealingParamScheduler):
 
     def __init__(
         self,
-        optimizer: Any,
+        optimizer: Optimized,
         T_max: float | None = None,  # noqa: N803 - torch's name
         eta_min: float | None = None,
         begin: int = 0,
@@ -74,7 +77,10 @@ class CosineAnnealingLR(LRSchedulerMixin, CosineAnnealingParamScheduler):
         by_epoch: bool = True,
         verbose: bool = False,
         eta_min_ratio: float | None = None,
+        *,
+        convert_to_iter_based: bool = False,
     ) -> None:
+        refuse_conversion(convert_to_iter_based)
         super().__init__(
             optimizer, T_max, eta_min, begin, end, last_step, by_epoch, verbose, eta_min_ratio
         )
@@ -86,14 +92,17 @@ class ExponentialLR(LRSchedulerMixin, ExponentialParamScheduler):
 
     def __init__(
         self,
-        optimizer: Any,
+        optimizer: Optimized,
         gamma: float,
         begin: int = 0,
         end: int = INF,
         last_step: int = -1,
         by_epoch: bool = True,
         verbose: bool = False,
+        *,
+        convert_to_iter_based: bool = False,
     ) -> None:
+        refuse_conversion(convert_to_iter_based)
         super().__init__(optimizer, gamma, begin, end, last_step, by_epoch, verbose)
 
 
@@ -103,7 +112,7 @@ class LinearLR(LRSchedulerMixin, LinearParamScheduler):
 
     def __init__(
         self,
-        optimizer: Any,
+        optimizer: Optimized,
         start_factor: float = 1.0 / 3,
         end_factor: float = 1.0,
         begin: int = 0,
@@ -111,7 +120,10 @@ class LinearLR(LRSchedulerMixin, LinearParamScheduler):
         last_step: int = -1,
         by_epoch: bool = True,
         verbose: bool = False,
+        *,
+        convert_to_iter_based: bool = False,
     ) -> None:
+        refuse_conversion(convert_to_iter_based)
         super().__init__(
             optimizer, start_factor, end_factor, begin, end, last_step, by_epoch, verbose
         )
@@ -123,7 +135,7 @@ class MultiStepLR(LRSchedulerMixin, MultiStepParamScheduler):
 
     def __init__(
         self,
-        optimizer: Any,
+        optimizer: Optimized,
         milestones: Sequence[int],
         gamma: float = 0.1,
         last_step: int = -1,
@@ -131,7 +143,10 @@ class MultiStepLR(LRSchedulerMixin, MultiStepParamScheduler):
         end: int = INF,
         by_epoch: bool = True,
         verbose: bool = False,
+        *,
+        convert_to_iter_based: bool = False,
     ) -> None:
+        refuse_conversion(convert_to_iter_based)
         super().__init__(optimizer, milestones, gamma, last_step, begin, end, by_epoch, verbose)
 
 
@@ -141,7 +156,7 @@ class StepLR(LRSchedulerMixin, StepParamScheduler):
 
     def __init__(
         self,
-        optimizer: Any,
+        optimizer: Optimized,
         step_size: int,
         gamma: float = 0.1,
         begin: int = 0,
@@ -149,7 +164,10 @@ class StepLR(LRSchedulerMixin, StepParamScheduler):
         last_step: int = -1,
         by_epoch: bool = True,
         verbose: bool = False,
+        *,
+        convert_to_iter_based: bool = False,
     ) -> None:
+        refuse_conversion(convert_to_iter_based)
         super().__init__(optimizer, step_size, gamma, begin, end, last_step, by_epoch, verbose)
 
 
@@ -159,7 +177,7 @@ class PolyLR(LRSchedulerMixin, PolyParamScheduler):
 
     def __init__(
         self,
-        optimizer: Any,
+        optimizer: Optimized,
         eta_min: float = 0,
         power: float = 1.0,
         begin: int = 0,
@@ -167,7 +185,10 @@ class PolyLR(LRSchedulerMixin, PolyParamScheduler):
         last_step: int = -1,
         by_epoch: bool = True,
         verbose: bool = False,
+        *,
+        convert_to_iter_based: bool = False,
     ) -> None:
+        refuse_conversion(convert_to_iter_based)
         super().__init__(optimizer, eta_min, power, begin, end, last_step, by_epoch, verbose)
 
 
@@ -177,7 +198,7 @@ class OneCycleLR(LRSchedulerMixin, OneCycleParamScheduler):
 
     def __init__(
         self,
-        optimizer: Any,
+        optimizer: Optimized,
         eta_max: float = 0,
         total_steps: int | None = None,
         pct_start: float = 0.3,
@@ -190,7 +211,10 @@ class OneCycleLR(LRSchedulerMixin, OneCycleParamScheduler):
         last_step: int = -1,
         by_epoch: bool = True,
         verbose: bool = False,
+        *,
+        convert_to_iter_based: bool = False,
     ) -> None:
+        refuse_conversion(convert_to_iter_based)
         super().__init__(
             optimizer,
             eta_max,
@@ -214,7 +238,7 @@ class CosineRestartLR(LRSchedulerMixin, CosineRestartParamScheduler):
 
     def __init__(
         self,
-        optimizer: Any,
+        optimizer: Optimized,
         periods: Sequence[int],
         restart_weights: Sequence[float] = (1,),
         eta_min: float | None = None,
@@ -224,7 +248,10 @@ class CosineRestartLR(LRSchedulerMixin, CosineRestartParamScheduler):
         last_step: int = -1,
         by_epoch: bool = True,
         verbose: bool = False,
+        *,
+        convert_to_iter_based: bool = False,
     ) -> None:
+        refuse_conversion(convert_to_iter_based)
         super().__init__(
             optimizer,
             periods,
@@ -245,7 +272,7 @@ class ReduceOnPlateauLR(LRSchedulerMixin, ReduceOnPlateauParamScheduler):
 
     def __init__(
         self,
-        optimizer: Any,
+        optimizer: Optimized,
         monitor: str = "loss",
         rule: Literal["less", "greater"] = "less",
         factor: float = 0.1,
@@ -260,7 +287,10 @@ class ReduceOnPlateauLR(LRSchedulerMixin, ReduceOnPlateauParamScheduler):
         last_step: int = -1,
         by_epoch: bool = True,
         verbose: bool = False,
+        *,
+        convert_to_iter_based: bool = False,
     ) -> None:
+        refuse_conversion(convert_to_iter_based)
         super().__init__(
             optimizer,
             monitor,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from mainspring.errors import ConfigError
-from mainspring.optim.scheduler.base import INF
+from mainspring.optim.scheduler.base import INF, Optimized, refuse_conversion
 from mainspring.optim.scheduler.param_scheduler import (
     ConstantParamScheduler,
     CosineAnnealingParamScheduler,
@@ -69,14 +69,17 @@ class ConstantMomentum(MomentumSchedulerMixin, ConstantParamScheduler):
 
     def __init__(
         self,
-        optimizer: Any,
+        optimizer: Optimized,
         factor: float = 1.0 / 3,
         begin: int = 0,
         end: int = INF,
         last_step: int = -1,
         by_epoch: bool = True,
         verbose: bool = False,
+        *,
+        convert_to_iter_based: bool = False,
     ) -> None:
+        refuse_conversion(convert_to_iter_based)
         super().__init__(optimizer, factor, begin, end, last_step, by_epoch, verbose)
 
 
@@ -86,7 +89,7 @@ class CosineAnnealingMomentum(MomentumSchedulerMixin, CosineAnnealingParamSchedu
 
     def __init__(
         self,
-        optimizer: Any,
+        optimizer: Optimized,
         T_max: float | None = None,  # noqa: N803 - torch's name
         eta_min: float | None = None,
         begin: int = 0,
@@ -95,7 +98,10 @@ class CosineAnnealingMomentum(MomentumSchedulerMixin, CosineAnnealingParamSchedu
         by_epoch: bool = True,
         verbose: bool = False,
         eta_min_ratio: float | None = None,
+        *,
+        convert_to_iter_based: bool = False,
     ) -> None:
+        refuse_conversion(convert_to_iter_based)
         super().__init__(
             optimizer, T_max, eta_min, begin, end, last_step, by_epoch, verbose, eta_min_ratio
         )
@@ -107,14 +113,17 @@ class ExponentialMomentum(MomentumSchedulerMixin, ExponentialParamScheduler):
 
     def __init__(
         self,
-        optimizer: Any,
+        optimizer: Optimized,
         gamma: float,
         begin: int = 0,
         end: int = INF,
         last_step: int = -1,
         by_epoch: bool = True,
         verbose: bool = False,
+        *,
+        convert_to_iter_based: bool = False,
     ) -> None:
+        refuse_conversion(convert_to_iter_based)
         super().__init__(optimizer, gamma, begin, end, last_step, by_epoch, verbose)
 
 
@@ -124,7 +133,7 @@ class LinearMomentum(MomentumSchedulerMixin, LinearParamScheduler):
 
     def __init__(
         self,
-        optimizer: Any,
+        optimizer: Optimized,
         start_factor: float = 1.0 / 3,
         end_factor: float = 1.0,
         begin: int = 0,
@@ -132,7 +141,10 @@ class LinearMomentum(MomentumSchedulerMixin, LinearParamScheduler):
         last_step: int = -1,
         by_epoch: bool = True,
         verbose: bool = False,
+        *,
+        convert_to_iter_based: bool = False,
     ) -> None:
+        refuse_conversion(convert_to_iter_based)
         super().__init__(
             optimizer, start_factor, end_factor, begin, end, last_step, by_epoch, verbose
         )
@@ -144,7 +156,7 @@ class MultiStepMomentum(MomentumSchedulerMixin, MultiStepParamScheduler):
 
     def __init__(
         self,
-        optimizer: Any,
+        optimizer: Optimized,
         milestones: Sequence[int],
         gamma: float = 0.1,
         last_step: int = -1,
@@ -152,7 +164,10 @@ class MultiStepMomentum(MomentumSchedulerMixin, MultiStepParamScheduler):
         end: int = INF,
         by_epoch: bool = True,
         verbose: bool = False,
+        *,
+        convert_to_iter_based: bool = False,
     ) -> None:
+        refuse_conversion(convert_to_iter_based)
         super().__init__(optimizer, milestones, gamma, last_step, begin, end, by_epoch, verbose)
 
 
@@ -162,7 +177,7 @@ class StepMomentum(MomentumSchedulerMixin, StepParamScheduler):
 
     def __init__(
         self,
-        optimizer: Any,
+        optimizer: Optimized,
         step_size: int,
         gamma: float = 0.1,
         begin: int = 0,
@@ -170,7 +185,10 @@ class StepMomentum(MomentumSchedulerMixin, StepParamScheduler):
         last_step: int = -1,
         by_epoch: bool = True,
         verbose: bool = False,
+        *,
+        convert_to_iter_based: bool = False,
     ) -> None:
+        refuse_conversion(convert_to_iter_based)
         super().__init__(optimizer, step_size, gamma, begin, end, last_step, by_epoch, verbose)
 
 
@@ -180,7 +198,7 @@ class PolyMomentum(MomentumSchedulerMixin, PolyParamScheduler):
 
     def __init__(
         self,
-        optimizer: Any,
+        optimizer: Optimized,
         eta_min: float = 0,
         power: float = 1.0,
         begin: int = 0,
@@ -188,7 +206,10 @@ class PolyMomentum(MomentumSchedulerMixin, PolyParamScheduler):
         last_step: int = -1,
         by_epoch: bool = True,
         verbose: bool = False,
+        *,
+        convert_to_iter_based: bool = False,
     ) -> None:
+        refuse_conversion(convert_to_iter_based)
         super().__init__(optimizer, eta_min, power, begin, end, last_step, by_epoch, verbose)
 
 
@@ -198,7 +219,7 @@ class CosineRestartMomentum(MomentumSchedulerMixin, CosineRestartParamScheduler)
 
     def __init__(
         self,
-        optimizer: Any,
+        optimizer: Optimized,
         periods: Sequence[int],
         restart_weights: Sequence[float] = (1,),
         eta_min: float | None = None,
@@ -208,7 +229,10 @@ class CosineRestartMomentum(MomentumSchedulerMixin, CosineRestartParamScheduler)
         last_step: int = -1,
         by_epoch: bool = True,
         verbose: bool = False,
+        *,
+        convert_to_iter_based: bool = False,
     ) -> None:
+        refuse_conversion(convert_to_iter_based)
         super().__init__(
             optimizer,
             periods,
@@ -229,7 +253,7 @@ class ReduceOnPlateauMomentum(MomentumSchedulerMixin, ReduceOnPlateauParamSchedu
 
     def __init__(
         self,
-        optimizer: Any,
+        optimizer: Optimized,
         monitor: str = "loss",
         rule: Literal["less", "greater"] = "less",
         factor: float = 0.1,
@@ -244,7 +268,10 @@ class ReduceOnPlateauMomentum(MomentumSchedulerMixin, ReduceOnPlateauParamSchedu
         last_step: int = -1,
         by_epoch: bool = True,
         verbose: bool = False,
+        *,
+        convert_to_iter_based: bool = False,
     ) -> None:
+        refuse_conversion(convert_to_iter_based)
         super().__init__(
             optimizer,
             monitor,

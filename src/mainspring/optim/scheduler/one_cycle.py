@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from mainspring.errors import ConfigError
 from mainspring.optim.scheduler import curves
-from mainspring.optim.scheduler.base import INF, _ParamScheduler
+from mainspring.optim.scheduler.base import INF, Optimized, _ParamScheduler, refuse_conversion
 from mainspring.optim.scheduler.param_scheduler import check_between
 from mainspring.registry import PARAM_SCHEDULERS
 
@@ -32,6 +32,7 @@ class OneCycleParamScheduler(_ParamScheduler):
         last_step: Steps done before; -1 for a fresh start.
         by_epoch: Whether a step is an epoch or an iteration.
         verbose: Whether to say each value.
+        convert_to_iter_based: In a config, whether to convert epochs to iterations.
 
     Raises:
         ConfigError: An argument is beyond its range.
@@ -41,7 +42,7 @@ class OneCycleParamScheduler(_ParamScheduler):
 
     def __init__(
         self,
-        optimizer: Any,
+        optimizer: Optimized,
         param_name: str,
         eta_max: float = 0,
         total_steps: int | None = None,
@@ -55,7 +56,10 @@ class OneCycleParamScheduler(_ParamScheduler):
         last_step: int = -1,
         by_epoch: bool = True,
         verbose: bool = False,
+        *,
+        convert_to_iter_based: bool = False,
     ) -> None:
+        refuse_conversion(convert_to_iter_based)
         if param_name != "lr":
             raise ConfigError(f"one cycle is a schedule of the learning rate, not of {param_name}")
         self.eta_max = eta_max

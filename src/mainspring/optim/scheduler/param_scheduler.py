@@ -6,11 +6,10 @@ import bisect
 from collections import Counter
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any
 
 from mainspring.errors import ConfigError
 from mainspring.optim.scheduler import curves
-from mainspring.optim.scheduler.base import INF, _ParamScheduler
+from mainspring.optim.scheduler.base import INF, Optimized, _ParamScheduler, refuse_conversion
 from mainspring.registry import PARAM_SCHEDULERS
 
 __all__ = [
@@ -39,6 +38,7 @@ class ConstantParamScheduler(_ParamScheduler):
         last_step: Steps done before; -1 for a fresh start.
         by_epoch: Whether a step is an epoch or an iteration.
         verbose: Whether to say each value.
+        convert_to_iter_based: In a config, whether to convert epochs to iterations.
 
     Raises:
         ConfigError: The factor is beyond its range.
@@ -46,7 +46,7 @@ class ConstantParamScheduler(_ParamScheduler):
 
     def __init__(
         self,
-        optimizer: Any,
+        optimizer: Optimized,
         param_name: str,
         factor: float = 1.0 / 3,
         begin: int = 0,
@@ -54,7 +54,10 @@ class ConstantParamScheduler(_ParamScheduler):
         last_step: int = -1,
         by_epoch: bool = True,
         verbose: bool = False,
+        *,
+        convert_to_iter_based: bool = False,
     ) -> None:
+        refuse_conversion(convert_to_iter_based)
         check_between("factor", factor)
         self.factor = factor
         self.total_iters = end - begin - 1
@@ -82,6 +85,7 @@ class CosineAnnealingParamScheduler(_ParamScheduler):
         by_epoch: Whether a step is an epoch or an iteration.
         verbose: Whether to say each value.
         eta_min_ratio: The lowest value as a share of the first; instead of `eta_min`.
+        convert_to_iter_based: In a config, whether to convert epochs to iterations.
 
     Raises:
         ConfigError: `eta_min` and `eta_min_ratio` are both given.
@@ -92,7 +96,7 @@ class CosineAnnealingParamScheduler(_ParamScheduler):
 
     def __init__(
         self,
-        optimizer: Any,
+        optimizer: Optimized,
         param_name: str,
         T_max: float | None = None,  # noqa: N803 - the name that torch and every config use
         eta_min: float | None = None,
@@ -102,7 +106,10 @@ class CosineAnnealingParamScheduler(_ParamScheduler):
         by_epoch: bool = True,
         verbose: bool = False,
         eta_min_ratio: float | None = None,
+        *,
+        convert_to_iter_based: bool = False,
     ) -> None:
+        refuse_conversion(convert_to_iter_based)
         if eta_min is None and eta_min_ratio is None:
             eta_min = 0.0
         _check_one_minimum(type(self).__name__, eta_min, eta_min_ratio)
@@ -137,11 +144,12 @@ class ExponentialParamScheduler(_ParamScheduler):
         last_step: Steps done before; -1 for a fresh start.
         by_epoch: Whether a step is an epoch or an iteration.
         verbose: Whether to say each value.
+        convert_to_iter_based: In a config, whether to convert epochs to iterations.
     """
 
     def __init__(
         self,
-        optimizer: Any,
+        optimizer: Optimized,
         param_name: str,
         gamma: float,
         begin: int = 0,
@@ -149,7 +157,10 @@ class ExponentialParamScheduler(_ParamScheduler):
         last_step: int = -1,
         by_epoch: bool = True,
         verbose: bool = False,
+        *,
+        convert_to_iter_based: bool = False,
     ) -> None:
+        refuse_conversion(convert_to_iter_based)
         self.gamma = gamma
         super().__init__(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
 
@@ -173,6 +184,7 @@ class LinearParamScheduler(_ParamScheduler):
         last_step: Steps done before; -1 for a fresh start.
         by_epoch: Whether a step is an epoch or an iteration.
         verbose: Whether to say each value.
+        convert_to_iter_based: In a config, whether to convert epochs to iterations.
 
     Raises:
         ConfigError: A factor is beyond its range.
@@ -180,7 +192,7 @@ class LinearParamScheduler(_ParamScheduler):
 
     def __init__(
         self,
-        optimizer: Any,
+        optimizer: Optimized,
         param_name: str,
         start_factor: float = 1.0 / 3,
         end_factor: float = 1.0,
@@ -189,7 +201,10 @@ class LinearParamScheduler(_ParamScheduler):
         last_step: int = -1,
         by_epoch: bool = True,
         verbose: bool = False,
+        *,
+        convert_to_iter_based: bool = False,
     ) -> None:
+        refuse_conversion(convert_to_iter_based)
         check_between("start_factor", start_factor, above_zero=True)
         check_between("end_factor", end_factor)
         self.start_factor = start_factor
@@ -224,13 +239,14 @@ class MultiStepParamScheduler(_ParamScheduler):
         end: Step before which to stop acting.
         by_epoch: Whether a step is an epoch or an iteration.
         verbose: Whether to say each value.
+        convert_to_iter_based: In a config, whether to convert epochs to iterations.
     """
 
     epoch_arguments = ("milestones",)
 
     def __init__(
         self,
-        optimizer: Any,
+        optimizer: Optimized,
         param_name: str,
         milestones: Sequence[int],
         gamma: float = 0.1,
@@ -239,7 +255,10 @@ class MultiStepParamScheduler(_ParamScheduler):
         end: int = INF,
         by_epoch: bool = True,
         verbose: bool = False,
+        *,
+        convert_to_iter_based: bool = False,
     ) -> None:
+        refuse_conversion(convert_to_iter_based)
         self.milestones = Counter(milestones)
         self.gamma = gamma
         super().__init__(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
@@ -265,13 +284,14 @@ class StepParamScheduler(_ParamScheduler):
         last_step: Steps done before; -1 for a fresh start.
         by_epoch: Whether a step is an epoch or an iteration.
         verbose: Whether to say each value.
+        convert_to_iter_based: In a config, whether to convert epochs to iterations.
     """
 
     epoch_arguments = ("step_size",)
 
     def __init__(
         self,
-        optimizer: Any,
+        optimizer: Optimized,
         param_name: str,
         step_size: int,
         gamma: float = 0.1,
@@ -280,7 +300,10 @@ class StepParamScheduler(_ParamScheduler):
         last_step: int = -1,
         by_epoch: bool = True,
         verbose: bool = False,
+        *,
+        convert_to_iter_based: bool = False,
     ) -> None:
+        refuse_conversion(convert_to_iter_based)
         self.step_size = step_size
         self.gamma = gamma
         super().__init__(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
@@ -306,11 +329,12 @@ class PolyParamScheduler(_ParamScheduler):
         last_step: Steps done before; -1 for a fresh start.
         by_epoch: Whether a step is an epoch or an iteration.
         verbose: Whether to say each value.
+        convert_to_iter_based: In a config, whether to convert epochs to iterations.
     """
 
     def __init__(
         self,
-        optimizer: Any,
+        optimizer: Optimized,
         param_name: str,
         eta_min: float = 0,
         power: float = 1.0,
@@ -319,7 +343,10 @@ class PolyParamScheduler(_ParamScheduler):
         last_step: int = -1,
         by_epoch: bool = True,
         verbose: bool = False,
+        *,
+        convert_to_iter_based: bool = False,
     ) -> None:
+        refuse_conversion(convert_to_iter_based)
         self.eta_min = eta_min
         self.power = power
         self.total_iters = end - begin - 1
@@ -354,6 +381,7 @@ class CosineRestartParamScheduler(_ParamScheduler):
         last_step: Steps done before; -1 for a fresh start.
         by_epoch: Whether a step is an epoch or an iteration.
         verbose: Whether to say each value.
+        convert_to_iter_based: In a config, whether to convert epochs to iterations.
 
     Raises:
         ConfigError: Periods and weights differ in number, or not exactly one minimum is given.
@@ -363,7 +391,7 @@ class CosineRestartParamScheduler(_ParamScheduler):
 
     def __init__(
         self,
-        optimizer: Any,
+        optimizer: Optimized,
         param_name: str,
         periods: Sequence[int],
         restart_weights: Sequence[float] = (1,),
@@ -374,7 +402,10 @@ class CosineRestartParamScheduler(_ParamScheduler):
         last_step: int = -1,
         by_epoch: bool = True,
         verbose: bool = False,
+        *,
+        convert_to_iter_based: bool = False,
     ) -> None:
+        refuse_conversion(convert_to_iter_based)
         _check_one_minimum(type(self).__name__, eta_min, eta_min_ratio)
         if len(periods) != len(restart_weights):
             raise ConfigError(

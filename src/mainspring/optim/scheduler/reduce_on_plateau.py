@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from mainspring.errors import ConfigError, MetricError, did_you_mean
-from mainspring.optim.scheduler.base import INF, _ParamScheduler
+from mainspring.optim.scheduler.base import INF, Optimized, _ParamScheduler, refuse_conversion
 from mainspring.registry import PARAM_SCHEDULERS
 
 __all__ = ["ReduceOnPlateauParamScheduler"]
@@ -34,6 +34,7 @@ class ReduceOnPlateauParamScheduler(_ParamScheduler):
         last_step: Steps done before; -1 for a fresh start.
         by_epoch: Must be true: metrics come with validations.
         verbose: Whether to say each value.
+        convert_to_iter_based: In a config, whether to convert epochs to iterations.
 
     Raises:
         ConfigError: An argument is beyond its range.
@@ -43,7 +44,7 @@ class ReduceOnPlateauParamScheduler(_ParamScheduler):
 
     def __init__(
         self,
-        optimizer: Any,
+        optimizer: Optimized,
         param_name: str,
         monitor: str = "loss",
         rule: Literal["less", "greater"] = "less",
@@ -59,7 +60,10 @@ class ReduceOnPlateauParamScheduler(_ParamScheduler):
         last_step: int = -1,
         by_epoch: bool = True,
         verbose: bool = False,
+        *,
+        convert_to_iter_based: bool = False,
     ) -> None:
+        refuse_conversion(convert_to_iter_based)
         if not by_epoch:
             raise ConfigError(
                 f"{type(self).__name__} steps after validation, so by_epoch must be True"

@@ -1,0 +1,107 @@
+"""All combinations of what a config sweeps, as runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from mainspring.sweeps.choices import folder_names, short_names
+from mainspring.sweeps.expand import Combination
+from mainspring.sweeps.record import Metric, Run, Status
+
+__all__ = ["Grid", "Report", "describe_end", "grid_runs"]
+
+Report = Callable[[str], None]
+"""Prints a line."""
+
+
+def grid_runs(combinations: Sequence[Combination], folder: Path) -> list[Run]:
+    """A run for each combination, with a work directory that is named after it.
+
+    Args:
+        combinations: The combinations.
+        folder: The directory of the sweep.
+    """
+    short = short_names(name for each in combinations for name in each.choices)
+    folders = folder_names([each.choices for each in combinations])
+    return [
+        Run(
+            ", ".join(f"{short[name]}={choice.label}" for name, choice in each.choices.items()),
+            folder / name,
+            each.words,
+            each.choices,
+            each.digest,
+        )
+        for each, name in zip(combinations, folders, strict=True)
+    ]
+
+
+class Grid:
+    """Follows the runs of a sweep over all combinations.
+
+    Args:
+        runs: The runs.
+        metric: What they are compared by.
+        report: Prints a line.
+    """
+
+    def __init__(self, runs: Sequence[Run], metric: Metric, report: Report) -> None:
+        self.runs = list(runs)
+        self._metric = metric
+        self._report = report
+
+    def take_up(self) -> None:
+        """Continue what an earlier sweep left: finished runs are left out.
+
+        Raises:
+            ConfigError: A work directory holds a run of another config.
+        """
+        for run in self.runs:
+            run.take_up()
+
+    def waiting(self) -> Iterator[Run]:
+        """The runs that are not finished."""
+        for run in self.runs:
+            if run.record.status == "finished":
+                self._report(f"{self._number(run)} {run.name}: already finished")
+            else:
+                yield run
+
+    def started(self, run: Run) -> None:
+        """Say that a run starts."""
+        verb = "continues" if run.continues else "starts"
+        self._report(f"{self._number(run)} {run.name}: {verb}, output in {run.output}")
+
+    def should_stop(self, run: Run) -> bool:
+        """Every combination runs to its end."""
+        return False
+
+    def ended(self, run: Run, status: Status, exit_code: int | None) -> None:
+        """Note and say how a run ended."""
+        run.end(status, exit_code, self._metric)
+        self._report(f"{self._number(run)} {run.name}: {describe_end(run, self._metric)}")
+
+    def _number(self, run: Run) -> str:
+        number = next(index for index, each in enumerate(self.runs, 1) if each is run)
+        return f"[{number}/{len(self.runs)}]"
+
+
+def describe_end(run: Run, metric: Metric) -> str:
+    """How a run ended, in words.
+
+    Args:
+        run: The run.
+        metric: What runs are compared by.
+    """
+    record = run.record
+    after = f"after {record.seconds:.0f} s"
+    if record.status == "failed":
+        lines = run.last_lines()
+        tail = f": {lines[-1].strip()}" if lines else ""
+        return f"failed {after}, {run.exit_reason}{tail}"
+    name = metric.name_in(run.scalars)
+    value = "" if record.best is None else f", best {name} {record.best:.6g}"
+    if name is None and metric.name is not None and record.status == "finished":
+        measured = ", ".join(run.scalars.names) or "nothing"
+        value = f", but it did not measure {metric.name!r}: it measured {measured}"
+    return f"{record.status} {after}{value}"

@@ -1,0 +1,52 @@
+"""What the runs of a sweep are compared by, and which direction is better."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+from mainspring.config import Config
+from mainspring.errors import ConfigError
+from mainspring.sweeps.record import Metric
+
+__all__ = ["Direction", "metric_for"]
+
+Direction: TypeAlias = Literal["maximize", "minimize"]
+
+
+def metric_for(cfg: Config, name: str | None, direction: Direction | None) -> Metric:
+    """What runs are compared by: what is asked for, else what the config saves the best of.
+
+    Args:
+        cfg: The config of one of the runs.
+        name: The metric that is asked for.
+        direction: Whether greater or less is better; by the metric's name without it.
+
+    Raises:
+        ConfigError: The name does not tell which direction is better.
+    """
+    from mainspring.hooks.metric_rule import infer_rule
+
+    hook = _checkpoint_hook(cfg)
+    saved = hook.get("save_best")
+    saved = saved[0] if isinstance(saved, list | tuple) and saved else saved
+    saved = saved if isinstance(saved, str) and saved != "auto" else None
+    wanted = name if name is not None else saved
+    if direction is not None:
+        return Metric(wanted, direction == "maximize")
+    if wanted is None:
+        return Metric(None, maximize=True)
+    if wanted == saved and hook.get("rule") in ("greater", "less"):
+        return Metric(wanted, hook["rule"] == "greater")
+    try:
+        return Metric(wanted, infer_rule(wanted) == "greater")
+    except ConfigError as error:
+        raise ConfigError(
+            error.message, help="say --direction maximize or --direction minimize"
+        ) from None
+
+
+def _checkpoint_hook(cfg: Config) -> dict[str, Any]:
+    """What the config says of its checkpoint hook; nothing is imported for it."""
+    hooks = dict.get(cfg._cfg_dict, "default_hooks")
+    hook = dict.get(hooks, "checkpoint") if isinstance(hooks, dict) else None
+    return dict(dict.items(hook)) if isinstance(hook, dict) else {}
