@@ -412,6 +412,17 @@ REFUSED = {
     "editing a number": (
         "from mainspring.config import edit\nm = 3\nedit(m).x = 2", "4:1", "but got 3", "assign",
     ),
+    "a call whose record is dropped": ("zoo.setup()", "2:1", "nothing keeps the record", "assign"),
+    "leaving the program": ("import sys\nsys.exit(3)", "3:1", "nothing keeps", "module"),
+    "later without arguments": (
+        "from mainspring.config import later\nx = zoo.W(later(zoo.Opt))", "3:11",
+        "describes nothing yet", r"later\(Opt\)\(\)",
+    ),
+    "later of later": (
+        "from mainspring.config import later\nx = later(later(zoo.Opt))", "3:5",
+        r"later\(\) of later", "imported class",
+    ),
+    "a generator": ("x = zoo.f(p=(zoo.g() for _ in range(3)))", "2", "a generator", "list"),
     "two runs": (
         "from mainspring.runner import Runner\na = Runner(1)\nb = Runner(2)", "4:5",
         "describes 2 runs: a, b", "config.py:function",
@@ -427,7 +438,7 @@ class TestWhatIsRefused:
     def test_with_the_place_and_a_help_line(self, name, read):
         text, place, message, help_line = REFUSED[name]
         with pytest.raises(ConfigError, match=message) as error:
-            read(f"import zoo; zoo.x()\n{text}")
+            read(f"import zoo; ZOO = zoo.x()\n{text}")
         assert f"{error.value.location}".startswith(f"run.py:{place}")
         assert error.value.help
         assert re.search(help_line, error.value.help)

@@ -13,7 +13,24 @@ from mainspring.config.errors import ConfigParsingError, IllegalImportError
 from mainspring.config.source import Source
 from mainspring.config.text import base_statement
 
-__all__ = ["Outline", "check_recorded", "check_statements", "imports_stdlib", "is_stdlib"]
+__all__ = [
+    "PURE_MODULES",
+    "Outline",
+    "check_recorded",
+    "check_statements",
+    "imports_stdlib",
+    "is_stdlib",
+]
+
+PURE_MODULES = frozenset(
+    (
+        *("__future__", "abc", "collections", "copy", "dataclasses", "datetime", "decimal"),
+        *("enum", "fractions", "functools", "itertools", "math", "numbers", "operator", "os"),
+        *("pathlib", "re", "statistics", "string", "textwrap", "types", "typing"),
+        *("typing_extensions", "warnings"),
+    )
+)
+"""Modules of the standard library that a recorded config imports for real."""
 
 
 def is_stdlib(module: str) -> bool:
@@ -95,12 +112,12 @@ class Outline:
         return names - self.assigned
 
     def recorded_names(self) -> set[str]:
-        """Names that stand for something outside of the standard library and of the words."""
+        """Names that stand for something that is not imported while the file is read."""
         names: set[str] = set()
         for node in self.imports:
-            if isinstance(node, ast.Import) and not imports_stdlib(node):
+            if isinstance(node, ast.Import) and not _imports_pure(node):
                 names.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
-            elif isinstance(node, ast.ImportFrom) and not (node.level or imports_stdlib(node)):
+            elif isinstance(node, ast.ImportFrom) and not (node.level or _imports_pure(node)):
                 words = node.module in ("mainspring.config", "mmengine.config")
                 if not words and node.lineno not in self.eager_lines:
                     names.update(alias.asname or alias.name for alias in node.names)
@@ -124,6 +141,15 @@ def _records(call: ast.Call, names: set[str]) -> bool:
     return _root(call.func) in names or (
         is_partial and any(_root(arg) in names for arg in call.args)
     )
+
+
+def _imports_pure(node: ast.Import | ast.ImportFrom) -> bool:
+    modules = (
+        [node.module or ""]
+        if isinstance(node, ast.ImportFrom)
+        else [alias.name for alias in node.names]
+    )
+    return all(module.partition(".")[0] in PURE_MODULES for module in modules)
 
 
 def _lines_in(blocks: list[ast.With]) -> set[int]:
@@ -212,6 +238,14 @@ def _refusals(node: ast.AST, names: set[str]) -> Iterator[tuple[str, str, ast.AS
         yield from _decorators(node, names)
     elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         yield from _decorators(node, names)
+    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        function = ast.unparse(node.value.func)
+        if _root(node.value.func) in names and not function.startswith("edit("):
+            yield (
+                f"{function}(...) is recorded, not called, and nothing keeps the record",
+                "assign it to a variable, or do it in a module that custom_imports imports",
+                node,
+            )
     elif isinstance(node, ast.Global):
         yield (
             f"`global {', '.join(node.names)}`: functions of a config return values",

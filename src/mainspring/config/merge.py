@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from mainspring.config.config_dict import DELETE_KEY, ConfigDict
+from mainspring.config.config_dict import DELETE_KEY, ConfigDict, keeping_lazy
 from mainspring.config.errors import ConfigKeyError, ConfigTypeError
+from mainspring.config.node import Node
 from mainspring.config.source import LoadedConfig
 from mainspring.errors import Location
 
@@ -38,6 +39,9 @@ def merge(
         if key == DELETE_KEY:
             continue
         here = f"{path}.{key}" if path else str(key)
+        if isinstance(result, Node) and not dict.__contains__(result, key):
+            with keeping_lazy(False):
+                result.bind()  # the key may be a parameter that is given by position
         if isinstance(result, list):
             index = _index(result, key, here)
             result[index] = _merged(result[index], value, allow_list_keys, here)

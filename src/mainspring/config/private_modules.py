@@ -11,37 +11,7 @@ from typing import Any
 from mainspring.config.recording import refuse
 from mainspring.config.words import env, partial
 
-__all__ = ["PURE_MODULES", "operating_system", "recording_functools"]
-
-PURE_MODULES = frozenset(
-    [
-        "__future__",
-        "abc",
-        "collections",
-        "copy",
-        "dataclasses",
-        "datetime",
-        "decimal",
-        "enum",
-        "fractions",
-        "functools",
-        "itertools",
-        "math",
-        "numbers",
-        "operator",
-        "os",
-        "pathlib",
-        "re",
-        "statistics",
-        "string",
-        "textwrap",
-        "types",
-        "typing",
-        "typing_extensions",
-        "warnings",
-    ]
-)
-"""Modules of the standard library that a recorded config imports for real."""
+__all__ = ["operating_system", "recording_functools"]
 
 _NAMES = ("path", "sep", "linesep", "name", "curdir", "pardir", "fspath", "cpu_count", "PathLike")
 

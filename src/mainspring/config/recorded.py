@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from types import CodeType, MethodType
+from types import CodeType, GeneratorType, MethodType
 from typing import Any
 
 from mainspring.config import words
@@ -28,6 +28,7 @@ from mainspring.config.errors import (
 from mainspring.config.external import resolve_base
 from mainspring.config.lazy import is_lazy
 from mainspring.config.lint import (
+    PURE_MODULES,
     Outline,
     check_recorded,
     check_statements,
@@ -36,7 +37,6 @@ from mainspring.config.lint import (
 )
 from mainspring.config.namespace import Namespace
 from mainspring.config.private_modules import (
-    PURE_MODULES,
     operating_system,
     recording_functools,
 )
@@ -206,6 +206,9 @@ def _result(
         dropped = file.ours and (key.startswith("_") or key in imported)
         if not (dropped or is_machinery(value) or _is_word(value)):
             values[key] = value
+    if file.ours:
+        for key, value in dict.items(values):
+            _refuse_unfinished(value, key, source)
     # What a file does not bind itself belongs to the file that it was imported from.
     origins: dict[str, tuple[str, ...]] = dict.fromkeys(values, (source.absolute_path,))
     for base in importer.bases.values():
@@ -225,6 +228,31 @@ def _result(
         origins=origins,
         namespace={**bound, **dict(dict.items(values))},
     )
+
+
+def _refuse_unfinished(value: Any, path: str, source: Source) -> None:
+    """Refuse values that look like a part of the run and are none."""
+    if isinstance(value, words.Unfinished):
+        raise ConfigError(
+            f"{value!r} describes nothing yet",
+            location=value.where,
+            config_path=path,
+            help=f"call it in turn, with the other arguments: {value!r}()",
+        )
+    if isinstance(value, GeneratorType):
+        raise ConfigError(
+            "a generator is used up when it is read once, so it cannot be part of a config",
+            location=source.location(value.gi_code.co_firstlineno),
+            config_path=path,
+            help="make a list: [... for ...]",
+        )
+    if isinstance(value, dict):
+        for key, item in dict.items(value):
+            if item is not value:
+                _refuse_unfinished(item, f"{path}.{key}", source)
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            _refuse_unfinished(item, f"{path}.{index}", source)
 
 
 def _is_word(value: Any) -> bool:

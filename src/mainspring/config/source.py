@@ -102,7 +102,7 @@ class Source:
         extension = os.path.splitext(path)[1]
         check_format(extension, f"the config file {path!r}", named_at)
         try:
-            text = Path(path).read_text(encoding="utf-8")
+            text = Path(path).read_text(encoding="utf-8-sig")
         except UnicodeDecodeError as error:
             error.add_note(f"while reading the config file {path!r}, which must be UTF-8")
             raise

@@ -20,6 +20,7 @@ from mainspring.config.external import resolve_base
 from mainspring.config.locate import locate_in_source
 from mainspring.config.merge import join_bases, merge
 from mainspring.config.namespace import Namespace
+from mainspring.config.recording import CONFIG_MODULE
 from mainspring.config.run_source import compiled, executed, parsed
 from mainspring.config.source import FileReader, LoadedConfig, ReadOptions, Source
 from mainspring.config.template import BaseValues, fill_text
@@ -169,7 +170,9 @@ def _run(
 
 
 def is_machinery(value: Any) -> bool:
-    """Whether a name of a config file is no value: a module, a function of the file, a feature."""
+    """Whether a name of a config file is no value: a module, a function or class of the file."""
+    if isinstance(value, type):
+        return value.__module__ == CONFIG_MODULE
     return isinstance(value, ModuleType | FunctionType) or (type(value).__module__ == "__future__")
 
 

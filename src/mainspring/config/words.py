@@ -20,13 +20,14 @@ from mainspring.config.edit import edit
 from mainspring.config.lazy import LazyAttr, LazyObject
 from mainspring.config.node import Node
 from mainspring.config.recording import calling_place, is_recording, refuse
-from mainspring.errors import ConfigError
+from mainspring.errors import ConfigError, Location
 
 __all__ = [
     "ByEpoch",
     "ByIteration",
     "Factory",
     "L",
+    "Unfinished",
     "asked_variables",
     "available",
     "copy",
@@ -65,6 +66,8 @@ def later(target: Callable[Concatenate[Any, P], T]) -> Callable[P, Callable[...,
     """
     if isinstance(target, LazyObject | LazyAttr):
         return _late_node(target)
+    if is_recording() and isinstance(target, Unfinished | Node):
+        refuse(f"later() of {target!r}", "it takes an imported class or function")
 
     def without_first(*args: P.args, **kwargs: P.kwargs) -> Callable[..., T]:
         return later_partial(target, args, kwargs)
@@ -108,10 +111,27 @@ def _call_with_first(
 
 
 def _late_node(target: Any) -> Callable[..., Any]:
-    def record(*args: Any, **kwargs: Any) -> Any:
-        return Node(target, args, kwargs, where=calling_place(), late=True)
+    return Unfinished(target, calling_place())
 
-    return record
+
+class Unfinished:
+    """``later(AdamW)``, which is a part of the run only when it is called in turn.
+
+    Args:
+        target: The class or function.
+        where: Where it is written.
+    """
+
+    def __init__(self, target: Any, where: Location | None) -> None:
+        self.target = target
+        self.where = where
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Record a call whose first argument is added later."""
+        return Node(self.target, args, kwargs, where=calling_place(), late=True)
+
+    def __repr__(self) -> str:
+        return f"later({self.target!s})"
 
 
 class _NodeMaker:
