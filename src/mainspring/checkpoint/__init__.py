@@ -7,26 +7,38 @@ from mainspring.checkpoint.apply import (
     load_state_dict,
     weights_to_cpu,
 )
-from mainspring.checkpoint.latest import find_latest_checkpoint, resolve_recorded_path
+from mainspring.checkpoint.latest import (
+    Resumable,
+    find_latest_checkpoint,
+    find_resumable_checkpoint,
+    require_whole,
+    resolve_recorded_path,
+)
 from mainspring.checkpoint.safe_load import load_file
 from mainspring.checkpoint.schemes import (
     CheckpointLoader,
     _load_checkpoint,
     _load_checkpoint_with_prefix,
 )
+from mainspring.checkpoint.seal import Verdict, verify_file
 from mainspring.checkpoint.store import save_checkpoint
 
 __all__ = [
     "CheckpointLoader",
+    "Resumable",
+    "Verdict",
     "_load_checkpoint",
     "_load_checkpoint_to_model",
     "_load_checkpoint_with_prefix",
     "find_latest_checkpoint",
+    "find_resumable_checkpoint",
     "get_state_dict",
     "load_checkpoint",
     "load_file",
     "load_state_dict",
+    "require_whole",
     "resolve_recorded_path",
     "save_checkpoint",
+    "verify_file",
     "weights_to_cpu",
 ]

@@ -1,12 +1,28 @@
-"""Which checkpoint of a run is the newest: the small text file that names it."""
+"""Which checkpoint of a run is the newest one that can be trusted.
+
+A small text file names the newest; if that is damaged or gone, the others are looked at.
+"""
 
 from __future__ import annotations
 
+import logging
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
+from mainspring.checkpoint.seal import verify_file
+from mainspring.checkpoint.store import is_local_path
+from mainspring.errors import CheckpointError
 from mainspring.logging import print_log
 
-__all__ = ["LAST_CHECKPOINT", "find_latest_checkpoint", "resolve_recorded_path"]
+__all__ = [
+    "LAST_CHECKPOINT",
+    "Resumable",
+    "find_latest_checkpoint",
+    "find_resumable_checkpoint",
+    "require_whole",
+    "resolve_recorded_path",
+]
 
 LAST_CHECKPOINT = "last_checkpoint"
 
@@ -45,3 +61,90 @@ def find_latest_checkpoint(path: str) -> str | None:
         print_log(f"no {LAST_CHECKPOINT} file in {path}", logger="current")
         return None
     return resolve_recorded_path(recorded, path) if recorded else None
+
+
+_OTHER = re.compile(r"^best_|^\.|-[0-9a-f]{8}\.pth$")
+"""Best and published checkpoints hold no state of the optimizer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resumable:
+    """A checkpoint to continue from.
+
+    Attributes:
+        path: Where it is.
+        reason: Why it was chosen.
+    """
+
+    path: str
+    reason: str
+
+
+def find_resumable_checkpoint(work_dir: str) -> Resumable | None:
+    """The newest whole checkpoint of a run; those that are damaged are named in warnings.
+
+    Args:
+        work_dir: Work directory of the run.
+
+    Returns:
+        The checkpoint, or ``None`` when the directory has none that is whole.
+    """
+    recorded = find_latest_checkpoint(work_dir)
+    if recorded is not None and not is_local_path(recorded):
+        return Resumable(recorded, f"the file {LAST_CHECKPOINT} names it")
+    candidates = _newest_first(work_dir, first=recorded)
+    for damaged, path in enumerate(candidates):
+        verdict = verify_file(path)
+        if verdict.is_valid:
+            newest = "the newest" if not damaged else "the newest whole"
+            return Resumable(str(path), f"{newest} checkpoint; {verdict.reason}")
+        _warn(f"{path} is not used: {verdict.reason}")
+    return None
+
+
+def require_whole(path: str) -> None:
+    """Refuse a damaged file.
+
+    Args:
+        path: Path of a checkpoint; what lies elsewhere, or is not there, is left to the loader.
+
+    Raises:
+        CheckpointError: The file is damaged.
+    """
+    if not is_local_path(path) or not Path(path).is_file():
+        return
+    verdict = verify_file(path)
+    if not verdict.is_valid:
+        raise CheckpointError(
+            f"{path} is damaged: {verdict.reason}",
+            help="resume=True takes the newest checkpoint of the work directory that is whole",
+        )
+
+
+def _newest_first(work_dir: str, first: str | None) -> list[Path]:
+    """The ordinary checkpoints of a run; the recorded one comes first."""
+    found = [
+        path
+        for path in Path(work_dir).glob("*.pth")
+        if _number(path) is not None and not _OTHER.search(path.name)
+    ]
+    # By the number in the name, since clocks jump; by time where both count different things.
+    found.sort(key=lambda path: (path.stat().st_mtime_ns, _number(path)), reverse=True)
+    by_kind: dict[str, list[Path]] = {}
+    for path in found:
+        by_kind.setdefault(re.sub(r"\d+", "", path.name), []).append(path)
+    if len(by_kind) == 1:
+        found.sort(key=lambda path: _number(path) or 0, reverse=True)
+    if first is None:
+        return found
+    recorded = Path(first)
+    return [recorded, *(path for path in found if path.resolve() != recorded.resolve())]
+
+
+def _number(path: Path) -> int | None:
+    numbers = re.findall(r"\d+", path.stem)
+    return int(numbers[-1]) if numbers else None
+
+
+def _warn(message: str) -> None:
+    print_log(message, logger="current", level=logging.WARNING)

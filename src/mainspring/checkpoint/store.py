@@ -2,7 +2,7 @@
 
 The bytes go to a temporary file beside the target, are flushed to the disk, and only then take the
 target's name; the directory entry is flushed as well. A crash at any moment leaves either the old
-file or the new one, never a mixture and never nothing.
+file or the new one, never a mixture and never nothing. The file ends in a digest of itself.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import torch
 
 from mainspring import fileio
+from mainspring.checkpoint.seal import SealedWriter
 
-__all__ = ["is_local_path", "save_checkpoint"]
+__all__ = ["is_local_path", "save_checkpoint", "write_sealed"]
 
 
 def is_local_path(path: str | Path) -> bool:
@@ -53,8 +54,23 @@ def save_checkpoint(
         _write_local(checkpoint, Path(filename))
         return
     buffer = io.BytesIO()
-    torch.save(checkpoint, buffer)
+    write_sealed(checkpoint, buffer)
     fileio.put(buffer.getvalue(), str(filename), backend_args=backend_args)
+
+
+def write_sealed(checkpoint: Mapping[str, Any], file: IO[bytes]) -> str:
+    """Write a checkpoint and its digest into an empty file.
+
+    Args:
+        checkpoint: What to write.
+        file: The file, open for reading and writing.
+
+    Returns:
+        The digest, in hexadecimal.
+    """
+    writer = SealedWriter(file)
+    torch.save(checkpoint, cast("IO[bytes]", writer))
+    return writer.seal()
 
 
 def _write_local(checkpoint: Mapping[str, Any], path: Path) -> None:
@@ -63,8 +79,8 @@ def _write_local(checkpoint: Mapping[str, Any], path: Path) -> None:
         prefix=f".{path.name}.", suffix=".tmp", dir=path.parent
     )
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            torch.save(checkpoint, file)
+        with os.fdopen(descriptor, "w+b") as file:
+            write_sealed(checkpoint, file)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_current_umask())

@@ -15,7 +15,8 @@ from torch import nn
 from mainspring.checkpoint import (
     CheckpointLoader,
     _load_checkpoint_to_model,
-    find_latest_checkpoint,
+    find_resumable_checkpoint,
+    require_whole,
     save_checkpoint,
 )
 from mainspring.checkpoint.apply import unwrap
@@ -315,12 +316,15 @@ class Runner(MMEngineNames):
         self._has_loaded = True
         resume_from = self._load_from if self._resume else None
         if self._resume and self._load_from is None:
-            resume_from = find_latest_checkpoint(self.work_dir)
+            found = find_resumable_checkpoint(self.work_dir)
+            resume_from = found.path if found is not None else None
             self.logger.info(
-                f"resume from the latest checkpoint {resume_from}"
-                if resume_from
+                f"resume from {found.path}: {found.reason}"
+                if found is not None
                 else f"nothing to resume in {self.work_dir}: training starts from the beginning"
             )
+        elif resume_from is not None:
+            require_whole(self._find_checkpoint(resume_from))
         if resume_from is not None:
             self.resume(resume_from)
         elif self._load_from is not None:

@@ -1,0 +1,78 @@
+"""Which checkpoint a run continues from when files are missing or damaged."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import torch
+
+from mainspring.checkpoint import find_resumable_checkpoint, require_whole, save_checkpoint
+from mainspring.errors import CheckpointError
+
+
+@pytest.fixture
+def run(tmp_path):
+    for number in (1, 2, 10):
+        save_checkpoint({"meta": {"iter": number}}, tmp_path / f"epoch_{number}.pth")
+    save_checkpoint({"meta": {}}, tmp_path / "best_accuracy_epoch_11.pth")
+    save_checkpoint({"meta": {}}, tmp_path / "epoch_12-0123abcd.pth")
+    (tmp_path / "last_checkpoint").write_text("epoch_10.pth")
+    return tmp_path
+
+
+def damage(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def test_the_recorded_one_when_it_is_whole(run):
+    found = find_resumable_checkpoint(str(run))
+    assert found.path == str(run / "epoch_10.pth")
+    assert found.reason == "the newest checkpoint; its digest is right"
+
+
+@pytest.mark.parametrize("how", ["flipped", "cut", "empty", "gone"])
+def test_the_one_before_when_the_newest_is_damaged(run, how, capsys):
+    newest = run / "epoch_10.pth"
+    if how == "flipped":
+        damage(newest)
+    elif how == "gone":
+        newest.unlink()
+    else:
+        newest.write_bytes(newest.read_bytes()[: 100 if how == "cut" else 0])
+    found = find_resumable_checkpoint(str(run))
+    assert found.path == str(run / "epoch_2.pth")
+    assert found.reason.startswith("the newest whole checkpoint")
+
+
+def test_without_a_record_the_greatest_number_wins_whatever_the_clock_says(run):
+    (run / "last_checkpoint").unlink()
+    os.utime(run / "epoch_10.pth", (1, 1))
+    assert find_resumable_checkpoint(str(run)).path == str(run / "epoch_10.pth")
+
+
+def test_nothing_is_whole(run):
+    for path in run.glob("epoch_*.pth"):
+        damage(path)
+    assert find_resumable_checkpoint(str(run)) is None
+
+
+def test_no_run(tmp_path):
+    assert find_resumable_checkpoint(str(tmp_path)) is None
+    assert find_resumable_checkpoint(str(tmp_path / "none")) is None
+
+
+def test_a_checkpoint_that_is_named_must_be_whole(run):
+    require_whole(str(run / "epoch_2.pth"))
+    require_whole("s3://bucket/x.pth")
+    damage(run / "epoch_2.pth")
+    with pytest.raises(CheckpointError, match="epoch_2.pth is damaged: .* the digest differs"):
+        require_whole(str(run / "epoch_2.pth"))
+
+
+def test_files_of_torch_are_taken(run):
+    torch.save({"meta": {"iter": 11}}, run / "epoch_11.pth")
+    (run / "last_checkpoint").write_text("epoch_11.pth")
+    assert "no digest" in find_resumable_checkpoint(str(run)).reason
