@@ -8,6 +8,7 @@ from mainspring.checkpoint.apply import (
     weights_to_cpu,
 )
 from mainspring.checkpoint.latest import (
+    LAST_CHECKPOINT,
     Resumable,
     find_latest_checkpoint,
     find_resumable_checkpoint,
@@ -24,6 +25,7 @@ from mainspring.checkpoint.seal import Verdict, verify_file
 from mainspring.checkpoint.store import save_checkpoint
 
 __all__ = [
+    "LAST_CHECKPOINT",
     "CheckpointLoader",
     "Resumable",
     "Verdict",

@@ -7,6 +7,7 @@ reported when the hook is registered, rather than hours later when the point is 
 
 from __future__ import annotations
 
+import copy
 import difflib
 import inspect
 import warnings
@@ -38,6 +39,7 @@ class HookDispatch:
         self.hooks: list[Any] = []
         self._compiled: dict[str, tuple[HookMethod, ...]] = {}
         self._compiled_count = 0
+        self._finally: dict[str, HookMethod] = {}
 
     def register(self, hook: Any, priority: int | str | Priority | None = None) -> None:
         """Add a hook behind all hooks of an equal or more urgent priority.
@@ -52,7 +54,7 @@ class HookDispatch:
         """
         if isinstance(hook, Mapping):
             if "priority" in hook:
-                hook = dict(hook)
+                hook = copy.copy(hook)
                 own_priority = hook.pop("priority")
                 priority = own_priority if priority is None else priority
             hook = HOOKS.build(hook)
@@ -81,8 +83,24 @@ class HookDispatch:
             self.refresh()
         methods = self._compiled.get(point)
         if methods is None:
-            methods = self._compiled[point] = tuple(self._find_methods(point))
+            methods = tuple(self._find_methods(point))
+            if point in self._finally:
+                methods = (*methods, self._finally[point])
+            self._compiled[point] = methods
         return methods
+
+    def call_last(self, point: str, method: HookMethod | None) -> None:
+        """Have something called at a point after all hooks.
+
+        Args:
+            point: Name of the point.
+            method: What to call; ``None`` to call nothing more.
+        """
+        if method is None:
+            self._finally.pop(point, None)
+        else:
+            self._finally[point] = method
+        self.refresh()
 
     def refresh(self) -> None:
         """Look at the hooks anew, after one of them was exchanged or changed."""

@@ -55,5 +55,5 @@ def _counting_as_training(hook: Any, by_epoch: bool | None) -> Any:
     names = ("CheckpointHook", "mmengine.CheckpointHook")
     if (kind in names or kind is CheckpointHook) and "by_epoch" not in hook:
         hook = copy.copy(hook)
-        hook["by_epoch"] = False  # type: ignore[index]  # - a dict, or a recorded call
+        hook["by_epoch"] = False
     return hook

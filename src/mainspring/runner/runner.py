@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -36,6 +36,7 @@ from mainspring.runner.environment import (
     set_up_environment,
     shared_timestamp,
 )
+from mainspring.runner.interruption import Interruption
 from mainspring.runner.mmengine_names import MMEngineNames
 from mainspring.runner.model_setup import compile_step, prepare_model, wrap_for_processes
 from mainspring.runner.places import building
@@ -252,9 +253,19 @@ class Runner(MMEngineNames):
             if is_main_process():
                 record_config(self.cfg, self._log_dir)
 
-        model: nn.Module = self.train_loop.run()
+        with Interruption(self).listening():
+            model: nn.Module = self.train_loop.run()
         self.call_hook("after_run")
         return model
+
+    def call_after_iterations(self, function: Callable[[], None] | None) -> None:
+        """Have something called after each training iteration, behind all hooks.
+
+        Args:
+            function: What to call; ``None`` for nothing.
+        """
+        method = None if function is None else lambda *_, **__: function()
+        self._dispatch.call_last("after_train_iter", method)
 
     def _build_training(self) -> None:
         """Everything that training needs, so that each mistake shows before the first step."""

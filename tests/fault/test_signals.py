@@ -1,0 +1,126 @@
+"""Real signals to real processes: the run saves, leaves with the right code, and continues."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import mainspring
+from mainspring.checkpoint import verify_file
+
+PROGRAM = Path(__file__).parent / "program.py"
+SOURCE = Path(mainspring.__file__).parents[1]
+EPOCHS = 4
+
+
+def start(work_dir, *options, launcher=()):
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, *launcher, str(PROGRAM), str(work_dir), str(EPOCHS), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+    )
+
+
+def wait_for(process, text, after=0.0):
+    """Read the output up to a line that holds a text; returns what was read."""
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if text in line:
+            time.sleep(after)
+            return "".join(lines)
+    raise AssertionError("".join(lines))
+
+
+def finish(process):
+    output, _ = process.communicate(timeout=90)
+    return output
+
+
+def digest_of(output):
+    return re.search(r"^digest (\w+)$", output, re.MULTILINE).group(1)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The digest of a run that nothing interrupts."""
+    return digest_of(finish(start(tmp_path_factory.mktemp("whole"))))
+
+
+@pytest.mark.parametrize(
+    ("name", "codes", "options"),
+    [("SIGTERM", (143,), ("workers",)), ("SIGINT", (1, 130, -signal.SIGINT), ())],
+)
+def test_the_iteration_is_finished_and_saved(tmp_path, whole, name, codes, options):
+    process = start(tmp_path, *options)
+    wait_for(process, "Epoch(train) [2]", after=0.03)
+    process.send_signal(getattr(signal, name))
+    output = finish(process)
+    assert process.returncode in codes
+    assert f"{name}: finishing this iteration" in output
+    assert verify_file(tmp_path / "interrupted.pth").is_valid
+    assert (tmp_path / "last_checkpoint").read_text() == "interrupted.pth"
+    resumed = finish(start(tmp_path, "resume", *options))
+    assert "interrupted.pth: the newest checkpoint; its digest is right" in resumed
+    assert digest_of(resumed) == whole
+
+
+def test_the_second_ctrl_c_leaves_at_once(tmp_path):
+    process = start(tmp_path)
+    wait_for(process, "Epoch(train) [2]")
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    finish(process)
+    assert process.returncode != 0
+
+
+def test_saving_and_going_on(tmp_path, whole):
+    process = start(tmp_path)
+    wait_for(process, "Epoch(train) [2]")
+    for _ in range(2):
+        process.send_signal(signal.SIGUSR1)
+        time.sleep(0.1)
+    output = finish(process)
+    assert process.returncode == 0
+    assert len(re.findall("SIGUSR1: saving after this iteration", output)) == 2
+    assert len(re.findall("saved interrupted.pth after iteration", output)) == 2
+    assert digest_of(output) == whole
+
+
+LAUNCHER = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+
+
+@pytest.fixture(scope="module")
+def whole_of_two(tmp_path_factory):
+    """The digest of a run of two processes that nothing interrupts."""
+    folder = tmp_path_factory.mktemp("two")
+    return digest_of(finish(start(folder, "pytorch", launcher=LAUNCHER)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["one process", "the launcher"])
+def test_all_processes_stop_after_the_same_iteration(tmp_path, whole_of_two, target):
+    process = start(tmp_path, "pytorch", launcher=LAUNCHER)
+    wait_for(process, "Epoch(train) [2]", after=0.02)
+    if target == "one process":
+        found = subprocess.run(
+            ["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True
+        )
+        os.kill(int(found.stdout.split()[-1]), signal.SIGTERM)
+    else:
+        process.send_signal(signal.SIGTERM)
+    finish(process)
+    assert process.returncode != 0
+    assert verify_file(tmp_path / "interrupted.pth").is_valid
+    resumed = finish(start(tmp_path, "pytorch", "resume", launcher=LAUNCHER))
+    assert digest_of(resumed) == whole_of_two
