@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import enum
+import json
 import math
 import os
 from pathlib import Path
@@ -14,15 +15,16 @@ from hypothesis import strategies as st
 
 from mainspring.config import Config
 from mainspring.config.dump import WIDTH, format_config
+from mainspring.config.parse import MARK
 
 
 def again(cfg):
     return Config.fromstring(cfg.pretty_text, ".py")
 
 
-def test_keys_are_sorted_at_every_level():
-    text = Config(dict(b=dict(z=1, y=[dict(d=1, c=2)]), a=1)).pretty_text
-    assert text == "a = 1\nb = dict(y=[dict(c=2, d=1)], z=1)\n"
+def test_keys_keep_their_order_with_the_type_first():
+    text = Config(dict(b=dict(z=1, y=[dict(d=1, type="X", c=2)]), a=1)).pretty_text
+    assert text == "b = dict(z=1, y=[dict(type='X', d=1, c=2)])\na = 1\n"
 
 
 def test_long_values_are_broken_into_lines():
@@ -34,9 +36,9 @@ def test_long_values_are_broken_into_lines():
     )
     assert cfg.pretty_text == (
         "model = dict(\n"
-        f"    head=dict(depth=(1,), type='{'B' * 30}'),\n"
-        f"    text='{'C' * 30}',\n"
         f"    type='{'A' * 40}',\n"
+        f"    head=dict(type='{'B' * 30}', depth=(1,)),\n"
+        f"    text='{'C' * 30}',\n"
         ")\n"
         "steps = [\n"
         "    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22,\n"
@@ -51,7 +53,7 @@ def test_long_values_are_broken_into_lines():
     [
         ({"a-b": 1, "c": 2}, "{'a-b': 1, 'c': 2}"),
         ({"class": 1}, "{'class': 1}"),
-        ({1: 2, "x": 3}, "{'x': 3, 1: 2}"),
+        ({1: 2, "x": 3}, "{1: 2, 'x': 3}"),
         ({}, "dict()"),
         ((), "()"),
         ((1,), "(1,)"),
@@ -98,9 +100,7 @@ class Unprintable:
     [
         (dict, "'builtins.dict'"),
         (len, "'builtins.len'"),
-        (collections.OrderedDict, "'collections.OrderedDict'"),
         (os.path.join, "'posixpath.join'"),
-        (Colour.RED, f"'{__name__}.Colour.RED'"),
         (Number(3), "3"),
         (HalfPrecision(), "'torch.float16'"),
         (Path("a/b"), "'a/b'"),
@@ -110,6 +110,18 @@ class Unprintable:
 )
 def test_what_has_no_literal_is_named(value, text):
     assert Config(dict(x=[value])).pretty_text == f"x = [{text}]\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "imported", "name"),
+    [
+        (collections.OrderedDict, "from collections import OrderedDict", "OrderedDict"),
+        (Colour.RED, f"from {__name__} import Colour", "Colour.RED"),
+        (json.dumps, "from json import dumps", "dumps"),
+    ],
+)
+def test_what_can_be_imported_is_named_by_its_import(value, imported, name):
+    assert Config(dict(x=[value])).pretty_text == f"{MARK}\n{imported}\n\nx = [{name}]\n"
 
 
 def test_scalars_of_numpy_are_numbers():
@@ -163,7 +175,7 @@ class TestFiles:
         assert Config.fromfile("out.py").to_dict() == {
             "a": 1, "b": {"t": (1, 2), "s": {1}, "k": "builtins.dict"},
         }  # fmt: skip
-        assert Config.fromfile("out.json").b == dict(t=[1, 2], s=[1], k="builtins.dict")
+        assert Config.fromfile("out.json").b == dict(t=(1, 2), s={1}, k="builtins.dict")
         assert Config.fromfile("out.yaml").b == dict(t=(1, 2), s={1}, k="builtins.dict")
         with pytest.raises(TypeError, match=r"out\.txt"):
             cfg.dump("out.txt")

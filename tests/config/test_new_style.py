@@ -200,11 +200,11 @@ def test_what_cannot_be_imported_is_an_error_when_it_is_read(read):
     assert cfg.to_dict()["m"] == dict(type="ms_nothing.A.B", y="ms_nothing.x")
 
 
-def test_a_dump_reads_as_text_style(read):
+def test_a_dump_reads_back_with_its_names(read):
     cfg = Config.fromfile("base.py")
     again = read(cfg.pretty_text, "dumped.py")
     assert again.to_dict() == cfg.to_dict()
-    assert again.model.type == "torch.optim.SGD"
+    assert again.model.type is cfg.model.type
 
 
 def test_copies_stay_lazy():

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -541,9 +542,9 @@ class TestInScripts:
         assert later(optimizer)(1)([2]) == ([2], 1)
 
     def test_nodes_are_made_with_l(self):
-        node = L(dict)(a=L(dict)(b=1))
+        node = L(SimpleNamespace)(a=L(SimpleNamespace)(b=1))
         assert isinstance(node, Node)
-        assert MODELS.build(node) == {"a": {"b": 1}}
+        assert MODELS.build(node).a.b == 1
         assert L.late(sorted)(reverse=True).is_late
 
     def test_words_outside_of_configs(self, monkeypatch):
@@ -597,3 +598,20 @@ def test_partial_of_an_imported_name_is_recorded(read):
     assert MODELS.build(cfg.a)([2]).params == [2]
     assert MODELS.build(cfg.b)(5) == ([1, 5], "n")
     assert cfg.c == 4
+
+
+def test_attributes_may_have_any_name(read, write):
+    write("zoo.py", ZOO + "def build(x): return x\nname = 'n'\nclass module:\n    source = 4\n")
+    cfg = read("import zoo\na = zoo.build(3)\nb = zoo.name\nc = zoo.module.source")
+    assert MODELS.build(cfg.a) == 3
+    assert (cfg.b, cfg.c) == ("n", 4)
+
+
+def test_editing_in_a_loop_and_several_values_at_once(read):
+    cfg = read(
+        "from mainspring.config import edit\nfrom zoo import Head\n"
+        "a = Head(channels=dict(x=1, y=2))\nb = Head(channels=dict(x=1))\n"
+        "for part in (a, b):\n    edit(part).update(channels=dict(x=5), more=1)"
+    )
+    assert raw(cfg._cfg_dict, "a.channels") == {"x": 5, "y": 2}
+    assert raw(cfg._cfg_dict, "b.more") == 1

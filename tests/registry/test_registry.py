@@ -175,11 +175,10 @@ class TestGet:
 
     def test_paths_of_objects(self, tree):
         import json
-        import os
 
         assert tree.det.get("json.JSONDecoder") is json.JSONDecoder
         assert tree.det.get("json:JSONDecoder.decode") is json.JSONDecoder.decode
-        assert tree.det.get("os.getcwd") is os.getcwd
+        assert tree.det.get("json.dumps") is json.dumps
         assert tree.det.get("json.Nothing") is None
         assert tree.det.get("json.decoder") is None, "a module is not a type"
         assert tree.det.get("json") is None

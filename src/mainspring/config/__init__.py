@@ -19,6 +19,7 @@ from mainspring.config.words import (
     include,
     later,
 )
+from mainspring.utils.allow import allow_packages
 
 __all__ = [
     "ByEpoch",
@@ -29,6 +30,7 @@ __all__ = [
     "Factory",
     "L",
     "Node",
+    "allow_packages",
     "available",
     "choice",
     "copy",

@@ -21,7 +21,7 @@ from mainspring.config.errors import (
     ConfigTypeError,
 )
 from mainspring.config.load import load_source
-from mainspring.config.locate import locate
+from mainspring.config.locate import locate, locate_in_config
 from mainspring.config.merge import leaf_paths, merge, nest
 from mainspring.config.override import DictAction, Override, apply_overrides, parse_override
 from mainspring.config.recorded import read_base
@@ -262,6 +262,14 @@ class Config:
             if path == changed or path.startswith(f"{changed}."):
                 return None
         return locate(self._sources, path)
+
+    def nearest_place(self, path: str) -> Location | None:
+        """Where a value, or the nearest part of the config around it, was written.
+
+        Args:
+            path: Dotted path.
+        """
+        return locate_in_config(self, path)
 
     def dump(self, file: str | Path | None = None) -> str | None:
         """Write the config to a file, or return its text.

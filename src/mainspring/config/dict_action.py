@@ -62,6 +62,8 @@ class DictAction(argparse.Action):
             if quoted:
                 return bare
             raise
+        except RecursionError as error:
+            raise OverrideError("the value is nested too deep to be read") from error
 
 
 class _Reader:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import linecache
 from collections.abc import Iterator, Mapping
+from types import FrameType
 from typing import Any
 
 from mainspring.config.config_dict import ConfigDict, keeping_lazy
@@ -114,7 +117,11 @@ class _Editor:
     def update(self, *args: Any, **kwargs: Any) -> None:
         """Change several arguments at once; dicts inside are updated, not replaced."""
         for name, value in dict(*args, **kwargs).items():
-            self[name] = value
+            old = dict.get(self._part, name) if isinstance(self._part, dict) else None
+            if isinstance(old, dict) and isinstance(value, dict) and not isinstance(value, Node):
+                _Editor(old).update(value)
+            else:
+                self[name] = value
 
     def _list(self, method: str) -> list[Any]:
         part = self._part
@@ -173,6 +180,8 @@ def _refuse_shared(part: Any) -> None:
         if value is part and not name.startswith("__")
     ]
     if len(names) > 1:
+        names = [name for name in names if name not in _loop_variables(frame)]
+    if len(names) > 1:
         other = names[1] if names[0] != names[1] else names[0]
         refuse(
             f"{' and '.join(names)} are the same object, so editing one changes the other",
@@ -184,6 +193,18 @@ def _refuse_shared(part: Any) -> None:
             f"the part stands in {' and '.join(sections)}, so editing it changes both",
             "give one of them a copy(...) of it",
         )
+
+
+def _loop_variables(frame: FrameType) -> set[str]:
+    """The names that loops of the file bind, which are no names of the config's parts."""
+    tree = ast.parse("".join(linecache.getlines(frame.f_code.co_filename)))
+    return {
+        name.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.For)
+        for name in ast.walk(node.target)
+        if isinstance(name, ast.Name)
+    }
 
 
 def _sections_with(part: Any, names: Mapping[str, Any]) -> list[str]:

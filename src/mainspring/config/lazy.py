@@ -79,7 +79,8 @@ class LazyObject:
         self.__dict__.update(state)
 
     def __str__(self) -> str:
-        return self._imported or self.module
+        own = self.__dict__
+        return str(own["_imported"] or min(own["_modules"], key=len))
 
     __repr__ = __str__
 
@@ -140,7 +141,7 @@ class LazyAttr:
         self.__dict__.update(state)
 
     def __str__(self) -> str:
-        return self.name
+        return str(self.__dict__["name"])
 
     __repr__ = __str__
 
@@ -152,15 +153,17 @@ def is_lazy(value: object) -> bool:
 
 def dotted_path(value: LazyObject | LazyAttr) -> str:
     """The full path of what a lazy object stands for, such as ``torch.optim.SGD``."""
+    own = value.__dict__  # what it stands for may have attributes of the same names
     if isinstance(value, LazyAttr):
-        return f"{value.module}.{value.name}"
-    imported = value.__dict__["_imported"]
-    return f"{value.module}.{imported}" if imported else value.module
+        return f"{dotted_path(own['source'])}.{own['name']}"
+    module, imported = min(own["_modules"], key=len), own["_imported"]
+    return f"{module}.{imported}" if imported else module
 
 
 def _is_protocol(name: str) -> bool:
     # Python itself asks for such names (copying, pickling, inspecting); nobody configures them.
-    return name.startswith("__") and name.endswith("__")
+    # So do notebooks and printers, with a single underscore.
+    return name.startswith("_") and name.endswith("_")
 
 
 def _equal(left: LazyObject | LazyAttr, right: object) -> bool:
@@ -175,7 +178,7 @@ def _import(path: str, location: str | None) -> Any:
     try:
         if canonical_scope(head) != head:
             return _import_alias(f"{canonical_scope(head)}{dot}{rest}", path)
-        return import_object(path)
+        return import_object(path, written_as_code=True)
     except ObjectNotFoundError as error:
         module, _, name = path.rpartition(".")
         if module:
@@ -191,9 +194,9 @@ def _import(path: str, location: str | None) -> Any:
 def _import_alias(path: str, written: str) -> Any:
     """An object of this package, by a path that begins with the older name of the package."""
     try:
-        return import_object(path)
+        return import_object(path, written_as_code=True)
     except ObjectNotFoundError:
-        return import_object(written)
+        return import_object(written, written_as_code=True)
 
 
 def _refuse_call(value: LazyObject | LazyAttr) -> NoReturn:

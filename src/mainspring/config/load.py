@@ -6,8 +6,10 @@ import ast
 import os
 import re
 
+from mainspring.config.config_dict import ConfigDict
 from mainspring.config.errors import ConfigParsingError
 from mainspring.config.external import with_scope
+from mainspring.config.parse import is_dump, parse_dump
 from mainspring.config.recorded import deciding_line, load_recorded
 from mainspring.config.run_source import parsed
 from mainspring.config.source import LoadedConfig, ReadOptions, Source, check_acyclic
@@ -49,11 +51,24 @@ def load_source(
 
     def load(file: Source, stack: tuple[str, ...], lazy: bool | None) -> LoadedConfig:
         inner = (*stack, os.path.realpath(file.path))
+        if file.format == ".py" and is_dump(file.text):
+            return _load_dump(file)
         if _is_recorded(file, lazy):
             return load_recorded(file, options, read_file, inner)
         return load_text(file, options, read_file, inner)
 
     return load(source, (), lazy_import)
+
+
+def _load_dump(source: Source) -> LoadedConfig:
+    values = ConfigDict(parse_dump(source.text, source.path))
+    return LoadedConfig(
+        values=values,
+        text=source.text,
+        sources=(source,),
+        origins=dict.fromkeys(values, (source.absolute_path,)),
+        namespace=dict(dict.items(values)),
+    )
 
 
 def _is_recorded(source: Source, asked: bool | None) -> bool:

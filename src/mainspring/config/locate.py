@@ -1,28 +1,48 @@
 """Where a value of a config was written: file, line and column of a dotted path.
 
-Nothing is recorded while a config is read. The text is parsed again when somebody asks, which is
-when an error is printed. Assignments, ``dict(...)`` and ``{...}`` displays, lists, ``update`` and
-``merge`` calls, names of the same file and values of the bases are followed; a value that a
-function computes is found at the assignment only.
+Nothing is recorded for it while a config is read, but the places of calls. The text is parsed again
+when somebody asks, which is when an error is printed. `locate_python` says what is followed there.
 """
 
 from __future__ import annotations
 
 import ast
+import os
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from mainspring.config.hit import Hit
+from mainspring.config.list_changes import Step
+from mainspring.config.locate_python import PythonFile
+from mainspring.config.node import Node
 from mainspring.config.source import Source
 from mainspring.config.template import ENVIRONMENT
 from mainspring.errors import Location
+from mainspring.registry.recorded import POSITIONAL_KEY
 
-__all__ = ["locate", "locate_in_source"]
+if TYPE_CHECKING:
+    from mainspring.config.config import Config
+    from mainspring.config.override import Override
 
-_FOLLOW_LIMIT = 50
-"""How many names are followed for one path: a file can define two names by each other."""
+__all__ = [
+    "Search",
+    "Undone",
+    "item_of",
+    "keys_of",
+    "locate",
+    "locate_in_config",
+    "locate_in_source",
+    "search_of",
+    "steps_of",
+    "undo_changes",
+    "value_at",
+]
+
+_PATIENCE = 400
+"""How many expressions are looked into for one path: a file can define two names by each other."""
 
 
 def locate(sources: Sequence[Source], path: str) -> Location | None:
@@ -35,12 +55,7 @@ def locate(sources: Sequence[Source], path: str) -> Location | None:
     Returns:
         The place of the key; ``None`` when no file writes it literally.
     """
-    parts = path.split(".")
-    for index in range(len(sources) - 1, -1, -1):
-        found = locate_in_source(sources[index], parts, sources[:index])
-        if found is not None:
-            return found
-    return None
+    return Search(sources).place([Step(part) for part in path.split(".")])
 
 
 def locate_in_source(
@@ -56,194 +71,305 @@ def locate_in_source(
     Returns:
         The place of the key; ``None`` when the file does not write it literally.
     """
-    try:
-        if source.format == ".py":
-            found = _PythonFile(source, bases).find(list(parts))
-        elif source.format == ".json":
-            found = _in_json(source, parts)
-        elif source.format == ".toml":
-            found = _in_toml(source, parts)
-        else:
-            found = _in_yaml(source, parts)
-    except (SyntaxError, ValueError, RecursionError):
+    steps = [Step(part) for part in parts]
+    search = Search([*bases, source])
+    found = search.in_file(len(bases), steps, history=False)[0]
+    return next((hit.location for hit in found if hit.exact), None)
+
+
+def locate_in_config(cfg: Config, path: str, search: Search | None = None) -> Location | None:
+    """Where a dotted path of a config was written last, or the call around it.
+
+    The config itself helps: it knows which argument a position is, how long lists are, and where
+    each call stands. Nothing is imported for it.
+
+    Args:
+        cfg: The config.
+        path: Dotted path; it need not exist.
+        search: A search through its files, to be used for several paths; made if not given.
+
+    Returns:
+        The place of the key; where no file writes it literally, that of the innermost call or key
+        that holds it; ``None`` if it was changed after the files were read, or has no such place.
+    """
+    undone = undo_changes(cfg, steps_of(cfg, path))
+    if undone.steps is None or undone.replaced:
         return None
-    return found
+    steps = undone.steps
+    search = search or search_of(cfg)
+    hit = search.last(steps, value_at(cfg, keys_of(cfg, path)))
+    if hit is not None and hit.exact:
+        return hit.location
+    names = keys_of(cfg, path)
+    if value_at(cfg, names[:-1]) is None:
+        return None  # neither the key nor what should hold it is there
+    for count in range(len(steps), 0, -1):
+        part = value_at(cfg, names[:count])
+        if isinstance(part, Node) and part.where_written is not None:
+            return part.where_written
+        found = search.place(steps[:count]) if count < len(steps) else None
+        if found is not None:
+            return found
+    return None
+
+
+def search_of(cfg: Config) -> Search:
+    """A search through the files of a config.
+
+    Args:
+        cfg: The config.
+    """
+    lines: dict[str, list[int]] = {}
+    for node in _nodes(cfg._cfg_dict):
+        if node.where_written is not None:
+            lines.setdefault(node.where_written.file, []).append(node.where_written.line)
+    return Search(cfg._sources, lines)
+
+
+def steps_of(cfg: Config, path: str) -> list[Step]:
+    """The keys of a path, with the lengths of lists and the positions of arguments.
+
+    Args:
+        cfg: The config.
+        path: Dotted path.
+    """
+    steps: list[Step] = []
+    part: Any = cfg._cfg_dict
+    for name in keys_of(cfg, path):
+        length = len(part) if isinstance(part, list | tuple) else None
+        position = None
+        if isinstance(part, Node) and not dict.__contains__(part, POSITIONAL_KEY):
+            keys = [key for key in dict.keys(part) if key != "type"]
+            position = keys.index(name) if name in keys else None
+        steps.append(Step(name, length, position))
+        part = item_of(part, name)
+    return steps
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """A path as it was before the command line changed the config.
+
+    Attributes:
+        steps: The path in the files; ``None`` when the value stands in none of them.
+        changes: The changes that gave the value or part of it, the first one first.
+        merged: Whether `Config.merge_from_dict` gave it.
+        replaced: Whether the value is that of a change rather than that of a file.
+    """
+
+    steps: list[Step] | None
+    changes: tuple[Override, ...]
+    merged: bool
+    replaced: bool
+
+
+def undo_changes(cfg: Config, steps: Sequence[Step]) -> Undone:
+    """The path that a value had in the files, before the config was changed.
+
+    Args:
+        cfg: The config.
+        steps: Its path in the config.
+    """
+    names = [step.name for step in steps]
+    words = {change.path for change in cfg._overrides}
+    merges = [changed.split(".") for changed in cfg._changed if changed not in words]
+    merged = any(names[: len(changed)] == changed for changed in merges)
+    replaced = merged
+    changes: list[Override] = []
+    left = list(steps)
+    for change in reversed(cfg._overrides):
+        path = change.path.split(".")
+        names = [step.name for step in left]
+        if change.path not in cfg._changed or change.action in ("set", "force"):
+            if names[: len(path)] == path:
+                changes.append(change)
+                replaced = replaced or change.path in cfg._changed
+            elif path[: len(names)] == names:
+                changes.append(change)
+            continue
+        holder = path if change.action == "append" else path[:-1]
+        if holder == names or path[: len(names)] == names:
+            changes.append(change)
+        if len(names) <= len(holder) or names[: len(holder)] != holder:
+            continue
+        step = left[len(holder)]
+        if step.index is None or step.length is None:
+            continue
+        if change.action == "remove":
+            moved = step.at(step.index + (int(path[-1]) <= step.index), step.length + 1)
+        else:
+            value = change.value
+            length = step.length - (len(value) if isinstance(value, list | tuple) else 1)
+            if step.index >= length:
+                return Undone(None, (*reversed([*changes, change]),), merged, True)
+            moved = step.at(step.index, length)
+        left = [*left[: len(holder)], moved, *left[len(holder) + 1 :]]
+    return Undone(left, tuple(reversed(changes)), merged, replaced)
+
+
+def keys_of(cfg: Config, path: str) -> list[str]:
+    """The keys of a dotted path; a key of the config may have dots of its own."""
+    keys: list[str] = []
+    part: Any = cfg._cfg_dict
+    rest = path.split(".")
+    while rest:
+        count = 1
+        if isinstance(part, dict) and item_of(part, rest[0]) is None:
+            joined = (n for n in range(2, len(rest) + 1) if ".".join(rest[:n]) in dict.keys(part))
+            count = next(joined, 1)
+        keys.append(".".join(rest[:count]))
+        part, rest = item_of(part, keys[-1]), rest[count:]
+    return keys
+
+
+def item_of(part: Any, name: str) -> Any:
+    """An item of a dict or list, without importing anything; ``None`` if it is not there."""
+    if isinstance(part, dict):
+        if dict.__contains__(part, name):
+            return dict.__getitem__(part, name)
+        return dict.get(part, int(name)) if name.isdecimal() else None
+    if isinstance(part, list | tuple) and name.isdecimal() and int(name) < len(part):
+        return part[int(name)]
+    return None
+
+
+def value_at(cfg: Config, names: Sequence[str]) -> Any:
+    """A part of a config, without importing anything; ``None`` if it is not there."""
+    part: Any = cfg._cfg_dict
+    for name in names:
+        part = item_of(part, name)
+    return part
+
+
+def _nodes(part: Any) -> Iterator[Node]:
+    if isinstance(part, Node):
+        yield part
+    items: Any = dict.values(part) if isinstance(part, dict) else part
+    if isinstance(part, dict | list | tuple):
+        for item in items:
+            yield from _nodes(item)
+
+
+class Search:
+    """Looks for paths in the files of a config, each of which is parsed once.
+
+    Args:
+        sources: The files, bases before those that build on them.
+        call_lines: Lines on which the calls of the config are written, by file.
+    """
+
+    def __init__(
+        self, sources: Sequence[Source], call_lines: Mapping[str, Sequence[int]] | None = None
+    ) -> None:
+        self.sources = tuple(sources)
+        self._call_lines = call_lines or {}
+        self._files: dict[int, PythonFile | None] = {}
+        self._patience = _PATIENCE
+
+    def place(self, steps: Sequence[Step]) -> Location | None:
+        """Where a path was written last; ``None`` when no file writes it literally."""
+        hits = self.hits(steps, history=False)
+        return next((hit.location for hit in hits if hit.exact), None)
+
+    def last(self, steps: Sequence[Step], value: Any) -> Hit | None:
+        """The place that gave a value.
+
+        Args:
+            steps: Its path.
+            value: The value: of two branches that write the path it tells which was taken.
+        """
+        hits = self.hits(steps, history=False)
+        if hits and not hits[0].certain:
+            hits = [hit for hit in self.hits(steps, history=True) if hit.may_give(value)]
+        return hits[0] if hits else None
+
+    def hits(self, steps: Sequence[Step], *, history: bool) -> list[Hit]:
+        """The places of a path, the last first.
+
+        Args:
+            steps: The path.
+            history: Whether all are wanted; otherwise the search ends with the first.
+        """
+        self._patience = _PATIENCE
+        found = self.below(len(self.sources), steps, history=history)
+        hits = list({hit.location: hit for hit in found}.values())
+        if not any(hit.exact for hit in hits):
+            return hits
+        # What a file of the text dialect hides merges with what another says.
+        return [hit for hit in hits if hit.exact or (hit.file is not None and hit.file.recorded)]
+
+    def below(self, count: int, steps: Sequence[Step], *, history: bool) -> list[Hit]:
+        """The places of a path in the first so many files, the last first."""
+        found: list[Hit] = []
+        for index in range(count - 1, -1, -1):
+            hits, steps, replaced = self.in_file(index, steps, history=history)
+            found += hits
+            if not history and (replaced or any(hit.exact for hit in hits)):
+                break
+        return found
+
+    def in_file(
+        self, index: int, steps: Sequence[Step], *, history: bool
+    ) -> tuple[list[Hit], Sequence[Step], bool]:
+        """The places of a path in one file, see `PythonFile.find`."""
+        source = self.sources[index]
+        parts = [step.name for step in steps]
+        try:
+            if source.format == ".py":
+                file = self._file(index)
+                if file is None:
+                    return [], steps, False
+                return file.find(steps, history=history)
+            if source.format == ".json":
+                place = _in_json(source, parts)
+            elif source.format == ".toml":
+                place = _in_toml(source, parts)
+            else:
+                place = _in_yaml(source, parts)
+        except (SyntaxError, ValueError, RecursionError):
+            return [], steps, False
+        if place is None:
+            return [], steps, False
+        return [Hit(place, source.text.split("\n")[place.line - 1].strip())], steps, False
+
+    def index_of(self, path: str) -> int | None:
+        """Which file has a path."""
+        for index, source in enumerate(self.sources):
+            if source.path == path or source.absolute_path == os.path.abspath(path):
+                return index
+        return None
+
+    def function(self, count: int, name: str) -> tuple[PythonFile, ast.FunctionDef] | None:
+        """A function that one of the first so many files defines, the last of them."""
+        for index in range(count - 1, -1, -1):
+            file = self._file(index) if self.sources[index].format == ".py" else None
+            if file is not None and name in file.functions:
+                return file, file.functions[name]
+        return None
+
+    def spend(self) -> bool:
+        """Whether there is patience left: a file can define two names by each other."""
+        self._patience -= 1
+        return self._patience > 0
+
+    def _file(self, index: int) -> PythonFile | None:
+        if index not in self._files:
+            source = self.sources[index]
+            try:
+                self._files[index] = PythonFile(
+                    source,
+                    index,
+                    self,
+                    outermost=index == len(self.sources) - 1,
+                    call_lines=self._call_lines.get(source.path, ()),
+                )
+            except (SyntaxError, ValueError, RecursionError):
+                self._files[index] = None
+        return self._files[index]
 
 
 def _blank(match: re.Match[str]) -> str:
     return "0".ljust(len(match.group()))
-
-
-@dataclass(frozen=True, slots=True)
-class _Write:
-    """One place of a Python file that writes a path."""
-
-    path: tuple[str, ...]
-    value: ast.expr | None
-    node: ast.expr
-
-
-class _PythonFile:
-    """The assignments of one Python file."""
-
-    def __init__(self, source: Source, bases: Sequence[Source]) -> None:
-        self.source = source
-        self.bases = bases
-        self.tree = _parse(ENVIRONMENT.sub(_blank, source.text))
-        self.writes = list(self._writes(self.tree.body))
-        self.followed = 0
-
-    def find(self, parts: list[str]) -> Location | None:
-        return self._find(parts, len(self.writes))
-
-    def _find(self, parts: list[str], before: int) -> Location | None:
-        """The last write of a path among the first so many."""
-        for index in range(before - 1, -1, -1):
-            write = self.writes[index]
-            rest = _rest(write.path, parts)
-            if rest is None:
-                continue
-            if not rest:
-                return self._place(write.node)
-            found = self._inside(write.value, rest, index) if write.value is not None else None
-            if found is not None:
-                return found
-        return None
-
-    def _inside(self, value: ast.expr, parts: list[str], before: int) -> Location | None:
-        """The place of a path inside of the value that an expression writes."""
-        self.followed += 1
-        if self.followed > _FOLLOW_LIMIT:
-            return None
-        if isinstance(value, ast.Set):
-            # `{{_base_.model}}` is, to Python, a set in a set.
-            inner = value.elts[0]
-            return self._inside(inner, parts, before) if len(value.elts) == 1 else None
-        dotted = _dotted(value)
-        if dotted is not None:
-            if dotted[0] == "_base_":
-                return locate(self.bases, ".".join([*dotted[1:], *parts]))
-            return self._find([*dotted, *parts], before)
-        for key, node, item in _entries(value):
-            if key is None:
-                found = self._inside(item, parts, before)
-            elif key != parts[0]:
-                continue
-            elif len(parts) == 1:
-                found = self._place(node)
-            else:
-                found = self._inside(item, parts[1:], before)
-            if found is not None:
-                return found
-        return None
-
-    def _place(self, node: ast.expr | ast.keyword) -> Location:
-        line = self.source.text.split("\n")[node.lineno - 1]
-        # `ast` counts bytes; people count characters.
-        column = len(line.encode()[: node.col_offset].decode(errors="ignore"))
-        return self.source.location(node.lineno, column + 1)
-
-    def _writes(self, statements: Sequence[ast.stmt]) -> Iterator[_Write]:
-        for statement in statements:
-            if isinstance(statement, ast.Assign):
-                for target in statement.targets:
-                    yield from _targets(target, statement.value)
-            elif isinstance(statement, ast.AnnAssign | ast.AugAssign):
-                yield from _targets(statement.target, statement.value)
-            elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
-                yield from _call_writes(statement.value)
-            elif not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                for name in ("body", "orelse", "finalbody"):
-                    yield from self._writes(getattr(statement, name, []))
-
-
-def _parse(text: str) -> ast.Module:
-    with warnings.catch_warnings():
-        # The reader of the file has already warned.
-        warnings.simplefilter("ignore")
-        return ast.parse(text)
-
-
-def _rest(written: tuple[str, ...], wanted: list[str]) -> list[str] | None:
-    """What is left of a path below the one that is written; ``None`` if it is not below."""
-    if len(written) > len(wanted) or list(written) != wanted[: len(written)]:
-        return None
-    return wanted[len(written) :]
-
-
-def _targets(target: ast.expr, value: ast.expr | None) -> Iterator[_Write]:
-    if isinstance(target, ast.Tuple | ast.List):
-        values = value.elts if isinstance(value, ast.Tuple | ast.List) else []
-        for index, inner in enumerate(target.elts):
-            yield from _targets(inner, values[index] if index < len(values) else None)
-        return
-    path = _dotted(target)
-    if path is not None:
-        yield _Write(tuple(path), value, target)
-
-
-def _call_writes(call: ast.Call) -> Iterator[_Write]:
-    """``model.update(...)``, ``model.merge(...)`` and ``model.setdefault("key", ...)``."""
-    if not isinstance(call.func, ast.Attribute):
-        return
-    path = _dotted(call.func.value)
-    if path is None:
-        return
-    if call.func.attr in ("update", "merge"):
-        for arg in call.args:
-            yield _Write(tuple(path), arg, arg)
-        if call.keywords:
-            keywords = ast.Call(ast.Name("dict", ast.Load()), [], call.keywords)
-            yield _Write(tuple(path), ast.copy_location(keywords, call), call)
-    elif call.func.attr == "setdefault" and len(call.args) == 2:
-        key = call.args[0]
-        if isinstance(key, ast.Constant):
-            yield _Write((*path, str(key.value)), call.args[1], key)
-
-
-def _dotted(node: ast.expr) -> list[str] | None:
-    """The path that ``model.backbone["depth"]`` reads or writes; ``None`` for other expressions."""
-    parts: list[str] = []
-    while True:
-        if isinstance(node, ast.Attribute):
-            parts.append(node.attr)
-            node = node.value
-        elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
-            parts.append(str(node.slice.value))
-            node = node.value
-        elif isinstance(node, ast.Name):
-            return [node.id, *reversed(parts)]
-        else:
-            return None
-
-
-def _entries(
-    value: ast.expr,
-) -> Iterator[tuple[str | None, ast.expr | ast.keyword, ast.expr]]:
-    """What an expression puts under which key; the key is ``None`` for what is unpacked into it.
-
-    The last of several entries for one key comes first, since that is the one that counts.
-    """
-    if isinstance(value, ast.Dict):
-        for key, item in reversed(list(zip(value.keys, value.values, strict=True))):
-            if key is None:
-                yield None, item, item
-            elif isinstance(key, ast.Constant):
-                yield str(key.value), key, item
-    elif isinstance(value, ast.Call):
-        for keyword in reversed(value.keywords):
-            yield keyword.arg, keyword, keyword.value
-        if isinstance(value.func, ast.Attribute):
-            # `base.copy()` has the keys of `base`.
-            yield None, value.func.value, value.func.value
-        for arg in value.args:
-            yield None, arg, arg
-    elif isinstance(value, ast.List | ast.Tuple):
-        for index, item in enumerate(value.elts):
-            yield str(index), item, item
-    elif isinstance(value, ast.BinOp) and isinstance(value.op, ast.BitOr):
-        for side in (value.right, value.left):
-            yield None, side, side
 
 
 def _in_json(source: Source, parts: Sequence[str]) -> Location | None:
@@ -251,12 +377,24 @@ def _in_json(source: Source, parts: Sequence[str]) -> Location | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tree = ast.parse(f"({ENVIRONMENT.sub(_blank, source.text)}\n)", mode="eval")
-    finder = _PythonFile(Source(source.path, "", ".py"), ())
-    finder.source = Source(source.path, f"({source.text}", ".json")
-    found = finder._inside(tree.body, list(parts), 0)
-    if found is None or found.column is None:
-        return found
-    return source.location(found.line, found.column - (1 if found.line == 1 else 0))
+    value: ast.expr = tree.body
+    place: ast.expr | None = None
+    for part in parts:
+        entries: dict[str, tuple[ast.expr, ast.expr]] = {}
+        if isinstance(value, ast.Dict):
+            for key, item in zip(value.keys, value.values, strict=True):
+                if isinstance(key, ast.Constant):
+                    entries[str(key.value)] = (key, item)
+        elif isinstance(value, ast.List):
+            entries = {str(index): (item, item) for index, item in enumerate(value.elts)}
+        if part not in entries:
+            return None
+        place, value = entries[part]
+    if place is None:
+        return None
+    line = f"({source.text}".split("\n")[place.lineno - 1]
+    column = len(line.encode()[: place.col_offset].decode(errors="ignore"))
+    return source.location(place.lineno, column + (0 if place.lineno == 1 else 1))
 
 
 def _in_yaml(source: Source, parts: Sequence[str]) -> Location | None:

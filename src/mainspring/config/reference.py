@@ -7,7 +7,7 @@ Both are lazy objects; nothing is imported before somebody needs it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path
 from mainspring.config.node import Node
@@ -19,8 +19,25 @@ __all__ = ["Reference", "ReferenceAttr"]
 _EAGER = "import it within `with eager():` to have its value while the config is read"
 
 
+_OWN_NAMES = frozenset(("build", "location", "module", "name", "source"))
+
+
 class _Recording:
     """What an imported name does while the config file is executed."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in _OWN_NAMES and is_recording():
+            return self.attribute_(name)  # `zoo.build(...)` means the one of `zoo`
+        return super().__getattribute__(name)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") and name.endswith("_"):
+            raise AttributeError(name)  # Python and printers ask for such names
+        return self.attribute_(name)
+
+    def attribute_(self, name: str) -> LazyAttr:
+        """A reference to an attribute of what this one stands for."""
+        return ReferenceAttr(name, cast("Reference", self), self.__dict__["location"])
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Record a call."""
@@ -62,19 +79,9 @@ class _Recording:
 class Reference(_Recording, LazyObject, RecordedName):
     """An imported name of a config file, see `mainspring.config.lazy.LazyObject`."""
 
-    def __getattr__(self, name: str) -> LazyAttr:
-        if name.startswith("__") and name.endswith("__"):
-            raise AttributeError(name)
-        return ReferenceAttr(name, self, self.location)
-
 
 class ReferenceAttr(_Recording, LazyAttr, RecordedName):
     """An attribute of an imported name, see `mainspring.config.lazy.LazyAttr`."""
-
-    def __getattr__(self, name: str) -> LazyAttr:
-        if name.startswith("__") and name.endswith("__"):
-            raise AttributeError(name)
-        return ReferenceAttr(name, self, self.location)
 
 
 def _refuse_value(value: Any, use: str, help: str = _EAGER) -> NoReturn:  # noqa: A002 - as in errors

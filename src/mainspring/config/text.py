@@ -11,6 +11,7 @@ from types import FunctionType, ModuleType
 from typing import Any, TypeGuard
 
 from mainspring.config.config_dict import ConfigDict, keeping_lazy
+from mainspring.config.data_formats import revive
 from mainspring.config.errors import (
     ConfigAttributeError,
     ConfigKeyError,
@@ -177,13 +178,29 @@ def is_machinery(value: Any) -> bool:
 
 
 def _data(source: Source, text: str) -> dict[str, Any]:
-    content = _parse_data(source, text)
+    content = revive(_read_data(source, text))
     if not isinstance(content, dict):
         raise ConfigAttributeError(
             f"a config is a mapping of keys to values, but the file holds {content!r:.60}",
             location=source.location(1),
         )
     return content
+
+
+def _read_data(source: Source, text: str) -> Any:
+    try:
+        return _parse_data(source, text)
+    except ConfigError:
+        raise
+    except RecursionError as error:
+        raise ConfigSyntaxError(
+            "the file is nested too deep to be read", location=source.location(1)
+        ) from error
+    except (ValueError, TypeError, AttributeError) as error:
+        # What the parsers of these formats let through: numbers and dates that are none.
+        raise ConfigSyntaxError(
+            f"a value of the file cannot be read: {error}", location=source.location(1)
+        ) from error
 
 
 def _parse_data(source: Source, text: str) -> Any:
@@ -209,12 +226,49 @@ def _parse_data(source: Source, text: str) -> Any:
     import yaml
 
     try:
-        return yaml.load(text, Loader=_yaml_loader())
+        loader = _yaml_loader()(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _check_size(node, source)
+        return loader.construct_document(node)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = source.location(mark.line + 1, mark.column + 1) if mark else source.location(1)
         problem = getattr(error, "problem", None) or str(error)
         raise ConfigSyntaxError(f"not valid YAML: {problem}", location=place) from error
+
+
+_MOST_VALUES = 1_000_000
+
+
+def _check_size(root: Any, source: Source) -> None:
+    """Refuse aliases that make a small file stand for endlessly many values."""
+    sizes: dict[int, int] = {}
+    open_nodes: set[int] = set()
+
+    def size(node: Any) -> int:
+        known = sizes.get(id(node))
+        if known is not None:
+            return known
+        place = source.location(node.start_mark.line + 1, node.start_mark.column + 1)
+        if id(node) in open_nodes:
+            raise ConfigError("an alias stands inside of what it names", location=place)
+        open_nodes.add(id(node))
+        inner = [] if isinstance(node.value, str) else node.value
+        parts = [
+            part for entry in inner for part in (entry if isinstance(entry, tuple) else (entry,))
+        ]
+        total = 1 + sum(size(part) for part in parts)
+        if total > _MOST_VALUES:
+            raise ConfigError(
+                f"the aliases of the file stand for more than {_MOST_VALUES} values", location=place
+            )
+        open_nodes.discard(id(node))
+        sizes[id(node)] = total
+        return total
+
+    size(root)
 
 
 def _yaml_loader() -> Any:

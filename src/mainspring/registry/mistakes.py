@@ -11,7 +11,7 @@ from typing import Any
 
 from mainspring.errors import MainspringError, close_names, mark_user_mistake
 
-__all__ = ["describing_calls", "remembering_spec"]
+__all__ = ["accepted_names", "describing_calls", "remembering_spec"]
 
 _SPEC = "__mainspring_spec__"
 _DESCRIBED = "__mainspring_described__"
@@ -65,7 +65,7 @@ def _describe(error: Exception, target: Any, arguments: Mapping[str, Any]) -> No
     missing = _missing(signature, arguments)
     if unknown or missing:
         mark_user_mistake(error)
-    accepted = _accepted(target)
+    accepted = accepted_names(target)
     for key in unknown:
         close = close_names(key, accepted - set(arguments))
         hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
@@ -83,7 +83,7 @@ def _unknown(
     # The signature passes everything on, so only the error knows; a call deeper inside may have
     # failed in the same words about an argument that is not the spec's.
     named = _UNEXPECTED.search(str(error))
-    if named is None or named[1] not in arguments or named[1] in _accepted(target):
+    if named is None or named[1] not in arguments or named[1] in accepted_names(target):
         return []
     return [named[1]]
 
@@ -109,8 +109,12 @@ def _takes_any_keyword(signature: inspect.Signature) -> bool:
     return any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
 
 
-def _accepted(target: Any) -> set[str]:
-    """Names of the arguments that a target takes, those that it passes to base classes included."""
+def accepted_names(target: Any) -> set[str]:
+    """Names of the arguments that a target takes, those that it passes to base classes included.
+
+    Args:
+        target: Class or function.
+    """
     if not inspect.isclass(target):
         return _names(_signature(target))
     names: set[str] = set()

@@ -91,9 +91,9 @@ def _search(tree: Any, matches: Any) -> str | None:
 
 def _locate(cfg: Any, path: str) -> Location | None:
     """The place of a config path, or of the nearest part around it that is written somewhere."""
-    locate = getattr(cfg, "locate", None)
-    while locate is not None and path:
-        found: Location | None = locate(path)
+    nearest = getattr(cfg, "nearest_place", None) or getattr(cfg, "locate", None)
+    while nearest is not None and path:
+        found: Location | None = nearest(path)
         if found is not None:
             return found
         path = path.rpartition(".")[0]

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any, overload
 
 from mainspring.errors import MainspringError
+from mainspring.utils.allow import check_harmless, check_path, check_runs_no_code
 
 __all__ = [
     "ObjectNotFoundError",
@@ -34,19 +35,23 @@ def is_about(error: BaseException, module: str) -> bool:
     )
 
 
-def import_object(path: str) -> Any:
+def import_object(path: str, *, written_as_code: bool = False, checked: bool = True) -> Any:
     """Import the object that a dotted path names.
 
     Where a package has a module and a function of one name, the function is meant.
 
     Args:
         path: ``package.module.Class`` or ``package.module:Class``; attributes of classes, too.
+        written_as_code: Whether a person imported the name in a program, which may name functions
+            that run code or touch files; a string or a file that is data may not.
+        checked: Whether to refuse what configs may not reach.
 
     Returns:
         The object; a module when the path names one.
 
     Raises:
         ObjectNotFoundError: If nothing has this path.
+        ForbiddenNameError: If configs may not reach it, see `mainspring.utils.allow`.
         Exception: Whatever a module on the path raises while it is imported.
     """
     module_path, colon, attributes = path.partition(":")
@@ -54,13 +59,21 @@ def import_object(path: str) -> Any:
     named = attributes.split(".") if colon else []
     if not all(part.isidentifier() for part in [*parts, *named]):
         raise ObjectNotFoundError(f"{path!r} is not a dotted path")
+    if checked:
+        check_path(path)
     found: Any = _import_or_none(parts[0])
     if found is None:
         raise ObjectNotFoundError(f"there is no module {parts[0]!r}")
     for index, part in enumerate(parts[1:], start=2):
         found = _step(found, ".".join(parts[:index]), part)
+        if checked:
+            check_harmless(found, path)
     for part in named:
         found = _step(found, "", part)
+        if checked:
+            check_harmless(found, path)
+    if checked and not written_as_code:
+        check_runs_no_code(found, path)
     return found
 
 
@@ -94,7 +107,7 @@ def get_object_from_string(obj_name: str) -> Any:
         The object, or ``None`` when it cannot be imported.
     """
     try:
-        return import_object(obj_name)
+        return import_object(obj_name, checked=False)
     except (ObjectNotFoundError, ImportError):
         return None
 

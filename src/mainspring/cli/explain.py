@@ -1,0 +1,341 @@
+"""What `mainspring show CONFIG KEY` says about one part of a config."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from mainspring.cli.printing import in_lines, in_one_line, origin_lines, paint
+from mainspring.config.config_dict import keeping_lazy
+from mainspring.config.lazy import LazyAttr, LazyObject, is_lazy
+from mainspring.config.locate import item_of, keys_of, locate_in_config, value_at
+from mainspring.config.node import Node
+from mainspring.config.origin import origins
+from mainspring.config.section_names import RUNNER_SECTIONS
+from mainspring.config.words import available
+from mainspring.errors import ConfigError, close_names
+from mainspring.registry.recorded import POSITIONAL_KEY
+
+if TYPE_CHECKING:
+    from mainspring.config import Config
+
+__all__ = ["explain_key", "part_of"]
+
+_MISSING: Any = object()
+_PARAMETER = re.compile(r"\*{0,2}(\w+)\s*(?:\([^:]*\))?:\s*(.*)")
+
+
+def explain_key(cfg: Config, key: str) -> str:
+    """Value, type, lines and documentation of one part.
+
+    Args:
+        cfg: The config.
+        key: Dotted path; it may also name a parameter that is not set.
+
+    Returns:
+        Some lines.
+
+    Raises:
+        ConfigError: There is no such part; with the nearest one.
+    """
+    holder_path, _, name = key.rpartition(".")
+    try:
+        value = part_of(cfg, key)
+    except ConfigError:
+        holder = value_at(cfg, keys_of(cfg, holder_path)) if holder_path else None
+        parameter = _parameters(holder, cfg).get(name) if isinstance(holder, dict) else None
+        if parameter is None:
+            raise
+        lines = [f"{paint(key, 'title')} is not set"]
+        return "\n".join([*lines, *_rows(_parameter_rows(holder, name, cfg))])
+    rows = [("type", [_kind(value)])]
+    chain = origins(cfg, key)
+    rows.append(("set by", origin_lines(chain, value)))
+    if _is_call(value):
+        rows += _call_rows(value, cfg)
+    holder = value_at(cfg, keys_of(cfg, holder_path)) if holder_path else None
+    if _is_call(holder) and name != "type":
+        rows += _parameter_rows(holder, name, cfg)
+    title = f"{paint(key, 'title')} = {in_lines(value, 0, len(key) + 3)}"
+    return "\n".join([title, *_rows(rows)])
+
+
+def part_of(cfg: Config, key: str) -> Any:
+    """A part of a config; classes are imported only to name positional arguments.
+
+    Args:
+        cfg: The config.
+        key: Dotted path.
+
+    Raises:
+        ConfigError: There is no such part; with the nearest one.
+    """
+    part: Any = cfg._cfg_dict
+    names = keys_of(cfg, key)
+    for depth, name in enumerate(names):
+        found = _item(part, name)
+        if found is _MISSING:
+            here = ".".join(names[:depth])
+            raise ConfigError(
+                f"{here} has no {name!r}" if here else f"the config has no {name!r}",
+                location=locate_in_config(cfg, here) if here else None,
+                config_path=key,
+                help=_nearest(cfg, part, names, depth),
+            )
+        part = found
+    return part
+
+
+def _item(part: Any, name: str) -> Any:
+    if isinstance(part, list | tuple):
+        return part[int(name)] if name.isdecimal() and int(name) < len(part) else _MISSING
+    if not isinstance(part, dict):
+        return _MISSING
+    if isinstance(part, Node) and not dict.__contains__(part, name):
+        _bind(part)
+    key: Any = name
+    if not dict.__contains__(part, name) and name.isdecimal():
+        key = int(name)
+    return dict.__getitem__(part, key) if dict.__contains__(part, key) else _MISSING
+
+
+def _bind(node: Node) -> None:
+    """Name the positional arguments of a call, if its class can be imported."""
+    if not dict.__contains__(node, POSITIONAL_KEY):
+        return
+    try:
+        with keeping_lazy(False):
+            node.bind()
+    except Exception:  # noqa: BLE001 - any module may run then; the arguments keep their numbers
+        return
+
+
+def _nearest(cfg: Config, part: Any, names: list[str], depth: int) -> str | None:
+    """The path that is most like one that is not there.
+
+    Args:
+        cfg: The config.
+        part: What should hold the next key.
+        names: The keys of the path.
+        depth: How many of them are there.
+    """
+    if isinstance(part, list | tuple):
+        return f"it has {len(part)} items, counted from 0"
+    if not isinstance(part, dict):
+        return f"it is {in_one_line(part, 60)}"
+    name = names[depth]
+    keys = [str(key) for key in dict.keys(part)]
+    near = close_names(name, [*keys, *(() if depth else RUNNER_SECTIONS)], count=1)
+    if near and near[0] in keys:
+        fixed = [*names[:depth], near[0]]
+        whole = ".".join([*fixed, *names[depth + 1 :]])
+        return f"did you mean {whole if _exists(cfg, whole) else '.'.join(fixed)!r}?"
+    by_name = {path.rpartition(".")[2]: path for path in _paths(cfg._own_values())}
+    elsewhere = close_names(names[-1], by_name, count=1)
+    if elsewhere:
+        return f"did you mean {by_name[elsewhere[0]]!r}?"
+    if near:
+        return f"the config says nothing about {near[0]}"
+    return f"it has {', '.join(keys)}" if keys else None
+
+
+def _exists(cfg: Config, key: str) -> bool:
+    part: Any = cfg._cfg_dict
+    for name in key.split("."):
+        part = _item(part, name)
+    return part is not _MISSING
+
+
+def _paths(part: Any, prefix: str = "") -> Iterator[str]:
+    items: Any = dict.items(part) if isinstance(part, dict) else enumerate(part)
+    for key, value in items:
+        yield f"{prefix}{key}"
+        if isinstance(value, dict | list | tuple):
+            yield from _paths(value, f"{prefix}{key}.")
+
+
+# What is said
+
+
+def _rows(rows: list[tuple[str, list[str]]]) -> Iterator[str]:
+    """Labels, with the lines of each beside it."""
+    width = max(len(label) for label, _ in rows)
+    for label, lines in rows:
+        for index, line in enumerate(lines):
+            shown = f"{label:<{width}}" if index == 0 else " " * width
+            yield f"  {shown}  {line}".rstrip()
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, Node):
+        return "a call whose first argument the runner adds" if value.is_late else "a call"
+    if isinstance(value, dict):
+        return "dict"
+    if isinstance(value, list | tuple):
+        return f"{type(value).__name__} of {len(value)}"
+    return "an imported name" if is_lazy(value) else type(value).__name__
+
+
+def _is_call(value: Any) -> bool:
+    return isinstance(value, dict) and dict.__contains__(value, "type")
+
+
+def _call_rows(call: dict[str, Any], cfg: Config) -> list[tuple[str, list[str]]]:
+    try:
+        target = _target(call, cfg)
+    except Exception as error:  # noqa: BLE001 - a module may raise anything while it is imported
+        return [("import", [_failure(call, error)])]
+    rows = [("calls", [f"{_name(call)}{_signature(target)}"])]
+    written = {str(key) for key in dict.keys(call)}
+    unset = [
+        str(parameter).partition(":")[0].partition("=")[0].strip()
+        + f"={in_one_line(parameter.default)}"
+        for parameter in _parameters(call, cfg).values()
+        if parameter.default is not parameter.empty and parameter.name not in written
+    ]
+    if unset and not dict.__contains__(call, POSITIONAL_KEY):
+        rows.append(("not set", [", ".join(unset)]))
+    about = _first_paragraph(target)
+    if about:
+        rows.append(("about", [about]))
+    return rows
+
+
+def _parameter_rows(call: Any, name: str, cfg: Config) -> list[tuple[str, list[str]]]:
+    try:
+        target = _target(call, cfg)
+    except Exception as error:  # noqa: BLE001 - a module may raise anything while it is imported
+        return [("import", [_failure(call, error)])]
+    parameter = _parameters(call, cfg).get(name)
+    if parameter is None:
+        return [("for", [f"{_name(call)}{_signature(target)}"])]
+    rows = [("for", [f"{_name(call)}({parameter})"])]
+    text = _parameter_text(target, name)
+    if text:
+        rows.append(("about", [text]))
+    return rows
+
+
+def _name(call: dict[str, Any]) -> str:
+    target = dict.__getitem__(call, "type")
+    return target if isinstance(target, str) else in_one_line(target)
+
+
+def _failure(call: dict[str, Any], error: Exception) -> str:
+    text = str(getattr(error, "message", error)).split("\n")[0]
+    kind = "" if isinstance(error, ImportError | ConfigError) else f"{type(error).__name__}: "
+    return f"{_name(call)} cannot be imported: {kind}{text}"
+
+
+def _signature(target: Any) -> str:
+    try:
+        return str(_readable(inspect.signature(target)))
+    except (TypeError, ValueError):
+        return "(...)"
+
+
+class _Written:
+    """An annotation that is kept as text, printed without quotes."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def _readable(signature: inspect.Signature) -> inspect.Signature:
+    """A signature that prints annotations as they are written."""
+
+    def written(annotation: Any) -> Any:
+        return _Written(annotation) if isinstance(annotation, str) else annotation
+
+    return signature.replace(
+        parameters=[
+            parameter.replace(annotation=written(parameter.annotation))
+            for parameter in signature.parameters.values()
+        ],
+        return_annotation=written(signature.return_annotation),
+    )
+
+
+def _parameters(call: Any, cfg: Config) -> Mapping[str, inspect.Parameter]:
+    """The parameters of what a call calls; none if it cannot be imported."""
+    try:
+        return _readable(inspect.signature(_target(call, cfg))).parameters
+    except Exception:  # noqa: BLE001 - a module may raise anything while it is imported
+        return {}
+
+
+def _target(call: dict[str, Any], cfg: Config) -> Any:
+    """What a call calls, imported.
+
+    Raises:
+        ConfigError: No registry has its name.
+        Exception: What a module raises while it is imported.
+    """
+    target = dict.get(call, "type")
+    if isinstance(target, LazyObject | LazyAttr):
+        return target.build()
+    if not isinstance(target, str):
+        return target
+    from mainspring import registry
+    from mainspring.config.custom_imports import import_modules_of
+
+    import_modules_of(cfg)
+    scope = item_of(cfg._cfg_dict, "default_scope")
+    missing = isinstance(scope, str) and not available(scope)
+    for one in vars(registry).values():
+        if isinstance(one, registry.Registry):
+            with one.switch_scope_and_registry(None if missing else scope) as here:
+                found = here.look_up(target).found
+            if found is not None:
+                return found
+    why = f"; the scope {scope!r} is not installed" if missing else ""
+    raise ConfigError(f"no registry has this name{why}")
+
+
+def _first_paragraph(target: Any) -> str:
+    text = target.__doc__ and inspect.getdoc(target)
+    return " ".join(text.split("\n\n")[0].split()) if text else ""
+
+
+def _parameter_text(target: Any, name: str) -> str:
+    """What the docstring of a class, or of its constructor, says about a parameter."""
+    for documented in (target, getattr(target, "__init__", None)):
+        text = inspect.getdoc(documented) if documented is not None else None
+        found = _in_docstring(text or "", name)
+        if found:
+            return found
+    return ""
+
+
+def _in_docstring(text: str, name: str) -> str:
+    """The description of a parameter in the ``Args:`` of a Google-style docstring."""
+    lines = text.split("\n")
+    starts = [i for i, line in enumerate(lines) if line.strip() in ("Args:", "Arguments:")]
+    found: list[str] = []
+    for start in starts:
+        outer = _indent(lines[start])
+        inner: int | None = None
+        for line in lines[start + 1 :]:
+            if not line.strip():
+                continue
+            indent = _indent(line)
+            if indent <= outer:
+                break
+            inner = indent if inner is None else inner
+            match = _PARAMETER.fullmatch(line.strip()) if indent == inner else None
+            if indent == inner and found:
+                break
+            if match is not None and match.group(1) == name:
+                found.append(match.group(2))
+            elif found:
+                found.append(line.strip())
+    return " ".join(found).strip()
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())

@@ -1,0 +1,195 @@
+"""How verbs print values and configs: short forms, and colours on a terminal."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import sys
+import token
+import tokenize
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mainspring.config.compare import LateType
+from mainspring.config.dump import plain
+from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path
+from mainspring.config.node import Node
+from mainspring.config.origin import Origin
+from mainspring.config.sweep import Sweep
+from mainspring.registry.recorded import POSITIONAL_KEY
+
+__all__ = ["highlight", "in_lines", "in_one_line", "origin_lines", "paint", "uses_colour"]
+
+_WIDTH = 88
+_COLOURS = {
+    "key": "36",
+    "string": "32",
+    "number": "35",
+    "comment": "90",
+    "added": "32",
+    "removed": "31",
+    "changed": "33",
+    "place": "90",
+    "title": "1",
+}
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_STRINGS = frozenset(
+    getattr(token, name)
+    for name in ("STRING", "FSTRING_START", "FSTRING_MIDDLE", "FSTRING_END")
+    if hasattr(token, name)
+)
+
+
+def uses_colour() -> bool:
+    """Whether the output is a terminal whose user has not set ``NO_COLOR``."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def paint(text: str, role: str) -> str:
+    """A text in the colour of its role, if colours are used.
+
+    Args:
+        text: The text.
+        role: ``key``, ``string``, ``number``, ``comment``, ``added``, ``removed``, ``changed``,
+            ``place`` or ``title``.
+    """
+    return f"\x1b[{_COLOURS[role]}m{text}\x1b[0m" if text and uses_colour() else text
+
+
+def highlight(code: str) -> str:
+    """Python or JSON with coloured keys, strings, numbers and comments, if colours are used.
+
+    Args:
+        code: The text; what is no Python is returned as it is.
+    """
+    if not uses_colour():
+        return code
+    try:
+        marks = list(_marks(code))
+    except (tokenize.TokenError, SyntaxError):
+        return code
+    lines = code.splitlines(keepends=True)
+    for row, start, end, role in reversed(marks):
+        line = lines[row]
+        lines[row] = line[:start] + paint(line[start:end], role) + line[end:]
+    return "".join(lines)
+
+
+def _marks(code: str) -> Iterator[tuple[int, int, int, str]]:
+    """Row, first and last column, and role, of what is coloured, line by line."""
+    words = [
+        word
+        for word in tokenize.generate_tokens(io.StringIO(code).readline)
+        if word.type not in (token.NL, token.INDENT, token.DEDENT)
+    ]
+    for word, following in zip(words, [*words[1:], None], strict=True):
+        role = _role(word, following)
+        if role is None:
+            continue
+        (first, start), (last, end) = word.start, word.end
+        lines = word.string.split("\n") if first != last else [word.string]
+        for row in range(first, last + 1):
+            begin = start if row == first else 0
+            stop = end if row == last else begin + len(lines[row - first])
+            yield row - 1, begin, stop, role
+
+
+def _role(word: tokenize.TokenInfo, following: tokenize.TokenInfo | None) -> str | None:
+    after = following.string if following is not None else ""
+    if word.type == token.COMMENT:
+        return "comment"
+    if word.type in _STRINGS:
+        return "key" if after == ":" else "string"
+    if word.type == token.NUMBER or word.string in ("True", "False", "None", "true", "null"):
+        return "number"
+    if word.type == token.NAME and after == "=":
+        return "key"
+    return None
+
+
+def in_one_line(value: Any, limit: int | None = None) -> str:
+    """A value as one would write it in a config, with full names for classes.
+
+    Nothing is imported.
+
+    Args:
+        value: Any value of a config.
+        limit: Longest text; a longer one is cut.
+    """
+    text = _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", _text(value))
+    if limit is not None and len(text) > limit:
+        return f"{text[: limit - 4]} ..."
+    return text
+
+
+def in_lines(value: Any, indent: int = 0, used: int = 0) -> str:
+    """A value in as many lines as it needs, the first one without its indent.
+
+    Args:
+        value: Any value of a config.
+        indent: Indent of the line on which it begins.
+        used: Characters that precede it there.
+    """
+    text = _text(value)
+    if indent + used + len(text) < _WIDTH or not isinstance(value, dict | list | tuple):
+        return text
+    opening, entries, closing = _entries(value)
+    pad = " " * (indent + 4)
+    lines = [
+        f"{pad}{prefix}{in_lines(item, indent + 4, len(prefix) + 1)},\n" for prefix, item in entries
+    ]
+    return f"{opening}\n{''.join(lines)}{' ' * indent}{closing}" if entries else text
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict | list | tuple):
+        opening, entries, closing = _entries(value)
+        inner = ", ".join(f"{prefix}{_text(item)}" for prefix, item in entries)
+        comma = "," if isinstance(value, tuple) and len(entries) == 1 else ""
+        return f"{opening}{inner}{comma}{closing}"
+    if isinstance(value, LazyObject | LazyAttr):
+        return dotted_path(value)
+    if isinstance(value, LateType):
+        return f"later({_text(value.target)})"
+    if isinstance(value, Sweep):
+        return repr(value)
+    shown = plain(value)
+    # A class is shown by its name, which is no string of the config.
+    return shown if isinstance(shown, str) and not isinstance(value, str) else repr(shown)
+
+
+def _entries(value: Any) -> tuple[str, list[tuple[str, Any]], str]:
+    """What a container begins with, its items with what precedes them, and what it ends with."""
+    if isinstance(value, list | tuple):
+        opening, closing = ("[", "]") if isinstance(value, list) else ("(", ")")
+        return opening, [("", item) for item in value], closing
+    items = dict(dict.items(value))
+    if isinstance(value, Node):
+        target = _text(items.pop("type"))
+        positional = items.pop(POSITIONAL_KEY, [])
+        entries = [("", item) for item in positional]
+        entries += [(f"{key}=", item) for key, item in items.items()]
+        return f"later({target})(" if value.is_late else f"{target}(", entries, ")"
+    if all(isinstance(key, str) and key.isidentifier() for key in items):
+        return "dict(", [(f"{key}=", item) for key, item in items.items()], ")"
+    return "{", [(f"{key!r}: ", item) for key, item in items.items()], "}"
+
+
+def origin_lines(chain: Sequence[Origin], value: Any) -> list[str]:
+    """The places of a value, one to a line; a literal that does not count any more is said.
+
+    Args:
+        chain: The places.
+        value: The value.
+    """
+    places = [
+        "command line" if origin.location is None else str(origin.location) for origin in chain
+    ]
+    width = max(map(len, places), default=0)
+    lines = []
+    for origin, place in zip(chain, places, strict=True):
+        old = origin.is_literal and origin.variable is None and origin.value != value
+        was = f"  ({in_one_line(origin.value, 60)} here)" if old and origin.location else ""
+        lines.append(f"{paint(f'{place:<{width}}', 'place')}  {origin.line}{paint(was, 'place')}")
+    return lines or [paint("no file sets it", "place")]

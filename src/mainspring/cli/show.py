@@ -1,0 +1,158 @@
+"""`mainspring show CONFIG [KEY]`: the resolved config, and where its values come from."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mainspring.cli.common import looks_like_override, make_importable
+from mainspring.errors import CheckpointError, ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mainspring.config import Config
+
+__all__ = ["add_parser", "config_of_checkpoint", "is_checkpoint", "read_without_running", "run"]
+
+_CHECKPOINTS = (".pth", ".pt", ".ckpt", ".bin")
+_DESCRIPTION = """\
+Print a config as it is after its bases and the changes of the command line, or explain one KEY of
+it: its value, the lines that set it, and what its class says about it. Of a checkpoint, print the
+config that it was made with."""
+
+
+def add_parser(verbs: Any) -> None:
+    """Add the verb to the command."""
+    parser = verbs.add_parser(
+        "show", help="print a config, and where its values come from", description=_DESCRIPTION
+    )
+    parser.add_argument("config", metavar="CONFIG", help="config file, or a checkpoint: .pth")
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="KEY or key=value",
+        help="the part to explain, such as model.backbone; changes, such as epochs=5",
+    )
+    parser.add_argument("--origin", action="store_true", help="print the lines that set each value")
+    parser.add_argument(
+        "--format", choices=["py", "json", "yaml"], help="the format to print (default: py)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print a config, or a part of it.
+
+    Raises:
+        ConfigError: The config cannot be read, the key does not exist, or the options contradict
+            each other.
+    """
+    keys = [word for word in options.overrides if not looks_like_override(word)]
+    changes = [word for word in options.overrides if looks_like_override(word)]
+    if len(keys) > 1:
+        raise ConfigError(
+            f"show explains one key, but got {len(keys)}: {', '.join(keys)}",
+            help="changes are written key=value",
+        )
+    key = keys[0] if keys else None
+    if options.format is not None and (key is not None or options.origin):
+        what = "KEY" if key is not None else "--origin"
+        raise ConfigError("--format is for the whole config", help=f"leave out {what}, or --format")
+    if is_checkpoint(options.config):
+        if keys or changes or options.origin or options.format not in (None, "py"):
+            raise ConfigError(
+                "the config of a checkpoint is only printed, as it was saved",
+                help=f"mainspring show {options.config} > config.py, then show config.py",
+            )
+        _print_code(config_of_checkpoint(options.config))
+        return
+    from mainspring.config.config_dict import keeping_lazy
+
+    cfg = read_without_running(options.config, changes)
+    if options.origin:
+        _print_origins(cfg, key)
+    elif key is not None:
+        from mainspring.cli.explain import explain_key
+
+        print(explain_key(cfg, key))
+    elif options.format in ("json", "yaml"):
+        from mainspring.config.dump import dump_data
+
+        with keeping_lazy():
+            text = dump_data(cfg._own_values(), f".{options.format}")
+        print(text.rstrip("\n"))
+    else:
+        with keeping_lazy():
+            text = cfg.pretty_text
+        _print_code(text)
+
+
+def is_checkpoint(path: str) -> bool:
+    """Whether a path is that of a checkpoint, by its extension."""
+    return os.path.splitext(path)[1] in _CHECKPOINTS
+
+
+def config_of_checkpoint(path: str) -> str:
+    """The text of the config that a checkpoint was made with. Nothing of the file is executed.
+
+    Args:
+        path: The checkpoint.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        CheckpointError: The file is no checkpoint, or has no config.
+    """
+    from mainspring.checkpoint import load_file
+
+    checkpoint = load_file(path, map_location="cpu")
+    meta = checkpoint.get("meta") if isinstance(checkpoint, dict) else None
+    text = meta.get("cfg") if isinstance(meta, dict) else None
+    if not isinstance(text, str):
+        raise CheckpointError(
+            f"{path} has no config: there is no meta['cfg'] in it",
+            help="checkpoints that the runner saves have one",
+        )
+    return text
+
+
+def read_without_running(path: str, overrides: Sequence[str] = ()) -> Config:
+    """Read a config to look at it: the modules of its ``custom_imports`` are not imported.
+
+    Args:
+        path: The config file, perhaps with ``:function``.
+        overrides: Changes, see `mainspring.config.Config.override`.
+
+    Raises:
+        ConfigError: The config cannot be read, or a change cannot be applied.
+    """
+    from mainspring.config import Config
+
+    file = path.rpartition(":")[0] if ":" in path and not os.path.exists(path) else path
+    make_importable(Path.cwd(), Path(file).resolve().parent)
+    return Config.fromfile(path, import_custom_modules=False, overrides=overrides)
+
+
+def _print_code(text: str) -> None:
+    from mainspring.cli.printing import highlight
+
+    sys.stdout.write(highlight(text if text.endswith("\n") else f"{text}\n"))
+
+
+def _print_origins(cfg: Config, key: str | None) -> None:
+    from mainspring.cli.explain import part_of
+    from mainspring.cli.printing import in_one_line, origin_lines, paint
+    from mainspring.config.locate import search_of
+    from mainspring.config.origin import leaves, origins
+
+    if key is not None:
+        part_of(cfg, key)
+    search = search_of(cfg)
+    for path, value in leaves(cfg):
+        if key is None or path == key or path.startswith(f"{key}."):
+            print(f"{paint(path, 'key')} = {in_one_line(value, 200)}")
+            for line in origin_lines(origins(cfg, path, search), value):
+                print(f"    {line}")

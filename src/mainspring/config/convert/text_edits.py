@@ -1,0 +1,103 @@
+"""Changes to a text, by place."""
+
+from __future__ import annotations
+
+import ast
+import io
+import tokenize
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["EditedText"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Comment:
+    start: int
+    text: str
+    line: int
+
+
+@dataclass(slots=True)
+class EditedText:
+    """The text of a Python file, its syntax tree, and changes that are applied at the end.
+
+    Attributes:
+        text: The text as it was.
+        tree: Its syntax tree.
+        comments: Its comments, in order.
+    """
+
+    text: str
+    tree: ast.Module = field(init=False)
+    comments: list[_Comment] = field(init=False)
+    _starts: list[int] = field(init=False)
+    _lines: list[str] = field(init=False)
+    _changes: list[tuple[int, int, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.tree = ast.parse(self.text)
+        self._lines = self.text.split("\n")
+        self._starts = [0]
+        for line in self._lines:
+            self._starts.append(self._starts[-1] + len(line) + 1)
+        self.comments = [
+            _Comment(
+                self._starts[token.start[0] - 1] + token.start[1], token.string, token.start[0]
+            )
+            for token in tokenize.generate_tokens(io.StringIO(self.text).readline)
+            if token.type == tokenize.COMMENT
+        ]
+
+    def offset(self, line: int, column: int) -> int:
+        """The place of a character, from what `ast` calls it (columns count bytes)."""
+        written = self._lines[line - 1]
+        if not written.isascii():
+            column = len(written.encode()[:column].decode())
+        return self._starts[line - 1] + column
+
+    def start(self, node: Any) -> int:
+        """Where a node begins."""
+        return self.offset(node.lineno, node.col_offset)
+
+    def end(self, node: Any) -> int:
+        """Where a node ends."""
+        return self.offset(node.end_lineno, node.end_col_offset)
+
+    def line_of(self, offset: int) -> int:
+        """The line of a place, from 1."""
+        return bisect_right(self._starts, offset)
+
+    def line_start(self, offset: int) -> int:
+        """Where the line of a place begins."""
+        return self._starts[self.line_of(offset) - 1]
+
+    def line_end(self, offset: int) -> int:
+        """Where the line of a place ends."""
+        end = self.text.find("\n", offset)
+        return len(self.text) if end < 0 else end
+
+    def change(self, start: int, end: int, new: str) -> None:
+        """Put a text in the place of another one; changes within it are dropped."""
+        self._changes = [
+            (first, last, text)
+            for first, last, text in self._changes
+            if not (start <= first and last <= end) or first == last == start
+        ]
+        self._changes.append((start, end, new))
+
+    def changed(self, start: int, end: int) -> str:
+        """A part of the text, with the changes so far."""
+        pieces: list[str] = []
+        place = start
+        for first, last, new in sorted(self._changes, key=lambda change: change[:2]):
+            if first < start or last > end:
+                continue
+            pieces += [self.text[place:first], new]
+            place = last
+        return "".join([*pieces, self.text[place:end]])
+
+    def result(self) -> str:
+        """The whole text with all changes."""
+        return self.changed(0, len(self.text))

@@ -1,0 +1,141 @@
+"""Read a dump: imports, assignments of literals and calls. Nothing of it is executed.
+
+Dumps of MMEngine are of this kind, too: assignments of literals and of ``dict(...)``.
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from typing import Any
+
+from mainspring.config.dumped import DumpedReference
+from mainspring.config.errors import ConfigParsingError
+from mainspring.config.expression import Evaluator
+from mainspring.errors import ConfigError, ConfigSyntaxError, Location
+
+__all__ = ["MARK", "is_dump", "parse_dump"]
+
+MARK = "# mainspring config, format 1: imports, literals and calls, read without running it"
+"""First line of a dump with calls or imports."""
+
+_WORDS = {("mainspring.config", "later"), ("mmengine.config", "later")}
+
+
+class DumpError(ConfigParsingError, SyntaxError):
+    """A dump holds a statement that is neither an import nor an assignment."""
+
+    __str__ = ConfigError.__str__
+
+
+def is_dump(text: str) -> bool:
+    """Whether a text says of itself that it is data rather than a program."""
+    return text.startswith(MARK.partition(":")[0])
+
+
+def parse_dump(text: str, filename: str = "<dump>") -> dict[str, Any]:
+    """The values of a dump.
+
+    Args:
+        text: Its text.
+        filename: Where it comes from, for errors.
+
+    Returns:
+        The values by name; calls as `Node`, imported names as references.
+
+    Raises:
+        ConfigError: It is no valid Python, or holds anything but imports and assignments of
+            literals and calls.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text)
+        return _Reader(filename).values_of(tree)
+    except ConfigError:
+        raise
+    except SyntaxError as error:
+        place = Location(filename, error.lineno or 1, error.offset or None)
+        raise ConfigSyntaxError(str(error.msg), location=place) from error
+    except (ValueError, MemoryError, RecursionError) as error:
+        raise DumpError(
+            f"the text cannot be read: {type(error).__name__}", location=Location(filename, 1)
+        ) from error
+
+
+class _Reader:
+    def __init__(self, filename: str) -> None:
+        self._filename = filename
+        self._imported: dict[str, Any] = {}
+        self._values: dict[str, Any] = {}
+        self._evaluator = Evaluator(self._imported, self._place)
+
+    def _place(self, node: ast.AST) -> Location:
+        column = getattr(node, "col_offset", 0) + 1
+        return Location(self._filename, getattr(node, "lineno", 1), column)
+
+    def values_of(self, tree: ast.Module) -> dict[str, Any]:
+        for statement in tree.body:
+            if isinstance(statement, ast.Import | ast.ImportFrom):
+                self._import(statement)
+            elif isinstance(statement, ast.Assign):
+                self._assign(statement)
+            elif isinstance(statement, ast.Expr) and _is_docstring(statement):
+                continue
+            elif not self._is_update(statement):
+                raise DumpError(
+                    f"{ast.unparse(statement):.60} is neither an import nor an assignment",
+                    location=self._place(statement),
+                    help="a file of data holds nothing else; a config that is a program has not "
+                    "the first line of a dump",
+                )
+        return self._values
+
+    def _import(self, statement: ast.Import | ast.ImportFrom) -> None:
+        place = f"{self._filename}, line {statement.lineno}"
+        for alias in statement.names:
+            if isinstance(statement, ast.Import):
+                package = alias.name.partition(".")[0]
+                if alias.asname is None:
+                    self._imported[package] = DumpedReference(package, None, place)
+                else:
+                    self._imported[alias.asname] = DumpedReference(alias.name, None, place)
+            elif statement.level or alias.name == "*":
+                raise DumpError(
+                    "a file of data imports names of packages, not from other configs",
+                    location=self._place(statement),
+                )
+            elif (statement.module, alias.name) not in _WORDS:
+                reference = DumpedReference(statement.module or "", alias.name, place)
+                self._imported[alias.asname or alias.name] = reference
+
+    def _assign(self, statement: ast.Assign) -> None:
+        value = self._evaluator.value(statement.value)
+        for target in statement.targets:
+            if isinstance(target, ast.Name):
+                self._values[target.id] = value
+                continue
+            names = target.elts if isinstance(target, ast.Tuple) else []
+            if not isinstance(value, tuple) or len(names) != len(value) or not names:
+                raise DumpError(
+                    f"{ast.unparse(target):.60} cannot be assigned in a file of data",
+                    location=self._place(target),
+                )
+            for name, item in zip(names, value, strict=True):
+                if not isinstance(name, ast.Name):
+                    raise DumpError("only names are assigned", location=self._place(name))
+                self._values[name.id] = item
+
+    def _is_update(self, statement: ast.stmt) -> bool:
+        """``globals().update({...})``: keys that are no names of Python."""
+        call = statement.value if isinstance(statement, ast.Expr) else None
+        if not isinstance(call, ast.Call) or ast.unparse(call.func) != "globals().update":
+            return False
+        if len(call.args) != 1 or call.keywords or not isinstance(call.args[0], ast.Dict):
+            return False
+        self._values.update(dict.items(self._evaluator.value(call.args[0])))
+        return True
+
+
+def _is_docstring(statement: ast.Expr) -> bool:
+    return isinstance(statement.value, ast.Constant) and isinstance(statement.value.value, str)

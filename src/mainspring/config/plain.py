@@ -1,0 +1,71 @@
+"""What stands in a printed config for a value that has no literal of its own."""
+
+from __future__ import annotations
+
+import enum
+import re
+from pathlib import PurePath
+from typing import Any
+
+from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path
+
+__all__ = ["path_of", "plain"]
+
+_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+
+
+def plain(value: Any) -> Any:
+    """A value that has a literal in Python: the value itself, or a string that stands for it.
+
+    Args:
+        value: Any value that holds no others.
+
+    Returns:
+        Numbers, strings, bytes, sets, ranges and ``None`` as they are, without their subclasses;
+        dotted paths for classes, functions and names that are not imported yet; for other objects
+        their class in angle brackets.
+    """
+    if value is None or type(value) in (bool, int, float, complex, str, bytes):
+        return value
+    if isinstance(value, LazyObject | LazyAttr):
+        return dotted_path(value)
+    if isinstance(value, enum.Enum):
+        return f"{path_of(type(value))}.{value.name}"
+    kinds: tuple[Any, ...] = (int, float, complex, str, bytes)
+    for kind in kinds:
+        if isinstance(value, kind):
+            return kind(value)
+    if type(value) in (set, frozenset, range):
+        return value
+    if isinstance(value, PurePath):
+        return str(value)
+    path = path_of(value)
+    if path is not None:
+        return path
+    return _described(value)
+
+
+def path_of(value: Any) -> str | None:
+    """The dotted path of a class, function or method; ``None`` for other values."""
+    name = getattr(value, "__qualname__", None)
+    if not isinstance(name, str):
+        return None
+    module = getattr(value, "__module__", None)
+    if module is None:
+        owner = getattr(value, "__self__", None)
+        module = getattr(type(owner), "__module__", None) if owner is not None else None
+    return f"{module}.{name}" if isinstance(module, str) else name
+
+
+def _described(value: Any) -> Any:
+    kind = type(value)
+    if kind.__module__.partition(".")[0] == "numpy" and getattr(value, "ndim", None) == 0:
+        return value.item()
+    if kind.__module__ == "datetime":
+        return str(value)
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - a config is printed in logs, which must not fail
+        text = ""
+    # torch prints `torch.float32` for a dtype and so on: a path that can be imported.
+    return text if _DOTTED.fullmatch(text) else f"<{kind.__module__}.{kind.__qualname__} object>"

@@ -1,0 +1,148 @@
+"""Whatever the text, reading it gives values or a ConfigError, quickly."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from mainspring.config import Config, DictAction
+from mainspring.config.expression import evaluate_call
+from mainspring.config.override import parse_override
+from mainspring.config.parse import MARK, parse_dump
+from mainspring.errors import ConfigError
+
+PIECES = st.sampled_from(
+    [
+        *("import torch\n", "from zoo import A\n", "x = ", "A(", ")", "dict(", "[", "]", "{", "}"),
+        *(
+            "'a'",
+            '"',
+            "\\",
+            "1",
+            "-",
+            "1e999",
+            "9" * 5000,
+            ",",
+            "=",
+            ":",
+            "\n",
+            "    ",
+            "later(A)(",
+        ),
+        *(
+            "_ref_",
+            "_call_: true",
+            "_dict_",
+            "_tuple_",
+            "&a ",
+            "*a",
+            "!!python/tuple",
+            "!!set",
+            "- ",
+        ),
+        *("{{", "}}", "\0", "\ud800", "\ufeff", "é", "#", "lambda: 0", "__import__", ".", "@", "~"),
+        *(
+            "null",
+            "[[x]]",
+            "[x]",
+            "a.b = 1\n",
+            "0x",
+            "1_000",
+            "2020-01-01",
+            "=>",
+            "<<: ",
+            "**",
+            "...",
+        ),
+    ]
+)
+TEXTS = st.text(max_size=40) | st.lists(PIECES, max_size=14).map("".join)
+SETTINGS = settings(max_examples=250, deadline=2000)
+
+
+def only_config_errors(function, text):
+    with contextlib.suppress(ConfigError):
+        function(text)
+
+
+@SETTINGS
+@given(TEXTS)
+@example("(" * 10_000)
+@example("[" * 150 + "]" * 150)
+@example("x = " + "-" * 20_000 + "1")
+@example("x = " + "9" * 10_000)
+@example("x = {[]: 1}")
+@example("x = {**{}}")
+@example("x = set([[]])")
+def test_dumps(text):
+    only_config_errors(parse_dump, text)
+    only_config_errors(lambda body: Config.fromstring(f"{MARK}\n{body}", ".py"), text)
+
+
+@SETTINGS
+@given(TEXTS)
+@example("a(" * 3000)
+@example("a" + ".b" * 50_000)
+@example("a(" + "-" * 20_000 + "1)")
+def test_calls(text):
+    only_config_errors(evaluate_call, text)
+
+
+@SETTINGS
+@given(TEXTS)
+@example("a={" + "[" * 5000)
+@example("a=@" + "(" * 5000)
+@example("a=" + "(" * 5000)
+@example("a=" + "[" * 900 + "]" * 900)
+@example("a=" + "9" * 10_000)
+def test_changes(text):
+    only_config_errors(parse_override, text)
+    only_config_errors(parse_override, f"a={text}")
+    only_config_errors(DictAction.parse_value, text)
+
+
+BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{new}: &{new} [{','.join([f'*{old}'] * 9)}]\n"
+    for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.filterwarnings("ignore:the string has:UserWarning")
+@pytest.mark.filterwarnings("ignore:The config file:DeprecationWarning")
+@SETTINGS
+@given(TEXTS, st.sampled_from([".json", ".yaml", ".toml"]))
+@example("[" * 100_000, ".json")
+@example('{"a":' * 5000 + "1" + "}" * 5000, ".json")
+@example("[" * 3000, ".yaml")
+@example("- " * 3000, ".yaml")
+@example("a: " + "[" * 400 + "]" * 400, ".yaml")
+@example(BOMB, ".yaml")
+@example("a: &a [*a]", ".yaml")
+@example("a: &a {b: *a}", ".yaml")
+@example("? {a: 1}\n: 2", ".yaml")
+@example("a: 2020-99-99", ".yaml")
+@example("a: !!binary '@'", ".yaml")
+@example("a: 0x", ".yaml")
+@example("a: 1:99999999999:1", ".yaml")
+@example("a = " + "[" * 3000, ".toml")
+@example("a = " + "9" * 10_000, ".toml")
+@example('{"a": ' + "9" * 10_000 + "}", ".json")
+@example("a: " + "9" * 10_000, ".yaml")
+@example('{"x": {"_dict_": [[[1], 2]]}}', ".json")
+@example('{"x": {"_set_": [[1]]}}', ".json")
+@example('{"x": {"_range_": [0, 5, 0]}}', ".json")
+@example('{"x": {"_call_": true}}', ".json")
+@example('{"x": {"_ref_": "a..b"}}', ".json")
+@example('{"_base_": "x"}', ".json")
+@example('{"_base_": 3}', ".json")
+@example('{"custom_imports": 3}', ".json")
+@example('{"_deprecation_": 3}', ".json")
+@example('{"1": 2}', ".json")
+@example("1: 2", ".yaml")
+def test_data(text, extension):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("X", "1")
+        only_config_errors(lambda body: Config.fromstring(body, extension), text)
