@@ -20,7 +20,7 @@ from mainspring.checkpoint import (
     save_checkpoint,
 )
 from mainspring.checkpoint.apply import unwrap
-from mainspring.config import Config, ConfigDict
+from mainspring.config import Config
 from mainspring.config.sweep import refuse_unchosen
 from mainspring.dist import is_main_process
 from mainspring.errors import ConfigError
@@ -41,6 +41,7 @@ from mainspring.runner.mmengine_names import MMEngineNames
 from mainspring.runner.model_setup import compile_step, prepare_model, wrap_for_processes
 from mainspring.runner.places import building
 from mainspring.runner.release import StartFiles, is_in_use, release_run
+from mainspring.runner.request import as_config, named_run, resume_request
 from mainspring.runner.section_types import (
     EvaluatorSection,
     HookSection,
@@ -141,7 +142,7 @@ class Runner(MMEngineNames):
             name: value for name, value in locals().items() if name in RUNNER_SECTIONS
         }
         self._parts: dict[str, Any] = {}
-        self.cfg = _as_config(cfg)
+        self.cfg = as_config(cfg)
         with building(self.cfg, "train_cfg"):
             check_triples(self._sections, self.cfg.keys())
             with_default_loops(self._sections)
@@ -153,7 +154,7 @@ class Runner(MMEngineNames):
                 )
         self.work_dir = os.path.abspath(work_dir or default_work_dir(self.cfg))
         self.auto_scale_lr = auto_scale_lr
-        self._resume, self._load_from = _resume_request(resume, load_from)
+        self._resume, self._load_from = resume_request(resume, load_from)
         self._has_loaded = False
         self.pending_accumulation: dict[str, Any] = {}
 
@@ -171,10 +172,10 @@ class Runner(MMEngineNames):
         self._timestamp = shared_timestamp(
             lambda stamp: (
                 os.path.exists(os.path.join(self.work_dir, stamp))
-                or is_in_use(_experiment_name(experiment_name, self.cfg, stamp))
+                or is_in_use(named_run(experiment_name, self.cfg, stamp))
             )
         )
-        self._experiment_name = _experiment_name(experiment_name, self.cfg, self._timestamp)
+        self._experiment_name = named_run(experiment_name, self.cfg, self._timestamp)
         self._log_dir = os.path.join(self.work_dir, self._timestamp)
         self._start_files = StartFiles.of_run(self)
         self._release = weakref.finalize(self, release_run, self._experiment_name)
@@ -472,32 +473,3 @@ class Runner(MMEngineNames):
         name = str(filename)
         inside = os.path.join(self.work_dir, name)
         return inside if not os.path.exists(name) and os.path.isfile(inside) else name
-
-
-def _as_config(cfg: Any) -> Config:
-    if cfg is None:
-        return Config({})
-    if isinstance(cfg, Config):
-        return copy.deepcopy(cfg)
-    return Config(ConfigDict(copy.deepcopy(dict(cfg))))
-
-
-def _resume_request(resume_from: bool | str, load_from: str | None) -> tuple[bool, str | None]:
-    """Unite the two spellings: ``resume=path``, and ``resume=True`` with ``load_from=path``."""
-    if not isinstance(resume_from, str | Path):
-        return bool(resume_from), load_from
-    if load_from is not None:
-        raise ConfigError(
-            "resume names a checkpoint and load_from another one",
-            config_path="resume",
-            help="leave load_from out",
-        )
-    return True, str(resume_from)
-
-
-def _experiment_name(given: str | None, cfg: Config, timestamp: str) -> str:
-    if given is not None:
-        return f"{given}_{timestamp}"
-    if cfg.filename:
-        return f"{Path(cfg.filename).stem}_{timestamp}"
-    return timestamp
