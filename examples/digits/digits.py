@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
@@ -26,6 +25,8 @@ class Digits(Dataset):  # type: ignore[type-arg]  # - torch's Dataset is generic
     """
 
     def __init__(self, split: str, shift: int = 0) -> None:
+        from sklearn.datasets import load_digits  # takes a second, which reading a config need not
+
         images, labels = load_digits(return_X_y=True)
         order = np.random.default_rng(0).permutation(len(labels))
         chosen = order[HELD_OUT:] if split == "train" else order[:HELD_OUT]

@@ -43,6 +43,14 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         choices=["none", "pytorch", "slurm", "mpi"],
         help="how the processes of this run are started (default: as the config says)",
     )
+    parser.add_argument(
+        "--allow",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="PACKAGE",
+        help="packages that dumps, JSON, YAML and changes may name, beside those that are known",
+    )
     parser.add_argument("--local_rank", "--local-rank", type=int, help=argparse.SUPPRESS)
 
 
@@ -62,7 +70,9 @@ def load_config(options: argparse.Namespace, overrides: Sequence[str]) -> Config
         ConfigError: The config cannot be read, or a change cannot be applied.
     """
     from mainspring.config.sweep import refuse_unchosen
+    from mainspring.utils.allow import allow_packages
 
+    allow_packages(*options.allow)
     if options.local_rank is not None:
         os.environ.setdefault("LOCAL_RANK", str(options.local_rank))
     cfg = read_config(options.config, overrides)

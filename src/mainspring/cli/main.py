@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from mainspring.cli import convert, diff, show, sweep, test, train
+from mainspring.cli import check, convert, diff, show, sweep, test, train
 from mainspring.cli.common import looks_like_override
 from mainspring.errors import is_user_mistake
 from mainspring.version import __version__
@@ -28,6 +28,7 @@ def make_parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     train.add_parser(verbs)
     test.add_parser(verbs)
+    check.add_parser(verbs)
     show.add_parser(verbs)
     diff.add_parser(verbs)
     convert.add_parser(verbs)

@@ -41,6 +41,7 @@ from mainspring.runner.mmengine_names import MMEngineNames
 from mainspring.runner.model_setup import compile_step, prepare_model, wrap_for_processes
 from mainspring.runner.places import building
 from mainspring.runner.release import StartFiles, is_in_use, release_run
+from mainspring.runner.quick_check import refuse_mistakes
 from mainspring.runner.request import as_config, named_run, resume_request
 from mainspring.runner.section_types import (
     EvaluatorSection,
@@ -226,6 +227,8 @@ class Runner(MMEngineNames):
             cfg = Config.fromfile(str(cfg))
         cfg = copy.deepcopy(cfg)
         refuse_unchosen(cfg)
+        if isinstance(cfg, Config):
+            refuse_mistakes(cfg)
         sections = {"model": require(cfg, "model")}
         for name in RUNNER_SECTIONS:
             if name in cfg and name not in sections:

@@ -1,0 +1,15 @@
+"""Check a config before anything runs: every name, every call, and what contradicts itself."""
+
+from mainspring.check.checker import Findings, check_config, examine, quick_check
+from mainspring.check.problem import Problem
+from mainspring.check.report import report_as_json, report_as_text
+
+__all__ = [
+    "Findings",
+    "Problem",
+    "check_config",
+    "examine",
+    "quick_check",
+    "report_as_json",
+    "report_as_text",
+]

@@ -1,0 +1,210 @@
+"""Whether a value that a config writes can be what an annotation says: simple annotations only.
+
+Everything that is not certainly wrong passes: protocols, type variables, classes of a project, and
+values that are no plain literals.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import inspect
+import types
+import typing
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from mainspring.registry.recorded import RecordedCall
+
+__all__ = ["annotation_of", "literal_options", "shown_annotation", "shown_value", "violates"]
+
+_PLAIN = (bool, int, float, str, list, tuple, dict, type(None))
+_UNION = (Union, types.UnionType)
+_MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
+_SEQUENCES = (
+    list,
+    collections.abc.Sequence,
+    collections.abc.MutableSequence,
+    collections.abc.Iterable,
+    collections.abc.Collection,
+)
+_UNKNOWN = object
+
+
+def annotation_of(target: Any, parameter: inspect.Parameter) -> Any:
+    """The annotation of a parameter as an object; `object` where it cannot be told.
+
+    Args:
+        target: The class or function that has the parameter.
+        parameter: The parameter.
+    """
+    annotation = parameter.annotation
+    if annotation is parameter.empty:
+        return _UNKNOWN
+    if not isinstance(annotation, str):
+        return annotation
+    function = target
+    if inspect.isclass(target):
+        function = target.__init__ if target.__init__ is not object.__init__ else target.__new__
+    scope = getattr(inspect.unwrap(function), "__globals__", {})
+    holder = types.SimpleNamespace(__annotations__={"value": annotation})
+    try:
+        return typing.get_type_hints(holder, globalns=scope)["value"]
+    except Exception:  # noqa: BLE001 - evaluates what a project wrote: whatever it raises, it says nothing
+        return _UNKNOWN
+
+
+def violates(value: Any, annotation: Any, target_of: Any = None) -> bool:
+    """Whether a value certainly is not what an annotation says.
+
+    Args:
+        value: The value in the config, not imported.
+        annotation: The annotation.
+        target_of: Function from a recorded call to what it calls, ``None`` if that is unknown.
+    """
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return violates(value, get_args(annotation)[0], target_of)
+    if origin in _UNION:
+        return all(violates(value, option, target_of) for option in get_args(annotation))
+    if isinstance(value, RecordedCall):
+        return _call_violates(value, annotation, target_of)
+    if not _is_plain(value):
+        return False
+    if annotation is None or annotation is type(None):
+        return value is not None
+    if origin is Literal:
+        return not any(_same(value, choice) for choice in get_args(annotation))
+    return _plain_violates(value, annotation, origin, target_of)
+
+
+def _plain_violates(value: Any, annotation: Any, origin: Any, target_of: Any) -> bool:
+    if annotation is bool:
+        return not (isinstance(value, bool) or value in (0, 1))
+    if annotation is int:
+        return not isinstance(value, int)
+    if annotation is float:
+        return not isinstance(value, int | float)
+    if annotation is complex:
+        return not isinstance(value, int | float)
+    if annotation is str:
+        return not isinstance(value, str)
+    if _is_tensor(annotation):
+        return isinstance(value, str | dict) or value is None
+    kind = annotation if origin is None else origin
+    arguments = get_args(annotation)
+    if kind in _MAPPINGS:
+        return not isinstance(value, dict) or (
+            len(arguments) == 2
+            and any(violates(item, arguments[1], target_of) for item in dict.values(value))
+        )
+    if kind is tuple:
+        return _tuple_violates(value, arguments, target_of)
+    if kind in _SEQUENCES:
+        return _sequence_violates(value, kind, arguments, target_of)
+    return False
+
+
+def _tuple_violates(value: Any, arguments: tuple[Any, ...], target_of: Any) -> bool:
+    if not isinstance(value, list | tuple):
+        return True
+    if len(arguments) == 2 and arguments[1] is Ellipsis:
+        return any(violates(item, arguments[0], target_of) for item in value)
+    if not arguments:
+        return False
+    if arguments == ((),):
+        return len(value) > 0
+    if len(value) != len(arguments):
+        return True
+    return any(
+        violates(item, option, target_of) for item, option in zip(value, arguments, strict=True)
+    )
+
+
+def _sequence_violates(value: Any, kind: Any, arguments: tuple[Any, ...], target_of: Any) -> bool:
+    if isinstance(value, dict):
+        # A dict may be iterated over; of its keys nothing is said here.
+        return kind is list or kind in (
+            collections.abc.Sequence,
+            collections.abc.MutableSequence,
+        )
+    if isinstance(value, str):
+        return kind is list or (len(arguments) == 1 and violates(value, arguments[0], target_of))
+    if not isinstance(value, list | tuple):
+        return True
+    return len(arguments) == 1 and any(violates(item, arguments[0], target_of) for item in value)
+
+
+def _call_violates(call: RecordedCall, annotation: Any, target_of: Any) -> bool:
+    """A call whose class is known is no number, text or list, unless it derives from one."""
+    if annotation not in (bool, int, float, str, None, type(None)):
+        return False
+    if call.is_late:
+        return True
+    target = None if target_of is None else target_of(call)
+    if not inspect.isclass(target):
+        return False
+    if annotation is None or annotation is type(None):
+        return True
+    return not issubclass(target, (int, float) if annotation is float else annotation)
+
+
+def _is_tensor(annotation: Any) -> bool:
+    """Torch's tensor, beside which numbers are often allowed; nothing is imported to know it."""
+    return (
+        isinstance(annotation, type)
+        and annotation.__name__ == "Tensor"
+        and annotation.__module__.startswith("torch")
+    )
+
+
+def _is_plain(value: Any) -> bool:
+    return type(value) in _PLAIN or isinstance(value, dict)
+
+
+def _same(value: Any, choice: Any) -> bool:
+    return type(value) is type(choice) and bool(value == choice)
+
+
+def shown_annotation(annotation: Any) -> str:
+    """An annotation as a person would write it.
+
+    Args:
+        annotation: The annotation.
+    """
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin in _UNION:
+        return " | ".join(map(shown_annotation, arguments))
+    if annotation is type(None):
+        return "None"
+    if origin is Literal:
+        return " | ".join(map(repr, arguments))
+    if isinstance(annotation, type) and not arguments:
+        return annotation.__name__
+    text = str(annotation)
+    for prefix in ("typing.", "collections.abc."):
+        text = text.replace(prefix, "")
+    return text
+
+
+def shown_value(value: Any) -> str:
+    """A value of a config in few characters.
+
+    Args:
+        value: The value.
+    """
+    if isinstance(value, dict):
+        kind = dict.get(value, "type")
+        return "a dict" if kind is None else f"{kind!s}(...)"
+    if isinstance(value, list | tuple) and any(isinstance(item, dict) for item in value):
+        return f"a {type(value).__name__}"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def literal_options(annotation: Any) -> Sequence[Any]:
+    """The literal values that an annotation allows, if it is made of them."""
+    if get_origin(annotation) is Literal:
+        return get_args(annotation)
+    if get_origin(annotation) in _UNION:
+        return [item for option in get_args(annotation) for item in literal_options(option)]
+    return []

@@ -1,0 +1,353 @@
+"""Check what a config calls: names that mean nothing, and arguments that a signature refuses."""
+
+from __future__ import annotations
+
+import time
+import types
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from mainspring.check.annotations import shown_value
+from mainspring.check.compare import Call, mistakes_of
+from mainspring.check.places import Places
+from mainspring.check.problem import Problem, Problems, Severity
+from mainspring.check.references import Failure, find_name, find_scope, import_name
+from mainspring.check.roles import NESTED, ROLES, SECTION_ROLES, Role, part_role
+from mainspring.check.signatures import Callee, callee_of
+from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path
+from mainspring.config.node import Node
+from mainspring.config.recording import CONFIG_MODULE
+from mainspring.errors import ConfigError, close_names
+from mainspring.registry.default_scope import DefaultScope
+from mainspring.registry.parts import with_parts_built
+from mainspring.registry.recorded import POSITIONAL_KEY, RecordedCall, RecordedName
+
+__all__ = ["CallChecker"]
+
+Path = tuple[str, ...]
+
+_UNSAID = object()
+_SAME_AS_OURS = ("DataLoader", "mmengine.dataset.DataLoader")
+
+
+class CallChecker:
+    """Goes through a config, finds out what is called, and compares arguments with signatures.
+
+    Args:
+        problems: Where to report.
+        places: Where things are written.
+        imports: Whether to import what the config names; without it nothing is compared.
+        quick: Report only what certainly fails, of recorded calls alone.
+
+    Attributes:
+        calls: How many calls were compared with a signature.
+        arguments: How many arguments they have.
+        import_seconds: How long it took to import what the config names.
+        targets: What each visited call or dict calls, by its identity.
+    """
+
+    def __init__(
+        self, problems: Problems, places: Places, *, imports: bool = True, quick: bool = False
+    ) -> None:
+        self.problems = problems
+        self.places = places
+        self.calls = 0
+        self.arguments = 0
+        self.import_seconds = 0.0
+        self.targets: dict[int, Any] = {}
+        self._imports = imports
+        self._quick = quick
+        self._unused = False
+        self._scope_is_missing = False
+        self._named: dict[int, dict[Any, Any]] = {}
+        self._built: set[int] = set()
+        self._callees: dict[int, Callee | None] = {}
+        self._objects: dict[str, tuple[Any, Failure | None]] = {}
+
+    def check_section(self, name: str, value: Any) -> None:
+        """Check a section of the run.
+
+        Args:
+            name: Its name.
+            value: What it says, not imported.
+        """
+        self._visit(value, (name,), ROLES[SECTION_ROLES.get(name, "nested")])
+
+    def check_variable(self, name: str, value: Any) -> None:
+        """Check the recorded calls of a variable that is no section: it may well be unused.
+
+        Args:
+            name: Its name.
+            value: Its value, not imported.
+        """
+        if isinstance(value, types.FunctionType):
+            return
+        self._unused = True
+        try:
+            self._visit(value, (name,), NESTED)
+        finally:
+            self._unused = False
+
+    def check_name(self, name: Any, registry: str, path: Path) -> None:
+        """Check a string that a registry must know.
+
+        Args:
+            name: The string; anything else is passed over.
+            registry: Name of the registry.
+            path: Where it stands.
+        """
+        if isinstance(name, str) and self._imports and not self._quick:
+            self._find(name, path, Role(registry))
+
+    def check_scope(self, scope: str) -> bool:
+        """Check the default scope.
+
+        Args:
+            scope: Its name.
+
+        Returns:
+            Whether it is wrong; then most of the names are unknown, which is not said of each.
+        """
+        failure = find_scope(scope)
+        if failure is None:
+            return False
+        self._scope_is_missing = True
+        self._add("warning", failure.message, ("default_scope",), help=failure.help)
+        return True
+
+    def arguments_of(self, spec: Any) -> dict[Any, Any]:
+        """The arguments of a call or dict by name, not imported.
+
+        Args:
+            spec: The call or dict; anything else has none.
+        """
+        if not isinstance(spec, dict):
+            return {}
+        named = self._named.get(id(spec))
+        return _raw(spec) if named is None else named
+
+    # Going through the config
+
+    def _visit(self, value: Any, path: Path, role: Role) -> None:
+        if isinstance(value, LazyObject | LazyAttr):
+            if self._imports and not (self._quick and not isinstance(value, RecordedName)):
+                self._import(value, path)
+        elif isinstance(value, dict):
+            if self._is_call(value, path, role):
+                self._visit_call(value, path, role)
+            else:
+                for key, item in dict.items(value):
+                    self._visit(item, (*path, str(key)), role)
+        elif isinstance(value, list | tuple):
+            for index, item in enumerate(value):
+                self._visit(item, (*path, str(index)), role)
+        elif isinstance(value, types.FunctionType):
+            self._refuse_local(value, path)
+        elif isinstance(value, str) and role.named:
+            self.check_name(value, role.registry, path)
+
+    def _is_call(self, value: dict[Any, Any], path: Path, role: Role) -> bool:
+        if isinstance(value, RecordedCall):
+            return True
+        if dict.__contains__(value, "type"):
+            return not (self._unused and isinstance(dict.__getitem__(value, "type"), str))
+        return role.certain and not (role.several and _is_by_name(value, role))
+
+    def _visit_call(self, spec: Any, path: Path, role: Role) -> None:
+        if self._unused and id(spec) in self._named:
+            return  # a section uses it, too
+        if role is ROLES["evaluator"] and dict.__contains__(spec, "metrics"):
+            role = ROLES["evaluator_of_metrics"]
+        kind = dict.get(spec, "type", _UNSAID)
+        scope = dict.get(spec, "_scope_")
+        with DefaultScope.overwrite_default_scope(scope if isinstance(scope, str) else None):
+            target = self._target(kind, spec, path, role)
+            arguments, positions = self._with_names(spec, target, path)
+            self._named[id(spec)] = arguments
+            self.places.remember(path, spec, positions)
+            if target is not None:
+                self.targets[id(spec)] = target
+                self._note_built_parts(target, arguments)
+            for name, value in arguments.items():
+                self._visit(value, (*path, str(name)), part_role(role, str(name)))
+            if target is not None:
+                built_alone = role.certain or id(spec) in self._built
+                call = Call(spec, role, target, arguments, built_alone)
+                self._compare(call, path)
+
+    def _target(self, kind: Any, spec: Any, path: Path, role: Role) -> Any:
+        if kind is _UNSAID:
+            if role.default is None:
+                if role.certain and not role.untyped:
+                    self._report_missing_type(spec, path)
+                return None
+            kind = role.default
+        elif isinstance(kind, str) and kind in _SAME_AS_OURS and role is ROLES["loader"]:
+            kind = role.default
+        if not self._imports or (self._quick and not isinstance(spec, RecordedCall)):
+            return None
+        if isinstance(kind, LazyObject | LazyAttr):
+            return self._import(kind, (*path, "type"))
+        if isinstance(kind, str):
+            return self._find(kind, (*path, "type"), role)
+        if not callable(kind) and role.certain:
+            self._add("error", f"type is {shown_value(kind)}, which nothing can call", path)
+        return kind if callable(kind) else None
+
+    def _import(self, value: LazyObject | LazyAttr, path: Path) -> Any:
+        name = dotted_path(value)
+        if name not in self._objects:
+            with self._timing_imports():
+                self._objects[name] = import_name(value)
+        found, failure = self._objects[name]
+        if failure is None:
+            return found
+        location = self.places.of_import(value) if failure.at_import else None
+        self.problems.add(
+            Problem(
+                self._severity("error"),
+                failure.message,
+                location or self.places.of(path),
+                failure.help,
+                ".".join(path),
+            )
+        )
+        return None
+
+    def _find(self, name: str, path: Path, role: Role) -> Any:
+        with self._timing_imports():
+            found, failure = find_name(name, role.registry if role.certain else "")
+        if failure is not None:
+            sure = role.certain or failure.is_near_miss
+            severity: Severity = "error" if sure else "warning"
+            if sure or not self._scope_is_missing:
+                self._add(severity, failure.message, path, help=failure.help)
+        return found
+
+    @contextmanager
+    def _timing_imports(self) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.import_seconds += time.perf_counter() - start
+
+    def _report_missing_type(self, spec: Any, path: Path) -> None:
+        if self._quick:
+            return
+        keys = [str(key) for key in dict.keys(spec)]
+        close = close_names("type", keys, count=1)
+        self._add(
+            "error",
+            f"{'.'.join(path)} does not say what it is: it has no type",
+            (*path, close[0]) if close else path,
+            help=f"{close[0]!r} looks like 'type'" if close else "add type=...",
+        )
+
+    def _refuse_local(self, value: types.FunctionType, path: Path) -> None:
+        local = "<lambda>" in value.__qualname__ or "<locals>" in value.__qualname__
+        if self._quick or not (local or value.__module__ == CONFIG_MODULE):
+            return
+        shown = (
+            "a lambda" if value.__name__ == "<lambda>" else f"the local function {value.__name__}"
+        )
+        self._add(
+            "error",
+            f"{path[-1]} is {shown}, which cannot be saved with the run",
+            path,
+            help="move it to a module and import it",
+        )
+
+    def _with_names(
+        self, spec: dict[Any, Any], target: Any, path: Path
+    ) -> tuple[dict[Any, Any], dict[str, int]]:
+        """The arguments by name, and the positions of those that were given by position."""
+        arguments = _raw(spec)
+        given = arguments.get(POSITIONAL_KEY)
+        if not (isinstance(spec, Node) and isinstance(given, list) and given and target):
+            return arguments, {}
+        copy = spec.copy()
+        try:
+            copy.bind()
+        except ConfigError as error:
+            self.places.remember(path, spec, {})
+            self._add("error", error.message, path, help=error.help, is_call=True)
+            return arguments, {}
+        except Exception:  # noqa: BLE001 - signatures of a project may be strange; then it is unknown
+            return arguments, {}
+        bound = _raw(copy)
+        if POSITIONAL_KEY in bound:
+            return arguments, {}
+        return bound, {str(name): index for index, name in enumerate([*bound][: len(given)])}
+
+    def _note_built_parts(self, target: Any, arguments: Mapping[Any, Any]) -> None:
+        """Which recorded calls among the arguments are built as they stand, before the target."""
+        parts = {name: _calls_alone(value) for name, value in arguments.items()}
+        if any(part is not None for part in parts.values()):
+            with_parts_built(target, parts, lambda part: self._built.add(id(part)))
+
+    def _compare(self, call: Call, path: Path) -> None:
+        if id(call.target) not in self._callees:
+            self._callees[id(call.target)] = callee_of(call.target)
+        callee = self._callees[id(call.target)]
+        self.calls += 1
+        self.arguments += len(call.names)
+        if callee is None:
+            return
+        target_of = None if self._quick else lambda part: self.targets.get(id(part))
+        for mistake in mistakes_of(call, callee, target_of):
+            if self._quick and not mistake.certain:
+                continue
+            if mistake.argument is None:
+                self._add(mistake.severity, mistake.message, path, help=mistake.help, is_call=True)
+            else:
+                at = (*path, mistake.argument)
+                self._add(mistake.severity, mistake.message, at, help=mistake.help)
+
+    # Reporting
+
+    def _severity(self, severity: Severity) -> Severity:
+        return "warning" if self._unused else severity
+
+    def _add(
+        self,
+        severity: Severity,
+        message: str,
+        path: Path,
+        *,
+        help: str | None = None,  # noqa: A002 - the word that compilers print
+        is_call: bool = False,
+    ) -> None:
+        location = self.places.of_call(path) if is_call else self.places.of(path)
+        self.problems.add(
+            Problem(self._severity(severity), message, location, help, ".".join(path))
+        )
+
+
+def _raw(spec: Any) -> dict[Any, Any]:
+    """The arguments of a spec, not imported."""
+    return {
+        key: value for key, value in dict.items(spec) if key not in ("type", "_scope_", "_delete_")
+    }
+
+
+def _is_by_name(value: dict[Any, Any], role: Role) -> bool:
+    """Whether a dict holds several such parts by name rather than the arguments of one."""
+    return not any(dict.__contains__(value, name) for name in role.parts) and all(
+        item is None or isinstance(item, dict | list | tuple | LazyObject | LazyAttr)
+        for item in dict.values(value)
+    )
+
+
+def _calls_alone(value: Any) -> Any:
+    """The recorded calls of a value, and the dicts and lists that hold them; all else is `None`."""
+    if isinstance(value, RecordedCall):
+        return value
+    if isinstance(value, dict):
+        items = {key: _calls_alone(item) for key, item in dict.items(value)}
+        return items if any(item is not None for item in items.values()) else None
+    if isinstance(value, list | tuple):
+        parts = [_calls_alone(item) for item in value]
+        return parts if any(part is not None for part in parts) else None
+    return None

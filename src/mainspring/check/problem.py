@@ -1,0 +1,73 @@
+"""`Problem`: one thing that is wrong with a config, where, and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mainspring.errors import Location, MainspringError
+
+__all__ = ["Problem", "Problems", "Severity"]
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a config.
+
+    Attributes:
+        severity: ``"error"`` if the run would fail, ``"warning"`` if it would hardly do what is
+            meant.
+        message: What is wrong, with the offending value shown.
+        location: Where it is written; ``None`` if no file says it.
+        help: What to do instead, such as the nearest valid name.
+        config_path: Dotted path in the config, such as ``model.backbone.depth``.
+    """
+
+    severity: Severity
+    message: str
+    location: Location | None = None
+    help: str | None = None
+    config_path: str | None = None
+
+    def __str__(self) -> str:
+        return str(
+            MainspringError(
+                self.message,
+                location=self.location,
+                config_path=self.config_path,
+                help=self.help,
+            )
+        )
+
+
+class Problems:
+    """Collects problems, each once."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str], Problem] = {}
+
+    def add(self, problem: Problem) -> None:
+        """Add a problem, unless the same one is known from another path to the same line."""
+        place = problem.location or problem.config_path
+        self._found.setdefault((problem.message, str(place)), problem)
+
+    def has_error(self) -> bool:
+        """Whether one of them is an error."""
+        return any(problem.severity == "error" for problem in self._found.values())
+
+    def in_order(self) -> list[Problem]:
+        """The problems by file, in the order in which files were first named, and by line."""
+        files: dict[str, int] = {}
+        for problem in self._found.values():
+            if problem.location is not None:
+                files.setdefault(problem.location.file, len(files))
+
+        def key(problem: Problem) -> tuple[int, int, int]:
+            place = problem.location
+            if place is None:
+                return len(files), 0, 0
+            return files[place.file], place.line, place.column or 0
+
+        return sorted(self._found.values(), key=key)

@@ -1,0 +1,240 @@
+"""What the names in a config mean: imported names, and strings that a registry knows."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import mainspring.registry as registries
+from mainspring.check.nearest import alike, nearest, suggestion
+from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path
+from mainspring.errors import UnknownTypeError
+from mainspring.registry.autoimport import import_scope, installation_hint
+from mainspring.registry.default_scope import canonical_scope
+from mainspring.registry.lookup import search_tree
+from mainspring.registry.registry import Registry
+from mainspring.utils.imports import ObjectNotFoundError, import_object
+
+__all__ = ["Failure", "all_registries", "find_name", "find_scope", "import_name"]
+
+
+_NEAR = 0.8
+"""How alike a name must be to one of any registry to count as a misspelling of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a name means nothing.
+
+    Attributes:
+        message: What is wrong.
+        help: What to do.
+        is_near_miss: Whether something has nearly this name.
+        at_import: Whether the mistake is in the import statement rather than where it is used.
+    """
+
+    message: str
+    help: str | None
+    is_near_miss: bool = False
+    at_import: bool = True
+
+
+def import_name(value: LazyObject | LazyAttr) -> tuple[Any, Failure | None]:
+    """Import what an imported name of a config stands for.
+
+    Args:
+        value: What stands for it.
+
+    Returns:
+        The object and ``None``, or ``None`` and what is wrong.
+    """
+    try:
+        return value.build(), None
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - importing runs any code; it is reported
+        return None, _failure(value, error)
+
+
+def _failure(value: LazyObject | LazyAttr, error: BaseException) -> Failure:
+    path = dotted_path(value)
+    cause = error.__cause__
+    if isinstance(cause, ObjectNotFoundError):
+        at_import = not (isinstance(value, LazyAttr) and _exists(dotted_path(value.source)))
+        close = _close_paths(path)
+        return Failure(
+            f"{path} does not exist: {_first_missing(path) or cause.message}",
+            suggestion(close) or _missing_module_help(path),
+            bool(close),
+            at_import,
+        )
+    return Failure(
+        f"{path} cannot be imported: {type(error).__name__}: {error}", "mend that import first"
+    )
+
+
+def _missing_module_help(path: str) -> str | None:
+    head = canonical_scope(path.partition(".")[0])
+    if _exists(head):
+        return None
+    return f"install {head}, or run where it can be found: beside the config, for instance"
+
+
+def _exists(path: str) -> bool:
+    return _import_or_none(path) is not None
+
+
+def _import_or_none(path: str) -> Any:
+    try:
+        return import_object(path)
+    except (Exception, SystemExit):  # noqa: BLE001 - importing runs any code
+        return None
+
+
+def _close_paths(path: str) -> list[str]:
+    """Names like the first part of a path that does not exist."""
+    parts = _canonical(path).split(".")
+    if not _exists(parts[0]):
+        return nearest(parts[0], (module.name for module in pkgutil.iter_modules()))
+    count = _existing_parts(parts)
+    if count == len(parts):
+        return []
+    return nearest(parts[count], _names_in(_import_or_none(".".join(parts[:count]))))
+
+
+def _first_missing(path: str) -> str | None:
+    parts = _canonical(path).split(".")
+    count = _existing_parts(parts)
+    if count == 0:
+        return f"there is no module {parts[0]!r}"
+    if count == len(parts):
+        return None
+    return f"{'.'.join(parts[:count])} has no {parts[count]!r}"
+
+
+def _existing_parts(parts: list[str]) -> int:
+    return next(
+        (count for count in range(len(parts)) if not _exists(".".join(parts[: count + 1]))),
+        len(parts),
+    )
+
+
+def _canonical(path: str) -> str:
+    head, dot, rest = path.partition(".")
+    return f"{canonical_scope(head)}{dot}{rest}"
+
+
+def _names_in(owner: Any) -> Iterator[str]:
+    yield from (name for name in dir(owner) if not name.startswith("__"))
+    if isinstance(owner, ModuleType):
+        yield from (module.name for module in pkgutil.iter_modules(getattr(owner, "__path__", [])))
+
+
+def all_registries() -> Iterator[Registry]:
+    """The root registries, those of models and other often nested parts first."""
+    names = [name for name in registries.__all__ if name.isupper()]
+    first = ("MODELS", "TASK_UTILS", "TRANSFORMS", "WEIGHT_INITIALIZERS", "METRICS", "HOOKS")
+    for name in [*first, *(name for name in names if name not in first)]:
+        yield getattr(registries, name)
+
+
+def find_name(name: str, registry: str) -> tuple[Any, Failure | None]:
+    """What a string means.
+
+    Args:
+        name: The string.
+        registry: Name of the registry in `mainspring.registry` that should know it; empty for any.
+
+    Returns:
+        The class or function and ``None``, or ``None`` and what is wrong.
+    """
+    if not name.strip("."):
+        return None, Failure(f"{name!r} is no name", None)
+    if registry:
+        return _in_registry(name, getattr(registries, registry))
+    for known in all_registries():
+        found, _ = _look_up(name, known)
+        if found is not None:
+            return found, None
+    close = _close_to(name, {key for known in all_registries() for key in _known_names(known)})
+    bare = name.replace(":", ".").rpartition(".")[2]
+    close = [item for item in close if alike(bare, item) >= _NEAR]
+    return None, Failure(f"no registry knows {name!r}", suggestion(close), bool(close))
+
+
+def find_scope(scope: str) -> Failure | None:
+    """What is wrong with a scope, if anything: its package is not there, or has no registries.
+
+    Args:
+        scope: Name of the scope.
+    """
+    scope = canonical_scope(scope)
+    failure = None if _has_registry(scope) else import_scope(scope)
+    if _has_registry(scope):
+        return None
+    reason = f"its import failed: {failure!r}" if failure is not None else "nothing has that scope"
+    return Failure(
+        f"default_scope is {scope!r}, but {reason}",
+        installation_hint(scope) or "names are looked up without it; leave it out",
+    )
+
+
+def _has_registry(scope: str) -> bool:
+    return any(search_tree(registry, scope) is not None for registry in all_registries())
+
+
+def _in_registry(name: str, registry: Registry) -> tuple[Any, Failure | None]:
+    found, error = _look_up(name, registry)
+    if error is None:
+        return found, None
+    close = _close_to(name, _known_names(registry))
+    message = f"the registry of {_plural(registry.name)} has no {name!r}"
+    reasons = error.message.partition("; ")[2]
+    if reasons:
+        message += f"; {reasons}"
+    return None, Failure(message, _help(name, close, error.help), bool(close))
+
+
+def _help(name: str, close: list[str], found_elsewhere: str | None) -> str | None:
+    """A path that exists in part says more than a search; else what the search says."""
+    ours = suggestion(close)
+    if ours is not None and ("." in name or (found_elsewhere or "").startswith("did you mean")):
+        rest = (found_elsewhere or "").partition("?; ")[2]
+        return f"{ours}; {rest}" if rest else ours
+    return found_elsewhere
+
+
+def _close_to(name: str, known: Iterable[str]) -> list[str]:
+    """Registered names like this one; for a path whose beginning exists, names at its end."""
+    close = nearest(name.rpartition(".")[2], known)
+    if "." not in name:
+        return close
+    path = name.replace(":", ".")
+    if _exists(canonical_scope(path.partition(".")[0])):
+        return _close_paths(path) or close
+    return close
+
+
+def _look_up(name: str, registry: Registry) -> tuple[Any, UnknownTypeError | None]:
+    """As building from a dict does: the current scope's registry first."""
+    in_scope, missing_scope, failure = registry.in_current_scope()
+    search = in_scope.look_up(name)
+    if search.found is not None:
+        return search.found, None
+    if failure is not None:
+        search.scope_failures.append(failure)
+    if in_scope is registry:
+        return None, search.error(missing_scope=missing_scope)
+    own = registry.look_up(name)
+    return (own.found, None) if own.found is not None else (None, own.error(tried=search))
+
+
+def _known_names(registry: Registry) -> Iterator[str]:
+    yield from registry.module_dict
+    for child in registry.children.values():
+        yield from _known_names(child)
+
+
+def _plural(name: str) -> str:
+    return f"{name.replace('_', ' ')}s"

@@ -1,0 +1,141 @@
+"""`mainspring check CONFIG`: everything that is wrong with a config, before anything runs."""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mainspring.cli.common import add_config_options, load_config
+
+__all__ = ["add_parser", "run"]
+
+_MISTAKE = 2
+
+
+def add_parser(verbs: Any) -> None:
+    """Add the verb to the command."""
+    parser = verbs.add_parser(
+        "check",
+        help="say everything that is wrong with a config",
+        description="Import what a config names, compare each call with its signature, and say "
+        "everything that is wrong, with its place. Nothing is trained.",
+    )
+    parser.add_argument("config", metavar="CONFIG", help="config file: .py, .yaml or .json")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="changes of the config")
+    parser.add_argument(
+        "--format", choices=["text", "json"], default="text", help="for people or for programs"
+    )
+    parser.add_argument(
+        "--build",
+        action="store_true",
+        help="also build the model and one batch, and run one training step on the CPU",
+    )
+    add_config_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Check, and print what was found.
+
+    Raises:
+        ConfigError: The config cannot be read.
+        SystemExit: Something is wrong; the code is 2.
+    """
+    from mainspring.check import examine, report_as_json, report_as_text
+
+    cfg = load_config(options, options.overrides)
+    findings = examine(cfg)
+    if options.format == "json":
+        print(report_as_json(findings, options.config))
+    else:
+        colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        print(report_as_text(findings, options.config, colour=colour))
+    if findings.errors:
+        raise SystemExit(_MISTAKE)
+    if options.build:
+        said = build_and_step(cfg)
+        print(said, file=sys.stderr if options.format == "json" else sys.stdout)
+
+
+def build_and_step(cfg: Any) -> str:
+    """Build the model and one batch, and run one training step on the CPU.
+
+    Everything is written to a folder that is removed again; weights are not loaded, and nothing is
+    sent to visualization services.
+
+    Args:
+        cfg: The config.
+
+    Returns:
+        What was built, in a few lines.
+
+    Raises:
+        Exception: Whatever building or the step raises, with notes on what was being built.
+    """
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    cfg = copy.deepcopy(cfg)
+    for name, value in _FOR_A_TRIAL.items():
+        cfg[name] = value
+    _load_in_this_process(cfg.get("train_dataloader"))
+    with tempfile.TemporaryDirectory(prefix="mainspring-check-") as folder:
+        cfg["work_dir"] = folder
+        return "\n".join(_trial(cfg))
+
+
+_FOR_A_TRIAL = {
+    "launcher": "none",
+    "load_from": None,
+    "resume": False,
+    "visualizer": None,
+    "log_level": "ERROR",
+}
+
+
+def _load_in_this_process(section: Any) -> None:
+    if isinstance(section, Mapping) and "dataset" in section:
+        loader: Any = section
+        loader["num_workers"] = 0
+        for name in ("persistent_workers", "prefetch_factor", "timeout"):
+            loader.pop(name, None)
+
+
+def _trial(cfg: Any) -> Iterator[str]:
+    from mainspring.runner import Runner
+
+    runner = Runner.from_cfg(cfg)
+    model: Any = runner.model.to("cpu")
+    count = sum(parameter.numel() for parameter in model.parameters())
+    yield f"model: {type(model).__name__} with {count:,} parameters"
+    if cfg.get("train_dataloader") is None:
+        yield "no training is described, so no step was tried"
+        return
+    batch = next(iter(runner.train_loop.dataloader))
+    yield f"batch: {_shown(batch)}"
+    runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+    runner.param_schedulers = runner.build_param_scheduler(runner.param_schedulers)
+    runner.optim_wrapper.initialize_count_status(model, 0, 1)
+    model.train()
+    start = time.perf_counter()
+    values = model.train_step(batch, optim_wrapper=runner.optim_wrapper)
+    seconds = time.perf_counter() - start
+    losses = ", ".join(f"{name} {float(value):.4g}" for name, value in values.items())
+    yield f"one training step on the CPU: {losses} ({seconds:.2f} s)"
+
+
+def _shown(part: Any) -> str:
+    """The shapes in a batch."""
+    if hasattr(part, "shape") and hasattr(part, "dtype"):
+        dtype = str(part.dtype).rpartition(".")[2]
+        return f"{dtype} {tuple(part.shape)}"
+    if isinstance(part, Mapping):
+        return ", ".join(f"{key}: {_shown(value)}" for key, value in part.items())
+    if isinstance(part, list | tuple):
+        first = f" of {_shown(part[0])}" if part else ""
+        return f"{len(part)}{first}"
+    return type(part).__name__

@@ -1,0 +1,157 @@
+"""What the command prints, its exit codes, JSON, and `--build`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from check_configs import RECORDED
+
+import mainspring
+from mainspring.check import check_config, examine, quick_check, report_as_text
+from mainspring.cli import check
+from mainspring.config import Config
+
+WRONG = RECORDED.replace("depth=50", "depht=50") + "log_processor = dict(by_epoch=False)\n"
+
+
+def run(*words):
+    parser = argparse.ArgumentParser()
+    check.add_parser(parser.add_subparsers())
+    check.run(parser.parse_args(["check", *words]))
+
+
+def test_mistakes_are_printed_and_the_code_is_2(write, capsys):
+    write("config.py", WRONG)
+    with pytest.raises(SystemExit) as left:
+        run("config.py")
+    assert left.value.code == 2
+    assert capsys.readouterr().out == (
+        "config.py:13:31: error: Backbone has no parameter 'depht'\n"
+        "  at: model.backbone.depht\n"
+        "  help: did you mean 'depth'?\n"
+        "config.py:19:22: warning: log_processor says by_epoch=False, but train_cfg counts epochs\n"
+        "  at: log_processor.by_epoch\n"
+        "  help: leave by_epoch out: lines then count as the run does\n"
+        "1 error, 1 warning in config.py\n"
+    )
+
+
+def test_warnings_alone_are_no_failure(write, capsys):
+    write("config.py", RECORDED + "log_processor = dict(by_epoch=False)\n")
+    run("config.py")
+    assert capsys.readouterr().out.endswith("\n1 warning in config.py\n")
+
+
+def test_a_right_config_gets_one_line(write, capsys):
+    write("config.py", RECORDED)
+    run("config.py")
+    assert re.fullmatch(
+        r"config.py: no problems \(9 calls, 11 arguments checked in \d+ ms, after [\d.]+ s of "
+        r"imports\)\n",
+        capsys.readouterr().out,
+    )
+
+
+def test_overrides_are_checked(write, capsys):
+    write("config.py", RECORDED)
+    with pytest.raises(SystemExit):
+        run("config.py", "model.backbone.depth=deep")
+    assert "error: depth is 'deep', but Backbone takes int" in capsys.readouterr().out
+
+
+def test_json(write, capsys):
+    write("config.py", WRONG)
+    with pytest.raises(SystemExit):
+        run("config.py", "--format", "json")
+    report = json.loads(capsys.readouterr().out)
+    assert report["config"] == "config.py"
+    assert (report["errors"], report["warnings"]) == (1, 1)
+    assert report["problems"][0] == {
+        "severity": "error",
+        "message": "Backbone has no parameter 'depht'",
+        "file": "config.py",
+        "line": 13,
+        "column": 31,
+        "config_path": "model.backbone.depht",
+        "help": "did you mean 'depth'?",
+    }
+    assert {"calls", "arguments", "seconds", "import_seconds"} <= set(report)
+
+
+def test_colours_are_for_terminals(write):
+    write("config.py", WRONG)
+    findings = examine(Config.fromfile("config.py"))
+    assert "\x1b[" not in report_as_text(findings, "config.py")
+    coloured = report_as_text(findings, "config.py", colour=True)
+    assert re.sub(r"\x1b\[\d*m", "", coloured) == report_as_text(findings, "config.py")
+
+
+def test_build_says_what_it_did_and_leaves_nothing_behind(write, capsys, folder):
+    write(
+        "config.py",
+        RECORDED.replace("batch_size=4, shuffle", "batch_size=4, num_workers=2, shuffle"),
+    )
+    before = sorted(folder.iterdir())
+    run("config.py", "--build")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "model: Net with 8 parameters"
+    assert lines[2] == "batch: 2 of float32 (4, 3)"
+    assert re.match(r"one training step on the CPU: loss 0?\d*\.\d+ \(", lines[3])
+    assert sorted(folder.iterdir()) == before
+
+
+def test_quick_check_reports_what_certainly_fails(write):
+    text = RECORDED.replace("depth=50", "50, 'caffe', (1,), 0.1, True, None, None, 8")
+    text = text.replace('Points("train")', 'Points(splt="train")')
+    text = text.replace("Accuracy()", "Accuracy(topk='5')")
+    text += "randomnes = dict(sead=1)\nload_from = 'nowhere.pth'\nspare = Head(chanels=3)\n"
+    write("config.py", text)
+    found = quick_check(Config.fromfile("config.py"))
+    assert [problem.message for problem in found] == [
+        "Backbone takes 7 positional arguments, but 8 are given",
+        "Points has no parameter 'splt'",
+    ]
+    assert {problem.severity for problem in found} == {"error"}
+
+
+def test_quick_check_leaves_the_config_as_it_is(write):
+    write("config.py", RECORDED.replace("depth=50", "50"))
+    cfg = Config.fromfile("config.py")
+    assert quick_check(cfg) == []
+    assert dict.__contains__(dict.__getitem__(cfg._cfg_dict, "train_dataloader"), "_args_")
+
+
+@pytest.mark.parametrize("cfg", [{}, {"model": None}, dict(model=dict(type="Nothing"))])
+def test_quick_check_takes_plain_dicts(cfg):
+    assert quick_check(cfg) == []
+
+
+def test_checking_a_config_of_the_demo_is_quick():
+    program = (
+        "import sys, time, torch, sklearn.datasets\n"
+        "from mainspring.cli.common import read_config\n"
+        "from mainspring.check import examine\n"
+        "findings = examine(read_config(sys.argv[1]))\n"
+        "print(len(findings.problems), findings.seconds)\n"
+    )
+    config = Path(__file__).parents[2] / "examples" / "digits" / "config.py"
+    words = [sys.executable, "-c", program, str(config)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(mainspring.__file__).parents[1])}
+    ran = subprocess.run(words, capture_output=True, text=True, check=True, env=environment)
+    problems, seconds = ran.stdout.split()
+    assert int(problems) == 0
+    assert float(seconds) < 0.3
+
+
+def test_checking_does_not_change_a_config(write):
+    write("config.py", WRONG)
+    cfg, other = Config.fromfile("config.py"), Config.fromfile("config.py")
+    check_config(cfg)
+    assert cfg._cfg_dict == other._cfg_dict
