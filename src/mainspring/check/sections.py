@@ -41,7 +41,7 @@ def section_problems(run: Run) -> Iterator[Problem]:
     for triple in _TRIPLES:
         missing = [name for name in triple if name in needed and name not in misspelt.values()]
         given = [name for name in triple if run.section(name) is not None]
-        if missing:
+        if missing and not (missing == [triple[1]] and triple[1] in _HAVE_DEFAULTS):
             verb = "is" if len(missing) == 1 else "are"
             yield run.problem(
                 "error",

@@ -76,8 +76,8 @@ class Evaluator:
             name = self.value(key)
             try:
                 hash(name)
-            except TypeError:
-                raise self._refused(key)
+            except TypeError as error:
+                raise self._refused(key) from error
             result[name] = self.value(item)
         return result
 

@@ -40,8 +40,8 @@ from mainspring.runner.interruption import Interruption
 from mainspring.runner.mmengine_names import MMEngineNames
 from mainspring.runner.model_setup import compile_step, prepare_model, wrap_for_processes
 from mainspring.runner.places import building
-from mainspring.runner.release import StartFiles, is_in_use, release_run
 from mainspring.runner.quick_check import refuse_mistakes
+from mainspring.runner.release import StartFiles, is_in_use, release_run
 from mainspring.runner.request import as_config, named_run, resume_request
 from mainspring.runner.section_types import (
     EvaluatorSection,
