@@ -10,9 +10,11 @@ import pytest
 
 from mainspring.check import check_config
 from mainspring.config import Config
+from mainspring.registry import DATASETS, MODELS, TRANSFORMS
 
 sys.path.insert(0, str(Path(__file__).parent / "modules"))
 
+import check_parts
 from check_configs import RECORDED
 
 
@@ -20,6 +22,14 @@ from check_configs import RECORDED
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def registered(monkeypatch):
+    """For these tests alone, because others register such names, too."""
+    parts = {"Net": MODELS, "Backbone": MODELS, "Points": DATASETS, "Resize": TRANSFORMS}
+    for name, registry in parts.items():
+        monkeypatch.setitem(registry.module_dict, name, getattr(check_parts, name))
 
 
 @pytest.fixture

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from torch import nn
 
 from mainspring.errors import ConfigError
+from mainspring.runner import Runner
 from mainspring.runner.sections import check_triples, counts_epochs, misspelt_sections, require
 
 
@@ -63,3 +65,11 @@ def test_validation_of_losses_alone_needs_no_evaluator():
 )
 def test_what_training_counts_is_said_once(section, expected):
     assert counts_epochs(section) is expected
+
+
+def test_a_variable_that_looks_like_a_section_is_named_in_the_log(tmp_path, capsys):
+    cfg = {"model": nn.Linear(1, 1), "custom_hook": [], "width": 3, "work_dir": str(tmp_path)}
+    Runner.from_cfg(cfg)
+    assert "custom_hook in the config is no section: did you mean custom_hooks?" in (
+        capsys.readouterr().out
+    )

@@ -335,8 +335,7 @@ def _raw(spec: Any) -> dict[Any, Any]:
 def _is_by_name(value: dict[Any, Any], role: Role) -> bool:
     """Whether a dict holds several such parts by name rather than the arguments of one."""
     return not any(dict.__contains__(value, name) for name in role.parts) and all(
-        not isinstance(item, bool | int | float | str)
-        for item in dict.values(value)
+        not isinstance(item, bool | int | float | str) for item in dict.values(value)
     )
 
 

@@ -60,6 +60,7 @@ from mainspring.runner.sections import (
     RUNNER_SECTIONS,
     check_triples,
     default_work_dir,
+    misspelt_sections,
     require,
     with_default_loops,
 )
@@ -211,6 +212,8 @@ class Runner(MMEngineNames):
             self.visualizer = self.build_visualizer(visualizer)
         if is_main_process():
             self.visualizer.add_config(self.cfg)
+        for key, name in misspelt_sections(self.cfg).items():
+            self.logger.warning(f"{key} in the config is no section: did you mean {name}?")
 
     @classmethod
     def from_cfg(cls, cfg: Any) -> Self:

@@ -9,10 +9,7 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset
 
-from mainspring.registry import DATASETS, MODELS, TRANSFORMS
 
-
-@DATASETS.register_module()
 class Points(Dataset):
     def __init__(self, split: str = "train", length: int = 16, pipeline: Sequence[Any] = ()):
         self.split, self.length, self.pipeline = split, length, pipeline
@@ -24,7 +21,6 @@ class Points(Dataset):
         return torch.full((3,), float(index)), index % 2
 
 
-@MODELS.register_module()
 class Backbone(nn.Module):
     def __init__(
         self,
@@ -50,7 +46,6 @@ class WithRest(Head):
         super().__init__(kwargs.pop("channels", 1), **kwargs)
 
 
-@MODELS.register_module()
 class Net(nn.Module):
     """Builds its parts itself when they are described as dicts."""
 
@@ -69,7 +64,6 @@ class Plain(nn.Module):
         super().__init__()
 
 
-@TRANSFORMS.register_module()
 class Resize:
     def __init__(self, scale: tuple[int, int]):
         self.scale = scale
