@@ -119,8 +119,8 @@ class Imports:
                 named.setdefault(module, []).append(f"{root}{suffix}")
         if self.uses_later:
             named.setdefault("mainspring.config", []).append("later")
-        froms = (f"from {module} import {', '.join(sorted(named[module]))}" for module in named)
-        return [*sorted(plain), *sorted(froms)]
+        lines = (f"from {module} import {', '.join(sorted(named[module]))}" for module in named)
+        return [*sorted(plain), *sorted(lines)]
 
 
 def _references(value: Any) -> Iterator[tuple[str, str]]:

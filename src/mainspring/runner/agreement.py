@@ -48,7 +48,7 @@ class StopAgreement:
             return None
         from torch.distributed import distributed_c10d
 
-        store = distributed_c10d._get_default_store()
+        store: Any = distributed_c10d._get_default_store()
         return cls(store.clone() if hasattr(store, "clone") else store, on_request)
 
     def _key(self, name: str) -> str:

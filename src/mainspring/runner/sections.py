@@ -51,7 +51,7 @@ def default_work_dir(cfg: Any) -> str:
     return str(Path("work_dirs") / (Path(filename).stem if filename else "run"))
 
 
-def require(cfg: Mapping[str, Any], section: str) -> Any:
+def require(cfg: Any, section: str) -> Any:
     """A section that every run needs.
 
     Raises:
