@@ -136,10 +136,11 @@ def test_quick_check_takes_plain_dicts(cfg):
 def test_checking_a_config_of_the_demo_is_quick():
     program = (
         "import sys, time, torch, sklearn.datasets\n"
+        "start = time.perf_counter()\n"
         "from mainspring.cli.common import read_config\n"
         "from mainspring.check import examine\n"
         "findings = examine(read_config(sys.argv[1]))\n"
-        "print(len(findings.problems), findings.seconds)\n"
+        "print(len(findings.problems), time.perf_counter() - start)\n"
     )
     config = Path(__file__).parents[2] / "examples" / "digits" / "config.py"
     words = [sys.executable, "-c", program, str(config)]
@@ -147,7 +148,7 @@ def test_checking_a_config_of_the_demo_is_quick():
     ran = subprocess.run(words, capture_output=True, text=True, check=True, env=environment)
     problems, seconds = ran.stdout.split()
     assert int(problems) == 0
-    assert float(seconds) < 0.3
+    assert float(seconds) < 0.3, "beyond importing torch, and what the demo's data come from"
 
 
 def test_checking_does_not_change_a_config(write):

@@ -615,3 +615,29 @@ def test_editing_in_a_loop_and_several_values_at_once(read):
     )
     assert raw(cfg._cfg_dict, "a.channels") == {"x": 5, "y": 2}
     assert raw(cfg._cfg_dict, "b.more") == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("mmengine.dataset.sampler", "DefaultSampler"),
+        ("mmengine.dataset.dataset_wrapper", "RepeatDataset"),
+        ("mmengine.optim.optimizer.amp_optimizer_wrapper", "AmpOptimWrapper"),
+        ("mmengine.model.base_model.data_preprocessor", "ImgDataPreprocessor"),
+        ("mmengine.runner.loops", "EpochBasedTrainLoop"),
+    ],
+)
+def test_deep_paths_of_mmengine_lead_to_our_classes(path, name, read):
+    cfg = read(f"from {path} import {name}\nx = dict(type={name})")
+    assert cfg.x.type.__name__ == name
+    assert cfg.x.type.__module__.startswith("mainspring.")
+
+
+@pytest.mark.parametrize("module", ["mainspring.config", "mainspring.runner"])
+def test_the_length_of_training_is_a_plain_section(module, read):
+    cfg = read(
+        f"from {module} import ByEpoch, ByIteration\nfrom zoo import Head\nh = Head(1)\n"
+        "a = ByEpoch(max_epochs=3, val_interval=2)\nb = ByIteration(max_iters=9)"
+    )
+    assert cfg.a == {"by_epoch": True, "max_epochs": 3, "val_interval": 2}
+    assert cfg.b == {"by_epoch": False, "max_iters": 9}

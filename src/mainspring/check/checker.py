@@ -64,8 +64,8 @@ def check_config(cfg: Any, *, imports: bool = True) -> list[Problem]:
 def quick_check(cfg: Any) -> list[Problem]:
     """What certainly fails: recorded calls of what is not there, or with wrong arguments.
 
-    A config that MMEngine accepts has no such problem. It costs well under a millisecond once what
-    the config names is imported.
+    A config that MMEngine accepts has no such problem. It costs a millisecond or two once
+    what the config names is imported.
 
     Args:
         cfg: The config of a run.

@@ -48,7 +48,9 @@ def callee_of(target: Any) -> Callee | None:
     """
     try:
         signature = inspect.signature(target)
-        unwrapped = inspect.signature(target, follow_wrapped=False)
+        unwrapped = signature
+        if hasattr(target.__init__ if inspect.isclass(target) else target, "__wrapped__"):
+            unwrapped = inspect.signature(target, follow_wrapped=False)
     except (TypeError, ValueError, AttributeError):
         return None
     parameters = {

@@ -192,11 +192,18 @@ def _import(path: str, location: str | None) -> Any:
 
 
 def _import_alias(path: str, written: str) -> Any:
-    """An object of this package, by a path that begins with the older name of the package."""
-    try:
-        return import_object(path, written_as_code=True)
-    except ObjectNotFoundError:
-        return import_object(written, written_as_code=True)
+    """An object of this package, by a path that begins with the older name of the package.
+
+    Where the older package had a module of its own for a class, ours may have another one, but the
+    package around it has the class all the same.
+    """
+    *modules, name = path.split(".")
+    for length in range(len(modules), 0, -1):
+        try:
+            return import_object(".".join([*modules[:length], name]), written_as_code=True)
+        except ObjectNotFoundError:
+            continue
+    return import_object(written, written_as_code=True)
 
 
 def _refuse_call(value: LazyObject | LazyAttr) -> NoReturn:

@@ -66,7 +66,10 @@ def read_base() -> Iterator[None]:
 _WORDS: dict[str, dict[str, Any]] = {
     "mainspring.config": {
         name: getattr(words, name)
-        for name in ("L", "available", "copy", "eager", "edit", "env", "include", "later")
+        for name in (
+            *("ByEpoch", "ByIteration", "L", "available", "copy", "eager", "edit", "env"),
+            *("include", "later"),
+        )
     }
     | {
         "Factory": words.Factory,
