@@ -55,7 +55,7 @@ SECTION_KEYS = {
     ),
     "default_hooks": (
         *("runtime_info", "timer", "sampler_seed", "logger"),
-        *("param_scheduler", "checkpoint", "progress"),
+        *("divergence", "param_scheduler", "checkpoint", "progress"),
     ),
     "train_dataloader": _LOADER_KEYS,
     "val_dataloader": _LOADER_KEYS,

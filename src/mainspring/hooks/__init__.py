@@ -2,6 +2,7 @@
 
 from mainspring.hooks.checkpoint_hook import CheckpointHook
 from mainspring.hooks.dispatch import HookDispatch
+from mainspring.hooks.divergence_hook import DivergenceError, DivergenceHook
 from mainspring.hooks.early_stopping_hook import EarlyStoppingHook
 from mainspring.hooks.ema_hook import EMAHook
 from mainspring.hooks.empty_cache_hook import EmptyCacheHook
@@ -23,6 +24,8 @@ __all__ = [
     "HOOK_POINTS",
     "CheckpointHook",
     "DistSamplerSeedHook",
+    "DivergenceError",
+    "DivergenceHook",
     "EMAHook",
     "EarlyStoppingHook",
     "EmptyCacheHook",

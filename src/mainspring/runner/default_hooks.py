@@ -17,6 +17,7 @@ DEFAULT_HOOKS: dict[str, dict[str, Any]] = {
     "timer": {"type": "IterTimerHook"},
     "sampler_seed": {"type": "DistSamplerSeedHook"},
     "logger": {"type": "LoggerHook"},
+    "divergence": {"type": "DivergenceHook"},
     "param_scheduler": {"type": "ParamSchedulerHook"},
     "checkpoint": {"type": "CheckpointHook", "interval": 1},
 }

@@ -13,6 +13,7 @@ them got the signal, see `mainspring.runner.agreement`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -31,6 +32,7 @@ __all__ = ["Interrupted", "Interruption", "Terminated"]
 CHECKPOINT = "interrupted.pth"
 """Name of the checkpoint that an interrupted run leaves; the next interruption replaces it."""
 
+_STDERR = 2
 _SIGNALS = ("SIGTERM", "SIGINT", "SIGUSR1")
 
 
@@ -91,7 +93,9 @@ class Interruption:
     def _request(self, name: str) -> None:
         self._requested = name
         what = "saving after this iteration" if name == "SIGUSR1" else "finishing this iteration"
-        self._runner.logger.info(f"{name}: {what}")
+        # A handler may have interrupted the logger itself, which cannot be entered twice.
+        with contextlib.suppress(OSError):
+            os.write(_STDERR, f"{name}: {what}\n".encode())
         self._runner.call_after_iterations(self._after_iteration)
 
     def _after_iteration(self) -> None:

@@ -1,0 +1,164 @@
+"""Stops a training whose weights are no numbers any more, before it is saved."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from mainspring.dist import get_rank
+from mainspring.errors import MainspringError
+from mainspring.hooks.hook import DATA_BATCH, Hook
+from mainspring.hooks.priority import Priority
+from mainspring.registry import HOOKS
+
+__all__ = ["DivergenceError", "DivergenceHook"]
+
+
+class DivergenceError(MainspringError, FloatingPointError):
+    """The weights of the model are NaN or infinite."""
+
+    __str__ = MainspringError.__str__
+
+
+@HOOKS.register_module()
+class DivergenceHook(Hook):
+    """Looks whether the loss is a number, every few iterations, and the weights when it is not.
+
+    Weights that are NaN or infinite never recover, and neither does a run that goes on with them.
+    They are looked for before each checkpoint as well, so that none of them is ever saved. Between
+    two looks nothing is read from the device. A loss that is no number while the weights are, such
+    as an overflow that a gradient scaler takes care of, is reported and may pass once.
+
+    Args:
+        interval: Iterations from one look at the loss to the next.
+        policy: ``"raise"`` stops the run, ``"warn"`` says it once and goes on.
+        priority: Place among the hooks of a point; by default that of the class.
+
+    Raises:
+        DivergenceError: The weights are no numbers, or the loss was none in two looks in a row.
+    """
+
+    priority: int | str | Priority = "ABOVE_NORMAL"
+
+    def __init__(
+        self,
+        interval: int = 10,
+        policy: Literal["raise", "warn"] = "raise",
+        *,
+        priority: int | str | Priority | None = None,
+    ) -> None:
+        if priority is not None:
+            self.priority = priority
+        self.interval = interval
+        self.policy = policy
+        self._suspicious = False
+        self._warned = False
+
+    def after_train_iter(
+        self,
+        runner: Any,
+        batch_idx: int,
+        data_batch: DATA_BATCH = None,
+        outputs: dict[str, Any] | None = None,
+    ) -> None:
+        """Look at the loss when it is time to.
+
+        Args:
+            runner: The runner of this run.
+            batch_idx: Index of the batch in its epoch.
+            data_batch: What the loader gave.
+            outputs: The logged values by name.
+        """
+        if (runner.iter + 1) % self.interval or not outputs:
+            return
+        loss = outputs.get("loss")
+        if loss is None or math.isfinite(float(loss)):
+            self._suspicious = False
+            return
+        bad = _first_bad(runner.model)
+        if bad is not None or self._suspicious:
+            self._stop(runner, bad, data_batch)
+        self._suspicious = True
+        runner.logger.warning(
+            f"the loss is {float(loss)} after iteration {runner.iter + 1}, while the weights are "
+            "numbers: it may be a single overflow"
+        )
+
+    def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
+        """Let no checkpoint be written whose weights are no numbers (all ranks).
+
+        Args:
+            runner: The runner of this run.
+            checkpoint: What is about to be written.
+        """
+        bad = _first_bad(runner.model)
+        if bad is not None:
+            self._stop(runner, bad, None)
+
+    def _stop(self, runner: Any, bad: str | None, data_batch: Any) -> None:
+        since = _first_bad_iteration(runner)
+        what = f"the weights are no numbers any more: {bad}" if bad else "the loss is no number"
+        when = f"; the loss was none first after iteration {since}" if since else ""
+        message = f"training diverged: {what}{when}"
+        if self.policy == "warn":
+            if not self._warned:
+                runner.logger.error(message)
+            self._warned = True
+            return
+        if data_batch is not None:
+            message += _kept_batch(runner, data_batch)
+        raise DivergenceError(
+            message,
+            help="lower the learning rate, warm up, or clip gradients "
+            "(optim_wrapper=dict(clip_grad=1.0, ...)); resume=True continues from the last "
+            "checkpoint, which is good",
+        )
+
+
+def _first_bad(model: torch.nn.Module) -> str | None:
+    """The first parameter with a value that is no number; ``None`` if all are."""
+    named = [
+        (name, parameter.detach())
+        for name, parameter in model.named_parameters()
+        if parameter.is_floating_point() and parameter.numel()
+    ]
+    if not named:
+        return None
+    norms = torch._foreach_norm([parameter for _, parameter in named], float("inf"))
+    by_device: dict[torch.device, list[torch.Tensor]] = {}
+    for norm in norms:
+        by_device.setdefault(norm.device, []).append(norm.float())
+    if all(bool(torch.isfinite(torch.stack(found)).all()) for found in by_device.values()):
+        return None
+    for name, parameter in named:
+        count = int((~torch.isfinite(parameter)).sum())
+        if count:
+            return f"{count} of {parameter.numel()} values of {name}, the first such parameter"
+    return None
+
+
+def _first_bad_iteration(runner: Any) -> int | None:
+    """The iteration whose loss was no number first, as far back as the history goes."""
+    try:
+        losses, _ = runner.message_hub.get_scalar("train/loss").data
+    except KeyError:
+        return None
+    bad = [index for index, loss in enumerate(losses) if not math.isfinite(loss)]
+    if not bad:
+        return None
+    loop = runner.train_loop
+    done = int(loop.completed_iters) if hasattr(loop, "completed_iters") else runner.iter + 1
+    return done - (len(losses) - 1 - bad[0])
+
+
+def _kept_batch(runner: Any, data_batch: Any) -> str:
+    """Keep the batch at which it was seen, for a look at it."""
+    path = Path(runner.work_dir) / f"diverged_batch_rank{get_rank()}.pt"
+    try:
+        torch.save(data_batch, path)
+    except Exception as error:  # noqa: BLE001 - what matters is the divergence
+        return f" (its batch could not be kept: {error})"
+    return f"; the batch of iteration {runner.iter + 1} is in {path}"
