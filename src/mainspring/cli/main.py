@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from mainspring.cli import check, convert, diff, show, sweep, test, train
+from mainspring.cli import check, ckpt, convert, diff, show, sweep, test, train
 from mainspring.cli.common import looks_like_override
 from mainspring.errors import is_user_mistake
 from mainspring.version import __version__
@@ -33,6 +33,7 @@ def make_parser() -> argparse.ArgumentParser:
     diff.add_parser(verbs)
     convert.add_parser(verbs)
     sweep.add_parser(verbs)
+    ckpt.add_parser(verbs)
     return parser
 
 

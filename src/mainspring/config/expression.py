@@ -225,4 +225,5 @@ def parse_expression(text: str) -> ast.expr:
         return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         reason = getattr(error, "msg", None) or "it cannot be read"
-        raise ExpressionError(f"{text!r:.80} is no expression: {reason}") from error
+        once = "write @ once, before the outermost call" if "@" in text else None
+        raise ExpressionError(f"{text!r:.80} is no expression: {reason}", help=once) from error
