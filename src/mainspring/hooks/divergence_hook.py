@@ -127,11 +127,8 @@ def _first_bad(model: torch.nn.Module) -> str | None:
     ]
     if not named:
         return None
-    norms = torch._foreach_norm([parameter for _, parameter in named], float("inf"))
-    by_device: dict[torch.device, list[torch.Tensor]] = {}
-    for norm in norms:
-        by_device.setdefault(norm.device, []).append(norm.float())
-    if all(bool(torch.isfinite(torch.stack(found)).all()) for found in by_device.values()):
+    largest = torch.nn.utils.get_total_norm([values for _, values in named], float("inf"))
+    if bool(torch.isfinite(largest)):
         return None
     for name, parameter in named:
         count = int((~torch.isfinite(parameter)).sum())
