@@ -133,22 +133,20 @@ def test_quick_check_takes_plain_dicts(cfg):
     assert quick_check(cfg) == []
 
 
-def test_checking_a_config_of_the_demo_is_quick():
+def test_checking_the_config_of_the_demo_imports_nothing_heavy_but_torch():
     program = (
-        "import sys, time, torch, sklearn.datasets\n"
-        "start = time.perf_counter()\n"
+        "import sys\n"
         "from mainspring.cli.common import read_config\n"
         "from mainspring.check import examine\n"
         "findings = examine(read_config(sys.argv[1]))\n"
-        "print(len(findings.problems), time.perf_counter() - start)\n"
+        "heavy = ('sklearn', 'scipy', 'matplotlib', 'cv2', 'tensorboard', 'optuna')\n"
+        "print(len(findings.problems), [name for name in heavy if name in sys.modules])\n"
     )
     config = Path(__file__).parents[2] / "examples" / "digits" / "config.py"
     words = [sys.executable, "-c", program, str(config)]
     environment = {**os.environ, "PYTHONPATH": str(Path(mainspring.__file__).parents[1])}
     ran = subprocess.run(words, capture_output=True, text=True, check=True, env=environment)
-    problems, seconds = ran.stdout.split()
-    assert int(problems) == 0
-    assert float(seconds) < 0.3, "beyond importing torch, and what the demo's data come from"
+    assert ran.stdout.split(maxsplit=1) == ["0", "[]\n"]
 
 
 def test_checking_does_not_change_a_config(write):

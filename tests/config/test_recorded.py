@@ -641,3 +641,12 @@ def test_the_length_of_training_is_a_plain_section(module, read):
     )
     assert cfg.a == {"by_epoch": True, "max_epochs": 3, "val_interval": 2}
     assert cfg.b == {"by_epoch": False, "max_iters": 9}
+
+
+def test_assigning_what_is_given_by_position_replaces_it(read):
+    cfg = read(
+        "from mainspring.config import edit\nfrom zoo import Head, ResNet\n"
+        "a = Head(1)\na.channels = 2\nb = Head(1)\nb['channels'] = 3\nc = Head(1)\nedit(c).channels = 4"
+    )
+    assert "zoo" not in sys.modules
+    assert [MODELS.build(cfg[name]).channels for name in "abc"] == [2, 3, 4]

@@ -1,12 +1,10 @@
 """A run's own files: scalars.json, config.py and images."""
 
 import json
-import os
 import signal
 import struct
 import subprocess
 import sys
-import time
 import zlib
 
 import numpy as np
@@ -164,15 +162,3 @@ def test_images_are_read_alike_by_opencv(backend, tmp_path):
     backend.add_image("val/cat", image[::2], step=5)
     path = tmp_path / "vis_data" / "vis_image" / "val" / "cat_5.png"
     assert np.array_equal(cv2.imread(str(path))[..., ::-1], image[::2])
-
-
-@pytest.mark.slow
-def test_a_line_costs_little(backend):
-    tag = {f"scalar_{index}": 0.1 * index for index in range(10)}
-    backend.add_scalars(tag, 0, "run.json")
-    times = []
-    for step in range(300):
-        start = time.perf_counter()
-        backend.add_scalars(tag, step, "run.json")
-        times.append(time.perf_counter() - start)
-    assert sorted(times)[150] < 100e-6, os.times()

@@ -34,6 +34,7 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument(
         "overrides",
         nargs="*",
+        default=[],
         metavar="KEY or key=value",
         help="the part to explain, such as model.backbone; changes, such as epochs=5",
     )

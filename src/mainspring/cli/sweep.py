@@ -32,7 +32,11 @@ def add_parser(verbs: Any) -> None:
     )
     parser.add_argument("config", metavar="CONFIG", help="config file: .py, .yaml or .json")
     parser.add_argument(
-        "overrides", nargs="*", metavar="key=value", help="changes for all runs, such as epochs=5"
+        "overrides",
+        nargs="*",
+        default=[],
+        metavar="key=value",
+        help="changes for all runs, such as epochs=5",
     )
     parser.add_argument(
         "--sweep",

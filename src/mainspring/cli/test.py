@@ -22,6 +22,7 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument(
         "overrides",
         nargs="*",
+        default=[],
         metavar="key=value",
         help="changes, such as test_dataloader.batch_size=8",
     )

@@ -20,7 +20,11 @@ def add_parser(verbs: Any) -> None:
     )
     parser.add_argument("config", metavar="CONFIG", help="config file: .py, .yaml or .json")
     parser.add_argument(
-        "overrides", nargs="*", metavar="key=value", help="changes, such as train_cfg.max_epochs=5"
+        "overrides",
+        nargs="*",
+        default=[],
+        metavar="key=value",
+        help="changes, such as train_cfg.max_epochs=5",
     )
     add_config_options(parser)
     parser.add_argument(

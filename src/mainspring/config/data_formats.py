@@ -150,10 +150,7 @@ def _revived_dict(value: dict[Any, Any]) -> Any:
         return items
     if any(mark is not True for mark in marks.values()) or "type" not in items:
         raise _malformed(_CALL, value)
-    node = Node(items["type"], late=_LATE in marks)
-    for key, item in items.items():
-        node[key] = item
-    return node
+    return Node(items.pop("type"), (), items, late=_LATE in marks)
 
 
 def _is_list_of_pairs(value: Any) -> bool:

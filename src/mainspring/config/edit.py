@@ -80,10 +80,7 @@ class _Editor:
         if isinstance(part, list) and isinstance(key, int | slice):
             part[key] = value
             return
-        if isinstance(part, Node):
-            part.replace(key, value)
-        else:
-            part[key] = value
+        part[key] = value
 
     def __delattr__(self, name: str) -> None:
         del self[name]

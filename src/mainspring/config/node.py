@@ -51,11 +51,14 @@ class Node(ConfigDict, RecordedCall):
         object.__setattr__(self, "_late", late)
         object.__setattr__(self, "_edited", frozenset())
         super().__init__()
-        self["type"] = target
+        self._put("type", target)
         if args:
-            self[POSITIONAL_KEY] = list(args)
+            self._put(POSITIONAL_KEY, list(args))
         for key, value in (kwargs or {}).items():
-            self[key] = value
+            self._put(key, value)
+
+    def _put(self, key: Any, value: Any) -> None:
+        dict.__setitem__(self, key, self._wrap(value))
 
     @property
     def is_late(self) -> bool:
@@ -75,16 +78,10 @@ class Node(ConfigDict, RecordedCall):
         object.__setattr__(other, "_edited", self._edited)
         return other
 
-    def replace(self, key: Any, value: Any) -> None:
-        """Set an argument, also one that the call gives by position.
-
-        Args:
-            key: Its name.
-            value: The new value.
-        """
-        self[key] = value
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._put(key, value)
         if dict.__contains__(self, POSITIONAL_KEY):
-            # Which of them is meant is only known when the callable is imported.
+            # It may be one that the call gives by position: known when the callable is imported.
             object.__setattr__(self, "_edited", self._edited | {key})
 
     # Positional arguments
@@ -261,7 +258,7 @@ class Node(ConfigDict, RecordedCall):
         """A shallow copy: lists are new, dicts are shared."""
         other = self.empty_copy()
         for key, value in dict.items(self):
-            other[key] = value
+            other._put(key, value)
         return other
 
     __copy__ = copy
@@ -287,5 +284,5 @@ def _restored(
     object.__setattr__(node, "_edited", edited)
     dict.clear(node)
     for key, value in items.items():
-        node[key] = value
+        node._put(key, value)
     return node
