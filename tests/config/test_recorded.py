@@ -650,3 +650,21 @@ def test_assigning_what_is_given_by_position_replaces_it(read):
     )
     assert "zoo" not in sys.modules
     assert [MODELS.build(cfg[name]).channels for name in "abc"] == [2, 3, 4]
+
+
+def test_a_dump_names_what_an_edit_replaced(read):
+    cfg = read(
+        "from mainspring.config import edit\nfrom zoo import Head, RetinaNet\n"
+        "a = RetinaNet(Head(1))\nedit(a).backbone = Head(2)\n"
+        "b = RetinaNet(Head(1))\nedit(b).num_classes = 3"
+    )
+    text = cfg.pretty_text
+    assert "a = RetinaNet(backbone=Head(2))\n" in text
+    assert "b = RetinaNet(backbone=Head(1), num_classes=3)\n" in text
+    again = Config.fromstring(text, ".py")
+    assert MODELS.build(again.a).backbone.channels == 2
+
+
+def test_a_file_that_only_inherits_takes_no_imports_over(read):
+    cfg = read("from .base import *\nepochs = 3")
+    assert list(cfg) == ["epochs", "model", "milestones", "optimizer"]

@@ -7,11 +7,13 @@ its import. Objects that have no name are shown in angle brackets. Nothing makes
 
 from __future__ import annotations
 
+import contextlib
 import keyword
 import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from mainspring.config.config_dict import keeping_lazy
 from mainspring.config.data_formats import dump_data
 from mainspring.config.node import Node
 from mainspring.config.parse import MARK
@@ -37,6 +39,8 @@ def format_config(values: Mapping[Any, Any]) -> str:
     Returns:
         Lines of Python, the last one ended.
     """
+    for value in dict.values(values) if isinstance(values, dict) else values.values():
+        _name_edited(value)
     keys = list(dict.keys(values) if isinstance(values, dict) else values)
     imports = Imports(values, {*_SHADOWING, *(key for key in keys if _is_name(key))})
     printer = _Printer(imports)
@@ -56,6 +60,19 @@ def format_config(values: Mapping[Any, Any]) -> str:
     statements = imports.lines()
     head = [MARK, *statements, ""] if statements else []
     return "".join(f"{line}\n" for line in [*head, *lines])
+
+
+def _name_edited(value: Any) -> None:
+    """Give names to the positional arguments of calls that were edited, one of which may be both.
+
+    Only importing the callable tells; where that fails the call is printed as it stands.
+    """
+    if isinstance(value, Node) and value.is_edited:
+        with contextlib.suppress(Exception), keeping_lazy(False):
+            value.bind()
+    if isinstance(value, dict | list | tuple):
+        for item in dict.values(value) if isinstance(value, dict) else value:
+            _name_edited(item)
 
 
 def _raw(values: Mapping[Any, Any], key: Any) -> Any:

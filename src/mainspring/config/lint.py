@@ -91,6 +91,8 @@ class Outline:
             if isinstance(node, ast.Import):
                 modules = [alias.name for alias in node.names]
             elif node.level:
+                if node.lineno not in self.base_lines:
+                    return True
                 continue
             else:
                 modules = [node.module or ""]

@@ -66,6 +66,11 @@ class Node(ConfigDict, RecordedCall):
         return self._late
 
     @property
+    def is_edited(self) -> bool:
+        """Whether an argument was set while others have no names yet."""
+        return bool(self._edited) and dict.__contains__(self, POSITIONAL_KEY)
+
+    @property
     def where_written(self) -> Location | None:
         """Where the call is written; ``None`` when no file says it."""
         return self._where
