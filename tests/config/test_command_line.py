@@ -51,6 +51,7 @@ def load(*words):
         ("model.dropout=0.5", "model.dropout", 0.5),  # a parameter that the file does not give
         ("hooks.0.interval=5", "hooks", [{"type": "A", "interval": 5}]),
         ("hooks+={'type': 'B'}", "hooks", [{"type": "A", "interval": 1}, {"type": "B"}]),
+        ("custom_hooks+={'type': 'B'}", "custom_hooks", [{"type": "B"}]),
         ("hooks+=[1,2]", "hooks", [{"type": "A", "interval": 1}, 1, 2]),
         ("optim_wrapper.optimizer={'type': 'Adam'}", "optim_wrapper.optimizer", {"type": "Adam"}),
         ("+optim_wrapper.optimizer.momentum=0.9", "optim_wrapper.optimizer.momentum", 0.9),

@@ -134,6 +134,8 @@ def _apply(cfg: ConfigDict, change: Override) -> None:
 def _change(cfg: ConfigDict, part: Any, here: str, name: str, change: Override) -> None:
     exists = _has(part, name)
     if change.action == "append":
+        if part is cfg and name == "custom_hooks" and not exists:
+            part[name], exists = [], True  # a section that is a list, empty where it is not given
         if not exists:
             raise _missing(cfg, change, part, name, here)
         items = _item(part, name)
