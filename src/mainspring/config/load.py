@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import os
 import re
+from collections.abc import Iterable
+from typing import Any
 
 from mainspring.config.config_dict import ConfigDict
 from mainspring.config.errors import ConfigParsingError
@@ -14,10 +16,12 @@ from mainspring.config.recorded import deciding_line, load_recorded
 from mainspring.config.run_source import parsed
 from mainspring.config.source import LoadedConfig, ReadOptions, Source, check_acyclic
 from mainspring.config.text import base_statement, load_text
-from mainspring.errors import Location
+from mainspring.errors import ConfigError, Location
 
 __all__ = ["load_source"]
 
+_DEEPEST = 100
+_MOST_VALUES = 1_000_000
 _MAY_BE_RECORDED = re.compile(r"^\s*(from|import|with)\b|;\s*(from|import|with)\b", re.MULTILINE)
 
 
@@ -57,7 +61,37 @@ def load_source(
             return load_recorded(file, options, read_file, inner)
         return load_text(file, options, read_file, inner)
 
-    return load(source, (), lazy_import)
+    try:
+        loaded = load(source, (), lazy_import)
+        _check_depth(loaded.values, source)
+    except RecursionError as error:
+        raise _too_deep(source) from error
+    return loaded
+
+
+def _check_depth(values: Any, source: Source) -> None:
+    """Refuse values that hold themselves, or that nothing could print or copy."""
+    level = [values]
+    for _ in range(_DEEPEST):
+        level = [item for part in level for item in _inside(part)]
+        if not level:
+            return
+        if len(level) > _MOST_VALUES:
+            break
+    raise _too_deep(source)
+
+
+def _inside(part: Any) -> Iterable[Any]:
+    """The containers that a container holds."""
+    items: Iterable[Any] = dict.values(part) if isinstance(part, dict) else part
+    return [item for item in items if isinstance(item, dict | list | tuple)]
+
+
+def _too_deep(source: Source) -> ConfigError:
+    return ConfigError(
+        f"values are nested deeper than {_DEEPEST} levels, or hold themselves",
+        location=source.location(1),
+    )
 
 
 def _load_dump(source: Source) -> LoadedConfig:

@@ -40,6 +40,11 @@ class Namespace(dict[str, Any]):
     def __contains__(self, name: object) -> bool:
         return name in self._names
 
+    @property
+    def given(self) -> dict[str, Any]:
+        """The variables that took the value of the command line."""
+        return {name: self._options.variables[name] for name in sorted(self._options.used)}
+
     def take_over(self, names: Mapping[str, Any]) -> None:
         """Bind the names of a base, as ``from base import *`` does."""
         for name, value in names.items():

@@ -217,7 +217,8 @@ def _missing(cfg: ConfigDict, change: Override, part: Any, name: str, here: str)
     what = f"{here} has no {name!r}" if here else f"the config has no {name!r}"
     known = [*map(str, dict.keys(part)), *_parameters(part), *SECTION_KEYS.get(here, ())]
     names = list(dict.fromkeys(known))
-    near = did_you_mean(name, [*names, *RUNNER_SECTIONS] if not here else names)
+    candidates = [*names, *RUNNER_SECTIONS] if not here else names
+    near = did_you_mean(name, [candidate for candidate in candidates if candidate != name])
     if near is None and _parameters(part):
         near = f"it has {', '.join(names)}"
     if near is None:

@@ -143,7 +143,8 @@ class _Prepared:
 
 
 @lru_cache(maxsize=256)
-def _prepared(source: Source) -> _Prepared:
+def _prepared(source: Source, _absolute_path: str) -> _Prepared:
+    """Prepare a file; where it lies is asked for since a relative path may lead elsewhere later."""
     tree, outline = _outline(source)
     ours = outline.is_ours()
     check_statements(outline, source, ours=ours)
@@ -176,7 +177,7 @@ def load_recorded(
     Raises:
         ConfigError: The file or a base cannot be read, or does what a config may not do.
     """
-    file = _prepared(source)
+    file = _prepared(source, source.absolute_path)
     importer = _Importer(source, file, read_file, stack)
     names = Namespace(importer.globals, options)
     with not_recording():

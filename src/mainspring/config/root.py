@@ -6,7 +6,7 @@ import ast
 import inspect
 from collections.abc import Mapping
 from types import FunctionType
-from typing import Any
+from typing import Any, TypeGuard
 
 from mainspring.config.config_dict import keeping_lazy
 from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path
@@ -62,7 +62,7 @@ def _called(
 ) -> dict[str, Any]:
     function = names.get(function_name)
     if not isinstance(function, FunctionType):
-        functions = [name for name, value in names.items() if isinstance(value, FunctionType)]
+        functions = [name for name, value in names.items() if _is_of_file(value, source)]
         raise ConfigError(
             f"{source.path} has no function {function_name!r}",
             help=did_you_mean(function_name, functions)
@@ -123,9 +123,14 @@ def _is_runner(value: Any) -> bool:
     return package in ("mainspring", "mmengine") and name in ("runner.Runner", "Runner")
 
 
+def _is_of_file(value: Any, source: Source) -> TypeGuard[FunctionType]:
+    """Whether a value is a function that the file itself defines."""
+    return isinstance(value, FunctionType) and value.__code__.co_filename == source.absolute_path
+
+
 def _gives_runner(value: Any, source: Source) -> bool:
     """Whether a function of the file says, or shows, that it returns a run."""
-    if not isinstance(value, FunctionType) or value.__code__.co_filename != source.absolute_path:
+    if not _is_of_file(value, source):
         return False
     returns = value.__annotations__.get("return")
     if returns is not None:

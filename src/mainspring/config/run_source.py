@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import builtins
+import inspect
+import re
 import traceback
 from types import CodeType
 from typing import Any
@@ -13,6 +15,8 @@ from mainspring.config.source import Source
 from mainspring.errors import ConfigError, ConfigSyntaxError, did_you_mean, mark_user_mistake
 
 __all__ = ["compiled", "executed", "parsed"]
+
+_UNEXPECTED = re.compile(r"(\w+)\(\) got an unexpected keyword argument '(\w+)'")
 
 
 def parsed(source: Source, text: str) -> ast.Module:
@@ -88,10 +92,23 @@ def executed(
             if frame.filename == source.absolute_path
         ]
         place = source.location(lines[-1] or 1) if lines else source.path
-        if isinstance(error, NameError) and isinstance(error.name, str):
-            meant = did_you_mean(error.name, [*names, *dir(builtins)])
-            if meant is not None:
-                error.add_note(f"help: {meant}")
+        meant = _meant(error, names)
+        if meant is not None:
+            error.add_note(f"help: {meant}")
+        for name, value in getattr(assigned, "given", {}).items():
+            error.add_note(f"the command line gives {name} the value {value!r}")
         error.add_note(f"while reading the config, {place}")
         mark_user_mistake(error)
         raise
+
+
+def _meant(error: Exception, names: dict[str, Any]) -> str | None:
+    """The name that a misspelt variable, or argument of a function that really ran, is close to."""
+    if isinstance(error, NameError) and isinstance(error.name, str):
+        return did_you_mean(error.name, [*names, *dir(builtins)])
+    unexpected = _UNEXPECTED.search(str(error)) if isinstance(error, TypeError) else None
+    function = names.get(unexpected[1]) if unexpected else None
+    if unexpected is None or not callable(function):
+        return None
+    parameters = list(inspect.signature(function).parameters)
+    return did_you_mean(unexpected[2], parameters) or f"it has {', '.join(parameters)}"

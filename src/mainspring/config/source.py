@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
+import tokenize
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FunctionType, MethodType, ModuleType
 from typing import Any, Protocol
 
 from mainspring.config.config_dict import ConfigDict
@@ -14,9 +17,12 @@ from mainspring.config.errors import (
     MissingConfigError,
     UnknownFormatError,
 )
-from mainspring.errors import Location, did_you_mean
+from mainspring.config.lazy import LazyAttr, LazyObject
+from mainspring.errors import ConfigSyntaxError, Location, did_you_mean
 
 __all__ = ["FORMATS", "FileReader", "LoadedConfig", "ReadOptions", "Source", "check_acyclic"]
+
+_KEPT = (dict, list, type, FunctionType, MethodType, ModuleType, LazyObject, LazyAttr)
 
 FORMATS = (".py", ".json", ".yaml", ".yml", ".toml")
 """Extensions of config files."""
@@ -47,10 +53,10 @@ class ReadOptions:
 
         Args:
             name: Name of the variable.
-            written: The value that the file gives it. Dicts and lists are kept: the command line
-                changes them when the config is complete.
+            written: The value that the file gives it. Dicts and lists are kept, since the command
+                line changes them when the config is complete, and so are imports and functions.
         """
-        if name not in self.variables or isinstance(written, dict | list):
+        if name not in self.variables or isinstance(written, _KEPT):
             return written
         return self.take(name)
 
@@ -90,6 +96,10 @@ class Source:
             FileNotFoundError: If it is not there.
             OSError: If its extension is none of `FORMATS`, or it cannot be read.
         """
+        if os.path.isdir(path):
+            raise MissingConfigError(
+                f"{path!r} is a directory, not a config file", location=named_at
+            )
         if not os.path.isfile(path):
             folder = Path(path).parent
             siblings = [file.name for file in folder.iterdir()] if folder.is_dir() else []
@@ -101,11 +111,7 @@ class Source:
             )
         extension = os.path.splitext(path)[1]
         check_format(extension, f"the config file {path!r}", named_at)
-        try:
-            text = Path(path).read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError as error:
-            error.add_note(f"while reading the config file {path!r}, which must be UTF-8")
-            raise
+        text = _decoded(Path(path).read_bytes(), path, extension)
         return cls(path, text, extension)
 
     @property
@@ -126,6 +132,23 @@ class Source:
         """The place of a character, by its offset in the text."""
         before = self.text[:offset]
         return self.location(before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1)
+
+
+def _decoded(content: bytes, path: str, extension: str) -> str:
+    """The text of a file: UTF-8, or what the first lines of a Python file say."""
+    try:
+        encoding = "utf-8-sig"
+        if extension == ".py":
+            encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        text = content.decode(encoding)
+    except (UnicodeDecodeError, SyntaxError) as error:
+        before = content[: error.start] if isinstance(error, UnicodeDecodeError) else b""
+        raise ConfigSyntaxError(
+            f"the file cannot be decoded: {error}",
+            location=Location(path, before.count(b"\n") + 1),
+            help="save it as UTF-8",
+        ) from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def check_format(extension: str, what: str, location: Location | None = None) -> None:

@@ -6,6 +6,7 @@ command line gives does, so that what the file computes from it follows.
 
 from __future__ import annotations
 
+import contextlib
 import dis
 import re
 from collections.abc import Iterator
@@ -13,14 +14,18 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NoReturn, TypeVar, cast
 
+from mainspring.config.config_dict import keeping_lazy
+from mainspring.config.node import Node
 from mainspring.config.recording import calling_frame, calling_place, is_recording
 from mainspring.errors import ConfigError, Location
+from mainspring.registry.recorded import POSITIONAL_KEY
 
 __all__ = [
     "Range",
     "Sweep",
     "UnchosenError",
     "assigned",
+    "bind_swept",
     "choice",
     "finding_sweeps",
     "loguniform",
@@ -344,7 +349,10 @@ def refuse_unchosen(cfg: Any) -> None:
     Raises:
         ConfigError: A value of it is one of several; with its place.
     """
-    for path, value in sweeps_in(getattr(cfg, "_cfg_dict", cfg)):
+    values = getattr(cfg, "_cfg_dict", cfg)
+    for path, value in sweeps_in(values):
+        if POSITIONAL_KEY in path:
+            path = _named_path(values, value) or path
         raise UnchosenError(
             f"{path} is {value!r}, but a run needs one value",
             location=value.where,
@@ -366,3 +374,26 @@ def sweeps_in(part: Any, prefix: str = "") -> Iterator[tuple[str, Sweep]]:
             yield f"{prefix}{key}", value
         elif isinstance(value, dict | list | tuple):
             yield from sweeps_in(value, f"{prefix}{key}.")
+
+
+def _named_path(values: Any, wanted: Sweep) -> str | None:
+    """The path of a value with the names of parameters; importing what is called may fail."""
+    bind_swept(values)
+    return next((path for path, value in sweeps_in(values) if value is wanted), None)
+
+
+def bind_swept(part: Any) -> None:
+    """Name the positional arguments that hold something swept, which imports what takes them.
+
+    Args:
+        part: A dict, list or tuple of a config; nodes in it are changed.
+    """
+    if isinstance(part, Node):
+        positional = dict.get(part, POSITIONAL_KEY)
+        if positional and any(True for _ in sweeps_in(positional)):
+            with contextlib.suppress(ImportError), keeping_lazy(False):
+                part.bind()
+    items: Any = dict.values(part) if isinstance(part, dict) else part
+    for item in items:
+        if isinstance(item, dict | list | tuple):
+            bind_swept(item)

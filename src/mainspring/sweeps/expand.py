@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from mainspring.config import Config, Node
+from mainspring.config import Config
 from mainspring.config.config_dict import keeping_lazy
-from mainspring.config.sweep import Sweep, finding_sweeps, refuse_unchosen, sweeps_in
+from mainspring.config.sweep import Sweep, bind_swept, finding_sweeps, refuse_unchosen, sweeps_in
 from mainspring.errors import ConfigError
-from mainspring.registry.recorded import POSITIONAL_KEY
 from mainspring.sweeps.choices import Axis, Choice, axis_of_sweep
 
 __all__ = ["Combination", "Loader", "combinations", "complete", "open_axes"]
@@ -109,7 +108,7 @@ def open_axes(load: Loader, words: Sequence[str]) -> list[Axis]:
     with finding_sweeps() as variables:
         config = load(words)
     axes = [axis_of_sweep(name, (name,), sweep) for name, sweep in variables.items()]
-    _bind_swept(config._cfg_dict)
+    bind_swept(config._cfg_dict)
     paths: dict[int, list[str]] = {}
     sweeps: dict[int, Sweep] = {}
     for path, sweep in sweeps_in(config._cfg_dict):
@@ -118,19 +117,6 @@ def open_axes(load: Loader, words: Sequence[str]) -> list[Axis]:
         sweeps[id(sweep)] = sweep
     axes += [axis_of_sweep(paths[key][0], paths[key], sweep) for key, sweep in sweeps.items()]
     return axes
-
-
-def _bind_swept(part: Any) -> None:
-    """Name the positional arguments that hold something swept, which imports what takes them."""
-    if isinstance(part, Node):
-        positional = dict.get(part, POSITIONAL_KEY)
-        if positional and any(True for _ in sweeps_in(positional)):
-            with keeping_lazy(False):
-                part.bind()
-    items: Any = dict.values(part) if isinstance(part, dict) else part
-    for item in items:
-        if isinstance(item, dict | list | tuple):
-            _bind_swept(item)
 
 
 def _check_path(config: Config, path: str, sweep: Sweep) -> None:
