@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mainspring.dataset.resumable_loader import ResumableLoader
 from mainspring.errors import ConfigError, DataError
 from mainspring.runner.progress import (
     EndlessBatches,
     IntervalSchedule,
-    batches_from,
     checked_length,
     set_loader_epoch,
 )
@@ -100,14 +100,14 @@ def test_an_empty_loader_is_an_error_and_no_endless_loop():
 
 def test_a_loader_that_cannot_seek_is_read_through():
     loader = FakeLoader("abcd")
-    assert list(batches_from(loader, 3)) == ["d"]
+    assert list(ResumableLoader(loader).batches(0, 3)) == ["d"]
     assert loader.given == 4
 
 
 def test_a_loader_that_can_seek_is_not_read_through():
     loader = PositionedLoader("abcd")
     loader.load_state_dict({"batches": 3})
-    assert list(batches_from(loader, 3)) == ["d"]
+    assert list(ResumableLoader(loader).batches(0, 3)) == ["d"]
     assert loader.given == 1
 
 

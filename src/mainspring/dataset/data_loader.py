@@ -6,6 +6,7 @@ import functools
 import inspect
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from multiprocessing.context import BaseContext
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
@@ -17,6 +18,7 @@ from mainspring.config.words import Factory
 from mainspring.dataset.delivery import Delivery, Position
 from mainspring.dataset.generators import GeneratorUse
 from mainspring.dataset.index_plan import IndexPlan
+from mainspring.dataset.order_start import OrderStart
 from mainspring.dataset.sample_rng import mix
 from mainspring.dataset.sample_view import SampleView, WorkerStart, as_it_is
 from mainspring.dataset.samplers import DefaultSampler
@@ -125,6 +127,8 @@ class DataLoader(TorchDataLoader[T_co]):
         self._advances = bool(shuffle)
         self._position = Position()
         self._resume_at: Position | None = None
+        self._order_start: OrderStart | None = None
+        self._resumed_order: OrderStart | None = None
         is_map = not isinstance(dataset, IterableDataset)
         ready: Any = sampler
         ready_batches: Any = batch_sampler
@@ -247,6 +251,8 @@ class DataLoader(TorchDataLoader[T_co]):
         }
         if self._plan is not None and isinstance(getattr(self._plan.sampler, "seed", None), int):
             state["sampler_seed"] = self._plan.sampler.seed
+        if self._order_start is not None:
+            state["order"] = self._order_start.state_dict()
         if self._keeps_dataset_state():
             state["dataset"] = self.dataset.state_dict()  # type: ignore[attr-defined]  # - just asked
         return state
@@ -272,6 +278,9 @@ class DataLoader(TorchDataLoader[T_co]):
             samples = samples * state.get("world_size", get_world_size()) // get_world_size()
             batches = -(-samples // size)
         self._resume_at = Position(state["epoch"], batches, samples, batches)
+        self._resumed_order = (
+            OrderStart.from_state_dict(state["order"]) if "order" in state else None
+        )
         if self._keeps_dataset_state() and "dataset" in state:
             self.dataset.load_state_dict(state["dataset"])  # type: ignore[attr-defined]  # - as above
 
@@ -297,11 +306,27 @@ class DataLoader(TorchDataLoader[T_co]):
         position = self._begin()
         to_replay = self._place(position)
         self._position = position
-        batches: Iterator[Any] = super().__iter__()
+        with self._order_of(position):
+            batches: Iterator[Any] = super().__iter__()
         if to_replay:
             print_log(f"Advance dataloader {to_replay} steps to where it was", logger="current")
             batches = itertools.islice(batches, to_replay, None)
         return Delivery(batches, position)
+
+    @contextmanager
+    def _order_of(self, position: Position) -> Iterator[None]:
+        """Let samplers that draw from the global generators draw as they did before."""
+        resumed, self._resumed_order = self._resumed_order, None
+        if self._plan is None or not self._plan.draws_globally:
+            yield
+        elif resumed is not None and position.batches:
+            self._order_start = resumed
+            with resumed.again(self):
+                yield
+                self._plan.skip()
+        else:
+            self._order_start = OrderStart.of(self)
+            yield
 
     def _begin(self) -> Position:
         """Where the iteration that starts now begins."""

@@ -51,6 +51,7 @@ class IndexPlan:
         self.first_batch = 0
         self.first_sample = 0
         self._in_batches = source is not sampler
+        self._unskipped: _Rest | None = None
 
     @property
     def cuts_batches(self) -> int | None:
@@ -62,6 +63,13 @@ class IndexPlan:
     def is_endless(self) -> bool:
         """Whether the order is a stream without epochs."""
         return isinstance(self.sampler, InfiniteSampler)
+
+    @property
+    def draws_globally(self) -> bool:
+        """Whether the order may depend on the global generators, as in a `RandomSampler`."""
+        known = (DefaultSampler, InfiniteSampler, SequentialSampler, DistributedSampler)
+        plain = self.source is self.sampler or type(self.source) is BatchSampler
+        return not (plain and type(self.sampler) in known)
 
     @property
     def current_epoch(self) -> int:
@@ -93,31 +101,44 @@ class IndexPlan:
         """Batches of indices from a position on."""
         source = self.source
         if type(source) is not BatchSampler:
-            return itertools.islice(iter(source), first_batch, None)
+            return self._rest_of(source, first_batch)
         sampler: Any = source.sampler
         if type(sampler) is InfiniteSampler:
             rest: Iterator[Any] = (index for _, index in sampler.visits(first_sample))
         else:
-            rest = itertools.islice(iter(sampler), first_sample, None)
+            rest = self._rest_of(sampler, first_sample)
         return _cut(rest, source.batch_size, source.drop_last)
+
+    def _rest_of(self, order: Iterable[Any], first: int) -> Iterator[Any]:
+        if not first:
+            return iter(order)
+        self._unskipped = _Rest(order, first)
+        return self._unskipped
+
+    def skip(self) -> None:
+        """Leave out now what the iteration that has begun leaves out: the sampler draws now."""
+        if self._unskipped is not None:
+            self._unskipped.skip()
+            self._unskipped = None
 
     def _tagged(self, first_batch: int, first_sample: int) -> Iterator[tuple[Any, Any]]:
         source = self.source
         if type(source) is BatchSampler and type(source.sampler) is InfiniteSampler:
             visits: Iterator[Any] = source.sampler.visits(first_sample)
-            for batch in _cut(visits, source.batch_size, source.drop_last):
-                passes, indices = zip(*batch, strict=True)
-                yield list(passes), list(indices)
-            return
+            batches = _cut(visits, source.batch_size, source.drop_last)
+            return (_unzipped(batch) for batch in batches)
         if source is self.sampler and isinstance(source, InfiniteSampler):
-            yield from source.visits(first_batch)
-            return
+            return source.visits(first_batch)
         batches = self._untagged(first_batch, first_sample)
         epoch = self.current_epoch
         if _visits_once(self.sampler):
-            for indices in batches:
-                yield epoch, indices
-            return
+            return ((epoch, indices) for indices in batches)
+        return self._with_places(batches, epoch, first_batch)
+
+    def _with_places(
+        self, batches: Iterator[Any], epoch: int, first_batch: int
+    ) -> Iterator[tuple[Any, Any]]:
+        """A stream for each place in each batch, since an item may be visited again."""
         rank, _ = get_dist_info()
         for number, indices in enumerate(batches, first_batch):
             stream = mix(mix(epoch, rank), number)
@@ -125,6 +146,40 @@ class IndexPlan:
                 yield [mix(stream, place) for place in range(len(indices))], indices
             else:
                 yield stream, indices
+
+
+class _Rest:
+    """An order from a place on.
+
+    Args:
+        order: The whole order.
+        first: How many to leave out.
+    """
+
+    __slots__ = ("_first", "_rest")
+
+    def __init__(self, order: Iterable[Any], first: int) -> None:
+        self._rest = iter(order)
+        self._first = first
+
+    def __iter__(self) -> _Rest:
+        return self
+
+    def __next__(self) -> Any:
+        if self._first:
+            self.skip()
+        return next(self._rest)
+
+    def skip(self) -> None:
+        """Leave out now what is to be left out, rather than when the next is asked for."""
+        first, self._first = self._first, 0
+        if first:
+            next(itertools.islice(self._rest, first - 1, first), None)
+
+
+def _unzipped(batch: list[tuple[int, Any]]) -> tuple[list[int], list[Any]]:
+    passes, indices = zip(*batch, strict=True)
+    return list(passes), list(indices)
 
 
 def _cut(samples: Iterator[Any], batch_size: int, drop_last: bool) -> Iterator[list[Any]]:

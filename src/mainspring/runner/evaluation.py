@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from mainspring.checkpoint.apply import unwrap
+from mainspring.device.random_states import RandomStates
 from mainspring.errors import ConfigError
-from mainspring.runner.environment import RandomStates
 from mainspring.structures import BaseDataElement
 
 __all__ = [

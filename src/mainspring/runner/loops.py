@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from mainspring.dataset.resumable_loader import ResumableLoader
 from mainspring.device import autocast
 from mainspring.evaluator import Evaluator
 from mainspring.evaluator.evaluator import OneMetric
@@ -28,7 +29,6 @@ from mainspring.runner.evaluation import (
 from mainspring.runner.progress import (
     EndlessBatches,
     IntervalSchedule,
-    batches_from,
     checked_length,
     draws_from_global_generator,
     set_loader_epoch,
@@ -93,9 +93,18 @@ class _TrainLoop(BaseLoop):
         self._completed_epochs = 0
         self._completed_iters = 0
         self._validated_at = -1
+        self._source: ResumableLoader | None = None
         dataset: Any = getattr(self.dataloader, "dataset", None)
         if hasattr(dataset, "metainfo"):
             runner.visualizer.dataset_meta = dataset.metainfo
+
+    @property
+    def source(self) -> ResumableLoader:
+        """The loader as something that can begin in the middle of a pass."""
+        if self._source is None or self._source.loader is not self.dataloader:
+            seed = self.runner.seed if self.runner.sample_rng == "sample" else None
+            self._source = ResumableLoader(self.dataloader, seed)
+        return self._source
 
     @property
     def epoch(self) -> int:
@@ -203,7 +212,8 @@ class EpochBasedTrainLoop(_TrainLoop):
         set_loader_epoch(self.dataloader, self._epoch)
         self.runner.call_hook("before_train_epoch")
         self.runner.model.train()
-        for idx, data_batch in enumerate(batches_from(self.dataloader, first_batch), first_batch):
+        batches = self.source.batches(self._epoch, first_batch)
+        for idx, data_batch in enumerate(batches, first_batch):
             self.run_iter(idx, data_batch)
         self._completed_epochs = self._epoch + 1
         self.runner.call_hook("after_train_epoch")
@@ -271,7 +281,7 @@ class IterBasedTrainLoop(_TrainLoop):
         self._max_epochs = 1
         self._batches: EndlessBatches | None = None
         if draws_from_global_generator(self.dataloader):
-            self._batches = EndlessBatches(self.dataloader)
+            self._batches = EndlessBatches(self.source)
 
     @property
     def max_epochs(self) -> int:
@@ -287,7 +297,7 @@ class IterBasedTrainLoop(_TrainLoop):
     def dataloader_iterator(self) -> EndlessBatches:
         """The batches, pass after pass through the loader."""
         if self._batches is None:
-            self._batches = EndlessBatches(self.dataloader)
+            self._batches = EndlessBatches(self.source)
         return self._batches
 
     def run(self) -> torch.nn.Module:
@@ -340,7 +350,7 @@ class IterBasedTrainLoop(_TrainLoop):
         """Continue from a position that `state_dict` recorded."""
         self._continue_at(state)
         self._batches = EndlessBatches(
-            self.dataloader, state.get("pass", 0), state.get("batches", state["iter"])
+            self.source, state.get("pass", 0), state.get("batches", state["iter"])
         )
 
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import bisect
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from mainspring.dataset.resumable_loader import ResumableLoader
 from mainspring.errors import ConfigError, DataError
-from mainspring.logging import print_log
 
 __all__ = [
     "EndlessBatches",
     "IntervalSchedule",
-    "batches_from",
     "checked_length",
     "draws_from_global_generator",
     "set_loader_epoch",
@@ -99,26 +97,6 @@ def draws_from_global_generator(loader: Any) -> bool:
     return getattr(loader, "sample_rng", "worker") != "sample"
 
 
-def batches_from(loader: Any, first_batch: int) -> Iterator[Any]:
-    """The batches of one pass, without those before `first_batch`.
-
-    A loader with `load_state_dict` was already told where to begin. Any other one is read through.
-    """
-    batches: Iterator[Any] = iter(loader)
-    if first_batch and not hasattr(loader, "load_state_dict"):
-        _read_past(batches, first_batch)
-    return batches
-
-
-def _read_past(batches: Iterator[Any], count: int) -> None:
-    print_log(
-        f"Advance dataloader {count} steps to skip data that has already been trained",
-        logger="current",
-    )
-    for _ in itertools.islice(batches, count):
-        pass
-
-
 class EndlessBatches:
     """The batches of a loader, pass after pass.
 
@@ -127,18 +105,20 @@ class EndlessBatches:
         delivered: Batches given out in this pass.
 
     Args:
-        loader: A loader that can be iterated again and again.
+        loader: What gives the batches of a pass; or a loader, which is then made one.
         epoch: Pass to begin with.
         first_batch: Batches of that pass to leave out.
     """
 
     def __init__(self, loader: Any, epoch: int = 0, first_batch: int = 0) -> None:
-        self.loader = loader
+        is_ready = isinstance(loader, ResumableLoader)
+        self._source: ResumableLoader = loader if is_ready else ResumableLoader(loader)
+        self.loader = self._source.loader
         self.epoch = epoch
         self.delivered = first_batch
         if epoch:
-            set_loader_epoch(loader, epoch)
-        self._batches = batches_from(loader, first_batch)
+            set_loader_epoch(self.loader, epoch)
+        self._batches = self._source.batches(epoch, first_batch)
 
     def __iter__(self) -> EndlessBatches:
         return self
@@ -155,7 +135,7 @@ class EndlessBatches:
         self.epoch += 1
         self.delivered = 0
         set_loader_epoch(self.loader, self.epoch)
-        self._batches = iter(self.loader)
+        self._batches = self._source.batches(self.epoch)
         try:
             return next(self._batches)
         except StopIteration:

@@ -12,9 +12,19 @@ from mainspring.registry import DefaultScope
 from mainspring.runner.startup_log import config_dump_path
 from mainspring.visualization import Visualizer
 
-__all__ = ["StartFiles", "is_in_use", "release_run"]
+__all__ = ["StartFiles", "claim", "is_in_use", "release_run"]
 
 _OWNERS = (MMLogger, MessageHub, DefaultScope, Visualizer)
+_claimed: set[str] = set()
+
+
+def claim(experiment_name: str) -> None:
+    """Keep a name for a run until it is released, also while nothing of it is there yet.
+
+    Args:
+        experiment_name: Name of the run.
+    """
+    _claimed.add(experiment_name)
 
 
 def is_in_use(experiment_name: str) -> bool:
@@ -23,7 +33,9 @@ def is_in_use(experiment_name: str) -> bool:
     Args:
         experiment_name: Name of the run.
     """
-    return any(owner.check_instance_created(experiment_name) for owner in _OWNERS)
+    return experiment_name in _claimed or any(
+        owner.check_instance_created(experiment_name) for owner in _OWNERS
+    )
 
 
 def release_run(experiment_name: str) -> None:
@@ -36,6 +48,7 @@ def release_run(experiment_name: str) -> None:
         Visualizer.get_instance(experiment_name).close()
     for owner in _OWNERS:
         owner.release_instance(experiment_name)
+    _claimed.discard(experiment_name)
 
 
 class StartFiles:

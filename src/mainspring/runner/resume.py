@@ -13,12 +13,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from mainspring.checkpoint import get_state_dict, weights_to_cpu
+from mainspring.device.random_states import RandomStates
 from mainspring.dist import all_gather_object, get_rank, get_world_size
 from mainspring.errors import CheckpointError
 from mainspring.logging import print_log
 from mainspring.model import is_model_wrapper
 from mainspring.optim import OptimWrapper, OptimWrapperDict
-from mainspring.runner.environment import RandomStates, set_random_seed
+from mainspring.runner.environment import set_random_seed
 from mainspring.version import __version__
 
 __all__ = ["FORMAT", "collect", "restore", "restore_accumulation"]
@@ -61,7 +62,7 @@ def collect(
         "format": FORMAT,
         "version": __version__,
         "loop": _state_of(runner._train_loop),
-        "loader": _state_of(getattr(runner._train_loop, "dataloader", None)),
+        "loader": all_gather_object(_state_of(_source(runner._train_loop))),
         "random_states": all_gather_object(RandomStates.capture().state_dict()),
         "hooks": _hook_states(runner),
         "accumulation": all_gather_object(_accumulation_states(runner.optim_wrapper)),
@@ -107,6 +108,11 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return value.tolist()
     return str(value)
+
+
+def _source(loop: Any) -> Any:
+    """What keeps the position in the training data."""
+    return getattr(loop, "source", None) or getattr(loop, "dataloader", None)
 
 
 def _state_of(owner: Any) -> dict[str, Any] | None:
@@ -204,8 +210,15 @@ def restore(
 
 def _restore_position(runner: Any, meta: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
     loop = runner.train_loop
-    if ours.get("loader") and hasattr(loop.dataloader, "load_state_dict"):
-        loop.dataloader.load_state_dict(ours["loader"])
+    source = _source(loop)
+    if ours.get("loader") and hasattr(source, "load_state_dict"):
+        states = ours["loader"]
+        if isinstance(states, Mapping):
+            states = [states]
+        # With another number of processes, what is common to all ranks is what counts.
+        state = states[get_rank() if len(states) == get_world_size() else 0]
+        if state:
+            source.load_state_dict(state)
     position = ours.get("loop")
     if position is None and hasattr(loop, "load_state_dict"):
         position = {"epoch": meta["epoch"], "iter": meta["iter"], "validated_at": meta["iter"]}

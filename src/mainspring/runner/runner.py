@@ -41,7 +41,7 @@ from mainspring.runner.mmengine_names import MMEngineNames
 from mainspring.runner.model_setup import compile_step, prepare_model, wrap_for_processes
 from mainspring.runner.places import building
 from mainspring.runner.quick_check import refuse_mistakes
-from mainspring.runner.release import StartFiles, is_in_use, release_run
+from mainspring.runner.release import StartFiles, claim, is_in_use, release_run
 from mainspring.runner.request import as_config, named_run, resume_request
 from mainspring.runner.section_types import (
     EvaluatorSection,
@@ -180,6 +180,7 @@ class Runner(MMEngineNames):
         self._experiment_name = named_run(experiment_name, self.cfg, self._timestamp)
         self._log_dir = os.path.join(self.work_dir, self._timestamp)
         self._start_files = StartFiles.of_run(self)
+        claim(self._experiment_name)
         self._release = weakref.finalize(self, release_run, self._experiment_name)
         with self._undone_if_it_fails():
             os.makedirs(self._log_dir, exist_ok=True)

@@ -1,0 +1,186 @@
+"""Whatever a run iterates over for training, able to begin in the middle of a pass.
+
+| what is iterated                     | how it begins in the middle                              |
+|--------------------------------------|----------------------------------------------------------|
+| has `state_dict`, `load_state_dict`  | by itself, as `mainspring.dataset.DataLoader` does       |
+| torch's `DataLoader` over indices    | indices are left out, nothing is loaded                  |
+| the same over a data set with state  | the data set continues from its own state                |
+| a list or tuple of batches           | batches are left out                                     |
+| anything else                        | batches are loaded and thrown away, which is said        |
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader as TorchDataLoader
+from torch.utils.data import IterableDataset
+
+from mainspring.dataset.delivery import Delivery, Position
+from mainspring.dataset.generators import GeneratorUse
+from mainspring.dataset.index_plan import IndexPlan
+from mainspring.dataset.order_start import OrderStart
+from mainspring.dataset.sample_rng import draws_nothing
+from mainspring.dataset.sample_view import SampleView, WorkerStart, as_it_is
+from mainspring.logging import print_log
+
+__all__ = ["ResumableLoader"]
+
+
+class ResumableLoader:
+    """Iterates a loader, pass after pass, and continues in the middle of one.
+
+    A plain torch `DataLoader` stays as it is: its order and everything that is drawn in the main
+    process are those of torch. Only what items draw in workers is seeded for each item, as
+    `mainspring.dataset.DataLoader` does it: a worker's stream would depend on all that the worker
+    has loaded before.
+
+    Args:
+        loader: What is iterated.
+        seed: Seed of the items that workers load; ``None`` leaves them torch's streams, which
+            cannot be continued: then batches are loaded again.
+    """
+
+    def __init__(self, loader: Any, seed: int | None = None) -> None:
+        self.loader = loader
+        self._seed = seed
+        self._keeps_position = hasattr(loader, "load_state_dict")
+        self._plan = None if self._keeps_position else self._plan_of(loader)
+        self._use = GeneratorUse()
+        self._start: OrderStart | None = None
+        self._reuses_workers = False
+        self._resumed: Mapping[str, Any] | None = None
+
+    def _plan_of(self, loader: Any) -> IndexPlan | None:
+        """What replaces the indices of a torch loader, if they can be replaced."""
+        if (
+            not isinstance(loader, TorchDataLoader)
+            or isinstance(loader.dataset, IterableDataset)
+            or type(loader).__iter__ is not TorchDataLoader.__iter__
+        ):
+            return None
+        draws_in_workers = loader.num_workers > 0 and not draws_nothing(loader.dataset)
+        if draws_in_workers and self._seed is None:
+            return None
+        in_batches = loader.batch_sampler is not None
+        source: Any = loader.batch_sampler if in_batches else loader.sampler
+        sampler = getattr(source, "sampler", None) if in_batches else source
+        return IndexPlan(source, sampler, tagged=draws_in_workers)
+
+    def batches(self, epoch: int = 0, first_batch: int = 0) -> Iterator[Any]:
+        """Begin a pass.
+
+        Args:
+            epoch: Number of the pass, from 0; items in workers draw other numbers in each.
+            first_batch: Batches to leave out.
+        """
+        resumed, self._resumed = self._resumed, None
+        if self._keeps_position:
+            return iter(self.loader)
+        if isinstance(self.loader, Sequence):
+            return itertools.islice(self.loader, first_batch, None)
+        self._reuses_workers = self._has_workers()
+        if resumed is None:
+            self._start = OrderStart.of(self.loader)
+            return self._begin(epoch, first_batch)
+        if first_batch:
+            self._start = OrderStart.from_state_dict(resumed["start"])
+            self._reuses_workers = resumed["reuses_workers"]
+            with self._start.again(self.loader):
+                return self._begin(epoch, first_batch)
+        OrderStart.from_state_dict(resumed["now"]).restore_own(self.loader)
+        self._start = OrderStart.of(self.loader)
+        self._reuses_workers = resumed["has_workers"]
+        return self._begin(epoch, first_batch)
+
+    def _has_workers(self) -> bool:
+        """Whether workers of the pass before are there to go on."""
+        return getattr(self.loader, "_iterator", None) is not None
+
+    def _begin(self, epoch: int, first_batch: int) -> Iterator[Any]:
+        if self._plan is not None:
+            return self._begin_at_index(self._plan, epoch, first_batch)
+        batches: Iterator[Any] = iter(self.loader)
+        if first_batch and not self._dataset_keeps_position():
+            print_log(
+                f"Advance dataloader {first_batch} steps to skip data that has already been "
+                "trained",
+                logger="current",
+            )
+            for _ in itertools.islice(batches, first_batch):
+                pass
+        return batches
+
+    def _begin_at_index(self, plan: IndexPlan, epoch: int, first_batch: int) -> Iterator[Any]:
+        """Let torch make its iterator while the loader shows it other indices."""
+        plan.epoch = epoch
+        plan.first_batch = first_batch
+        plan.first_sample = first_batch * (plan.cuts_batches or 0)
+        loader = self.loader
+        seen: dict[str, Any] = {
+            "sampler" if loader.batch_sampler is None else "batch_sampler": plan
+        }
+        if plan.tagged:
+            seen |= {
+                "dataset": SampleView(
+                    loader.dataset, loader.collate_fn, self._seed or 0, self._use
+                ),
+                "collate_fn": as_it_is,
+                "worker_init_fn": WorkerStart(loader.worker_init_fn),
+            }
+        if self._reuses_workers and not self._has_workers():
+            # Workers that go on draw no base seed, so starting them anew must not draw one either.
+            seen["generator"] = torch.Generator()
+        kept = {name: loader.__dict__[name] for name in seen}
+        loader.__dict__.update(seen)
+        try:
+            batches: Iterator[Any] = iter(loader)
+            plan.skip()
+        finally:
+            loader.__dict__.update(kept)
+        return Delivery(batches, Position()) if plan.tagged else batches
+
+    def _dataset_keeps_position(self) -> bool:
+        """Whether a data set in this process continues from its own state."""
+        dataset = getattr(self.loader, "dataset", None)
+        return (
+            getattr(self.loader, "num_workers", 1) == 0
+            and isinstance(dataset, IterableDataset)
+            and hasattr(dataset, "state_dict")
+            and hasattr(dataset, "load_state_dict")
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a pass needs to be continued, besides the number of its batches."""
+        if self._keeps_position:
+            has_state = hasattr(self.loader, "state_dict")
+            state: dict[str, Any] = self.loader.state_dict() if has_state else {}
+            return state
+        if self._start is None:
+            return {}
+        state = {
+            "start": self._start.state_dict(),
+            "now": OrderStart.of(self.loader).state_dict(),
+            "reuses_workers": self._reuses_workers,
+            "has_workers": self._has_workers(),
+        }
+        if self._dataset_keeps_position():
+            state["dataset"] = self.loader.dataset.state_dict()
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Let the next pass be the one that `state_dict` was taken in.
+
+        Args:
+            state: What `state_dict` gave.
+        """
+        if self._keeps_position:
+            self.loader.load_state_dict(state)
+            return
+        if "start" in state:
+            self._resumed = state
+        if "dataset" in state and self._dataset_keeps_position():
+            self.loader.dataset.load_state_dict(state["dataset"])
