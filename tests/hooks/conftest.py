@@ -40,7 +40,9 @@ class StandInRunner:
         self._resume = False
         self.lines: list[str] = []
         self.warnings: list[str] = []
-        self.logger = SimpleNamespace(info=self.lines.append, warning=self.warnings.append)
+        self.logger = SimpleNamespace(
+            info=self.lines.append, warning=self.warnings.append, error=self.warnings.append
+        )
         self.drawn: list[tuple[dict[str, Any], int, str]] = []
         self.closed = False
         self.visualizer = SimpleNamespace(

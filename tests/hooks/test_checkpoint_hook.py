@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mainspring.errors import ConfigError, MetricError
+from mainspring.errors import CheckpointError, ConfigError, MetricError
 from mainspring.hooks import CheckpointHook
 from mainspring.hooks.metric_rule import infer_rule
 
@@ -51,18 +51,46 @@ def test_old_checkpoints_go_after_the_new_one_is_there(make_runner) -> None:
     assert runner.message_hub.get_info("keep_ckpt_ids") == [4]
 
 
-def test_a_failing_write_leaves_the_earlier_checkpoint(make_runner, monkeypatch) -> None:
-    runner = make_runner(CheckpointHook(interval=1, max_keep_ckpts=1))
+def let_saving_fail(runner, monkeypatch, epochs):
     write = runner.save_checkpoint
 
-    def fail_in_second_epoch(*args, **kwargs):
-        if kwargs["meta"]["epoch"] == 2:
+    def fail(*args, **kwargs):
+        if kwargs["meta"]["epoch"] in epochs:
             raise OSError("no space left on device")
         write(*args, **kwargs)
 
-    monkeypatch.setattr(runner, "save_checkpoint", fail_in_second_epoch)
+    monkeypatch.setattr(runner, "save_checkpoint", fail)
+
+
+def test_a_failing_write_leaves_the_earlier_checkpoint(make_runner, monkeypatch) -> None:
+    runner = make_runner(CheckpointHook(interval=1, max_keep_ckpts=1, on_failure="raise"))
+    let_saving_fail(runner, monkeypatch, {2})
     with pytest.raises(OSError, match="no space"):
         runner.train()
+    assert files(runner) == ["epoch_1.pth"]
+    assert (Path(runner.work_dir) / "last_checkpoint").read_text() == "epoch_1.pth"
+
+
+def test_training_goes_on_when_the_storage_refuses_and_tries_again(
+    make_runner, monkeypatch
+) -> None:
+    runner = make_runner(CheckpointHook(interval=1, max_keep_ckpts=1))
+    let_saving_fail(runner, monkeypatch, {2})
+    runner.train()
+    assert files(runner) == ["epoch_4.pth"]
+    [said] = runner.warnings
+    assert "epoch_2.pth could not be written: OSError: no space left on device" in said
+    assert "epoch_1.pth. Training goes on" in said
+
+
+def test_training_must_not_end_quietly_without_its_last_checkpoint(
+    make_runner, monkeypatch
+) -> None:
+    runner = make_runner(CheckpointHook(interval=1, max_keep_ckpts=1))
+    let_saving_fail(runner, monkeypatch, {2, 3, 4})
+    with pytest.raises(CheckpointError, match="the last checkpoint .* no space") as error:
+        runner.train()
+    assert "epoch_1.pth; resume=True" in str(error.value)
     assert files(runner) == ["epoch_1.pth"]
     assert (Path(runner.work_dir) / "last_checkpoint").read_text() == "epoch_1.pth"
 

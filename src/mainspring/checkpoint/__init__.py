@@ -12,6 +12,7 @@ from mainspring.checkpoint.latest import (
     Resumable,
     find_latest_checkpoint,
     find_resumable_checkpoint,
+    record_latest_checkpoint,
     require_whole,
     resolve_recorded_path,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "load_checkpoint",
     "load_file",
     "load_state_dict",
+    "record_latest_checkpoint",
     "require_whole",
     "resolve_recorded_path",
     "save_checkpoint",

@@ -6,12 +6,14 @@ A small text file names the newest; if that is damaged or gone, the others are l
 from __future__ import annotations
 
 import logging
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from mainspring import fileio
 from mainspring.checkpoint.seal import verify_file
-from mainspring.checkpoint.store import is_local_path
+from mainspring.checkpoint.store import is_local_path, replacing
 from mainspring.errors import CheckpointError
 from mainspring.logging import print_log
 
@@ -20,6 +22,7 @@ __all__ = [
     "Resumable",
     "find_latest_checkpoint",
     "find_resumable_checkpoint",
+    "record_latest_checkpoint",
     "require_whole",
     "resolve_recorded_path",
 ]
@@ -43,6 +46,25 @@ def resolve_recorded_path(recorded: str, directory: str | Path) -> str:
         return str(path)
     moved = Path(directory) / path.name
     return str(moved if moved.exists() else here)
+
+
+def record_latest_checkpoint(path: str, work_dir: str) -> None:
+    """Let a work directory name its newest checkpoint.
+
+    Args:
+        path: The checkpoint; one inside of the directory is named relative to it.
+        work_dir: Work directory of a run.
+
+    Raises:
+        OSError: The storage refuses; what was recorded before stays.
+    """
+    name = path.removeprefix(os.path.join(work_dir, ""))
+    record = os.path.join(work_dir, LAST_CHECKPOINT)
+    if is_local_path(record):
+        with replacing(Path(record)) as file:
+            file.write(name.encode())
+    else:
+        fileio.put_text(name, record)
 
 
 def find_latest_checkpoint(path: str) -> str | None:

@@ -30,6 +30,9 @@ class _Hash(Protocol):
 class SealedWriter:
     """A file to write an archive into; it is hashed on the way, so it is not read again.
 
+    Attributes:
+        refusal: The error of the storage, if it refused to take something; torch hides it.
+
     Args:
         file: An empty file, open for reading and writing bytes.
     """
@@ -37,11 +40,16 @@ class SealedWriter:
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._hash: _Hash = hashlib.sha256()
+        self.refusal: OSError | None = None
 
     def write(self, data: Any) -> int:
         """Write bytes."""
         self._hash.update(data)
-        return self._file.write(data)
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self.refusal = error
+            raise
 
     def flush(self) -> None:
         """Hand what is written to the operating system."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -19,7 +20,7 @@ import torch
 from mainspring import fileio
 from mainspring.checkpoint.seal import SealedWriter
 
-__all__ = ["is_local_path", "save_checkpoint", "write_sealed"]
+__all__ = ["is_local_path", "replacing", "save_checkpoint", "write_sealed"]
 
 
 def is_local_path(path: str | Path) -> bool:
@@ -67,20 +68,42 @@ def write_sealed(checkpoint: Mapping[str, Any], file: IO[bytes]) -> str:
 
     Returns:
         The digest, in hexadecimal.
+
+    Raises:
+        OSError: The storage refuses.
     """
     writer = SealedWriter(file)
-    torch.save(checkpoint, cast("IO[bytes]", writer))
+    try:
+        torch.save(checkpoint, cast("IO[bytes]", writer))
+    except RuntimeError:
+        if writer.refusal is None:
+            raise
+        raise writer.refusal from None
     return writer.seal()
 
 
 def _write_local(checkpoint: Mapping[str, Any], path: Path) -> None:
+    with replacing(path) as file:
+        write_sealed(checkpoint, file)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write to that takes a name when the block ends, whole or not at all.
+
+    Args:
+        path: The name; directories are created.
+
+    Raises:
+        OSError: The storage refuses; what had the name before is untouched.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(
         prefix=f".{path.name}.", suffix=".tmp", dir=path.parent
     )
     try:
         with os.fdopen(descriptor, "w+b") as file:
-            write_sealed(checkpoint, file)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_current_umask())

@@ -6,16 +6,16 @@ import hashlib
 import io
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Never
+from typing import Any, Literal, Never
 
 import torch
 
 from mainspring import fileio
-from mainspring.checkpoint import CheckpointLoader
+from mainspring.checkpoint import CheckpointLoader, record_latest_checkpoint
 from mainspring.dist import is_main_process
-from mainspring.errors import ConfigError, did_you_mean
+from mainspring.errors import CheckpointError, ConfigError, did_you_mean
 from mainspring.hooks.best_checkpoint import BestCheckpoint, BestCheckpoints, file_name
 from mainspring.hooks.hook import DATA_BATCH, Hook
 from mainspring.hooks.metric_rule import Rule
@@ -24,8 +24,6 @@ from mainspring.logging import print_log
 from mainspring.registry import HOOKS
 
 __all__ = ["CheckpointHook"]
-
-_LAST_CHECKPOINT = "last_checkpoint"
 
 
 @HOOKS.register_module()
@@ -60,6 +58,11 @@ class CheckpointHook(Hook):
         published_keys: Keys of a checkpoint, or one, that are kept in the copy which is published
             at the end of training, named with the first digits of its SHA-256 digest.
         save_begin: First epoch or iteration that may be saved at an interval.
+        async_save: Whether to write in the background: training waits only until its state is
+            copied in memory, which takes as much memory as the state.
+        on_failure: What to do when the storage refuses a checkpoint, being full for example:
+            ``"continue"`` says so, keeps the earlier one and tries again at the next interval, and
+            the end of training raises if the last one is missing; ``"raise"`` stops at once.
         priority: Place among the hooks of a point; by default that of the class.
         **kwargs: Accepted for old configs and without effect, which is said in a warning; type
             checkers refuse them.
@@ -89,6 +92,8 @@ class CheckpointHook(Hook):
         published_keys: str | Sequence[str] | None = None,
         save_begin: int = 0,
         *,
+        async_save: bool = False,
+        on_failure: Literal["continue", "raise"] = "continue",
         priority: int | str | Priority | None = None,
         **kwargs: Never,
     ) -> None:
@@ -99,6 +104,8 @@ class CheckpointHook(Hook):
             raise ConfigError("give either file_client_args or backend_args, not both")
         if save_begin < 0:
             raise ConfigError(f"save_begin is {save_begin}", help="give 0 or more")
+        if on_failure not in ("continue", "raise"):
+            raise ConfigError(f"on_failure is {on_failure!r}", help="give 'continue' or 'raise'")
         if rule is not None and save_best is None:
             _warn("rule has no effect without save_best")
         self.interval = interval
@@ -116,6 +123,11 @@ class CheckpointHook(Hook):
         self.published_keys = (
             [published_keys] if isinstance(published_keys, str) else published_keys
         )
+        self.async_save = async_save
+        self.on_failure = on_failure
+        self._reserves = async_save
+        self._pending: tuple[str, Callable[[], None]] | None = None
+        self._failure: BaseException | None = None
         self.best: BestCheckpoints | None = None
         if save_best is not None:
             self.best = BestCheckpoints(save_best, rule, greater_keys, less_keys)
@@ -174,6 +186,9 @@ class CheckpointHook(Hook):
             data_batch: What the loader gave.
             outputs: The logged values by name.
         """
+        if self._reserves:
+            self._reserves = False
+            runner.reserve_for_saving()
         if self.by_epoch:
             return
         if self.every_n_train_iters(runner, self.interval, self.save_begin) or (
@@ -225,11 +240,20 @@ class CheckpointHook(Hook):
             self._save(runner, step, meta)
 
     def after_train(self, runner: Any) -> None:
-        """Publish the last and the best checkpoints, if asked to (main process).
+        """Finish writing, and publish the last and the best checkpoints, if asked to.
 
         Args:
             runner: The runner of this run.
+
+        Raises:
+            CheckpointError: The last checkpoint could not be written.
         """
+        self._finish(runner)
+        if self._failure is not None:
+            raise CheckpointError(
+                f"the last checkpoint of this training could not be written: {self._failure}",
+                help=f"the newest one is {self.last_ckpt}; resume=True trains the rest again",
+            ) from self._failure
         if self.published_keys is None or not is_main_process():
             return
         if self.save_last and self.last_ckpt is not None:
@@ -284,60 +308,131 @@ class CheckpointHook(Hook):
 
     def _save(self, runner: Any, step: int, meta: dict[str, Any]) -> None:
         """Write an ordinary checkpoint, then remove those that are too many."""
+        self._finish(runner)
+        before = self.last_ckpt, self.keep_ckpt_ids
         file = str(self.filename_tmpl).format(step)
-        self.last_ckpt = self._path_of(file)
-        runner.message_hub.update_info("last_ckpt", self.last_ckpt)
-        outdated: list[int] = []
+        path = self._path_of(file)
+        kept, outdated = self.keep_ckpt_ids, list[int]()
         if self.max_keep_ckpts > 0:
             ids = [*(kept for kept in self.keep_ckpt_ids if kept != step), step]
-            outdated = ids[: -self.max_keep_ckpts]
-            self.keep_ckpt_ids = ids[-self.max_keep_ckpts :]
-            runner.message_hub.update_info("keep_ckpt_ids", list(self.keep_ckpt_ids))
-        runner.save_checkpoint(
-            self._directory,
+            outdated, kept = ids[: -self.max_keep_ckpts], ids[-self.max_keep_ckpts :]
+        self._count(runner, path, kept)
+
+        def when_safe() -> None:
+            record_latest_checkpoint(path, str(runner.work_dir))
+            for old in outdated:
+                self._remove(self._path_of(str(self.filename_tmpl).format(old)))
+
+        self._write(
+            runner,
             file,
-            self.file_client_args,
+            when_safe,
+            undo=lambda: self._count(runner, *before),
             save_optimizer=self.save_optimizer,
             save_param_scheduler=self.save_param_scheduler,
             meta=meta,
             by_epoch=self.by_epoch,
-            backend_args=self.backend_args,
         )
-        if not is_main_process():
-            return
-        record = os.path.join(runner.work_dir, _LAST_CHECKPOINT)
-        fileio.put_text(_relative_to(self.last_ckpt, runner.work_dir), record)
-        for old in outdated:
-            self._remove(self._path_of(str(self.filename_tmpl).format(old)))
+
+    def _count(self, runner: Any, last: str | None, kept: list[int]) -> None:
+        """Take over which ordinary checkpoints there are."""
+        self.last_ckpt, self.keep_ckpt_ids = last, kept
+        if last is not None:
+            runner.message_hub.update_info("last_ckpt", last)
+        if self.max_keep_ckpts > 0:
+            runner.message_hub.update_info("keep_ckpt_ids", list(kept))
 
     def _save_best(
         self, runner: Any, entry: BestCheckpoint, step: int, meta: dict[str, Any]
     ) -> None:
         """Write a best checkpoint, then remove the one that it beats."""
         assert self.best is not None
+        self._finish(runner)
         previous = entry.file
-        entry.file = f"best_{entry.metric}_{str(self.filename_tmpl).format(step)}".replace("/", "_")
+        file = f"best_{entry.metric}_{str(self.filename_tmpl).format(step)}".replace("/", "_")
+        entry.file = file
         hub = runner.message_hub
         hub.update_info(self.best.hub_key("best_score", entry), entry.score)
-        hub.update_info(self.best.hub_key("best_ckpt", entry), self._path_of(entry.file))
-        runner.save_checkpoint(
-            self._directory,
-            entry.file,
-            self.file_client_args,
+        hub.update_info(self.best.hub_key("best_ckpt", entry), self._path_of(file))
+        unit = "epoch" if self.by_epoch else "iter"
+
+        def when_safe() -> None:
+            runner.logger.info(
+                f"The best checkpoint with {entry.score:0.4f} {entry.metric} at {step} {unit} is "
+                f"saved to {file}."
+            )
+            if previous is not None and previous != file:
+                self._remove(self._path_of(previous))
+                runner.logger.info(
+                    f"The previous best checkpoint {self._path_of(previous)} is removed"
+                )
+
+        def undo() -> None:
+            entry.file = previous
+
+        self._write(
+            runner,
+            file,
+            when_safe,
+            undo=undo,
             save_optimizer=False,
             save_param_scheduler=False,
             meta=meta,
             by_epoch=False,
-            backend_args=self.backend_args,
         )
-        unit = "epoch" if self.by_epoch else "iter"
-        runner.logger.info(
-            f"The best checkpoint with {entry.score:0.4f} {entry.metric} at {step} {unit} is saved "
-            f"to {entry.file}."
+
+    def _write(
+        self,
+        runner: Any,
+        file: str,
+        when_safe: Callable[[], None],
+        undo: Callable[[], None],
+        **settings: Any,
+    ) -> None:
+        """Have a checkpoint written; `when_safe` is called on the main process once it is."""
+        if self.async_save:
+            settings |= {"async_save": True, "then": when_safe}
+            self._pending = (file, undo)
+        try:
+            runner.save_checkpoint(
+                self._directory,
+                file,
+                self.file_client_args,
+                backend_args=self.backend_args,
+                **settings,
+            )
+            if not self.async_save and is_main_process():
+                when_safe()
+        except OSError as error:
+            self._failed(runner, file, undo, error)
+        else:
+            if not self.async_save:
+                self._failure = None
+
+    def _finish(self, runner: Any) -> None:
+        """Wait for what is written in the background, and say if it could not be."""
+        if self._pending is None:
+            return
+        (file, undo), self._pending = self._pending, None
+        failure = runner.finish_saving()
+        if failure is None:
+            self._failure = None
+        elif isinstance(failure, OSError):
+            self._failed(runner, file, undo, failure)
+        else:
+            raise failure
+
+    def _failed(
+        self, runner: Any, file: str, undo: Callable[[], None], error: BaseException
+    ) -> None:
+        undo()
+        if self.on_failure == "raise":
+            raise error
+        self._failure = error
+        runner.logger.error(
+            f"{file} could not be written: {type(error).__name__}: {error}. The newest checkpoint "
+            f"is {self.last_ckpt}. Training goes on, and the next one is tried at its time."
         )
-        if previous is not None and previous != entry.file and is_main_process():
-            self._remove(self._path_of(previous))
-            runner.logger.info(f"The previous best checkpoint {self._path_of(previous)} is removed")
 
     def _remove(self, path: str) -> None:
         backend_args = self.backend_args or self.file_client_args
@@ -367,7 +462,7 @@ def _warn_ineffective(kwargs: Mapping[str, Any]) -> None:
         "interval", "by_epoch", "save_optimizer", "save_param_scheduler", "out_dir",
         "max_keep_ckpts", "save_last", "save_best", "rule", "greater_keys", "less_keys",
         "file_client_args", "filename_tmpl", "backend_args", "published_keys", "save_begin",
-        "priority",
+        "async_save", "on_failure", "priority",
     ]  # fmt: skip
     for name in kwargs:
         hint = did_you_mean(name, names)
@@ -378,9 +473,3 @@ def _warn_ineffective(kwargs: Mapping[str, Any]) -> None:
 
 def _warn(message: str) -> None:
     print_log(f"CheckpointHook: {message}", logger="current", level=logging.WARNING)
-
-
-def _relative_to(path: str, directory: str) -> str:
-    """A path as seen from a directory that holds it; any other path stays whole."""
-    prefix = os.path.join(str(directory), "")
-    return path.removeprefix(prefix)

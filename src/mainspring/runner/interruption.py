@@ -22,9 +22,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from mainspring.checkpoint import LAST_CHECKPOINT
+from mainspring.checkpoint import record_latest_checkpoint
 from mainspring.dist import is_main_process
-from mainspring.fileio import join_path, put_text
 from mainspring.runner.agreement import StopAgreement
 
 __all__ = ["Interrupted", "Interruption", "Terminated"]
@@ -121,7 +120,7 @@ class Interruption:
         runner = self._runner
         runner.save_checkpoint(runner.work_dir, CHECKPOINT)
         if is_main_process():
-            put_text(CHECKPOINT, join_path(runner.work_dir, LAST_CHECKPOINT))
+            record_latest_checkpoint(CHECKPOINT, runner.work_dir)
         runner.logger.info(
             f"saved {CHECKPOINT} after iteration {done}; resume=True continues there"
         )

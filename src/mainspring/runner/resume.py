@@ -34,6 +34,7 @@ def collect(
     by_epoch: bool,
     save_optimizer: bool,
     save_param_scheduler: bool,
+    to_cpu: bool = True,
 ) -> dict[str, Any]:
     """Everything that the future of the run depends on, as plain types and tensors.
 
@@ -45,11 +46,13 @@ def collect(
         by_epoch: Whether the checkpoint is named by epoch; matters to foreign train loops only.
         save_optimizer: Whether to keep the optimizer's state.
         save_param_scheduler: Whether to keep the schedulers' states.
+        to_cpu: Whether weights are brought to the CPU now.
     """
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    weights = get_state_dict(model)
     checkpoint: dict[str, Any] = {
         "meta": {**_meta(runner, by_epoch), **(meta or {})},
-        "state_dict": weights_to_cpu(get_state_dict(model)),
+        "state_dict": weights_to_cpu(weights) if to_cpu else weights,
         "message_hub": runner.message_hub.state_dict(),
     }
     if save_optimizer and isinstance(runner.optim_wrapper, OptimWrapper | OptimWrapperDict):

@@ -6,29 +6,22 @@ import copy
 import os
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 from torch import nn
 
-from mainspring.checkpoint import (
-    CheckpointLoader,
-    _load_checkpoint_to_model,
-    find_resumable_checkpoint,
-    require_whole,
-    save_checkpoint,
-)
 from mainspring.checkpoint.apply import unwrap
 from mainspring.config import Config
 from mainspring.config.sweep import refuse_unchosen
 from mainspring.dist import is_main_process
 from mainspring.errors import ConfigError
-from mainspring.fileio import join_path
 from mainspring.hooks import HookDispatch
 from mainspring.registry import RUNNERS, DefaultScope
 from mainspring.registry.default_scope import ROOT_SCOPE
 from mainspring.runner import resume
+from mainspring.runner.checkpoints import Checkpoints
 from mainspring.runner.config_record import record_config
 from mainspring.runner.environment import (
     Randomness,
@@ -65,12 +58,13 @@ from mainspring.runner.sections import (
     with_default_loops,
 )
 from mainspring.runner.startup_log import dump_config, log_environment, log_hooks
+from mainspring.runner.work_dir_lock import training_alone_in
 
 __all__ = ["Runner"]
 
 
 @RUNNERS.register_module()
-class Runner(MMEngineNames):
+class Runner(Checkpoints, MMEngineNames):
     """Trains, validates and tests a model as described, and continues where it stopped.
 
     Every part is given as a dict with ``type``, a class, or a ready object.
@@ -250,20 +244,21 @@ class Runner(MMEngineNames):
         """
         self._check_can_train()
         self._dispatch.refresh()
-        with self._undone_if_it_fails():
-            self._build_training()
-            self.call_hook("before_run")
-            prepare_model(self.model, self.cfg)
-            self.load_or_resume()
-            self.optim_wrapper.initialize_count_status(self.model, self.iter, self.max_iters)
-            resume.restore_accumulation(self)
-            compile_step(self.model, self.cfg)
-            if is_main_process():
-                record_config(self.cfg, self._log_dir)
+        with self._alone_in_work_dir():
+            with self._undone_if_it_fails():
+                self._build_training()
+                self.call_hook("before_run")
+                prepare_model(self.model, self.cfg)
+                self.load_or_resume()
+                self.optim_wrapper.initialize_count_status(self.model, self.iter, self.max_iters)
+                resume.restore_accumulation(self)
+                compile_step(self.model, self.cfg)
+                if is_main_process():
+                    record_config(self.cfg, self._log_dir)
 
-        with Interruption(self).listening():
-            model: nn.Module = self.train_loop.run()
-        self.call_hook("after_run")
+            with self.saving(), Interruption(self).listening():
+                model: nn.Module = self.train_loop.run()
+            self.call_hook("after_run")
         return model
 
     def call_after_iterations(self, function: Callable[[], None] | None) -> None:
@@ -328,122 +323,20 @@ class Runner(MMEngineNames):
         for method in self._dispatch.methods(fn_name):
             method(self, **kwargs)
 
-    def load_or_resume(self) -> None:
-        """Load weights or continue a run, whichever was asked for; once only."""
-        if self._has_loaded:
-            return
-        self._has_loaded = True
-        resume_from = self._load_from if self._resume else None
-        if self._resume and self._load_from is None:
-            found = find_resumable_checkpoint(self.work_dir)
-            resume_from = found.path if found is not None else None
-            self.logger.info(
-                f"resume from {found.path}: {found.reason}"
-                if found is not None
-                else f"nothing to resume in {self.work_dir}: training starts from the beginning"
-            )
-        elif resume_from is not None:
-            require_whole(self._find_checkpoint(resume_from))
-        if resume_from is not None:
-            self.resume(resume_from)
-        elif self._load_from is not None:
-            self.load_checkpoint(self._load_from)
-
-    def load_checkpoint(
-        self,
-        filename: str | Path,
-        map_location: Any = "cpu",
-        strict: bool = False,
-        revise_keys: Sequence[tuple[str, str]] = ((r"^module.", ""),),
-    ) -> Mapping[str, Any]:
-        """Load the weights of a checkpoint into the model.
-
-        Args:
-            filename: Path, URI, or the name of a file in the work directory.
-            map_location: As in `torch.load`.
-            strict: Whether every weight must fit.
-            revise_keys: Pairs of pattern and replacement applied to every key.
-
-        Returns:
-            The checkpoint.
-        """
-        checkpoint: Mapping[str, Any] = CheckpointLoader.load_checkpoint(
-            self._find_checkpoint(filename), map_location, logger="current"
-        )
-        self.call_hook("after_load_checkpoint", checkpoint=checkpoint)
-        return _load_checkpoint_to_model(
-            self.model, checkpoint, strict, self.logger, revise_keys=revise_keys
-        )
-
-    def resume(
-        self,
-        filename: str | Path,
-        resume_optimizer: bool = True,
-        resume_param_scheduler: bool = True,
-        map_location: Any = "default",
-    ) -> None:
-        """Continue the run that a checkpoint was taken of.
-
-        Args:
-            filename: Path, URI, or the name of a file in the work directory.
-            resume_optimizer: Whether to restore the optimizer's state.
-            resume_param_scheduler: Whether to restore the schedulers' states.
-            map_location: As in `torch.load`; ``"default"`` is the CPU, from where each owner moves
-                its state to its own device.
-        """
-        self._resume = True
-        location = "cpu" if map_location == "default" else map_location
-        checkpoint = self.load_checkpoint(filename, map_location=location)
-        resume.restore(
-            self,
-            checkpoint,
-            resume_optimizer=resume_optimizer,
-            resume_param_scheduler=resume_param_scheduler,
-        )
-        self.logger.info(f"resumed epoch: {self.epoch}, iter: {self.iter}")
-
-    def save_checkpoint(
-        self,
-        out_dir: str | Path,
-        filename: str | None = None,
-        file_client_args: dict[str, Any] | None = None,
-        save_optimizer: bool = True,
-        save_param_scheduler: bool = True,
-        meta: dict[str, Any] | None = None,
-        by_epoch: bool = True,
-        backend_args: dict[str, Any] | None = None,
-    ) -> None:
-        """Write a checkpoint; to be called on all ranks, rank 0 writes.
-
-        Args:
-            out_dir: Directory; or, alone, the name of a file in the work directory, or a path.
-            filename: Name of the file in `out_dir`.
-            file_client_args: MMEngine's older spelling of `backend_args`.
-            save_optimizer: Whether to keep the optimizer's state.
-            save_param_scheduler: Whether to keep the schedulers' states.
-            meta: Entries that replace those of ``meta``.
-            by_epoch: Whether an epoch, rather than an iteration, was just finished.
-            backend_args: Storage backend and its arguments.
-        """
-        if filename is None:
-            out_dir, filename = os.path.split(os.path.join(self.work_dir, out_dir))
-        checkpoint = resume.collect(
-            self,
-            meta,
-            by_epoch=by_epoch,
-            save_optimizer=save_optimizer,
-            save_param_scheduler=save_param_scheduler,
-        )
-        self.call_hook("before_save_checkpoint", checkpoint=checkpoint)
-        if is_main_process():
-            path = join_path(str(out_dir), filename)
-            save_checkpoint(checkpoint, path, file_client_args, backend_args)
-
     def wrap_model(
         self, model_wrapper_cfg: Mapping[str, Any] | None, model: nn.Module
     ) -> nn.Module:
         """Put a model on its device and wrap it for the processes of this run."""
         return wrap_for_processes(model, model_wrapper_cfg, self.cfg, self.distributed)
+
+    @contextmanager
+    def _alone_in_work_dir(self) -> Iterator[None]:
+        """Refuse to train where another process trains."""
+        with ExitStack() as stack:
+            with self._undone_if_it_fails():
+                if is_main_process():
+                    stack.enter_context(training_alone_in(self.work_dir))
+            yield
 
     @contextmanager
     def _undone_if_it_fails(self) -> Iterator[None]:
@@ -475,8 +368,3 @@ class Runner(MMEngineNames):
                 "this run describes no training",
                 help="give train_dataloader, train_cfg and optim_wrapper",
             )
-
-    def _find_checkpoint(self, filename: str | Path) -> str:
-        name = str(filename)
-        inside = os.path.join(self.work_dir, name)
-        return inside if not os.path.exists(name) and os.path.isfile(inside) else name

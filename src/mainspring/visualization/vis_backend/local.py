@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from typing import IO, Any, ClassVar
+from typing import Any, ClassVar
 
 from mainspring.registry import VISBACKENDS
 from mainspring.visualization.errors import VisualizationError
 from mainspring.visualization.images import write_png
 from mainspring.visualization.vis_backend.base import BaseVisBackend, force_init_env
+from mainspring.visualization.vis_backend.line_file import LineFile
 
 __all__ = ["LocalVisBackend"]
 
@@ -19,7 +20,8 @@ class LocalVisBackend(BaseVisBackend):
     """Writes into a directory.
 
     A line of scalars is handed to the operating system at once, so that a run that is killed keeps
-    its lines. Files are opened once and only appended to. What goes wrong here ends the run.
+    its lines; those that a full disk refuses wait for space. Files are opened once and only
+    appended to. What else goes wrong here ends the run.
 
     Args:
         save_dir: The directory; created at the first use.
@@ -46,7 +48,7 @@ class LocalVisBackend(BaseVisBackend):
         self._img_save_dir = img_save_dir
         self._config_save_file = config_save_file
         self._scalar_save_file = scalar_save_file
-        self._files: dict[str, IO[str]] = {}
+        self._files: dict[str, LineFile] = {}
 
     def _init_env(self) -> None:
         if self._save_dir is None:
@@ -142,9 +144,8 @@ class LocalVisBackend(BaseVisBackend):
     def _write(self, line: str, path: str) -> None:
         file = self._files.get(path)
         if file is None:
-            file = self._files[path] = open(path, "a", encoding="utf-8")  # noqa: SIM115 - kept open
+            file = self._files[path] = LineFile(path)
         file.write(line)
-        file.flush()
 
     def close(self) -> None:
         """Close the files; a later line opens them again."""

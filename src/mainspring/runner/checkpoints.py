@@ -1,0 +1,242 @@
+"""Loading, resuming and saving: the part of `Runner` that deals with checkpoints."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from mainspring.checkpoint import (
+    CheckpointLoader,
+    _load_checkpoint_to_model,
+    find_resumable_checkpoint,
+    get_state_dict,
+    require_whole,
+    save_checkpoint,
+)
+from mainspring.checkpoint.writer import CheckpointWriter
+from mainspring.dist import is_main_process
+from mainspring.errors import CheckpointError
+from mainspring.fileio import join_path
+from mainspring.runner import resume
+
+__all__ = ["Checkpoints"]
+
+
+class Checkpoints:
+    """What a runner does with checkpoints."""
+
+    work_dir: str
+    model: nn.Module
+    logger: Any
+    call_hook: Callable[..., None]
+    optim_wrapper: Any
+    epoch: Any
+    iter: Any
+    _resume: bool
+    _load_from: str | None
+    _has_loaded: bool
+    _writer: CheckpointWriter | None = None
+
+    def load_or_resume(self) -> None:
+        """Load weights or continue a run, whichever was asked for; once only."""
+        if self._has_loaded:
+            return
+        self._has_loaded = True
+        resume_from = self._load_from if self._resume else None
+        if self._resume and self._load_from is None:
+            found = find_resumable_checkpoint(self.work_dir)
+            resume_from = found.path if found is not None else None
+            self.logger.info(
+                f"resume from {found.path}: {found.reason}"
+                if found is not None
+                else f"nothing to resume in {self.work_dir}: training starts from the beginning"
+            )
+        elif resume_from is not None:
+            require_whole(self._find_checkpoint(resume_from))
+        if resume_from is not None:
+            self.resume(resume_from)
+        elif self._load_from is not None:
+            self.load_checkpoint(self._load_from)
+
+    def load_checkpoint(
+        self,
+        filename: str | Path,
+        map_location: Any = "cpu",
+        strict: bool = False,
+        revise_keys: Sequence[tuple[str, str]] = ((r"^module.", ""),),
+    ) -> Mapping[str, Any]:
+        """Load the weights of a checkpoint into the model.
+
+        Args:
+            filename: Path, URI, or the name of a file in the work directory.
+            map_location: As in `torch.load`.
+            strict: Whether every weight must fit.
+            revise_keys: Pairs of pattern and replacement applied to every key.
+
+        Returns:
+            The checkpoint.
+        """
+        checkpoint: Mapping[str, Any] = CheckpointLoader.load_checkpoint(
+            self._find_checkpoint(filename), map_location, logger="current"
+        )
+        self.call_hook("after_load_checkpoint", checkpoint=checkpoint)
+        return _load_checkpoint_to_model(
+            self.model, checkpoint, strict, self.logger, revise_keys=revise_keys
+        )
+
+    def resume(
+        self,
+        filename: str | Path,
+        resume_optimizer: bool = True,
+        resume_param_scheduler: bool = True,
+        map_location: Any = "default",
+    ) -> None:
+        """Continue the run that a checkpoint was taken of.
+
+        Args:
+            filename: Path, URI, or the name of a file in the work directory.
+            resume_optimizer: Whether to restore the optimizer's state.
+            resume_param_scheduler: Whether to restore the schedulers' states.
+            map_location: As in `torch.load`; ``"default"`` is the CPU, from where each owner moves
+                its state to its own device.
+        """
+        self._resume = True
+        location = "cpu" if map_location == "default" else map_location
+        checkpoint = self.load_checkpoint(filename, map_location=location)
+        _require_same_shapes(self.model, checkpoint, filename)
+        resume.restore(
+            self,
+            checkpoint,
+            resume_optimizer=resume_optimizer,
+            resume_param_scheduler=resume_param_scheduler,
+        )
+        self.logger.info(f"resumed epoch: {self.epoch}, iter: {self.iter}")
+
+    def save_checkpoint(
+        self,
+        out_dir: str | Path,
+        filename: str | None = None,
+        file_client_args: dict[str, Any] | None = None,
+        save_optimizer: bool = True,
+        save_param_scheduler: bool = True,
+        meta: dict[str, Any] | None = None,
+        by_epoch: bool = True,
+        backend_args: dict[str, Any] | None = None,
+        *,
+        async_save: bool = False,
+        then: Callable[[], None] | None = None,
+    ) -> None:
+        """Write a checkpoint; to be called on all ranks, rank 0 writes.
+
+        An asynchronous save returns once the state is copied; `finish_saving` waits for it.
+
+        Args:
+            out_dir: Directory; or, alone, the name of a file in the work directory, or a path.
+            filename: Name of the file in `out_dir`.
+            file_client_args: MMEngine's older spelling of `backend_args`.
+            save_optimizer: Whether to keep the optimizer's state.
+            save_param_scheduler: Whether to keep the schedulers' states.
+            meta: Entries that replace those of ``meta``.
+            by_epoch: Whether an epoch, rather than an iteration, was just finished.
+            backend_args: Storage backend and its arguments.
+            async_save: Whether to write in the background while training goes on.
+            then: Called on rank 0 when the file is safe on the disk; in the background too.
+
+        Raises:
+            OSError: The storage refuses; what was there before is untouched.
+        """
+        if filename is None:
+            out_dir, filename = os.path.split(os.path.join(self.work_dir, out_dir))
+        checkpoint = resume.collect(
+            self,
+            meta,
+            by_epoch=by_epoch,
+            save_optimizer=save_optimizer,
+            save_param_scheduler=save_param_scheduler,
+            to_cpu=not async_save,
+        )
+        self.call_hook("before_save_checkpoint", checkpoint=checkpoint)
+        if not is_main_process():
+            return
+        path = join_path(str(out_dir), filename)
+
+        def write(content: Mapping[str, Any]) -> None:
+            save_checkpoint(content, path, file_client_args, backend_args)
+            if then is not None:
+                then()
+
+        if async_save:
+            self._checkpoint_writer().start(checkpoint, write)
+        else:
+            # What is written later must not be overtaken by what is written now.
+            self._report(self.finish_saving())
+            write(checkpoint)
+
+    def reserve_for_saving(self) -> None:
+        """Take the memory that asynchronous saves copy the state to, in the background."""
+        if is_main_process():
+            state = [get_state_dict(self.model), self.optim_wrapper.state_dict()]
+            self._checkpoint_writer().reserve(state)
+
+    def finish_saving(self) -> BaseException | None:
+        """Wait for an asynchronous save.
+
+        Returns:
+            Why it failed, once; ``None`` if it did not, or there is none.
+        """
+        return None if self._writer is None else self._writer.wait()
+
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        """A block whose asynchronous saves are finished when it ends, however it ends."""
+        try:
+            yield
+        except BaseException:
+            self._report(self.finish_saving())
+            raise
+        failure = self.finish_saving()
+        if failure is not None:
+            raise failure
+
+    def _report(self, failure: BaseException | None) -> None:
+        if failure is not None:
+            self.logger.error(
+                f"the checkpoint before could not be written: {type(failure).__name__}: {failure}"
+            )
+
+    def _checkpoint_writer(self) -> CheckpointWriter:
+        if self._writer is None:
+            self._writer = CheckpointWriter()
+        return self._writer
+
+    def _find_checkpoint(self, filename: str | Path) -> str:
+        name = str(filename)
+        inside = os.path.join(self.work_dir, name)
+        return inside if not os.path.exists(name) and os.path.isfile(inside) else name
+
+
+def _require_same_shapes(model: nn.Module, checkpoint: Mapping[str, Any], filename: Any) -> None:
+    """Refuse to go on with weights of which some were not taken over.
+
+    Raises:
+        CheckpointError: A weight of the checkpoint has another shape than that of the model.
+    """
+    own = get_state_dict(model)
+    differing = [
+        f"{name} is {tuple(value.shape)} in the checkpoint, {tuple(own[name].shape)} in the model"
+        for name, value in checkpoint.get("state_dict", {}).items()
+        if name in own and hasattr(value, "shape") and hasattr(own[name], "shape")
+        if value.shape != own[name].shape
+    ]
+    if differing:
+        more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
+        raise CheckpointError(
+            f"{filename} cannot be resumed, its model is another one: {differing[0]}{more}",
+            help="resume with the model that it was made with, or use load_from for the weights "
+            "that fit",
+        )

@@ -1,0 +1,64 @@
+"""A file that lines are appended to, also when the disk is full for a while."""
+
+from __future__ import annotations
+
+import logging
+
+from mainspring.logging import print_log
+
+__all__ = ["LineFile"]
+
+_MOST_WAITING = 1 << 20
+
+
+class LineFile:
+    """Hands each line to the operating system at once, and keeps those that it refuses.
+
+    Lines that are refused are tried again with the next one, up to 1 MB of them; older ones than
+    that are lost, which is said.
+
+    Args:
+        path: The file; opened once.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - kept open
+        self._waiting = b""
+        self._is_refused = False
+
+    def write(self, line: str) -> None:
+        """Append a line.
+
+        Args:
+            line: The line with its end.
+        """
+        self._waiting += line.encode()
+        self._flush()
+
+    def _flush(self) -> None:
+        try:
+            while self._waiting:
+                self._waiting = self._waiting[self._file.write(self._waiting) :]
+        except OSError as error:
+            self._refused(error)
+        else:
+            self._is_refused = False
+
+    def _refused(self, error: OSError) -> None:
+        if not self._is_refused:
+            self._is_refused = True
+            self._warn(f"cannot be written now: {error}. Its lines wait in memory")
+        if len(self._waiting) > _MOST_WAITING:
+            lines = self._waiting.splitlines(keepends=True)
+            self._waiting = b"".join(lines[len(lines) // 2 :])
+            self._warn(f"still cannot be written: {len(lines) // 2} of its lines are lost")
+
+    def _warn(self, message: str) -> None:
+        print_log(f"{self.path} {message}", logger="current", level=logging.WARNING)
+
+    def close(self) -> None:
+        """Write what waits, if that is possible now, and close the file."""
+        if not self._file.closed:
+            self._flush()
+            self._file.close()
