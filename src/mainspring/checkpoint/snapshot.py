@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -63,7 +63,7 @@ class Snapshots:
         self._free.clear()
         if any(tensor.is_pinned() for tensor in copies.values()):
             torch.cuda.current_stream().synchronize()
-        return cast("dict[str, Any]", copy.deepcopy(dict(checkpoint), copies))
+        return copy.deepcopy(dict(checkpoint), copies)
 
     def _copied(self, tensors: list[Tensor]) -> list[Tensor]:
         """Copies of tensors of one storage."""

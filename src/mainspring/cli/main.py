@@ -7,7 +7,19 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from mainspring.cli import check, ckpt, convert, diff, show, sweep, test, train
+from mainspring.cli import (
+    batch_size_find,
+    check,
+    ckpt,
+    convert,
+    diff,
+    lr_find,
+    profile,
+    show,
+    sweep,
+    test,
+    train,
+)
 from mainspring.cli.common import looks_like_override
 from mainspring.errors import is_user_mistake
 from mainspring.version import __version__
@@ -34,6 +46,9 @@ def make_parser() -> argparse.ArgumentParser:
     convert.add_parser(verbs)
     sweep.add_parser(verbs)
     ckpt.add_parser(verbs)
+    profile.add_parser(verbs)
+    lr_find.add_parser(verbs)
+    batch_size_find.add_parser(verbs)
     return parser
 
 

@@ -1,0 +1,65 @@
+"""`mainspring batch-size-find CONFIG`: which batch sizes fit, and how fast they are."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from typing import Any
+
+from mainspring.cli.common import load_config
+from mainspring.cli.trial_options import add_trial_parser, count, use_device
+
+__all__ = ["add_parser", "run"]
+
+_UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+
+
+def add_parser(verbs: Any) -> None:
+    """Add the verb to the command."""
+    parser = add_trial_parser(
+        verbs,
+        "batch-size-find",
+        short="find the batch sizes that fit and the one that pays",
+        long="Double the batch size until memory runs out, search between the last two, and print "
+        "how fast each is. Nothing is written to the work directory.",
+    )
+    parser.add_argument("--max", dest="largest", type=count, metavar="N", help="largest to try")
+    parser.add_argument(
+        "--memory",
+        type=amount,
+        metavar="SIZE",
+        help="limit, such as 4GiB (default: what a GPU has, or 80%% of the free memory)",
+    )
+    parser.set_defaults(run=run)
+
+
+def amount(word: str) -> int:
+    """Bytes of an amount such as ``500MiB``, ``4G`` or ``1000000``; units are powers of 1024.
+
+    Raises:
+        argparse.ArgumentTypeError: It is none.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", word.strip().lower())
+    if found is None or not float(found.group(1)):
+        raise argparse.ArgumentTypeError(f"{word!r} is no amount of memory such as 4GiB")
+    return int(float(found.group(1)) * _UNITS[found.group(2)])
+
+
+def run(options: argparse.Namespace) -> None:
+    """Search, and print the table.
+
+    Raises:
+        ConfigError: The config or an option has a mistake.
+    """
+    use_device(options.device)
+    cfg = load_config(options, options.overrides)
+
+    from mainspring.profiling import batch_sizes_as_json, batch_sizes_as_text, find_batch_size
+
+    def say(tried: Any) -> None:
+        if sys.stderr.isatty():
+            print(f"tried {tried.size}", file=sys.stderr)
+
+    search = find_batch_size(cfg, options.largest, options.memory, say)
+    print((batch_sizes_as_json if options.format == "json" else batch_sizes_as_text)(search))

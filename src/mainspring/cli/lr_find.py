@@ -1,0 +1,63 @@
+"""`mainspring lr-find CONFIG`: which learning rate, by a range test."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from mainspring.cli.common import load_config
+from mainspring.cli.trial_options import add_trial_parser, count, use_device
+from mainspring.errors import ConfigError
+
+__all__ = ["add_parser", "run"]
+
+
+def add_parser(verbs: Any) -> None:
+    """Add the verb to the command."""
+    parser = add_trial_parser(
+        verbs,
+        "lr-find",
+        short="find a learning rate",
+        long="Train with a learning rate that rises from iteration to iteration until the loss "
+        "diverges (Smith, 2017), and suggest one. Weights are not kept, and nothing is written to "
+        "the work directory.",
+    )
+    parser.add_argument(
+        "--from", dest="lowest", type=float, default=1e-7, metavar="LR", help="first one (1e-7)"
+    )
+    parser.add_argument(
+        "--to", dest="highest", type=float, default=10.0, metavar="LR", help="last one (10)"
+    )
+    parser.add_argument(
+        "--iterations", type=count, default=100, metavar="N", help="how many to try (100)"
+    )
+    parser.add_argument("--plot", metavar="FILE", help="draw the curve into a file, such as lr.png")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Test, and print curve and suggestion.
+
+    Raises:
+        ConfigError: The config or an option has a mistake.
+    """
+    use_device(options.device)
+    cfg = load_config(options, options.overrides)
+    if options.plot is not None and not Path(options.plot).absolute().parent.is_dir():
+        raise ConfigError(
+            f"--plot is {options.plot!r}, but its directory does not exist",
+            help="create it, or give another file",
+        )
+
+    from mainspring.profiling import (
+        plot_range_test,
+        range_test,
+        range_test_as_json,
+        range_test_as_text,
+    )
+
+    test = range_test(cfg, options.lowest, options.highest, options.iterations)
+    print((range_test_as_json if options.format == "json" else range_test_as_text)(test))
+    if options.plot is not None:
+        plot_range_test(test, options.plot)

@@ -1,0 +1,67 @@
+"""`mainspring profile CONFIG`: where the time of an iteration goes, and what to change."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from mainspring.cli.common import load_config
+from mainspring.cli.trial_options import add_trial_parser, count, use_device
+from mainspring.errors import ConfigError
+
+__all__ = ["add_parser", "run"]
+
+
+def add_parser(verbs: Any) -> None:
+    """Add the verb to the command."""
+    parser = add_trial_parser(
+        verbs,
+        "profile",
+        short="say where the time of an iteration goes",
+        long="Train some iterations, print where their time goes, and say what to change. On a "
+        "GPU each part waits for the device, so that iterations are slower than in training. "
+        "Nothing is written to the work directory.",
+    )
+    parser.add_argument(
+        "--iterations", type=count, default=30, metavar="N", help="iterations to time (30)"
+    )
+    parser.add_argument(
+        "--warmup", type=count, default=5, metavar="N", help="iterations before them (5)"
+    )
+    parser.add_argument(
+        "--trace", metavar="FILE", help="write a Chrome trace of three iterations, as .json"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Profile, and print the report.
+
+    Raises:
+        ConfigError: The config or an option has a mistake.
+    """
+    use_device(options.device)
+    cfg = load_config(options, options.overrides)
+    if options.trace is not None and not Path(options.trace).absolute().parent.is_dir():
+        raise ConfigError(
+            f"--trace is {options.trace!r}, but its directory does not exist",
+            help="create it, or give another file",
+        )
+
+    from mainspring.profiling import (
+        applicable,
+        best_advice,
+        profile_as_json,
+        profile_as_text,
+        profile_run,
+    )
+
+    measured = profile_run(cfg, options.iterations, options.warmup, options.trace)
+    show = profile_as_json if options.format == "json" else profile_as_text
+    advice = [
+        dataclasses.replace(item, lines=tuple(applicable(cfg, item.lines)))
+        for item in best_advice(measured)
+    ]
+    print(show(measured, advice))

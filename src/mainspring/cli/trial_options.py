@@ -1,0 +1,73 @@
+"""What the verbs share that try a config out: how long, where, and for whom they print."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from typing import Any
+
+from mainspring.cli.common import add_config_options
+from mainspring.errors import ConfigError
+
+__all__ = ["add_trial_parser", "count", "use_device"]
+
+
+def add_trial_parser(verbs: Any, name: str, *, short: str, long: str) -> argparse.ArgumentParser:
+    """A parser with the words and options of all these verbs.
+
+    Args:
+        verbs: What it is added to.
+        name: Name of the verb.
+        short: What it does, for the list of verbs.
+        long: What it does, for its own help.
+    """
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=short, description=long)
+    parser.add_argument("config", metavar="CONFIG", help="config file: .py, .yaml or .json")
+    parser.add_argument(
+        "overrides", nargs="*", default=[], metavar="key=value", help="changes of the config"
+    )
+    parser.add_argument(
+        "--format", choices=["text", "json"], default="text", help="for people or for programs"
+    )
+    parser.add_argument(
+        "--device", metavar="DEVICE", help="cpu, cuda or cuda:1 (default: the best there is)"
+    )
+    add_config_options(parser)
+    return parser
+
+
+def count(word: str) -> int:
+    """A whole number of at least one.
+
+    Raises:
+        argparse.ArgumentTypeError: It is none.
+    """
+    if not word.isdigit() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f"{word!r} is no whole number of at least 1")
+    return int(word)
+
+
+def use_device(device: str | None) -> None:
+    """Let this process see one device only.
+
+    Args:
+        device: ``cpu``, ``cuda`` or ``cuda:1``; ``None`` leaves everything visible.
+
+    Raises:
+        ConfigError: There is no such device.
+    """
+    if device is None:
+        return
+    found = re.fullmatch(r"cpu|cuda(?::(\d+))?", device)
+    if found is None:
+        raise ConfigError(f"--device is {device!r}", help="give cpu, cuda or cuda:1")
+    if device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        return
+    if found.group(1) is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = found.group(1)
+    import torch
+
+    if not torch.cuda.is_available():
+        raise ConfigError(f"--device is {device!r}, but there is no such CUDA device here")
