@@ -250,3 +250,45 @@ def test_the_state_is_plain(tmp_path):
     next(source.batches())
     torch.save(source.state_dict(), tmp_path / "state.pth")
     torch.load(tmp_path / "state.pth", weights_only=True)
+
+
+class DrawnOneByOne(Sampler):
+    """Draws each index from torch's generator when it is asked for."""
+
+    def __init__(self, size):
+        self.size = size
+
+    def __len__(self):
+        return self.size
+
+    def __iter__(self):
+        for _ in range(self.size):
+            yield int(torch.randint(self.size, ()))
+
+
+LAZY = {
+    "torch": lambda data, **options: torch_loader(
+        data, sampler=DrawnOneByOne(len(data)), **options
+    ),
+    "ours": lambda data, **options: DataLoader(
+        data, batch_size=3, sampler=DrawnOneByOne(len(data)), seed=7, **options
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", LAZY)
+@pytest.mark.parametrize("options", [{}, {"num_workers": 2, "prefetch_factor": 1}])
+@pytest.mark.parametrize("interrupt_at", [1, 5, 10])
+def test_indices_that_are_drawn_while_training_goes_on(kind, options, interrupt_at):
+    def source():
+        return ResumableLoader(LAZY[kind](Counted(), **options), seed=3)
+
+    seed_everything(1)
+    expected = trained_on(source(), 1)
+    seed_everything(1)
+    state, generators = trained_on(source(), 1, interrupt_at=interrupt_at)
+    seed_everything(99)
+    resumed = source()
+    resumed.load_state_dict(state)
+    RandomStates.from_state_dict(generators).restore()
+    assert trained_on(resumed, 1, interrupt_at) == expected[interrupt_at:]

@@ -17,7 +17,9 @@ from mainspring.registry import DATA_SAMPLERS
 
 
 def on_rank(rank, world_size):
-    return patch("mainspring.dataset.samplers.get_dist_info", return_value=(rank, world_size))
+    return patch.multiple(
+        "mainspring.dataset.samplers", get_rank=lambda: rank, get_world_size=lambda: world_size
+    )
 
 
 def permutation(size, seed):
@@ -61,10 +63,11 @@ def test_without_shuffling_the_order_is_that_of_the_data():
 def test_ranks_share_an_epoch_in_turn(size, world_size, seed, round_up):
     parts = []
     for rank in range(world_size):
+        sampler = DefaultSampler(range(size), seed=seed, round_up=round_up)
         with on_rank(rank, world_size):
-            sampler = DefaultSampler(range(size), seed=seed, round_up=round_up)
-        parts.append(list(sampler))
-        assert len(parts[-1]) == len(sampler)
+            parts.append(list(sampler))
+            assert len(parts[-1]) == len(sampler) == sampler.num_samples
+            assert sampler.total_size == (world_size * len(sampler) if round_up else size)
     dealt = [index for row in itertools.zip_longest(*parts) for index in row if index is not None]
     whole = permutation(size, seed)
     assert dealt[:size] == whole
@@ -84,10 +87,10 @@ def test_ranks_share_an_epoch_in_turn(size, world_size, seed, round_up):
     shuffle=st.booleans(),
 )
 def test_the_endless_stream_can_be_entered_anywhere(size, world_size, rank, start, shuffle):
+    sampler = InfiniteSampler(range(size), shuffle=shuffle, seed=5)
     with on_rank(rank % world_size, world_size):
-        sampler = InfiniteSampler(range(size), shuffle=shuffle, seed=5)
-    expected = list(itertools.islice(sampler, start, start + 20))
-    visits = list(itertools.islice(sampler.visits(start), 20))
+        expected = list(itertools.islice(sampler, start, start + 20))
+        visits = list(itertools.islice(sampler.visits(start), 20))
     assert [index for _, index in visits] == expected
     first = rank % world_size + start * world_size
     assert [number for number, _ in visits] == [

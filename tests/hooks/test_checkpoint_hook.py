@@ -170,6 +170,7 @@ def test_a_resumed_run_knows_the_best_and_the_kept_ones(make_runner) -> None:
     assert state == {
         "last_ckpt": "epoch_3.pth",
         "keep_ckpt_ids": [2, 3],
+        "outdated_ids": [1],
         "best": {"acc": {"rule": "greater", "score": 0.3, "file": "best_acc_epoch_2.pth"}},
     }
     second_hook = CheckpointHook(interval=1, max_keep_ckpts=2, save_best="acc")
@@ -178,6 +179,22 @@ def test_a_resumed_run_knows_the_best_and_the_kept_ones(make_runner) -> None:
     second_hook.load_state_dict(state)
     second.train(scores)
     assert files(second) == ["best_acc_epoch_4.pth", "epoch_3.pth", "epoch_4.pth"]
+
+
+def test_what_a_killed_process_did_not_come_to_remove_is_removed(make_runner) -> None:
+    hook = CheckpointHook(interval=1, max_keep_ckpts=1)
+    hook.load_state_dict(
+        {"last_ckpt": "epoch_3.pth", "keep_ckpt_ids": [3], "outdated_ids": [2], "best": {}}
+    )
+    runner = make_runner(hook)
+    work_dir = Path(runner.work_dir)
+    for name in ("epoch_2.pth", "epoch_3.pth", ".epoch_3.pth.a1b2.tmp", "mine.tmp"):
+        (work_dir / name).touch()
+    hook.before_train(runner)
+    assert sorted(path.name for path in work_dir.iterdir() if path.is_file()) == [
+        "epoch_3.pth",
+        "mine.tmp",
+    ]
 
 
 def test_a_run_resumed_from_a_checkpoint_of_mmengine_reads_the_hub(make_runner) -> None:

@@ -11,7 +11,7 @@ import io
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -20,7 +20,7 @@ import torch
 from mainspring import fileio
 from mainspring.checkpoint.seal import SealedWriter
 
-__all__ = ["is_local_path", "replacing", "save_checkpoint", "write_sealed"]
+__all__ = ["is_local_path", "remove_leftovers", "replacing", "save_checkpoint", "write_sealed"]
 
 
 def is_local_path(path: str | Path) -> bool:
@@ -112,6 +112,20 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         Path(temporary).unlink(missing_ok=True)
         raise
     _flush_directory(path.parent)
+
+
+def remove_leftovers(directory: str | Path) -> None:
+    """Remove what processes that were killed in the middle of writing have left.
+
+    Nobody else may write in the directory meanwhile.
+
+    Args:
+        directory: Local directory of checkpoints.
+    """
+    for pattern in (".*.pth.*.tmp", ".last_checkpoint.*.tmp"):
+        for leftover in Path(directory).glob(pattern):
+            with suppress(OSError):
+                leftover.unlink()
 
 
 def _current_umask() -> int:

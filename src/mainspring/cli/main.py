@@ -13,6 +13,7 @@ from mainspring.cli import (
     ckpt,
     convert,
     diff,
+    diverge,
     lr_find,
     profile,
     show,
@@ -46,6 +47,7 @@ def make_parser() -> argparse.ArgumentParser:
     convert.add_parser(verbs)
     sweep.add_parser(verbs)
     ckpt.add_parser(verbs)
+    diverge.add_parser(verbs)
     profile.add_parser(verbs)
     lr_find.add_parser(verbs)
     batch_size_find.add_parser(verbs)

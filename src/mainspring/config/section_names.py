@@ -31,6 +31,7 @@ RUNNER_SECTIONS = (
     "default_scope",
     "randomness",
     "experiment_name",
+    "record_digests",
 )
 """Sections in the order of `mainspring.runner.Runner`'s parameters."""
 

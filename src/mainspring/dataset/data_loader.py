@@ -129,6 +129,7 @@ class DataLoader(TorchDataLoader[T_co]):
         self._resume_at: Position | None = None
         self._order_start: OrderStart | None = None
         self._resumed_order: OrderStart | None = None
+        self._resumed_ahead: list[Any] = []
         is_map = not isinstance(dataset, IterableDataset)
         ready: Any = sampler
         ready_batches: Any = batch_sampler
@@ -253,6 +254,7 @@ class DataLoader(TorchDataLoader[T_co]):
             state["sampler_seed"] = self._plan.sampler.seed
         if self._order_start is not None:
             state["order"] = self._order_start.state_dict()
+            state["ahead"] = [] if self._plan is None else list(self._plan.ahead)
         if self._keeps_dataset_state():
             state["dataset"] = self.dataset.state_dict()  # type: ignore[attr-defined]  # - just asked
         return state
@@ -281,6 +283,7 @@ class DataLoader(TorchDataLoader[T_co]):
         self._resumed_order = (
             OrderStart.from_state_dict(state["order"]) if "order" in state else None
         )
+        self._resumed_ahead = list(state.get("ahead", []))
         if self._keeps_dataset_state() and "dataset" in state:
             self.dataset.load_state_dict(state["dataset"])  # type: ignore[attr-defined]  # - as above
 
@@ -308,22 +311,28 @@ class DataLoader(TorchDataLoader[T_co]):
         self._position = position
         with self._order_of(position):
             batches: Iterator[Any] = super().__iter__()
-        if to_replay:
-            print_log(f"Advance dataloader {to_replay} steps to where it was", logger="current")
-            batches = itertools.islice(batches, to_replay, None)
-        return Delivery(batches, position)
+            if to_replay:
+                print_log(f"Advance dataloader {to_replay} steps to where it was", logger="current")
+                for _ in itertools.islice(batches, to_replay):
+                    pass
+        plan = self._plan
+        return Delivery(batches, position, plan if plan and plan.draws_globally else None)
 
     @contextmanager
     def _order_of(self, position: Position) -> Iterator[None]:
-        """Let samplers that draw from the global generators draw as they did before."""
+        """Let what draws from the global generators draw as it did before."""
         resumed, self._resumed_order = self._resumed_order, None
-        if self._plan is None or not self._plan.draws_globally:
+        plan = self._plan
+        if plan is not None and self.sample_rng == "sample" and not plan.draws_globally:
             yield
         elif resumed is not None and position.batches:
             self._order_start = resumed
+            if plan is not None:
+                plan.resumed_ahead = self._resumed_ahead
             with resumed.again(self):
                 yield
-                self._plan.skip()
+                if plan is not None:
+                    plan.skip()
         else:
             self._order_start = OrderStart.of(self)
             yield

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from mainspring.dataset.index_plan import IndexPlan
 from mainspring.dataset.sample_view import Failure
 
 __all__ = ["Delivery", "Position"]
@@ -40,13 +41,22 @@ class Position:
 
 
 class Delivery:
-    """Gives out batches and counts them."""
+    """Gives out batches and counts them.
 
-    __slots__ = ("_batches", "_position")
+    Args:
+        batches: What torch's iterator gives.
+        position: Where they are counted.
+        plan: Which indices they are made of; is told of each.
+    """
 
-    def __init__(self, batches: Iterator[Any], position: Position) -> None:
+    __slots__ = ("_batches", "_plan", "_position")
+
+    def __init__(
+        self, batches: Iterator[Any], position: Position, plan: IndexPlan | None = None
+    ) -> None:
         self._batches = batches
         self._position = position
+        self._plan = plan
 
     def __iter__(self) -> Delivery:
         return self
@@ -69,4 +79,6 @@ class Delivery:
                 # iterator, and its workers, until the garbage collector runs.
                 del batch, error
         self._position.batches += 1
+        if self._plan is not None:
+            self._plan.delivered()
         return batch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -32,6 +33,9 @@ class IndexPlan:
     epoch, rank, batch and place in the batch, so that no two visits are alike.
 
     Attributes:
+        ahead: Batches of indices that were taken and not yet delivered as data, where the order
+            draws from the global generators: workers are given some batches ahead.
+        resumed_ahead: Such batches of an earlier process, which iterations begin with until `skip`.
         epoch: Epoch of a sampler that does not know its own.
         first_batch: Batches that the next iteration leaves out.
         first_sample: Samples of this rank that it leaves out, where batches are cut from a plain
@@ -52,6 +56,8 @@ class IndexPlan:
         self.first_sample = 0
         self._in_batches = source is not sampler
         self._unskipped: _Rest | None = None
+        self.ahead: deque[Any] = deque()
+        self.resumed_ahead: list[Any] = []
 
     @property
     def cuts_batches(self) -> int | None:
@@ -93,12 +99,34 @@ class IndexPlan:
     def __iter__(self) -> Iterator[Any]:
         if self.tagged:
             return self._tagged(self.first_batch, self.first_sample)
-        if not self.first_batch and not self.first_sample:
+        if not self.first_batch and not self.first_sample and not self.draws_globally:
             return iter(self.source)
         return self._untagged(self.first_batch, self.first_sample)
 
     def _untagged(self, first_batch: int, first_sample: int) -> Iterator[Any]:
         """Batches of indices from a position on."""
+        if not self.draws_globally:
+            return self._cut_out(first_batch, first_sample)
+        resumed = self.resumed_ahead  # torch's iterators with workers ask twice when they begin
+        if resumed:
+            first_batch += len(resumed)
+            first_sample += sum(map(len, resumed)) if self.cuts_batches else 0
+        self.ahead = deque()
+        return self._remembered(resumed, self._cut_out(first_batch, first_sample), self.ahead)
+
+    def _remembered(
+        self, resumed: list[Any], rest: Iterator[Any], ahead: deque[Any]
+    ) -> Iterator[Any]:
+        for indices in itertools.chain(resumed, rest):
+            ahead.append(indices)
+            yield indices
+
+    def delivered(self) -> None:
+        """The data of the batch of indices that was taken first have arrived."""
+        if self.ahead:
+            self.ahead.popleft()
+
+    def _cut_out(self, first_batch: int, first_sample: int) -> Iterator[Any]:
         source = self.source
         if type(source) is not BatchSampler:
             return self._rest_of(source, first_batch)
@@ -117,6 +145,7 @@ class IndexPlan:
 
     def skip(self) -> None:
         """Leave out now what the iteration that has begun leaves out: the sampler draws now."""
+        self.resumed_ahead = []
         if self._unskipped is not None:
             self._unskipped.skip()
             self._unskipped = None

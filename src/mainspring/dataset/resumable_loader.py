@@ -78,6 +78,9 @@ class ResumableLoader:
             first_batch: Batches to leave out.
         """
         resumed, self._resumed = self._resumed, None
+        if first_batch and self._dataset_keeps_position() and first_batch >= self._length():
+            # The data set stands at its beginning again, but nobody has seen the end yet.
+            return iter(())
         if self._keeps_position:
             return iter(self.loader)
         if isinstance(self.loader, Sequence):
@@ -89,12 +92,20 @@ class ResumableLoader:
         if first_batch:
             self._start = OrderStart.from_state_dict(resumed["start"])
             self._reuses_workers = resumed["reuses_workers"]
+            if self._plan is not None:
+                self._plan.resumed_ahead = list(resumed["ahead"])
             with self._start.again(self.loader):
                 return self._begin(epoch, first_batch)
         OrderStart.from_state_dict(resumed["now"]).restore_own(self.loader)
         self._start = OrderStart.of(self.loader)
         self._reuses_workers = resumed["has_workers"]
         return self._begin(epoch, first_batch)
+
+    def _length(self) -> float:
+        try:
+            return len(self.loader)
+        except (TypeError, NotImplementedError):
+            return float("inf")
 
     def _has_workers(self) -> bool:
         """Whether workers of the pass before are there to go on."""
@@ -134,6 +145,8 @@ class ResumableLoader:
         if self._reuses_workers and not self._has_workers():
             # Workers that go on draw no base seed, so starting them anew must not draw one either.
             seen["generator"] = torch.Generator()
+        if self._has_workers() and not self._reuses_workers:
+            loader._iterator = None
         kept = {name: loader.__dict__[name] for name in seen}
         loader.__dict__.update(seen)
         try:
@@ -141,7 +154,7 @@ class ResumableLoader:
             plan.skip()
         finally:
             loader.__dict__.update(kept)
-        return Delivery(batches, Position()) if plan.tagged else batches
+        return Delivery(batches, Position(), plan if plan.draws_globally else None)
 
     def _dataset_keeps_position(self) -> bool:
         """Whether a data set in this process continues from its own state."""
@@ -166,6 +179,7 @@ class ResumableLoader:
             "now": OrderStart.of(self.loader).state_dict(),
             "reuses_workers": self._reuses_workers,
             "has_workers": self._has_workers(),
+            "ahead": [] if self._plan is None else list(self._plan.ahead),
         }
         if self._dataset_keeps_position():
             state["dataset"] = self.loader.dataset.state_dict()

@@ -9,23 +9,69 @@ from collections.abc import Iterator, Sized
 import torch
 from torch.utils.data import Sampler
 
-from mainspring.dist import get_dist_info, sync_random_seed
+from mainspring.dist import (
+    broadcast_object_list,
+    get_rank,
+    get_world_size,
+    sync_random_seed,
+)
 from mainspring.errors import DataError
 from mainspring.registry import DATA_SAMPLERS
 
 __all__ = ["DefaultSampler", "InfiniteSampler"]
 
 
+class _OfRank(Sampler[int]):
+    """A sampler that deals a common order out over the ranks.
+
+    It asks which rank this is when it is used: a sampler may be made before the processes of a run
+    know of each other.
+    """
+
+    _rank: int | None = None
+    _world_size: int | None = None
+    _drew_alone = False
+    seed: int
+
+    def _take_seed(self, seed: int | None) -> None:
+        self._drew_alone = seed is None and get_world_size() == 1
+        self.seed = sync_random_seed() if seed is None else seed
+
+    def _common_seed(self) -> int:
+        """The seed that all ranks have, also if it was drawn before they knew of each other."""
+        if self._drew_alone and self.world_size > 1:
+            shared = [self.seed]
+            broadcast_object_list(shared)
+            self._take_seed(shared[0])
+        return self.seed
+
+    @property
+    def rank(self) -> int:
+        """Number of this process."""
+        return get_rank() if self._rank is None else self._rank
+
+    @rank.setter
+    def rank(self, value: int) -> None:
+        self._rank = value
+
+    @property
+    def world_size(self) -> int:
+        """Number of processes that the order is dealt out over."""
+        return get_world_size() if self._world_size is None else self._world_size
+
+    @world_size.setter
+    def world_size(self, value: int) -> None:
+        self._world_size = value
+
+
 @DATA_SAMPLERS.register_module()
-class DefaultSampler(Sampler[int]):
+class DefaultSampler(_OfRank):
     """Visits every sample once an epoch, dealt out over the ranks in turn.
 
     The order of an epoch is the permutation that a generator seeded with ``seed + epoch`` gives.
 
     Attributes:
         epoch: Number of the current epoch, set by `set_epoch`.
-        num_samples: Samples that this rank gets in an epoch.
-        total_size: Samples that all ranks get in an epoch, repeated ones included.
 
     Args:
         dataset: The data set, or anything with its length.
@@ -37,24 +83,27 @@ class DefaultSampler(Sampler[int]):
     def __init__(
         self, dataset: Sized, shuffle: bool = True, seed: int | None = None, round_up: bool = True
     ) -> None:
-        self.rank, self.world_size = get_dist_info()
         self.dataset = dataset
         self.shuffle = shuffle
-        self.seed = sync_random_seed() if seed is None else seed
+        self._take_seed(seed)
         self.epoch = 0
         self.round_up = round_up
-        size = len(dataset)
-        if round_up:
-            self.num_samples = math.ceil(size / self.world_size)
-            self.total_size = self.num_samples * self.world_size
-        else:
-            self.num_samples = math.ceil((size - self.rank) / self.world_size)
-            self.total_size = size
+
+    @property
+    def num_samples(self) -> int:
+        """Samples that this rank gets in an epoch."""
+        first = 0 if self.round_up else self.rank
+        return math.ceil((len(self.dataset) - first) / self.world_size)
+
+    @property
+    def total_size(self) -> int:
+        """Samples that all ranks get in an epoch, repeated ones included."""
+        return self.num_samples * self.world_size if self.round_up else len(self.dataset)
 
     def __iter__(self) -> Iterator[int]:
         size = len(self.dataset)
         if self.shuffle:
-            generator = torch.Generator().manual_seed(self.seed + self.epoch)
+            generator = torch.Generator().manual_seed(self._common_seed() + self.epoch)
             indices = torch.randperm(size, generator=generator).tolist()
         else:
             indices = list(range(size))
@@ -75,7 +124,7 @@ class DefaultSampler(Sampler[int]):
 
 
 @DATA_SAMPLERS.register_module()
-class InfiniteSampler(Sampler[int]):
+class InfiniteSampler(_OfRank):
     """Visits the samples without end, for training by iteration.
 
     One generator gives permutation after permutation; the endless stream of them is dealt out over
@@ -92,10 +141,9 @@ class InfiniteSampler(Sampler[int]):
     """
 
     def __init__(self, dataset: Sized, shuffle: bool = True, seed: int | None = None) -> None:
-        self.rank, self.world_size = get_dist_info()
         self.dataset = dataset
         self.shuffle = shuffle
-        self.seed = sync_random_seed() if seed is None else seed
+        self._take_seed(seed)
         self.size = len(dataset)
         if not self.size:
             raise DataError(f"the data set {type(dataset).__name__} is empty")
@@ -129,7 +177,7 @@ class InfiniteSampler(Sampler[int]):
             offset -= self.size
 
     def _passes(self) -> Iterator[list[int]]:
-        generator = torch.Generator().manual_seed(self.seed)
+        generator = torch.Generator().manual_seed(self._common_seed())
         while True:
             if self.shuffle:
                 yield torch.randperm(self.size, generator=generator).tolist()

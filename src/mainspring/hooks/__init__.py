@@ -1,6 +1,7 @@
 """Hooks: what acts at the points of a run. `mainspring.hooks.points` shows which there are."""
 
 from mainspring.hooks.checkpoint_hook import CheckpointHook
+from mainspring.hooks.digest_hook import DigestHook
 from mainspring.hooks.dispatch import HookDispatch
 from mainspring.hooks.divergence_hook import DivergenceError, DivergenceHook
 from mainspring.hooks.early_stopping_hook import EarlyStoppingHook
@@ -23,6 +24,7 @@ from mainspring.hooks.test_time_aug_hook import PrepareTTAHook, build_runner_wit
 __all__ = [
     "HOOK_POINTS",
     "CheckpointHook",
+    "DigestHook",
     "DistSamplerSeedHook",
     "DivergenceError",
     "DivergenceHook",

@@ -14,6 +14,7 @@ import torch
 
 from mainspring import fileio
 from mainspring.checkpoint import CheckpointLoader, record_latest_checkpoint
+from mainspring.checkpoint.store import is_local_path, remove_leftovers
 from mainspring.dist import is_main_process
 from mainspring.errors import CheckpointError, ConfigError, did_you_mean
 from mainspring.hooks.best_checkpoint import BestCheckpoint, BestCheckpoints, file_name
@@ -133,6 +134,7 @@ class CheckpointHook(Hook):
             self.best = BestCheckpoints(save_best, rule, greater_keys, less_keys)
         self.last_ckpt: str | None = None
         self.keep_ckpt_ids: list[int] = []
+        self._outdated_ids: list[int] = []
         self._directory: str | None = None
         self._restored: Mapping[str, Any] | None = None
         self._to_renew: tuple[int, dict[str, Any]] | None = None
@@ -151,9 +153,13 @@ class CheckpointHook(Hook):
         self.out_dir = self._directory
         if self._restored is not None:
             self._remember(self._restored)
+            # The process may have ended before it could remove them.
+            self._remove_ordinary(self._restored.get("outdated_ids", []))
             self._restored = None
         else:
             self._remember(self._state_in_hub(runner.message_hub))
+        if is_main_process() and is_local_path(self._directory):
+            remove_leftovers(self._directory)
         runner.logger.info(f"Checkpoints will be saved to {self._directory}.")
 
     def after_train_epoch(self, runner: Any) -> None:
@@ -267,6 +273,7 @@ class CheckpointHook(Hook):
         return {
             "last_ckpt": None if self.last_ckpt is None else file_name(self.last_ckpt),
             "keep_ckpt_ids": list(self.keep_ckpt_ids),
+            "outdated_ids": list(self._outdated_ids),
             "best": {} if self.best is None else self.best.state_dict(),
         }
 
@@ -317,11 +324,11 @@ class CheckpointHook(Hook):
             ids = [*(kept for kept in self.keep_ckpt_ids if kept != step), step]
             outdated, kept = ids[: -self.max_keep_ckpts], ids[-self.max_keep_ckpts :]
         self._count(runner, path, kept)
+        self._outdated_ids = outdated
 
         def when_safe() -> None:
             record_latest_checkpoint(path, str(runner.work_dir))
-            for old in outdated:
-                self._remove(self._path_of(str(self.filename_tmpl).format(old)))
+            self._remove_ordinary(outdated)
 
         self._write(
             runner,
@@ -433,6 +440,11 @@ class CheckpointHook(Hook):
             f"{file} could not be written: {type(error).__name__}: {error}. The newest checkpoint "
             f"is {self.last_ckpt}. Training goes on, and the next one is tried at its time."
         )
+
+    def _remove_ordinary(self, steps: Sequence[int]) -> None:
+        if is_main_process():
+            for step in steps:
+                self._remove(self._path_of(str(self.filename_tmpl).format(step)))
 
     def _remove(self, path: str) -> None:
         backend_args = self.backend_args or self.file_client_args

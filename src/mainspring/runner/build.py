@@ -344,11 +344,20 @@ def _build_scheduler_list(
                 help="add type='MultiStepLR' or another scheduler",
             )
         original, entry = entry, {key: entry[key] for key in entry}
-        entry.setdefault("by_epoch", by_epoch)
-        entry.setdefault("end", ends[0] if entry["by_epoch"] else ends[1])
+        if not _steps_with_metrics(entry["type"]):
+            entry.setdefault("by_epoch", by_epoch)
+            entry.setdefault("end", ends[0] if entry["by_epoch"] else ends[1])
+        elif by_epoch:
+            entry.setdefault("end", ends[0])
         context = {"optimizer": optim_wrapper, "epoch_length": epoch_length}
         built.append(_written_by(original, PARAM_SCHEDULERS.build, entry, default_args=context))
     return built
+
+
+def _steps_with_metrics(kind: Any) -> bool:
+    """Whether a scheduler steps after validations, so that neither unit of the loop is its own."""
+    scheduler: Any = PARAM_SCHEDULERS.get(kind) if isinstance(kind, str) else kind
+    return bool(getattr(scheduler, "need_val_args", False))
 
 
 def _written_by(original: Any, build: Any, *arguments: Any, **context: Any) -> Any:
@@ -362,7 +371,7 @@ def _written_by(original: Any, build: Any, *arguments: Any, **context: Any) -> A
 
 def warn_unused_schedulers(schedulers: Iterable[Any], by_epoch: bool) -> None:
     """Say when a scheduler by epoch can hardly act because the run counts iterations."""
-    idle = [type(s).__name__ for s in schedulers if getattr(s, "by_epoch", False) and not by_epoch]
+    idle = [type(s).__name__ for s in schedulers if _needs_epochs(s) and not by_epoch]
     if idle:
         print_log(
             f"{', '.join(idle)} counts epochs, but this run counts iterations and is one epoch to "
@@ -370,3 +379,7 @@ def warn_unused_schedulers(schedulers: Iterable[Any], by_epoch: bool) -> None:
             logger="current",
             level=logging.WARNING,
         )
+
+
+def _needs_epochs(scheduler: Any) -> bool:
+    return getattr(scheduler, "by_epoch", False) and not getattr(scheduler, "need_val_args", False)

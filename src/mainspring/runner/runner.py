@@ -99,6 +99,8 @@ class Runner(Checkpoints, MMEngineNames):
         randomness: Seed and determinism; see `Randomness`.
         experiment_name: Name of the run; config name and time by default.
         cfg: The whole config; kept as `cfg` and in checkpoints.
+        record_digests: Every how many iterations to record digests of all that a training step
+            depends on, which ``mainspring diverge`` compares; ``None`` for never.
 
     Raises:
         ConfigError: The description is incomplete or contradictory.
@@ -133,6 +135,8 @@ class Runner(Checkpoints, MMEngineNames):
         randomness: Mapping[str, Any] | None = None,
         experiment_name: str | None = None,
         cfg: Config | Mapping[str, Any] | None = None,
+        *,
+        record_digests: int | None = None,
     ) -> None:
         self._sections = {
             name: value for name, value in locals().items() if name in RUNNER_SECTIONS
@@ -188,6 +192,8 @@ class Runner(Checkpoints, MMEngineNames):
                 self.register_default_hooks(default_hooks)
             with building(self.cfg, "custom_hooks"):
                 self.register_custom_hooks(list(custom_hooks or []))
+            if record_digests:
+                self.register_hook({"type": "DigestHook", "interval": record_digests})
             log_hooks(self)
             dump_config(self)
 
