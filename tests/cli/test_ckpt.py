@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 import torch
 
@@ -52,11 +54,95 @@ def test_verifying(run, capsys):
     assert capsys.readouterr().out.count("DAMAGED") == 2
 
 
-def test_mistakes(run, capsys):
+def test_a_file_of_safetensors_is_described_and_verified(run, capsys):
+    safetensors = pytest.importorskip("safetensors.torch")
+    safetensors.save_file({"w": torch.zeros(3)}, "a.safetensors")
+    assert main(["ckpt", "info", "a.safetensors"]) == 0
+    assert "  state_dict: 1 tensors, 3 values\n" in capsys.readouterr().out
+    assert main(["ckpt", "verify", "a.safetensors"]) == 0
+    assert "its sizes are right" in capsys.readouterr().out
+    content = (run / "a.safetensors").read_bytes()
+    (run / "a.safetensors").write_bytes(content[:-1])
+    with pytest.raises(SystemExit):
+        main(["ckpt", "verify", "a.safetensors"])
+    assert "DAMAGED  a.safetensors: is damaged" in capsys.readouterr().out
+
+
+def test_a_plain_state_dict_is_described(run, capsys):
+    save_checkpoint(STATE["state_dict"], "plain.pth")
+    assert main(["ckpt", "info", "plain.pth"]) == 0
+    assert "  state_dict: 2 tensors, 16 values\n" in capsys.readouterr().out
+
+
+def test_listing_mistakes(run, capsys):
     assert main(["ckpt", "ls", "nowhere"]) == 2
     assert "there is no directory 'nowhere'" in capsys.readouterr().err
-    assert main(["ckpt", "info", "none.pth"]) == 2
-    assert main(["ckpt", "info", "epoch_3.pth"]) == 1
     (run / "empty").mkdir()
     assert main(["ckpt", "ls", "empty"]) == 0
     assert "no checkpoints" in capsys.readouterr().out
+
+
+BAD = {
+    "missing.pth": None,
+    "empty.pth": b"",
+    "text.pth": b"hello world, this is no checkpoint at all",
+    "number.pth": pickle.dumps(3, 2),
+    "torn.pth": "cut",
+    "flipped.pth": "flip",
+    "list.pth": [1, 2],
+    "folder.pth": "folder",
+    "bad.safetensors": b"\xff" * 30,
+}
+
+
+@pytest.fixture(params=BAD)
+def bad(request, run):
+    """The name of something that is no checkpoint."""
+    name, content = request.param, BAD[request.param]
+    whole = (run / "epoch_2.pth").read_bytes()
+    if content == "folder":
+        (run / name).mkdir()
+    elif content == "cut":
+        (run / name).write_bytes(whole[: len(whole) // 2])
+    elif content == "flip":
+        at = whole.index(b"state_dict")
+        (run / name).write_bytes(whole[:at] + b"\xff" + whole[at + 1 :])
+    elif isinstance(content, list):
+        torch.save(content, run / name)
+    elif content is not None:
+        (run / name).write_bytes(content)
+    return name
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["info", "BAD"],
+        ["diff", "BAD", "epoch_2.pth"],
+        ["diff", "epoch_2.pth", "BAD"],
+        ["average", "epoch_2.pth", "BAD", "-o", "out.pth"],
+        ["strip", "BAD", "-o", "out.pth"],
+        ["strip", "BAD", "-o", "out.pth", "--hash-name"],
+        ["export", "BAD", "-o", "out.pth"],
+        ["export", "BAD", "-o", "out.safetensors"],
+        ["import-mmengine", "BAD", "-o", "out.pth"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_no_checkpoint_is_refused_with_one_line(run, bad, words, capsys):
+    before = sorted(path.name for path in run.iterdir())
+    assert main(["ckpt", *[bad if word == "BAD" else word for word in words]]) == 2
+    captured = capsys.readouterr()
+    first, *more = captured.err.splitlines()
+    assert first.startswith("error: ")
+    assert bad in first
+    assert all(line.startswith("  help: ") for line in more)
+    assert len(more) <= 1
+    assert captured.out == ""
+    assert sorted(path.name for path in run.iterdir()) == before
+
+
+def test_changes_of_a_config_are_refused(run, capsys):
+    assert main(["ckpt", "strip", "epoch_2.pth", "-o", "out.pth", "lr=1"]) == 2
+    assert "ckpt takes files, but got 'lr=1'" in capsys.readouterr().err
+    assert not (run / "out.pth").exists()

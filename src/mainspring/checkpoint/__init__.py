@@ -7,6 +7,11 @@ from mainspring.checkpoint.apply import (
     load_state_dict,
     weights_to_cpu,
 )
+from mainspring.checkpoint.average import average_checkpoints, last_checkpoints
+from mainspring.checkpoint.contents import read_checkpoint
+from mainspring.checkpoint.differences import Comparison, Difference, compare_checkpoints
+from mainspring.checkpoint.export import export_weights
+from mainspring.checkpoint.foreign import import_mmengine
 from mainspring.checkpoint.latest import (
     LAST_CHECKPOINT,
     Resumable,
@@ -17,6 +22,7 @@ from mainspring.checkpoint.latest import (
     resolve_recorded_path,
 )
 from mainspring.checkpoint.safe_load import load_file
+from mainspring.checkpoint.safetensors_files import read_safetensors, write_safetensors
 from mainspring.checkpoint.schemes import (
     CheckpointLoader,
     _load_checkpoint,
@@ -24,6 +30,7 @@ from mainspring.checkpoint.schemes import (
 )
 from mainspring.checkpoint.seal import Verdict, verify_file
 from mainspring.checkpoint.store import save_checkpoint
+from mainspring.checkpoint.strip import strip_checkpoint
 
 __all__ = [
     "LAST_CHECKPOINT",
@@ -45,4 +52,15 @@ __all__ = [
     "save_checkpoint",
     "verify_file",
     "weights_to_cpu",
+    "average_checkpoints",
+    "last_checkpoints",
+    "read_checkpoint",
+    "Comparison",
+    "Difference",
+    "compare_checkpoints",
+    "export_weights",
+    "import_mmengine",
+    "read_safetensors",
+    "write_safetensors",
+    "strip_checkpoint",
 ]

@@ -7,50 +7,19 @@ and rebuilt as ours. Anything else is refused unless the caller trusts the file 
 
 from __future__ import annotations
 
-import collections
 import pickle
+import re
 import warnings
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
 import torch
 
+from mainspring.checkpoint.allowed_globals import allowed_globals
+from mainspring.checkpoint.safetensors_files import is_safetensors, read_safetensors
 from mainspring.errors import CheckpointError
-from mainspring.logging.history_buffer import HistoryBuffer
 
 __all__ = ["load_file"]
-
-
-def _allowed_globals() -> list[Any]:
-    """Classes that checkpoints of MMEngine and MMCV hold, under every name they were pickled as."""
-    numpy_core = "numpy._core" if np.lib.NumpyVersion(np.__version__) >= "2.0.0" else "numpy.core"
-    reconstruct = np.empty(0).__reduce__()[0]
-    scalar = np.float64(0).__reduce__()[0]
-    allowed: list[Any] = [
-        (HistoryBuffer, "mmengine.logging.history_buffer.HistoryBuffer"),
-        (HistoryBuffer, "mainspring.logging.history_buffer.HistoryBuffer"),
-        (collections.Counter, "collections.Counter"),
-        (np.ndarray, "numpy.ndarray"),
-        (np.dtype, "numpy.dtype"),
-    ]
-    for module in {"numpy.core", "numpy._core", numpy_core}:
-        allowed.append((reconstruct, f"{module}.multiarray._reconstruct"))
-        allowed.append((scalar, f"{module}.multiarray.scalar"))
-    for name in (
-        "float16",
-        "float32",
-        "float64",
-        "int8",
-        "int16",
-        "int32",
-        "int64",
-        "uint8",
-        "bool",
-    ):
-        dtype_class = type(np.dtype(name))
-        allowed.append((dtype_class, f"numpy.dtypes.{dtype_class.__name__}"))
-    return allowed
 
 
 def load_file(
@@ -76,36 +45,28 @@ def load_file(
     shown = str(file) if isinstance(file, str | Path) else getattr(file, "name", "the stream")
     if isinstance(file, str | Path) and not Path(file).is_file():
         raise FileNotFoundError(f"checkpoint {shown!r} does not exist")
-    if isinstance(file, str | Path) and Path(file).suffix == ".safetensors":
-        return _load_safetensors(file, map_location)
+    if isinstance(file, str | Path) and is_safetensors(file):
+        return read_safetensors(file, map_location)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*weights_only.*")
             if trust:
                 return torch.load(file, map_location=map_location, weights_only=False)
-            with torch.serialization.safe_globals(_allowed_globals()):
+            with torch.serialization.safe_globals(allowed_globals()):
                 return torch.load(file, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
         if "weights_only" not in str(error) and "Unsupported" not in str(error):
             raise CheckpointError(f"{shown} is not a checkpoint: {error}") from error
+        asked = re.search(r"GLOBAL (\S+)", str(error))
         raise CheckpointError(
             f"{shown} holds objects that only running code from the file could restore, so it was "
-            "not read",
+            f"not read{f': it asks for {asked.group(1)}' if asked else ''}",
             help="load it with trust=True if you made this file yourself",
         ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        if isinstance(error, torch.OutOfMemoryError | CheckpointError):
+    except Exception as error:
+        # What reading a damaged file raises is not bounded; only these two say nothing of the file.
+        if isinstance(error, torch.OutOfMemoryError | MemoryError):
             raise
         raise CheckpointError(
             f"{shown} is damaged or not a checkpoint: {type(error).__name__}: {error}"
         ) from error
-
-
-def _load_safetensors(path: str | Path, map_location: Any) -> dict[str, Any]:
-    try:
-        from safetensors.torch import load_file as load_tensors
-    except ImportError as error:
-        error.add_note("reading .safetensors files needs: pip install safetensors")
-        raise
-    device = "cpu" if map_location is None or callable(map_location) else map_location
-    return {"state_dict": load_tensors(str(path), device=str(device))}

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from mainspring import fileio
 from mainspring.checkpoint.safe_load import load_file
+from mainspring.checkpoint.safetensors_files import is_safetensors, read_safetensors
 from mainspring.dist import barrier, get_rank
 from mainspring.errors import CheckpointError, did_you_mean
 from mainspring.logging import print_log
@@ -112,7 +113,9 @@ def load_from_http(filename: str, map_location: Any = None) -> Any:
 
 def load_from_storage(filename: str, map_location: Any = None) -> Any:
     """Load from object storage through the file backends."""
-    return load_file(io.BytesIO(fileio.get(filename)), map_location)
+    content = io.BytesIO(fileio.get(filename))
+    read = read_safetensors if is_safetensors(filename) else load_file
+    return read(content, map_location)
 
 
 def load_from_torchvision(filename: str, map_location: Any = None) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from mainspring.dataset import DataLoader, InfiniteSampler
 from mainspring.dataset.resumable_loader import ResumableLoader
 from mainspring.device import autocast
 from mainspring.evaluator import Evaluator
@@ -349,9 +350,20 @@ class IterBasedTrainLoop(_TrainLoop):
     def load_state_dict(self, state: Mapping[str, int]) -> None:
         """Continue from a position that `state_dict` recorded."""
         self._continue_at(state)
-        self._batches = EndlessBatches(
-            self.source, state.get("pass", 0), state.get("batches", state["iter"])
-        )
+        number, batches = state.get("pass"), state.get("batches", state["iter"])
+        if number is None:
+            number, batches = self._begin_behind(batches)
+        self._batches = EndlessBatches(self.source, number, batches)
+
+    def _begin_behind(self, iterations: int) -> tuple[int, int]:
+        """Pass and batches of it, for checkpoints of others, which count iterations only."""
+        loader = self.dataloader
+        is_endless = isinstance(getattr(loader, "sampler", None), InfiniteSampler)
+        length = len(loader) if hasattr(loader, "__len__") and not is_endless else 0
+        number, batches = divmod(iterations, length) if length else (0, iterations)
+        if isinstance(loader, DataLoader):
+            loader.load_state_dict({"epoch": number, "batches": batches, "seed": loader.seed})
+        return number, batches
 
 
 class _EvaluationLoop(BaseLoop):

@@ -193,6 +193,13 @@ def restore(
             help="use load_from without resume to start from its weights",
         )
     ours = checkpoint.get("mainspring") or {}
+    if resume_optimizer and "optimizer" not in checkpoint:
+        print_log(
+            "the checkpoint holds no state of the optimizer, so its moments begin anew: this is "
+            "not the run that it was taken of (use load_from for weights alone)",
+            logger="current",
+            level=logging.WARNING,
+        )
     _restore_position(runner, meta, ours)
     _restore_seed(runner, meta)
     _warn_other_dataset(runner, meta)
@@ -224,13 +231,14 @@ def _restore_position(runner: Any, meta: Mapping[str, Any], ours: Mapping[str, A
             source.load_state_dict(state)
     position = ours.get("loop")
     if position is None and hasattr(loop, "load_state_dict"):
-        position = {"epoch": meta["epoch"], "iter": meta["iter"], "validated_at": meta["iter"]}
+        epoch, iteration = int(meta["epoch"]), int(meta["iter"])
+        position = {"epoch": epoch, "iter": iteration, "validated_at": iteration}
         if not getattr(loop, "by_epoch", True):
-            position["batches"] = meta["iter"]
+            position["batches"] = iteration
     if hasattr(loop, "load_state_dict"):
         loop.load_state_dict(position)
     else:
-        loop._epoch, loop._iter = meta["epoch"], meta["iter"]
+        loop._epoch, loop._iter = int(meta["epoch"]), int(meta["iter"])
 
 
 def _restore_seed(runner: Any, meta: Mapping[str, Any]) -> None:

@@ -1,43 +1,39 @@
-"""`mainspring ckpt`: look at checkpoint files."""
+"""`mainspring ckpt ls`, `info` and `verify`: what there is, what it holds, whether it is whole."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mainspring.errors import CheckpointError
 
-__all__ = ["add_parser"]
+if TYPE_CHECKING:
+    from mainspring.checkpoint import Verdict
+
+__all__ = ["add_parsers"]
+
+_LONGEST_VALUE = 100
 
 
-def add_parser(verbs: Any) -> None:
-    """Add the verb to the command."""
-    parser = verbs.add_parser(
-        "ckpt",
-        help="list, describe and verify checkpoints",
-        description="List, describe and verify checkpoints; nothing of a file is run.",
-    )
-    inner = parser.add_subparsers(title="what to do", metavar="WHAT", required=True)
+def add_parsers(inner: Any) -> list[tuple[Any, Any]]:
+    """Add the parsers; returns each with its function."""
     listing = inner.add_parser("ls", help="the checkpoints of a work directory")
-    listing.add_argument("files", nargs=1, metavar="WORK_DIR")
-    listing.set_defaults(run=_list)
+    listing.add_argument("folder", metavar="WORK_DIR")
     info = inner.add_parser("info", help="what a checkpoint holds")
     info.add_argument("files", nargs="+", metavar="FILE")
-    info.set_defaults(run=_info)
     verify = inner.add_parser("verify", help="whether checkpoints are whole")
     verify.add_argument("files", nargs="+", metavar="FILE")
-    verify.set_defaults(run=_verify)
-    for each in (listing, info, verify):
-        each.set_defaults(overrides=[])
+    return [(listing, _list), (info, _info), (verify, _verify)]
 
 
 def _list(options: argparse.Namespace) -> None:
-    folder = Path(options.files[0])
+    folder = Path(options.folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no directory {str(folder)!r}")
-    paths = sorted(folder.glob("*.pth"), key=lambda path: path.stat().st_mtime_ns)
+    files = [path for path in folder.glob("*.pth") if path.is_file()]
+    paths = sorted(files, key=lambda path: path.stat().st_mtime_ns)
     if not paths:
         print(f"{folder}: no checkpoints")
         return
@@ -55,40 +51,45 @@ def _list(options: argparse.Namespace) -> None:
 
 
 def _row(path: Path) -> tuple[str, str, str, str, str]:
-    from mainspring.checkpoint import verify_file
+    from mainspring.checkpoint import read_checkpoint, verify_file
 
     size = f"{path.stat().st_size / 1e6:.1f}"
     verdict = verify_file(path)
     if not verdict.is_valid:
         return path.name, size, "", "", f"damaged: {verdict.reason}"
-    meta = _read(path).get("meta") or {}
+    try:
+        meta = _meta_of(read_checkpoint(path))
+    except CheckpointError as error:
+        return path.name, size, "", "", f"refused: {error.message.removeprefix(f'{path} ')}"
     return path.name, size, str(meta.get("epoch", "")), str(meta.get("iter", "")), "whole"
 
 
-def _read(path: Path) -> Mapping[str, Any]:
-    """The content of a file."""
-    from mainspring.checkpoint import load_file
-
-    content = load_file(path, map_location="cpu")
-    if not isinstance(content, Mapping):
-        raise CheckpointError(f"{path} holds a {type(content).__name__}, not a checkpoint")
-    return content
+def _meta_of(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    meta = content.get("meta")
+    return meta if isinstance(meta, Mapping) else {}
 
 
 def _info(options: argparse.Namespace) -> None:
-    from mainspring.checkpoint import verify_file
+    from torch import Tensor
+
+    from mainspring.checkpoint import read_checkpoint
 
     for name in options.files:
         path = Path(name)
-        content = _read(path)
-        verdict = verify_file(path)
-        print(f"{path}  {path.stat().st_size / 1e6:.1f} MB, {verdict.reason}")
-        for key, value in (content.get("meta") or {}).items():
-            shown = "..." if key == "cfg" else value
-            print(f"  meta.{key}: {shown}")
+        content = read_checkpoint(path)
+        print(f"{path}  {path.stat().st_size / 1e6:.1f} MB, {_verdict(path).reason}")
+        for key, value in _meta_of(content).items():
+            print(f"  meta.{key}: {'...' if key == 'cfg' else _in_one_line(value)}")
+        if all(isinstance(value, Tensor) for value in content.values()):
+            content = {"state_dict": content}
         for key, value in content.items():
             if key != "meta":
                 print(f"  {key}: {_described(value)}")
+
+
+def _in_one_line(value: Any) -> str:
+    text = " ".join(str(value).split())
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
 
 
 def _described(value: Any) -> str:
@@ -117,12 +118,23 @@ def _collect(value: Any, into: list[Any]) -> None:
             _collect(item, into)
 
 
-def _verify(options: argparse.Namespace) -> None:
-    from mainspring.checkpoint import verify_file
+def _verdict(path: Path) -> Verdict:
+    from mainspring.checkpoint import Verdict, read_checkpoint, verify_file
+    from mainspring.checkpoint.safetensors_files import is_safetensors
 
+    if not is_safetensors(path) or not path.is_file():
+        return verify_file(path)
+    try:
+        read_checkpoint(path)
+    except CheckpointError as error:
+        return Verdict(False, error.message.removeprefix(f"{path} "))
+    return Verdict(True, "its sizes are right; the format has no checksums")
+
+
+def _verify(options: argparse.Namespace) -> None:
     damaged = 0
     for name in options.files:
-        verdict = verify_file(name)
+        verdict = _verdict(Path(name))
         damaged += not verdict.is_valid
         digest = f"  sha256 {verdict.digest}" if verdict.is_valid and verdict.digest else ""
         print(f"{'ok     ' if verdict.is_valid else 'DAMAGED'}  {name}: {verdict.reason}{digest}")

@@ -1,0 +1,93 @@
+"""What the tools for checkpoint files share: reading one, and finding its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from mainspring.checkpoint.safe_load import load_file
+from mainspring.checkpoint.safetensors_files import is_safetensors, read_safetensors
+from mainspring.errors import CheckpointError, did_you_mean
+
+__all__ = ["listed", "read_checkpoint", "weights_of"]
+
+_SHOWN_NAMES = 5
+_LONGEST_REASON = 200
+
+
+def read_checkpoint(path: str | Path, *, trust: bool = False) -> Mapping[str, Any]:
+    """Read a checkpoint file onto the CPU.
+
+    Args:
+        path: A local file, ``.pth`` or ``.safetensors``.
+        trust: Let the file run arbitrary code while it is read. Only for files that you made.
+
+    Returns:
+        Its content.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        CheckpointError: It is a directory, empty, damaged, or no checkpoint; one line says which.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise CheckpointError(
+            f"{path} is a directory, not a checkpoint file",
+            help=f"mainspring ckpt ls {path} lists the checkpoints of a work directory",
+        )
+    if not path.exists():
+        near = path.parent.iterdir() if path.parent.is_dir() else ()
+        hint = did_you_mean(path.name, (entry.name for entry in near))
+        raise FileNotFoundError(
+            f"checkpoint {str(path)!r} does not exist" + (f"; {hint}" if hint else "")
+        )
+    if path.is_file() and not path.stat().st_size:
+        raise CheckpointError(f"{path} is empty")
+    try:
+        if is_safetensors(path):
+            content: Any = read_safetensors(path)
+        else:
+            content = load_file(path, map_location="cpu", trust=trust)
+    except CheckpointError as error:
+        raise CheckpointError(_one_line(error.message), help=error.help) from None
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - what reading a damaged file raises is not bounded
+        reason = _one_line(f"{type(error).__name__}: {error}")
+        raise CheckpointError(f"{path} is damaged or not a checkpoint: {reason}") from None
+    if not isinstance(content, Mapping):
+        raise CheckpointError(f"{path} holds a {type(content).__name__}, not a checkpoint")
+    return content
+
+
+def weights_of(checkpoint: Mapping[str, Any], path: str | Path) -> Mapping[str, Any]:
+    """The weights of a checkpoint, which may itself be a plain state dict.
+
+    Args:
+        checkpoint: Content of a file.
+        path: The file, for messages.
+
+    Raises:
+        CheckpointError: It holds no weights.
+    """
+    state = checkpoint.get("state_dict", checkpoint)
+    if not isinstance(state, Mapping) or not any(isinstance(v, Tensor) for v in state.values()):
+        raise CheckpointError(
+            f"{path} holds no weights: its keys are {listed(map(str, checkpoint)) or 'none'}"
+        )
+    return state
+
+
+def listed(names: Any) -> str:
+    """The first of some names, and how many more there are."""
+    names = list(names)
+    more = len(names) - _SHOWN_NAMES
+    return ", ".join(names[:_SHOWN_NAMES]) + (f" (and {more} more)" if more > 0 else "")
+
+
+def _one_line(text: str) -> str:
+    line = text.strip().split("\n", 1)[0].strip()
+    return line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON]}..."

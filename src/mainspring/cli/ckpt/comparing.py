@@ -1,0 +1,157 @@
+"""`mainspring ckpt diff`: where two checkpoints differ."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mainspring.checkpoint import Comparison, Difference
+
+__all__ = ["add_parsers"]
+
+_DIFFERENT = 1
+_SHOWN_NAMES = 10
+_TITLES = {"state_dict": "weights"}
+
+
+def add_parsers(inner: Any) -> list[tuple[Any, Any]]:
+    """Add the parser; returns it with its function."""
+    parser = inner.add_parser(
+        "diff",
+        help="where two checkpoints differ",
+        description="Compare two checkpoints value by value. The exit code is 0 if they are equal, "
+        "1 if they differ.",
+    )
+    parser.add_argument("left", metavar="A")
+    parser.add_argument("right", metavar="B")
+    parser.add_argument(
+        "--top", type=_count, default=20, metavar="N", help="weights to show (default: 20)"
+    )
+    parser.add_argument("--weights", action="store_true", help="compare nothing but weights")
+    parser.add_argument("--format", choices=["text", "json"], default="text")
+    return [(parser, _diff)]
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{number} is negative")
+    return number
+
+
+def _diff(options: argparse.Namespace) -> None:
+    from mainspring.checkpoint import compare_checkpoints, read_checkpoint
+
+    left, right = read_checkpoint(options.left), read_checkpoint(options.right)
+    found = compare_checkpoints(left, right)
+    if options.weights:
+        found = {key: part for key, part in found.items() if key == "state_dict"}
+    are_equal = all(part.are_equal for part in found.values())
+    if options.format == "json":
+        print(_as_json(found, are_equal))
+    else:
+        if not are_equal:
+            print(f"A: {options.left}\nB: {options.right}")
+        for key, part in found.items():
+            _print_part(key, part, options.top)
+    if not are_equal:
+        raise SystemExit(_DIFFERENT)
+
+
+def _print_part(key: str, part: Comparison, top: int) -> None:
+    title = _TITLES.get(key, key)
+    print(f"{title}: {_summary(part)}", end="")
+    if key not in ("state_dict", "meta"):
+        print(_largest(part))
+        return
+    print()
+    _print_names(part.only_left, "A")
+    _print_names(part.only_right, "B")
+    if key == "state_dict":
+        _print_weights(part.different, top)
+        return
+    for difference in part.different:
+        print(f"  {difference.path}: {difference.left} -> {difference.right}")
+
+
+def _summary(part: Comparison) -> str:
+    if part.are_equal:
+        return f"equal ({part.compared} values)"
+    counts = [f"{len(part.different)} of {part.compared} values differ"] if part.compared else []
+    for names, file in ((part.only_left, "A"), (part.only_right, "B")):
+        if names:
+            counts.append(f"{len(names)} only in {file}")
+    return ", ".join(counts)
+
+
+def _print_names(names: tuple[str, ...], file: str) -> None:
+    for name in names[:_SHOWN_NAMES]:
+        print(f"  only in {file}: {name}")
+    if len(names) > _SHOWN_NAMES:
+        print(f"  only in {file}: {len(names) - _SHOWN_NAMES} more")
+
+
+def _largest(part: Comparison) -> str:
+    """Where a part differs most, or where it has another shape or kind."""
+    if not part.different:
+        return ""
+    first = part.different[0]
+    if first.largest is None:
+        return f"; first {first.path}: {first.left} -> {first.right}"
+    return f"; largest difference {_number(first.largest)} at {first.path}"
+
+
+def _print_weights(different: tuple[Difference, ...], top: int) -> None:
+    shown = different[:top]
+    width = max((len(each.path) for each in shown), default=0)
+    if shown:
+        print(f"  {'':<{width}}  {'max abs':>9}  {'relative':>9}  values")
+    for each in shown:
+        if each.largest is None or each.relative is None:
+            print(f"  {each.path:<{width}}  {each.left} -> {each.right}")
+            continue
+        kinds = f"{each.left} -> {each.right}" if each.left != each.right else each.left
+        many = f"{each.count} of " if each.count is not None else ""
+        print(
+            f"  {each.path:<{width}}  {_number(each.largest):>9}  {_number(each.relative):>9}  "
+            f"{many}{kinds}"
+        )
+    if len(different) > top:
+        print(f"  and {len(different) - top} more: --top {len(different)} shows all")
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}"
+
+
+def _as_json(found: dict[str, Comparison], are_equal: bool) -> str:
+    import json
+
+    parts = {
+        key: {
+            "compared": part.compared,
+            "only_a": list(part.only_left),
+            "only_b": list(part.only_right),
+            "different": [_row(each) for each in part.different],
+        }
+        for key, part in found.items()
+    }
+    return json.dumps({"equal": are_equal, **parts}, indent=2)
+
+
+def _row(each: Difference) -> dict[str, Any]:
+    return {
+        "path": each.path,
+        "a": each.left,
+        "b": each.right,
+        "max_abs": _finite(each.largest),
+        "relative": _finite(each.relative),
+        "count": each.count,
+    }
+
+
+def _finite(value: float | None) -> float | str | None:
+    """JSON knows no NaN and no infinity: they become text."""
+    return value if value is None or math.isfinite(value) else str(value)

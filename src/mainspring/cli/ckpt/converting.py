@@ -1,0 +1,186 @@
+"""`mainspring ckpt average`, `strip`, `export` and `import-mmengine`: other files out of files."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from mainspring.errors import CheckpointError
+
+__all__ = ["add_parsers"]
+
+
+def add_parsers(inner: Any) -> list[tuple[Any, Any]]:
+    """Add the parsers; returns each with its function."""
+    average = inner.add_parser(
+        "average",
+        help="the mean of several checkpoints' weights",
+        description="Average the weights of checkpoints of one architecture (model soups, "
+        "arXiv:2203.05482).",
+    )
+    average.add_argument("files", nargs="+", metavar="FILE", help="or WORK_DIR, with --last")
+    average.add_argument(
+        "--last", type=int, metavar="N", help="the N newest whole checkpoints of a work directory"
+    )
+    average.add_argument(
+        "--weights", type=float, nargs="+", metavar="W", help="how much each counts (default: same)"
+    )
+    strip = inner.add_parser("strip", help="weights and meta information only, for publishing")
+    strip.add_argument("file", metavar="FILE")
+    strip.add_argument(
+        "--hash-name",
+        action="store_true",
+        help="end the name in the first digits of its SHA-256, as torch.hub expects",
+    )
+    export = inner.add_parser(
+        "export",
+        help="weights for other programs",
+        description="Write weights alone: as safetensors, or as a plain state dict (.pth).",
+    )
+    export.add_argument("file", metavar="FILE")
+    export.add_argument("--dtype", choices=["fp32", "fp16", "bf16"], help="type of the numbers")
+    export.add_argument(
+        "--prefix", default="", help="take only weights below it, and cut it off: backbone."
+    )
+    foreign = inner.add_parser(
+        "import-mmengine", help="a checkpoint of MMEngine or MMCV 1.x as one of mainspring"
+    )
+    foreign.add_argument("file", metavar="FILE")
+    foreign.add_argument(
+        "--trust",
+        action="store_true",
+        help="let the file run code while it is read: only for files that you made yourself",
+    )
+    for parser in (strip, export):
+        parser.add_argument(
+            "--ema",
+            choices=["averaged", "raw"],
+            help="which weights of a run that averages them (default: averaged)",
+        )
+    for parser in (average, strip, export, foreign):
+        parser.add_argument("-o", "--out", required=True, metavar="OUT", help="file to write")
+        parser.add_argument("--force", action="store_true", help="replace OUT if it exists")
+    return [(average, _average), (strip, _strip), (export, _export), (foreign, _import)]
+
+
+def _average(options: argparse.Namespace) -> None:
+    from mainspring.checkpoint import average_checkpoints, last_checkpoints, save_checkpoint
+
+    out = _target(options)
+    paths = [Path(name) for name in options.files]
+    try:
+        if options.last is not None:
+            paths = last_checkpoints(_work_dir(paths), options.last)
+        averaged = average_checkpoints(paths, options.weights)
+    except ValueError as error:
+        raise CheckpointError(str(error)) from None
+    save_checkpoint(averaged, out)
+    print(f"{out}: the average of {', '.join(path.name for path in paths)}")
+    if any(name.endswith("running_mean") for name in averaged["state_dict"]):
+        print(
+            "it has running statistics of normalization, averaged too: torch.optim.swa_utils."
+            "update_bn takes them anew over training data"
+        )
+
+
+def _work_dir(paths: list[Path]) -> Path:
+    if len(paths) != 1 or not paths[0].is_dir():
+        raise CheckpointError(
+            f"--last takes one work directory, not {' '.join(map(str, paths))}",
+            help="mainspring ckpt average --last 5 WORK_DIR -o OUT",
+        )
+    return paths[0]
+
+
+def _strip(options: argparse.Namespace) -> None:
+    from mainspring.checkpoint import read_checkpoint, save_checkpoint
+    from mainspring.checkpoint.strip import save_by_hash, strip_checkpoint
+
+    out = _target(options)
+    checkpoint = read_checkpoint(options.file)
+    stripped = strip_checkpoint(checkpoint, options.file, options.ema)
+    if options.hash_name:
+        out = save_by_hash(stripped, out)
+    else:
+        save_checkpoint(stripped, out)
+    dropped = [str(key) for key in checkpoint if key not in stripped]
+    if "state_dict" not in checkpoint:
+        dropped = []
+    print(f"{out}  {_megabytes(out)} MB, without {', '.join(dropped) or 'leaving anything out'}")
+
+
+def _export(options: argparse.Namespace) -> None:
+    from torch import Tensor
+
+    from mainspring.checkpoint import (
+        export_weights,
+        read_checkpoint,
+        save_checkpoint,
+        write_safetensors,
+    )
+    from mainspring.checkpoint.export import DTYPES
+    from mainspring.checkpoint.safetensors_files import SUFFIX, is_safetensors
+    from mainspring.checkpoint.strip import strip_checkpoint
+
+    out = _target(options, SUFFIX, ".pth")
+    stripped = strip_checkpoint(read_checkpoint(options.file), options.file, options.ema)
+    dtype = DTYPES[options.dtype] if options.dtype else None
+    state = export_weights(stripped["state_dict"], prefix=options.prefix, dtype=dtype)
+    others = [name for name, value in state.items() if not isinstance(value, Tensor)]
+    if is_safetensors(out):
+        tensors = {name: value for name, value in state.items() if name not in others}
+        write_safetensors(tensors, out, stripped["meta"])
+        for name in others:
+            print(f"{name} is left out: it is a {type(state[name]).__name__}, not a tensor")
+    else:
+        save_checkpoint(state, out)
+    count = sum(value.numel() for value in state.values() if isinstance(value, Tensor))
+    print(f"{out}  {_megabytes(out)} MB, {len(state) - len(others)} tensors, {count:,} values")
+
+
+def _import(options: argparse.Namespace) -> None:
+    from mainspring.checkpoint import import_mmengine, read_checkpoint, save_checkpoint
+
+    out = _target(options)
+    checkpoint = read_checkpoint(options.file, trust=options.trust)
+    imported, notes = import_mmengine(checkpoint, options.file)
+    save_checkpoint(imported, out)
+    meta = imported["meta"]
+    place = f": epoch {meta.get('epoch')}, iteration {meta['iter']}" if "iter" in meta else ""
+    print(f"{out}  {_megabytes(out)} MB{place}")
+    for note in notes:
+        print(note)
+
+
+def _target(options: argparse.Namespace, *suffixes: str) -> Path:
+    """The file to write.
+
+    Raises:
+        CheckpointError: It exists, is a directory, or of an unknown kind.
+    """
+    out = Path(options.out)
+    if out.is_dir():
+        raise CheckpointError(f"{out} is a directory", help="give the name of a file with -o")
+    if suffixes and out.suffix not in suffixes:
+        raise CheckpointError(
+            f"{out} is of no known kind", help=f"end the name in {' or '.join(suffixes)}"
+        )
+    if not suffixes:
+        _require_pth(out)
+    is_final = not getattr(options, "hash_name", False)
+    if is_final and out.exists() and not options.force:
+        raise CheckpointError(f"{out} exists already", help="--force replaces it")
+    return out
+
+
+def _require_pth(out: Path) -> None:
+    if out.suffix == ".safetensors":
+        raise CheckpointError(
+            f"{out} would be no file of safetensors",
+            help="mainspring ckpt export FILE -o OUT.safetensors writes one",
+        )
+
+
+def _megabytes(path: Path) -> str:
+    return f"{path.stat().st_size / 1e6:.1f}"
