@@ -20,6 +20,7 @@ from mainspring.cli import (
     sweep,
     test,
     train,
+    verify,
 )
 from mainspring.cli.common import looks_like_override
 from mainspring.errors import is_user_mistake
@@ -47,6 +48,7 @@ def make_parser() -> argparse.ArgumentParser:
     convert.add_parser(verbs)
     sweep.add_parser(verbs)
     ckpt.add_parser(verbs)
+    verify.add_parser(verbs)
     diverge.add_parser(verbs)
     profile.add_parser(verbs)
     lr_find.add_parser(verbs)

@@ -1,0 +1,63 @@
+"""What a trial is asked to do: one line of JSON to the process that does it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+__all__ = ["Job", "JobKind", "NotApplicableError"]
+
+JobKind = Literal["train", "workers", "accumulation", "ranks"]
+
+
+class NotApplicableError(Exception):
+    """A check cannot be made on this config; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A trial.
+
+    Attributes:
+        kind: What to do.
+        folder: Where the results go, created by the trial; also its output and its error.
+        work_dir: Work directory of the run.
+        iterations: Iterations after which it ends.
+        request: What names the config; handed to the function that reads it.
+        resume: Checkpoint to continue from; ``None`` starts from the beginning.
+        kill: Whether the process kills itself with SIGKILL at the end.
+        save_and_load: Whether to compare a model with one that is loaded from a file.
+        rank: Number of this process.
+        world_size: Number of processes; 0 trains in one without a process group.
+        port: Port on which the processes meet.
+        device: Value of ``CUDA_VISIBLE_DEVICES``; ``None`` leaves it.
+    """
+
+    kind: JobKind
+    folder: str
+    work_dir: str
+    iterations: int
+    request: Mapping[str, Any] = field(default_factory=dict)
+    resume: str | None = None
+    kill: bool = False
+    save_and_load: bool = False
+    rank: int = 0
+    world_size: int = 0
+    port: int = 0
+    device: str | None = None
+
+    def to_line(self) -> str:
+        """One line of JSON."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_line(cls, line: str) -> Job:
+        """The inverse of `to_line`.
+
+        Args:
+            line: What `to_line` gave.
+        """
+        return cls(**json.loads(line))

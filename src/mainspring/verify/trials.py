@@ -1,0 +1,167 @@
+"""Carries out trials in processes of their own; the side of `mainspring verify`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Self
+
+from mainspring.verify.host import ERROR, NOT_APPLICABLE, OUTPUT
+from mainspring.verify.job import Job, NotApplicableError
+
+__all__ = ["TrialFailedError", "Trials", "free_port"]
+
+_TAIL = 2000
+
+
+class TrialFailedError(Exception):
+    """A trial failed.
+
+    Args:
+        text: What the trial said, in several lines.
+        headline: The error alone; by default the first line of the text.
+    """
+
+    def __init__(self, text: str, headline: str | None = None) -> None:
+        super().__init__(text)
+        self.headline = headline or text.partition("\n")[0]
+
+
+class Trials:
+    """Two interpreters, each started anew, which fork a process for each trial.
+
+    What is to be the same twice is tried in both, so that nothing that they happen to share, such
+    as the order of hashes, makes it so.
+
+    Args:
+        command: Starts a process that calls `mainspring.verify.host.serve`.
+    """
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._hosts: list[subprocess.Popen[bytes]] = []
+        self._running: dict[int, int] = {}
+        for _ in range(2):
+            self._hosts.append(
+                subprocess.Popen(
+                    list(command),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    # Unbuffered, so that what was not read yet is what select sees.
+                    bufsize=0,
+                    start_new_session=True,
+                )
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End everything that was started."""
+        for child in self._running.values():
+            _kill(child)
+        for host in self._hosts:
+            _kill(host.pid)
+            host.communicate()
+
+    def run(self, *jobs: Job) -> None:
+        """Carry out one trial in the first interpreter, or two at the same time.
+
+        Args:
+            *jobs: One or two jobs; the first goes to the first interpreter.
+
+        Raises:
+            NotApplicableError: A trial cannot be made.
+            TrialFailedError: A trial failed; another one that runs beside it is ended.
+        """
+        self._run(dict(enumerate(jobs)))
+
+    def run_second(self, job: Job) -> None:
+        """Carry out one trial in the second interpreter.
+
+        Args:
+            job: The job.
+
+        Raises:
+            NotApplicableError: It cannot be made.
+            TrialFailedError: It failed.
+        """
+        self._run({1: job})
+
+    def _run(self, jobs: dict[int, Job]) -> None:
+        for index, job in jobs.items():
+            host = self._hosts[index]
+            if host.stdin is None:
+                raise AssertionError
+            host.stdin.write(f"{job.to_line()}\n".encode())
+        for index in jobs:
+            self._running[index] = int(self._answer(index, "started"))
+        codes = self._wait_for(jobs)
+        for index, job in jobs.items():
+            _raise_problem(job, codes[index])
+
+    def _wait_for(self, jobs: dict[int, Job]) -> dict[int, int]:
+        """The exit codes; once one trial fails, the others are killed."""
+        codes: dict[int, int] = {}
+        while len(codes) < len(jobs):
+            outputs = {_output(self._hosts[index]): index for index in jobs if index not in codes}
+            ready, _, _ = select.select(list(outputs), [], [])
+            for output in ready:
+                index = outputs[output]
+                codes[index] = int(self._answer(index, "ended"))
+                del self._running[index]
+            if any(codes.values()) and not all(jobs[index].kill for index in codes):
+                for child in self._running.values():
+                    _kill(child)
+        return codes
+
+    def _answer(self, index: int, word: str) -> str:
+        line = _output(self._hosts[index]).readline().decode()
+        said, _, value = line.partition(" ")
+        if said != word:
+            raise TrialFailedError("the process that starts trials has ended")
+        return value
+
+
+def _output(host: subprocess.Popen[bytes]) -> IO[bytes]:
+    if host.stdout is None:
+        raise AssertionError
+    return host.stdout
+
+
+def _raise_problem(job: Job, code: int) -> None:
+    folder = Path(job.folder)
+    reason = folder / NOT_APPLICABLE
+    if reason.exists():
+        raise NotApplicableError(reason.read_text(encoding="utf-8"))
+    if code == 0 or (job.kill and code == -signal.SIGKILL):
+        return
+    error = folder / ERROR
+    if error.exists():
+        told = json.loads(error.read_text(encoding="utf-8"))
+        raise TrialFailedError(told["text"], told["headline"])
+    output = folder / OUTPUT
+    said = output.read_text(encoding="utf-8", errors="replace")[-_TAIL:] if output.exists() else ""
+    raise TrialFailedError(f"the process ended with {code}\n{said}".rstrip())
+
+
+def _kill(process: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process, signal.SIGKILL)
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
