@@ -18,6 +18,7 @@ from mainspring.config.sweep import refuse_unchosen
 from mainspring.dist import is_main_process
 from mainspring.errors import ConfigError
 from mainspring.hooks import HookDispatch
+from mainspring.optim.optimizer.fused_choice import prefer_fused
 from mainspring.registry import RUNNERS, DefaultScope
 from mainspring.registry.default_scope import ROOT_SCOPE
 from mainspring.runner import resume
@@ -281,7 +282,10 @@ class Runner(Checkpoints, MMEngineNames):
         with building(self.cfg, "train_dataloader"):
             self.train_loop  # noqa: B018 - building it is the point
         with building(self.cfg, "optim_wrapper"):
-            self.optim_wrapper = self.build_optim_wrapper(self.optim_wrapper)
+            section = self.optim_wrapper
+            self.optim_wrapper = self.build_optim_wrapper(section)
+            if isinstance(section, Mapping) and self.sample_rng == "sample":
+                prefer_fused(self.optim_wrapper)
         with building(self.cfg, "auto_scale_lr"):
             self.scale_lr(self.optim_wrapper, self.auto_scale_lr)
         with building(self.cfg, "param_scheduler"):

@@ -45,9 +45,11 @@ def training_alone_in(work_dir: str) -> Iterator[None]:
         yield
         return
     with file:
-        yield
-        with suppress(OSError):
-            path.unlink()
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                path.unlink()
 
 
 def _locked(path: Path) -> IO[str]:

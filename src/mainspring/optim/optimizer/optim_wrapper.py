@@ -16,6 +16,7 @@ from mainspring.errors import ConfigError, mark_user_mistake
 from mainspring.logging import MessageHub, print_log
 from mainspring.optim.optimizer.base import NO_CONTEXT, BaseOptimWrapper
 from mainspring.optim.optimizer.normalizer import TargetNormalizer
+from mainspring.optim.optimizer.quick_step import QuickStep, quick_backward
 from mainspring.registry import OPTIM_WRAPPERS
 from mainspring.structures import NormalizedLoss
 from mainspring.utils.dl_utils import has_batch_norm
@@ -79,6 +80,7 @@ class OptimWrapper(BaseOptimWrapper):
         self._optimizer_steps = 0
         self._lost_micro_batches = 0
         self._normalizer = TargetNormalizer()
+        self._quick = QuickStep(self.optimizer)
 
     @property
     def inner_count(self) -> int:
@@ -147,12 +149,18 @@ class OptimWrapper(BaseOptimWrapper):
             loss: Scalar loss.
             **kwargs: Passed on to `torch.Tensor.backward`.
         """
-        loss.backward(**kwargs)  # type: ignore[no-untyped-call]  # - torch leaves it untyped
+        if kwargs:
+            loss.backward(**kwargs)  # type: ignore[no-untyped-call]  # - torch leaves it untyped
+        else:
+            quick_backward(loss)
         self._inner_count += 1
 
     def zero_grad(self, **kwargs: Any) -> None:
         """Clear gradients; arguments as in `torch.optim.Optimizer.zero_grad`."""
-        self.optimizer.zero_grad(**kwargs)
+        if kwargs:
+            self.optimizer.zero_grad(**kwargs)
+        else:
+            self._quick_step().zero_grad()
 
     def step(self, **kwargs: Any) -> None:
         """Clip gradients, if configured, and change the parameters.
@@ -162,8 +170,16 @@ class OptimWrapper(BaseOptimWrapper):
         """
         if self.clip_grad_kwargs is not None:
             self._clip_grad()
-        self.optimizer.step(**kwargs)
+        if kwargs:
+            self.optimizer.step(**kwargs)
+        else:
+            self._quick_step().step()
         self._optimizer_steps += 1
+
+    def _quick_step(self) -> QuickStep:
+        if self._quick.optimizer is not self.optimizer:
+            self._quick = QuickStep(self.optimizer)
+        return self._quick
 
     def optim_context(self, model: nn.Module) -> AbstractContextManager[None]:
         """What to run the forward pass under.
