@@ -1,0 +1,446 @@
+"""Trainings that an interruption must not change, by name: each function gives arguments of Runner.
+
+Every one of them has batch normalisation, dropout, a stateful optimizer, and items that draw from
+Python's, NumPy's and torch's generators; its name says what it has beyond that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from matrix_parts import (
+    BATCH,
+    ITEMS,
+    Augmented,
+    ContinuedStream,
+    Counting,
+    Error,
+    ForValidation,
+    GlobalSampler,
+    ManyParts,
+    Network,
+    OwnLoader,
+    PythonSampler,
+    ScaledOnCpu,
+    Seen,
+    Stream,
+    TwoShapes,
+)
+from torch import nn
+from torch.utils.data import DataLoader as TorchDataLoader
+from torch.utils.data import Sampler, WeightedRandomSampler
+
+from mainspring import optim
+from mainspring.dataset import DataLoader
+from mainspring.model import Supervised
+from mainspring.optim import OptimWrapper, OptimWrapperDict
+from mainspring.runner import WorkflowTrainLoop
+
+__all__ = ["LOADERS", "RANKS", "REPLAYING", "VARIANTS"]
+
+EPOCHS, ITERATIONS = 3, 15
+
+Arguments = dict[str, Any]
+VARIANTS: dict[str, Callable[[], Arguments]] = {}
+RANKS: dict[str, int] = {}
+LOADERS: set[str] = set()
+"""Variants that differ in where the batches come from."""
+REPLAYING: set[str] = set()
+"""Variants that can only be continued by loading again what was loaded before."""
+
+
+def variant(
+    function: Callable[[], Arguments] | None = None, *, ranks: int = 1, replays: bool = False
+) -> Any:
+    """Add a function to the matrix by its name."""
+
+    def add(function: Callable[[], Arguments]) -> Callable[[], Arguments]:
+        VARIANTS[function.__name__] = function
+        RANKS[function.__name__] = ranks
+        if replays:
+            REPLAYING.add(function.__name__)
+        return function
+
+    return add if function is None else add(function)
+
+
+def several(
+    make: Callable[..., Arguments],
+    choices: dict[str, dict[str, Any]],
+    *,
+    ranks: int = 1,
+    replays: bool = False,
+) -> None:
+    """Add a function to the matrix once for each choice of its arguments."""
+    for name, arguments in choices.items():
+
+        def function(arguments: dict[str, Any] = arguments) -> Arguments:
+            return make(**arguments)
+
+        function.__name__ = name
+        variant(function, ranks=ranks, replays=replays)
+        if make in (epochs_of, iterations_of):
+            LOADERS.add(name)
+
+
+def base(**changes: Any) -> Arguments:
+    """A training by epoch; changes replace its arguments."""
+    hooks = changes.pop("default_hooks", {})
+    return {
+        "model": Supervised(Network(), nn.MSELoss()),
+        "train_dataloader": ours(),
+        "train_cfg": {"max_epochs": EPOCHS},
+        "optim_wrapper": {"optimizer": {"type": "AdamW", "lr": 0.05}},
+        "default_hooks": {
+            "logger": {"type": "LoggerHook", "interval": 1},
+            "checkpoint": {"type": "CheckpointHook", **SAVING},
+            **hooks,
+        },
+        "log_processor": {"window_size": 4, "custom_cfg": WINDOWS},
+        "randomness": {"seed": 5},
+        **changes,
+    }
+
+
+SAVING = {"interval": 2, "by_epoch": False, "max_keep_ckpts": 3}
+WINDOWS = [
+    {"data_src": "loss", "log_name": "loss_now", "method_name": "current"},
+    {"data_src": "loss", "log_name": "loss_of_all", "method_name": "mean", "window_size": "global"},
+    {"data_src": "loss", "log_name": "lowest_loss", "method_name": "min", "window_size": 5},
+]
+
+
+def ours(**changes: Any) -> DataLoader[Any]:
+    order = {} if {"sampler", "batch_sampler"} & set(changes) else {"shuffle": True}
+    size = {} if isinstance(changes.get("batch_sampler"), Sampler) else {"batch_size": BATCH}
+    return DataLoader(Augmented(), **{**size, **order, **changes})
+
+
+def torchs(dataset: Any = None, **changes: Any) -> TorchDataLoader[Any]:
+    order = {} if dataset or {"sampler", "batch_sampler"} & set(changes) else {"shuffle": True}
+    size = {} if "batch_sampler" in changes else {"batch_size": BATCH}
+    return TorchDataLoader(dataset or Augmented(), **{**size, **order, **changes})
+
+
+def by_iteration(**changes: Any) -> Arguments:
+    return base(**{"train_cfg": {"by_epoch": False, "max_iters": ITERATIONS}, **changes})
+
+
+def validated(**changes: Any) -> Arguments:
+    return base(**{
+        "val_dataloader": DataLoader(ForValidation(), batch_size=8),
+        "val_evaluator": Error(),
+        "val_cfg": {"compute_loss": True},
+        **changes,
+    })  # fmt: skip
+
+
+def layouts(make: Callable[..., Any], prefix: str, *counts: str, **more: Any) -> dict[str, Any]:
+    """Arguments by name for numbers of workers, ``p`` behind one for persistent ones."""
+    choices: dict[str, Any] = {}
+    for count in counts:
+        workers = {"num_workers": int(count[0]), "persistent_workers": count.endswith("p")}
+        name = f"{prefix}_{count[0]}_{'persistent_' if count.endswith('p') else ''}workers"
+        choices[name] = {"loader": lambda workers=workers: make(**workers, **more)}
+    return choices
+
+
+def epochs_of(loader: Callable[[], Any]) -> Arguments:
+    return base(train_dataloader=loader())
+
+
+def iterations_of(loader: Callable[[], Any]) -> Arguments:
+    return by_iteration(train_dataloader=loader())
+
+
+def infinite(**workers: Any) -> dict[str, Any]:
+    sampler = {"type": "InfiniteSampler", "shuffle": True}
+    collate = {"type": "default_collate"}
+    return {"dataset": Augmented(), "sampler": sampler, "batch_size": BATCH, **workers,
+            "collate_fn": collate}  # fmt: skip
+
+
+def of_section(**workers: Any) -> dict[str, Any]:
+    return {**infinite(**workers), "sampler": {"type": "DefaultSampler", "shuffle": True}}
+
+
+AHEAD = {"num_workers": 2, "prefetch_factor": 1}
+"""Some, but not all indices of a pass are drawn before they are needed."""
+
+several(epochs_of, layouts(ours, "epochs", "0", "2", "2p", "4", "4p"))
+several(iterations_of, layouts(ours, "iterations", "0", "2p", "4"))
+several(epochs_of, layouts(of_section, "default_sampler", "0"))
+several(iterations_of, layouts(infinite, "infinite_sampler", "0", "2", "4p"))
+several(epochs_of, layouts(torchs, "torch_loader", "0", "2", "2p"))
+several(iterations_of, layouts(torchs, "torch_loader_by_iteration", "0", "2", "2p"))
+several(epochs_of, {
+    "torch_loader_with_generator": {
+        "loader": lambda: torchs(generator=torch.Generator().manual_seed(8))
+    },
+    "torch_loader_with_generator_2_workers": {
+        "loader": lambda: torchs(generator=torch.Generator().manual_seed(8), num_workers=2)
+    },
+    "torch_loader_in_order": {"loader": lambda: torchs(sampler=range(ITEMS))},
+    "torch_loader_weighted": {
+        "loader": lambda: torchs(sampler=WeightedRandomSampler([1.0, 2.0] * 9, ITEMS))
+    },
+    "torch_loader_global_sampler": {"loader": lambda: torchs(sampler=GlobalSampler())},
+    "torch_loader_batch_sampler": {
+        "loader": lambda: torchs(batch_sampler=TwoShapes(GlobalSampler()), **AHEAD)
+    },
+    "global_sampler": {"loader": lambda: ours(sampler=GlobalSampler())},
+    "global_sampler_2_workers": {
+        "loader": lambda: ours(sampler=GlobalSampler(), **AHEAD)
+    },
+    "python_sampler": {"loader": lambda: ours(sampler=PythonSampler())},
+    "batch_sampler": {"loader": lambda: ours(sampler=PythonSampler(), batch_sampler=TwoShapes)},
+    "batch_sampler_2_workers": {
+        "loader": lambda: ours(batch_sampler=TwoShapes(PythonSampler()), num_workers=2)
+    },
+    "own_loader": {"loader": OwnLoader},
+    "stream_with_state": {"loader": lambda: DataLoader(ContinuedStream(), batch_size=BATCH)},
+    "torch_loader_stream_with_state": {"loader": lambda: torchs(ContinuedStream())},
+    "one_stream_a_worker_0_workers": {"loader": lambda: ours(sample_rng="worker")},
+})  # fmt: skip
+several(iterations_of, {
+    "global_sampler_by_iteration": {"loader": lambda: ours(sampler=GlobalSampler())},
+    "batch_sampler_by_iteration": {
+        "loader": lambda: ours(sampler=PythonSampler(), batch_sampler=TwoShapes, num_workers=2)
+    },
+    "stream_with_state_by_iteration": {
+        "loader": lambda: DataLoader(ContinuedStream(), batch_size=BATCH)
+    },
+})  # fmt: skip
+several(epochs_of, {
+    "stream": {"loader": lambda: DataLoader(Stream(), batch_size=BATCH)},
+    "stream_2_workers": {"loader": lambda: DataLoader(Stream(), batch_size=BATCH, num_workers=2)},
+    "torch_loader_stream": {"loader": lambda: torchs(Stream())},
+    "torch_loader_stream_2_workers": {"loader": lambda: torchs(Stream(), num_workers=2)},
+    "one_stream_a_worker_2_workers": {
+        "loader": lambda: ours(sample_rng="worker", num_workers=2)
+    },
+}, replays=True)  # fmt: skip
+
+
+@variant
+def workflow():
+    loop = {"type": WorkflowTrainLoop, "max_epochs": EPOCHS}
+    return validated(train_cfg={**loop, "workflow": [("train", 1), ("val", 1), ("train", 1)]})
+
+
+@variant
+def saved_by_epoch():
+    saving = {"type": "CheckpointHook", "interval": 1, "max_keep_ckpts": 2}
+    return base(default_hooks={"checkpoint": saving})
+
+
+@variant
+def saved_in_the_background():
+    return base(default_hooks={"checkpoint": {"type": "CheckpointHook", **SAVING,
+                                              "async_save": True}})  # fmt: skip
+
+
+@variant
+def log_windows():
+    epoch = {"data_src": "loss", "log_name": "loss_of_epoch", "method_name": "mean",
+             "window_size": "epoch"}  # fmt: skip
+    logger = {"type": "LoggerHook", "interval": 5, "ignore_last": False}
+    return base(
+        default_hooks={"logger": logger},
+        log_processor={"window_size": 7, "custom_cfg": [*WINDOWS, epoch]},
+    )
+
+
+@variant
+def accumulation():
+    step = {"optimizer": {"type": "Adam", "lr": 0.05}, "accumulative_counts": 3}
+    return base(optim_wrapper={**step, "clip_grad": {"max_norm": 0.5}})
+
+
+@variant
+def accumulation_by_iteration():
+    step = {"optimizer": {"type": "SGD", "lr": 0.05, "momentum": 0.9}, "accumulative_counts": 4}
+    return by_iteration(optim_wrapper=step)
+
+
+@variant
+def mixed_precision():
+    step = {"type": "AmpOptimWrapper", "optimizer": {"type": "AdamW", "lr": 0.05}}
+    return base(optim_wrapper=step)
+
+
+@variant
+def mixed_precision_with_scaler():
+    step = {"type": ScaledOnCpu, "optimizer": {"type": "AdamW", "lr": 0.05}}
+    return base(optim_wrapper={**step, "accumulative_counts": 3, "clip_grad": {"max_norm": 0.5}})
+
+
+def averaged(**average: Any) -> Arguments:
+    return validated(custom_hooks=[{"type": "EMAHook", **average}])
+
+
+several(averaged, {
+    "moving_average": {"momentum": 0.1},
+    "moving_average_of_buffers": {"momentum": 0.1, "update_buffers": True, "begin_iter": 6},
+    "annealed_average": {"ema_type": "MomentumAnnealingEMA", "gamma": 5, "interval": 3},
+    "uniform_average": {"ema_type": "StochasticWeightAverage", "begin_epoch": 2},
+})  # fmt: skip
+
+
+@variant
+def hook_with_state():
+    return base(custom_hooks=[{"type": Counting}])
+
+
+OPTIMIZERS: dict[str, dict[str, Any]] = {
+    "sgd": {"type": "SGD", "lr": 0.02, "momentum": 0.9, "nesterov": True},
+    "adam": {"type": "Adam", "lr": 0.02, "amsgrad": True},
+    "radam": {"type": "RAdam", "lr": 0.02},
+    "adagrad": {"type": "Adagrad", "lr": 0.02},
+    "rmsprop": {"type": "RMSprop", "lr": 0.02, "centered": True, "momentum": 0.5},
+}
+
+
+def each_optimizer(optimizers: dict[str, dict[str, Any]], **changes: Any) -> Arguments:
+    model = ManyParts(list(optimizers))
+    wrappers = {
+        name: OptimWrapper(
+            getattr(torch.optim, arguments["type"])(
+                model.parts[name].parameters(),
+                **{key: value for key, value in arguments.items() if key != "type"},
+            ),
+            accumulative_counts=2 if name == "adam" else 1,
+        )
+        for name, arguments in optimizers.items()
+    }
+    return {**base(**changes), "model": model, "optim_wrapper": OptimWrapperDict(**wrappers)}
+
+
+@variant
+def several_optimizers():
+    return each_optimizer(OPTIMIZERS)
+
+
+SCHEDULES: dict[str, dict[str, Any]] = {
+    "Constant": {"factor": 0.5, "end": 3},
+    "CosineAnnealing": {"T_max": 4, "eta_min": 0.002},
+    "CosineRestart": {"periods": [2, 3, 10], "restart_weights": [1, 0.5, 0.2], "eta_min": 0.002},
+    "Exponential": {"gamma": 0.9},
+    "Linear": {"start_factor": 0.1, "end": 7},
+    "MultiStep": {"milestones": [1, 2, 7], "gamma": 0.5},
+    "Poly": {"power": 0.9, "eta_min": 0.002, "end": 11},
+    "Step": {"step_size": 1, "gamma": 0.8},
+}
+
+
+def each_schedule(kind: str, by_epoch: bool) -> Arguments:
+    known = {name: dict(value) for name, value in SCHEDULES.items()}
+    if kind == "LR":
+        known["OneCycle"] = {"eta_max": 0.02, "total_steps": ITERATIONS + 1}
+    optimizer = {"type": "SGD", "lr": 0.01, "momentum": 0.9}
+    if kind == "Momentum":
+        optimizer = {"type": "Adam", "lr": 0.05}
+    arguments = each_optimizer(dict.fromkeys(known, optimizer))
+    arguments["param_scheduler"] = {
+        name: [
+            getattr(optim, f"{name}{kind}")(
+                arguments["optim_wrapper"][name], **value, by_epoch=by_epoch
+            )
+        ]
+        for name, value in known.items()
+    }
+    return arguments
+
+
+several(each_schedule, {
+    "learning_rate_by_iteration": {"kind": "LR", "by_epoch": False},
+    "learning_rate_by_epoch": {"kind": "LR", "by_epoch": True},
+    "momentum_by_iteration": {"kind": "Momentum", "by_epoch": False},
+    "momentum_by_epoch": {"kind": "Momentum", "by_epoch": True},
+})  # fmt: skip
+
+
+@variant
+def chained_schedules():
+    return base(param_scheduler=[
+        {"type": "LinearLR", "start_factor": 0.1, "end": 6, "by_epoch": False},
+        {"type": "CosineAnnealingLR", "T_max": 9, "begin": 6, "by_epoch": False},
+        {"type": "ConstantMomentum", "factor": 0.5, "end": 2},
+        {"type": "StepLR", "step_size": 1, "convert_to_iter_based": True},
+    ])  # fmt: skip
+
+
+@variant
+def plateau():
+    plateau = {"by_epoch": True, "monitor": "error", "patience": 0, "threshold": 0.4, "factor": 0.5}
+    return validated(
+        train_cfg={"by_epoch": False, "max_iters": ITERATIONS, "val_interval": 3},
+        param_scheduler=[
+            {"type": "ReduceOnPlateauLR", **plateau},
+            {"type": "ReduceOnPlateauMomentum", **plateau, "cooldown": 1},
+        ],
+    )
+
+
+@variant
+def early_stopping():
+    stopping = {"type": "EarlyStoppingHook", "monitor": "error", "rule": "less"}
+    return validated(
+        train_cfg={"by_epoch": False, "max_iters": ITERATIONS, "val_interval": 2},
+        custom_hooks=[{**stopping, "patience": 6, "min_delta": 10.0}],
+    )
+
+
+@variant
+def best_checkpoints():
+    best = {"save_best": ["accuracy", "error"], "rule": ["greater", "less"]}
+    return validated(
+        train_cfg={"by_epoch": False, "max_iters": ITERATIONS, "val_interval": 3},
+        default_hooks={"checkpoint": {"type": "CheckpointHook", **SAVING, **best}},
+    )
+
+
+@variant
+def validation_in_between():
+    return validated(
+        train_cfg={"max_epochs": EPOCHS, "val_interval": 2, "dynamic_intervals": [(2, 1)]},
+        val_dataloader=DataLoader(ForValidation(draws=True), batch_size=8, num_workers=2),
+    )
+
+
+@variant(ranks=2)
+def two_ranks():
+    seeds = {"seed": 5, "diff_rank_seed": True}
+    return base(train_cfg={"max_epochs": 5}, randomness=seeds)
+
+
+@variant(ranks=2)
+def two_ranks_by_iteration():
+    step = {"optimizer": {"type": "AdamW", "lr": 0.05}, "accumulative_counts": 2}
+    return by_iteration(train_dataloader=infinite(num_workers=2), optim_wrapper=step)
+
+
+def noted(loader: Any) -> Arguments:
+    """Batch normalisation and dropout would see half a batch on each of two ranks."""
+    return base(
+        model=Supervised(nn.Linear(4, 1), nn.MSELoss()),
+        train_dataloader=loader,
+        train_cfg={"max_epochs": 5},
+        custom_hooks=[{"type": Seen}],
+    )
+
+
+def described(batch_size: int) -> dict[str, Any]:
+    return {**of_section(), "batch_size": batch_size}
+
+
+several(noted, {
+    "ready_loader_1_rank": {"loader": ours(batch_size=6)},
+    "described_loader_1_rank": {"loader": described(6)},
+})  # fmt: skip
+several(noted, {
+    "ready_loader_2_ranks": {"loader": ours(batch_size=3)},
+    "described_loader_2_ranks": {"loader": described(3)},
+}, ranks=2)  # fmt: skip

@@ -1,0 +1,263 @@
+"""What the trainings of the matrix are made of: data sets, samplers, models and hooks."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import Dataset, IterableDataset, Sampler
+
+from mainspring.evaluator import BaseMetric
+from mainspring.hooks import Hook
+from mainspring.model import BaseModel
+from mainspring.optim import AmpOptimWrapper
+
+__all__ = [
+    "BATCH",
+    "ITEMS",
+    "Augmented",
+    "ContinuedStream",
+    "Counting",
+    "Error",
+    "ForValidation",
+    "GlobalSampler",
+    "ManyParts",
+    "Network",
+    "OwnLoader",
+    "PythonSampler",
+    "ScaledOnCpu",
+    "Seen",
+    "Stream",
+    "TwoShapes",
+]
+
+ITEMS, BATCH = 18, 4  # the last batch of a pass has two items
+
+
+def count_item() -> None:
+    """One byte for each item that is loaded, in whichever process."""
+    descriptor = os.environ.get("LOADED_ITEMS")
+    if descriptor is not None:
+        os.write(int(descriptor), b".")
+
+
+def item_of(index: int, noise: float) -> tuple[torch.Tensor, torch.Tensor]:
+    inputs = torch.arange(4, dtype=torch.float32) * (index % 7 - 3) / 4
+    return inputs + noise, torch.tensor([float(index % 5)])
+
+
+def draw() -> float:
+    """A number that all three generators contribute to."""
+    return random.random() + np.random.rand() + torch.rand(1).item()
+
+
+class Augmented(Dataset):
+    def __len__(self):
+        return ITEMS
+
+    def __getitem__(self, index):
+        count_item()
+        return item_of(index, draw())
+
+
+class ForValidation(Augmented):
+    """Items that are not counted, and draw only if asked to."""
+
+    def __init__(self, draws=False):
+        self.draws = draws
+
+    def __getitem__(self, index):
+        return item_of(index, draw() if self.draws else 0.5)
+
+
+class Stream(IterableDataset):
+    """Items without indices; each worker gives its share."""
+
+    def __iter__(self) -> Iterator[Any]:
+        worker = torch.utils.data.get_worker_info()
+        first, step = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        for index in range(first, ITEMS, step):
+            count_item()
+            yield item_of(index, draw())
+
+    def __len__(self):
+        return ITEMS
+
+
+class ContinuedStream(Stream):
+    """The same with a position of its own."""
+
+    def __init__(self):
+        self.position = 0
+
+    def __iter__(self):
+        while self.position < ITEMS:
+            self.position += 1
+            count_item()
+            yield item_of(self.position - 1, draw())
+        self.position = 0
+
+    def state_dict(self):
+        return {"position": self.position}
+
+    def load_state_dict(self, state):
+        self.position = state["position"]
+
+
+class OwnLoader:
+    """A user's loader that keeps its own position."""
+
+    def __init__(self):
+        self.dataset, self.epoch, self.batch, self.first = Augmented(), 0, 0, 0
+
+    def __len__(self):
+        return (ITEMS + BATCH - 1) // BATCH
+
+    def set_epoch(self, epoch):
+        if epoch != self.epoch:
+            self.epoch, self.first = epoch, 0
+
+    def __iter__(self):
+        first, self.first = self.first, 0
+        order = np.random.RandomState(self.epoch).permutation(ITEMS)
+        for number in range(first, len(self)):
+            self.batch = number + 1
+            chosen = order[number * BATCH : self.batch * BATCH]
+            pairs = [self.dataset[int(index)] for index in chosen]
+            yield [torch.stack(parts) for parts in zip(*pairs, strict=True)]
+
+    def state_dict(self):
+        return {"epoch": self.epoch, "batch": self.batch}
+
+    def load_state_dict(self, state):
+        self.epoch, self.first = state["epoch"], state["batch"]
+
+
+class GlobalSampler(Sampler):
+    """Draws its order from torch's global generator, index by index."""
+
+    def __init__(self, size=ITEMS):
+        self.size = size
+
+    def __len__(self):
+        return self.size
+
+    def __iter__(self):
+        for _ in range(self.size):
+            yield int(torch.randint(self.size, ()))
+
+
+class PythonSampler(GlobalSampler):
+    """Draws its order from Python's and NumPy's generators at once."""
+
+    def __iter__(self):
+        order = list(range(self.size))
+        random.shuffle(order)
+        return iter(np.random.permutation(order).tolist())
+
+
+class TwoShapes(Sampler):
+    """Batches of even or of odd items, as those by aspect ratio are made."""
+
+    def __init__(self, sampler, batch_size=BATCH, drop_last=False):
+        self.sampler, self.batch_size = sampler, batch_size
+
+    def __len__(self):
+        return sum(-(-half // self.batch_size) for half in (ITEMS // 2, ITEMS - ITEMS // 2))
+
+    def __iter__(self):
+        waiting: list[list[int]] = [[], []]
+        for index in self.sampler:
+            batch = waiting[index % 2]
+            batch.append(index)
+            if len(batch) == self.batch_size:
+                yield list(batch)
+                batch.clear()
+        yield from (batch for batch in waiting if batch)
+
+
+class Network(nn.Sequential):
+    def __init__(self):
+        # No batch of one item may meet batch normalisation, so it has a constant companion.
+        super().__init__(nn.Linear(4, 6), Norm(6), nn.Dropout(0.3), nn.Linear(6, 1))
+
+
+class Norm(nn.BatchNorm1d):
+    def forward(self, values):
+        if self.training:
+            values = torch.cat([values, torch.ones_like(values[:1])])
+            return super().forward(values)[:-1]
+        return super().forward(values)
+
+
+class Error(BaseMetric):
+    """The mean error, and a score that first gets better and then worse."""
+
+    def process(self, data_batch, data_samples):
+        self.results += [
+            (sample["prediction"] - sample["target"]).item() for sample in data_samples
+        ]
+
+    def compute_metrics(self, results):
+        error = sum(abs(value) for value in results) / len(results)
+        return {"error": error, "accuracy": -abs(error - 1.5)}
+
+
+class Counting(Hook):
+    """A hook that remembers something that the training depends on."""
+
+    def __init__(self):
+        self.count = 0
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        self.count += 1
+        for group in runner.optim_wrapper.param_groups:
+            group["weight_decay"] = 0.01 * (self.count % 4)
+
+    def state_dict(self):
+        return {"count": self.count}
+
+    def load_state_dict(self, state):
+        self.count = state["count"]
+
+
+class Seen(Hook):
+    """Writes down the items of each step, one file for each rank."""
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        rows = zip(*data_batch, strict=True)
+        items = [":".join(value.hex() for part in row for value in part.tolist()) for row in rows]
+        with open(f"{runner.work_dir}/seen-{runner.rank}", "a") as file:
+            file.write(" ".join([str(runner.iter), *items]) + "\n")
+
+
+class ScaledOnCpu(AmpOptimWrapper):
+    """Scales losses on the CPU, where the lower precision that needs it is not offered."""
+
+    def __init__(self, **arguments):
+        super().__init__(**arguments)
+        self.loss_scaler = torch.amp.GradScaler("cpu", init_scale=2.0**30, growth_interval=2)
+
+
+class ManyParts(BaseModel):
+    """A network for each optimizer, each trained on the same batch."""
+
+    def __init__(self, names):
+        super().__init__()
+        self.parts = nn.ModuleDict({name: Network() for name in names})
+
+    def forward(self, inputs, targets=None, mode="tensor"):
+        return {name: part(inputs) for name, part in self.parts.items()}
+
+    def train_step(self, data, optim_wrapper):
+        losses = {}
+        for name, part in self.parts.items():
+            with optim_wrapper[name].optim_context(self):
+                losses[f"{name}_loss"] = nn.functional.mse_loss(part(data[0]), data[1])
+            optim_wrapper[name].update_params(losses[f"{name}_loss"])
+        return {**losses, "loss": sum(losses.values()).detach()}
