@@ -154,3 +154,20 @@ def test_appending_does_not_get_slower():
     early = min(seconds_for(2000) for _ in range(3))
     seconds_for(200_000)
     assert min(seconds_for(2000) for _ in range(3)) < 10 * early
+
+
+@given(st.lists(st.floats(allow_nan=False, width=64), min_size=1, max_size=90), st.integers(1, 70))
+def test_the_quick_mean_is_that_of_numpy_to_the_last_bit(values, window):
+    buffer = HistoryBuffer()
+    for value in values:
+        buffer.update(value)
+    with np.errstate(all="ignore"):
+        expected = buffer.mean(window)
+    assert np.float64(buffer.smoothed(window)).tobytes() == np.float64(expected).tobytes()
+    assert buffer.newest() == buffer.current()
+
+
+def test_the_quick_mean_of_whole_numbers_and_of_counts():
+    whole, counted = HistoryBuffer([1, 2, 4], [1, 1, 1]), HistoryBuffer([1.0, 2.0], [2, 3])
+    assert (whole.smoothed(2), whole.newest()) == (3.0, 4)
+    assert (counted.smoothed(5), counted.newest()) == (0.6, 2.0)

@@ -9,6 +9,7 @@ import logging.handlers
 import os
 import socket
 import sys
+import time
 from collections.abc import Mapping
 from logging import Filter, Formatter, Handler, LogRecord
 from typing import Any, Self, TextIO
@@ -27,12 +28,21 @@ class _RunFormatter(Formatter):
 
     def __init__(self, date_format: str) -> None:
         super().__init__(datefmt=date_format)
+        self._second = -1
+        self._date = ""
+
+    def _date_of(self, second: int) -> str:
+        """The date of a second; lines of one second share it."""
+        if second != self._second:
+            self._date = time.strftime(str(self.datefmt), self.converter(second))
+            self._second = second
+        return self._date
 
     def format(self, record: LogRecord) -> str:
         place = ""
         if record.levelno >= logging.ERROR:
             place = f"{record.pathname} - {record.funcName} - {record.lineno} - "
-        date = self.formatTime(record, self.datefmt)
+        date = self._date_of(int(record.created))
         text = f"{date} - {record.name} - {self.level_of(record)} - {place}{record.getMessage()}"
         if record.exc_info:
             text += "\n" + self.formatException(record.exc_info)
@@ -138,6 +148,7 @@ class MMLogger(logging.Logger, ManagerMixin):
             handler.setLevel(level)
             handler.addFilter(_OnceFilter())
             self.addHandler(handler)
+        self._own_handlers = len(self.handlers)
 
     @property
     def log_file(self) -> str | None:
@@ -171,6 +182,23 @@ class MMLogger(logging.Logger, ManagerMixin):
         super().setLevel(level)
         # The standard library empties this cache only for the loggers that it keeps itself.
         self._cache.clear()  # type: ignore[attr-defined]  # - typeshed leaves it out
+
+    def _log(
+        self,
+        level: int,
+        msg: object,
+        args: Any,
+        exc_info: Any = None,
+        extra: Mapping[str, object] | None = None,
+        stack_info: bool = False,
+        stacklevel: int = 1,
+    ) -> None:
+        """Log, without looking for the calling line where none of our handlers shows it."""
+        is_shown = level >= logging.ERROR or len(self.handlers) != self._own_handlers
+        if is_shown or exc_info or extra or stack_info or stacklevel != 1:
+            super()._log(level, msg, args, exc_info, extra, stack_info, stacklevel + 1)
+        else:
+            self.handle(self.makeRecord(self.name, level, "", 0, msg, args, None))
 
     def callHandlers(self, record: LogRecord) -> None:  # noqa: N802 - the name in logging.Logger
         """Hand a record to this logger's own handlers; it does not reach the root logger."""

@@ -167,7 +167,7 @@ class MessageHub(ManagerMixin):
 
     def _set_resumed(self, key: str, resumed: bool) -> None:
         known = self._resumed_keys.setdefault(key, resumed)
-        if known != resumed:
+        if known is not resumed and known != resumed:
             raise ScalarError(
                 f"{key} was recorded with resumed={known} before, now with resumed={resumed}",
                 help="keep to one of the two for each name",

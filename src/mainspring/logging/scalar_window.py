@@ -94,6 +94,8 @@ def as_scalar(name: str, value: Any) -> Any:
 
 
 def _read_or_keep(name: str, tensor: torch.Tensor) -> Any:
+    if tensor.is_cpu and tensor.dim() == 0 and type(tensor).__name__ == "Tensor":
+        return tensor.item()
     if tensor.numel() != 1:
         raise ScalarError(
             f"{name} has {tensor.numel()} elements (shape {tuple(tensor.shape)}), but a scalar has "

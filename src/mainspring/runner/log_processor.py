@@ -76,6 +76,7 @@ class LogProcessor:
         self.log_with_hierarchy = log_with_hierarchy
         self.mean_pattern = re.compile(mean_pattern)
         self._smoothed: dict[str, bool] = {}
+        self._is_accelerated: bool | None = None
         self._check_custom_cfg()
 
     def get_log_after_iter(
@@ -113,7 +114,9 @@ class LogProcessor:
             parts += [
                 f"{name}: {shown[name]:.{self.num_digits}f}" for name in ("time", "data_time")
             ]
-        if is_cuda_available() or is_musa_available():
+        if self._is_accelerated is None:
+            self._is_accelerated = is_cuda_available() or is_musa_available()
+        if self._is_accelerated:
             tag["memory"] = _peak_memory(runner)
             parts.append(f"memory: {tag['memory']}")
         fields = [
@@ -245,10 +248,10 @@ class LogProcessor:
             if name.startswith(mode)
         }
         found = {
-            name: _plain(
-                history.mean(self.window_size)
+            name: (
+                history.smoothed(self.window_size)
                 if smooth and self._is_smoothed(name)
-                else history.current()
+                else history.newest()
             )
             for name, history in histories.items()
         }

@@ -229,10 +229,12 @@ class EpochBasedTrainLoop(_TrainLoop):
             data_batch: What the loader gave.
         """
         runner = self._runner
-        runner.call_hook("before_train_iter", batch_idx=idx, data_batch=data_batch)
+        for act in runner.acting_at("before_train_iter"):
+            act(runner, batch_idx=idx, data_batch=data_batch)
         outputs = runner.model.train_step(data_batch, optim_wrapper=runner.optim_wrapper)
         self._completed_iters = self._iter + 1
-        runner.call_hook("after_train_iter", batch_idx=idx, data_batch=data_batch, outputs=outputs)
+        for act in runner.acting_at("after_train_iter"):
+            act(runner, batch_idx=idx, data_batch=data_batch, outputs=outputs)
         self._iter += 1
 
     def state_dict(self) -> dict[str, int]:
@@ -310,10 +312,13 @@ class IterBasedTrainLoop(_TrainLoop):
             self._validate()
         runner.model.train()
         batches = self.dataloader_iterator
+        changes = len(self.dynamic_intervals.intervals) > 1
         while self._iter < self._max_iters and not self.stop_training:
             self.run_iter(next(batches))
-            self._decide_current_val_interval()
-            if self._validation_is_due(self._iter, self._max_iters):
+            if changes:
+                self._decide_current_val_interval()
+            is_nth = self._iter % self.val_interval == 0 or self._iter == self._max_iters
+            if is_nth and self._validation_is_due(self._iter, self._max_iters):
                 self._validate()
                 runner.model.train()
         self._completed_epochs = self._epoch + 1
@@ -330,10 +335,12 @@ class IterBasedTrainLoop(_TrainLoop):
             data_batch: What the loader gave.
         """
         runner, idx = self._runner, self._iter
-        runner.call_hook("before_train_iter", batch_idx=idx, data_batch=data_batch)
+        for act in runner.acting_at("before_train_iter"):
+            act(runner, batch_idx=idx, data_batch=data_batch)
         outputs = runner.model.train_step(data_batch, optim_wrapper=runner.optim_wrapper)
         self._completed_iters = idx + 1
-        runner.call_hook("after_train_iter", batch_idx=idx, data_batch=data_batch, outputs=outputs)
+        for act in runner.acting_at("after_train_iter"):
+            act(runner, batch_idx=idx, data_batch=data_batch, outputs=outputs)
         self._iter += 1
 
     def state_dict(self) -> dict[str, int]:

@@ -131,7 +131,8 @@ class MMEngineNames:
     @property
     def iter(self) -> int:
         """Finished iterations of training; inside an iteration, its index."""
-        return self._loop_number("iter")
+        loop = self._parts.get("train_loop")
+        return 0 if loop is None else loop.iter
 
     @property
     def max_epochs(self) -> int:
@@ -141,7 +142,8 @@ class MMEngineNames:
     @property
     def max_iters(self) -> int:
         """Iterations of the whole training; 0 before the loop is built."""
-        return self._loop_number("max_iters")
+        loop = self._parts.get("train_loop")
+        return 0 if loop is None else loop.max_iters
 
     @property
     def val_interval(self) -> int:

@@ -18,6 +18,7 @@ from mainspring.config.sweep import refuse_unchosen
 from mainspring.dist import is_main_process
 from mainspring.errors import ConfigError
 from mainspring.hooks import HookDispatch
+from mainspring.hooks.dispatch import HookMethod
 from mainspring.optim.optimizer.fused_choice import prefer_fused
 from mainspring.registry import RUNNERS, DefaultScope
 from mainspring.registry.default_scope import ROOT_SCOPE
@@ -332,6 +333,19 @@ class Runner(Checkpoints, MMEngineNames):
         """
         for method in self._dispatch.methods(fn_name):
             method(self, **kwargs)
+
+    def acting_at(self, point: str) -> tuple[HookMethod, ...]:
+        """What is called at a hook point, each as ``method(runner, **arguments)``.
+
+        Loops that reach a point often ask for this rather than call `call_hook`.
+
+        Args:
+            point: Name of the point.
+        """
+        if type(self).call_hook is not Runner.call_hook:
+            return (lambda runner, **arguments: runner.call_hook(point, **arguments),)
+        methods: tuple[HookMethod, ...] = self._dispatch.methods(point)
+        return methods
 
     def wrap_model(
         self, model_wrapper_cfg: Mapping[str, Any] | None, model: nn.Module

@@ -163,7 +163,7 @@ def _check_ending(name: str, value: str, ending: str) -> None:
 
 
 def _line(values: dict[str, Any]) -> str:
-    return json.dumps(values, default=_as_json) + "\n"
+    return _ENCODER.encode(values) + "\n"
 
 
 def _as_json(value: Any) -> Any:
@@ -173,3 +173,6 @@ def _as_json(value: Any) -> Any:
     if isinstance(value, set | range):
         return list(value)
     raise TypeError(f"a {type(value).__name__} cannot be written as a scalar: {value!r}")
+
+
+_ENCODER = json.JSONEncoder(default=_as_json)
