@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH := .bench-venv
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test install check lint types layers unit format docs-code clean
+.PHONY: demo test install check lint types layers unit format docs-code bench clean
 
 demo: install
 	$(BIN)/python examples/digits/train.py
@@ -39,6 +40,15 @@ unit: install
 format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+bench: $(BENCH)/.installed
+	$(BENCH)/bin/python benchmarks/compare.py $(BENCH_OPTIONS)
+
+$(BENCH)/.installed: benchmarks/requirements.txt constraints.txt pyproject.toml
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --upgrade pip
+	$(BENCH)/bin/python -m pip install --quiet --constraint constraints.txt --requirement benchmarks/requirements.txt --editable .
+	touch $@
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache work_dirs

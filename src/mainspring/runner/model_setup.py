@@ -9,13 +9,14 @@ import torch
 from torch import nn
 
 from mainspring.dist import broadcast, is_distributed
-from mainspring.errors import ConfigError
+from mainspring.errors import ConfigError, did_you_mean
 from mainspring.logging import print_log
 from mainspring.model import (
     is_model_wrapper,
     turn_on_activation_checkpointing,
     turn_on_efficient_conv_bn_eval,
 )
+from mainspring.runner.compiled_step import use_compiled_step
 from mainspring.strategy import DDPStrategy, SingleDeviceStrategy, Strategy
 
 __all__ = ["compile_step", "prepare_model", "wrap_for_processes"]
@@ -65,16 +66,59 @@ def prepare_model(model: nn.Module, cfg: Any) -> None:
         turn_on_efficient_conv_bn_eval(inner, names)
 
 
-def compile_step(model: nn.Module, cfg: Any) -> None:
-    """Compile the training step when the config has ``compile``: ``True`` or torch's options."""
+def compile_step(model: nn.Module, cfg: Any, optim_wrapper: Any) -> None:
+    """Compile what the config's ``compile`` says.
+
+    | ``compile``                     | what is compiled                                          |
+    |---------------------------------|-----------------------------------------------------------|
+    | ``True``, ``"forward"``         | the forward pass                                          |
+    | ``"loss"``                      | the forward pass with the sum of the losses               |
+    | ``"step"``                      | forward, backward, clipping and optimizer, in one graph   |
+    | ``["backbone", "neck.convs"]``  | these modules, each for itself                            |
+    | ``dict(target=..., mode=...)``  | one of these, with arguments of `torch.compile`           |
+
+    Args:
+        model: The model, in its wrapper if it has one.
+        cfg: The config.
+        optim_wrapper: What updates the model.
+
+    Raises:
+        ConfigError: There is nothing of that name.
+    """
     options = cfg.get("compile", False)
-    if not options:
+    if not options or (isinstance(options, Mapping) and options.get("disable")):
         return
-    settings = dict(options) if isinstance(options, Mapping) else {}
-    target = settings.pop("target", "forward")
+    settings = {str(key): options[key] for key in options} if isinstance(options, Mapping) else {}
+    given = options if isinstance(options, str | list | tuple) else "forward"
+    target = settings.pop("target", given)
     settings.pop("disable", None)
-    inner = model.module if is_model_wrapper(model) else model
-    if not hasattr(inner, target):
-        raise ConfigError(f"the model has no {target!r} to compile", config_path="compile.target")
-    setattr(inner, target, torch.compile(getattr(inner, target), **settings))
+    inner: Any = model.module if is_model_wrapper(model) else model
+    if isinstance(target, list | tuple):
+        for name in target:
+            _submodule(inner, str(name)).compile(**settings)
+    elif target == "step":
+        if not use_compiled_step(inner, optim_wrapper, settings):
+            return
+    else:
+        method = {"loss": "_run_forward"}.get(target, target)
+        if not hasattr(inner, method):
+            raise ConfigError(
+                f"the model has no {target!r} to compile",
+                config_path="compile",
+                help=did_you_mean(target, ("forward", "loss", "step", *dict(inner.named_modules())))
+                or "it is 'forward', 'loss', 'step', or a list of modules",
+            )
+        setattr(inner, method, torch.compile(getattr(inner, method), **settings))
     print_log(f"{target} of the model will be compiled at the first iteration", logger="current")
+
+
+def _submodule(model: nn.Module, name: str) -> nn.Module:
+    modules = dict(model.named_modules())
+    if name not in modules:
+        raise ConfigError(
+            f"the model has no module {name!r} to compile",
+            config_path="compile",
+            help=did_you_mean(name, modules),
+        )
+    module: nn.Module = modules[name]
+    return module

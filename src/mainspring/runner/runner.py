@@ -260,7 +260,7 @@ class Runner(Checkpoints, MMEngineNames):
                 self.load_or_resume()
                 self.optim_wrapper.initialize_count_status(self.model, self.iter, self.max_iters)
                 resume.restore_accumulation(self)
-                compile_step(self.model, self.cfg)
+                compile_step(self.model, self.cfg, self.optim_wrapper)
                 if is_main_process():
                     record_config(self.cfg, self._log_dir)
 

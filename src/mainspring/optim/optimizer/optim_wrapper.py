@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -123,6 +123,38 @@ class OptimWrapper(BaseOptimWrapper):
         if self.should_update():
             self.step(**(step_kwargs or {}))
             self.zero_grad(**(zero_kwargs or {}))
+
+    def note_update(self, norm: torch.Tensor | None = None) -> None:
+        """Count a step that somebody else has made, such as a compiled one.
+
+        Args:
+            norm: Norm of the gradients before clipping, to be recorded.
+        """
+        self._inner_count += 1
+        self._optimizer_steps += 1
+        if norm is not None:
+            self.message_hub.update_scalar(f"train/{self.grad_name}", norm)
+
+    def update_by_gradients(
+        self, parameters: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor | None]
+    ) -> None:
+        """Update the parameters by the gradients of a micro-batch, which are not scaled yet.
+
+        Args:
+            parameters: The parameters.
+            gradients: A gradient for each, or ``None``.
+        """
+        in_group = [
+            (p, self.scale_loss(g))
+            for p, g in zip(parameters, gradients, strict=True)
+            if g is not None
+        ]
+        for parameter, gradient in in_group:
+            parameter.grad = gradient if parameter.grad is None else parameter.grad.add_(gradient)
+        self._inner_count += 1
+        if self.should_update():
+            self.step()
+            self.zero_grad()
 
     def _check_micro_batch(self, loss: torch.Tensor | NormalizedLoss) -> None:
         if self._lost_micro_batches:

@@ -1,0 +1,180 @@
+"""A whole training step as one compiled function: forward, backward, clipping, optimizer.
+
+Logging, hooks and the preparation of data stay outside. What cannot be compiled as a whole trains
+as without compiling, and one warning says what stood in the way.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mainspring.dist import get_world_size
+from mainspring.logging import print_log
+from mainspring.optim import AmpOptimWrapper, OptimWrapper
+from mainspring.optim.optimizer.traceable_update import TraceableUpdate
+from mainspring.structures import NormalizedLoss
+
+__all__ = ["CompiledStep", "use_compiled_step"]
+
+
+class _UnsuitedError(Exception):
+    """The step cannot be compiled as a whole; says why."""
+
+
+def use_compiled_step(model: Any, optim_wrapper: Any, settings: Mapping[str, Any]) -> bool:
+    """Let a model train with its step compiled as a whole.
+
+    Args:
+        model: The model, without wrapper.
+        optim_wrapper: What updates it; its optimizer's state is loaded already.
+        settings: Arguments of `torch.compile`.
+
+    Returns:
+        Whether it will; if not, a warning says why.
+    """
+    try:
+        step = CompiledStep(model, optim_wrapper, settings)
+    except _UnsuitedError as error:
+        _warn(error)
+        return False
+    model.train_step = step
+    return True
+
+
+class CompiledStep:
+    """Takes the place of ``model.train_step``.
+
+    The optimizer's update is part of the graph for Adam, AdamW and SGD without accumulation;
+    otherwise the graph ends with the gradients, and the optimizer wrapper does the rest. Compiled
+    layers that draw random numbers, such as dropout, draw others than uncompiled ones.
+
+    Args:
+        model: The model.
+        optim_wrapper: What updates it.
+        settings: Arguments of `torch.compile`.
+    """
+
+    def __init__(self, model: Any, optim_wrapper: Any, settings: Mapping[str, Any]) -> None:
+        if get_world_size() > 1:
+            raise _UnsuitedError("several processes exchange gradients in the middle of it")
+        _require_plain_wrapper(optim_wrapper)
+        self._model = model
+        self._wrapper = optim_wrapper
+        self._original: Callable[..., dict[str, Tensor]] = model.train_step
+        self._update = _update_of(optim_wrapper)
+        self._parameters = (
+            self._update.parameters
+            if self._update is not None
+            else [p for p in optim_wrapper._parameters() if p.requires_grad]
+        )
+        self._settings = {"fullgraph": True, **settings}
+        self._compiled: Any = self._compile()
+
+    def _compile(self) -> Any:
+        config = torch._dynamo.config
+        if hasattr(config, "trace_autograd_ops"):
+            # A graph can hold a backward pass only with this.
+            config.trace_autograd_ops = True
+        return torch.compile(self._graph, **self._settings)
+
+    def __call__(self, data: Any, optim_wrapper: Any) -> dict[str, Tensor]:
+        """Train on a batch.
+
+        Args:
+            data: What the loader gave.
+            optim_wrapper: The wrapper that this step was made for.
+
+        Returns:
+            The values to log, as `BaseModel.train_step`.
+        """
+        if self._compiled is None or optim_wrapper is not self._wrapper:
+            return self._original(data, optim_wrapper=optim_wrapper)
+        if self._update is not None and not self._update.refresh():
+            # Constants of the graph, such as a momentum that is scheduled.
+            self._update = None
+            self._compiled = self._compile()
+        prepared = self._model.data_preprocessor(data, True)
+        rates = None if self._update is None else self._update.rates
+        try:
+            log_vars, gradients, norm = self._compiled(prepared, rates)
+        except (torch._dynamo.exc.TorchDynamoException, _UnsuitedError) as error:
+            self._compiled = None
+            _warn(error)
+            return self._original(data, optim_wrapper=optim_wrapper)
+        if self._update is not None:
+            optim_wrapper.note_update(norm)
+        else:
+            optim_wrapper.update_by_gradients(self._parameters, gradients)
+        return dict(log_vars)
+
+    def _graph(self, data: Any, rates: Tensor | None) -> tuple[Any, Any, Any]:
+        """The part that is compiled."""
+        wrapper = self._wrapper
+        if isinstance(wrapper, AmpOptimWrapper):
+            with torch.autocast(wrapper._device_type, dtype=wrapper.dtype):
+                losses = self._model._run_forward(data, mode="loss")
+        else:
+            losses = self._model._run_forward(data, mode="loss")
+        loss, log_vars = self._model.parse_losses(losses)
+        if isinstance(loss, NormalizedLoss):
+            if wrapper._accumulative_counts > 1:
+                raise _UnsuitedError("its losses declare what they were divided by")
+            loss = loss.value
+        gradients: Any = torch.autograd.grad(loss, self._parameters, allow_unused=True)
+        if self._update is None:
+            return log_vars, gradients, None
+        norm = None
+        with torch.no_grad():
+            if wrapper.clip_grad_kwargs is not None:
+                gradients, norm = _clipped(gradients, wrapper.clip_grad_kwargs)
+            self._update.apply(gradients, rates if rates is not None else self._update.rates)
+        return log_vars, None, norm
+
+
+def _require_plain_wrapper(wrapper: Any) -> None:
+    if type(wrapper) not in (OptimWrapper, AmpOptimWrapper):
+        raise _UnsuitedError(f"{type(wrapper).__name__} updates in a way of its own")
+    if isinstance(wrapper, AmpOptimWrapper) and wrapper.loss_scaler.is_enabled():
+        raise _UnsuitedError("the loss scaler decides on the host whether to step")
+
+
+def _update_of(wrapper: Any) -> TraceableUpdate | None:
+    """The optimizer's update as part of the graph; ``None`` where it stays outside."""
+    arguments = wrapper.clip_grad_kwargs
+    clips_by_norm = arguments is None or (
+        wrapper.grad_name == "grad_norm" and arguments.keys() <= {"max_norm", "norm_type"}
+    )
+    if wrapper._accumulative_counts > 1 or not clips_by_norm:
+        return None
+    try:
+        return TraceableUpdate(wrapper.optimizer)
+    except TypeError as error:
+        print_log(f"the optimizer stays outside of the compiled step: {error}", logger="current")
+        return None
+
+
+def _clipped(gradients: Any, arguments: Mapping[str, Any]) -> tuple[list[Tensor | None], Tensor]:
+    """`torch.nn.utils.clip_grad_norm_`, as a function."""
+    present = [gradient for gradient in gradients if gradient is not None]
+    order = float(arguments.get("norm_type", 2.0))
+    norms = [torch.linalg.vector_norm(gradient, order) for gradient in present]
+    norm = torch.linalg.vector_norm(torch.stack(norms), order)
+    factor = torch.clamp(float(arguments["max_norm"]) / (norm + 1e-6), max=1.0)
+    return [None if gradient is None else gradient * factor for gradient in gradients], norm
+
+
+def _warn(error: Exception) -> None:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    places = [line for line in lines if line.startswith("File ")]
+    reason = lines[0] if lines else type(error).__name__
+    place = f" ({places[-1]})" if places else ""
+    print_log(
+        f"the training step is not compiled as a whole: {reason}{place}. It runs without compiling",
+        logger="current",
+        level=logging.WARNING,
+    )
