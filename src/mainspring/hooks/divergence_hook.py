@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
-from mainspring.dist import get_rank
-from mainspring.errors import MainspringError
+from mainspring.checkpoint import find_resumable_checkpoint, get_state_dict, weights_to_cpu
+from mainspring.dist import all_reduce, get_rank, get_world_size
+from mainspring.errors import ConfigError, MainspringError, did_you_mean
 from mainspring.hooks.hook import DATA_BATCH, Hook
 from mainspring.hooks.priority import Priority
+from mainspring.optim import OptimWrapperDict
 from mainspring.registry import HOOKS
 
 __all__ = ["DivergenceError", "DivergenceHook"]
+
+_POLICIES = ("raise", "warn", "skip", "rollback")
 
 
 class DivergenceError(MainspringError, FloatingPointError):
@@ -34,7 +39,12 @@ class DivergenceHook(Hook):
 
     Args:
         interval: Iterations from one look at the loss to the next.
-        policy: ``"raise"`` stops the run, ``"warn"`` says it once and goes on.
+        policy: ``"raise"`` stops the run; ``"warn"`` says it once and goes on; ``"rollback"`` goes
+            back to weights and optimizer state of the last checkpoint and on with the batches that
+            come next, so that those since the checkpoint are left out; ``"skip"`` leaves out each
+            step whose gradients are no numbers, which reads one number from the device in every
+            step, and stops the run if the weights are none all the same.
+        max_rollbacks: How often to go back before the run is stopped.
         priority: Place among the hooks of a point; by default that of the class.
 
     Raises:
@@ -46,16 +56,36 @@ class DivergenceHook(Hook):
     def __init__(
         self,
         interval: int = 10,
-        policy: Literal["raise", "warn"] = "raise",
+        policy: Literal["raise", "warn", "skip", "rollback"] = "raise",
+        max_rollbacks: int = 3,
         *,
         priority: int | str | Priority | None = None,
     ) -> None:
         if priority is not None:
             self.priority = priority
+        if policy not in _POLICIES:
+            raise ConfigError(
+                f"policy is {policy!r}",
+                help=did_you_mean(policy, _POLICIES) or f"it is one of {', '.join(_POLICIES)}",
+            )
         self.interval = interval
         self.policy = policy
+        self.max_rollbacks = max_rollbacks
+        self.rollbacks = 0
         self._suspicious = False
         self._warned = False
+
+    def before_run(self, runner: Any) -> None:
+        """Have steps left out, if that is the policy.
+
+        Args:
+            runner: The runner of this run.
+        """
+        if self.policy == "skip":
+            wrapper = runner.optim_wrapper
+            several = isinstance(wrapper, OptimWrapperDict)
+            for each in wrapper.values() if several else [wrapper]:
+                each.skips_non_finite = True
 
     def after_train_iter(
         self,
@@ -75,16 +105,17 @@ class DivergenceHook(Hook):
         if (runner.iter + 1) % self.interval or not outputs:
             return
         loss = outputs.get("loss")
-        if loss is None or math.isfinite(float(loss)):
+        if not _on_any_rank(loss is not None and not math.isfinite(float(loss))):
             self._suspicious = False
             return
         bad = _first_bad(runner.model)
         if bad is not None or self._suspicious:
-            self._stop(runner, bad, data_batch)
+            self._diverged(runner, bad, data_batch)
+            return
         self._suspicious = True
         runner.logger.warning(
-            f"the loss is {float(loss)} after iteration {runner.iter + 1}, while the weights are "
-            "numbers: it may be a single overflow"
+            f"the loss is {loss if loss is None else float(loss)} after iteration "
+            f"{runner.iter + 1}, while the weights are numbers: it may be a single overflow"
         )
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
@@ -95,8 +126,43 @@ class DivergenceHook(Hook):
             checkpoint: What is about to be written.
         """
         bad = _first_bad(runner.model)
-        if bad is not None:
-            self._stop(runner, bad, None)
+        if bad is not None and self._diverged(runner, bad, None):
+            checkpoint["state_dict"] = weights_to_cpu(get_state_dict(runner.model))
+            if "optimizer" in checkpoint:
+                checkpoint["optimizer"] = runner.optim_wrapper.state_dict()
+
+    def _diverged(self, runner: Any, bad: str | None, data_batch: Any) -> bool:
+        """Go back, if that is the policy and can be done; else stop, or warn."""
+        if self.policy != "rollback" or self.rollbacks >= self.max_rollbacks:
+            self._stop(runner, bad, data_batch)
+            return False
+        runner.finish_saving()
+        found = find_resumable_checkpoint(runner.work_dir)
+        if found is None:
+            self._stop(runner, bad, data_batch)
+            return False
+        runner.roll_back(found.path)
+        self.rollbacks += 1
+        self._suspicious = False
+        runner.logger.warning(
+            f"training diverged before iteration {runner.iter + 2}: "
+            f"{bad or 'the loss is no number'}. Weights and optimizer are those of {found.path} "
+            f"again, and the batches since then are left out "
+            f"({self.rollbacks} of {self.max_rollbacks} times)"
+        )
+        return True
+
+    def state_dict(self) -> dict[str, Any]:
+        """How often the run went back."""
+        return {"rollbacks": self.rollbacks}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take back what `state_dict` gave.
+
+        Args:
+            state_dict: The state of this hook in a checkpoint.
+        """
+        self.rollbacks = state_dict["rollbacks"]
 
     def _stop(self, runner: Any, bad: str | None, data_batch: Any) -> None:
         since = _first_bad_iteration(runner)
@@ -116,6 +182,15 @@ class DivergenceHook(Hook):
             "(optim_wrapper=dict(clip_grad=1.0, ...)); resume=True continues from the last "
             "checkpoint, which is good",
         )
+
+
+def _on_any_rank(is_bad: bool) -> bool:
+    """Whether something holds on one of the ranks (all ranks)."""
+    if get_world_size() == 1:
+        return is_bad
+    flag = torch.tensor(int(is_bad))
+    all_reduce(flag, "max")
+    return bool(flag)
 
 
 def _first_bad(model: torch.nn.Module) -> str | None:

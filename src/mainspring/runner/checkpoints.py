@@ -117,6 +117,20 @@ class Checkpoints:
         )
         self.logger.info(f"resumed epoch: {self.epoch}, iter: {self.iter}")
 
+    def roll_back(self, filename: str | Path) -> None:
+        """Take weights and optimizer state of an earlier moment, and go on from here with them.
+
+        Position, schedules and data stay where they are.
+
+        Args:
+            filename: Checkpoint of this run.
+        """
+        self._resume = True
+        checkpoint = self.load_checkpoint(filename, strict=True)
+        if "optimizer" in checkpoint:
+            resume.restore_optimizer_state(self.optim_wrapper, checkpoint["optimizer"])
+        self.optim_wrapper.zero_grad()
+
     def save_checkpoint(
         self,
         out_dir: str | Path,

@@ -139,6 +139,8 @@ class CompiledStep:
 def _require_plain_wrapper(wrapper: Any) -> None:
     if type(wrapper) not in (OptimWrapper, AmpOptimWrapper):
         raise _UnsuitedError(f"{type(wrapper).__name__} updates in a way of its own")
+    if wrapper.skips_non_finite:
+        raise _UnsuitedError("steps whose gradients are no numbers are to be left out")
     if isinstance(wrapper, AmpOptimWrapper) and wrapper.loss_scaler.is_enabled():
         raise _UnsuitedError("the loss scaler decides on the host whether to step")
 

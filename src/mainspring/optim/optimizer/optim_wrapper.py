@@ -51,6 +51,7 @@ class OptimWrapper(BaseOptimWrapper):
     Attributes:
         message_hub: Where the norm is recorded: the current hub at construction.
         clip_grad_kwargs: Arguments of the clipping function; ``None`` without clipping.
+        skips_non_finite: Whether a step is left out whose gradients are no numbers.
 
     Raises:
         ConfigError: An argument makes no sense.
@@ -81,6 +82,7 @@ class OptimWrapper(BaseOptimWrapper):
         self._lost_micro_batches = 0
         self._normalizer = TargetNormalizer()
         self._quick = QuickStep(self.optimizer)
+        self.skips_non_finite = False
 
     @property
     def inner_count(self) -> int:
@@ -200,6 +202,9 @@ class OptimWrapper(BaseOptimWrapper):
         Args:
             **kwargs: Passed on to the optimizer's step.
         """
+        if self.skips_non_finite and not self._has_finite_gradients():
+            self._optimizer_steps += 1
+            return
         if self.clip_grad_kwargs is not None:
             self._clip_grad()
         if kwargs:
@@ -207,6 +212,19 @@ class OptimWrapper(BaseOptimWrapper):
         else:
             self._quick_step().step()
         self._optimizer_steps += 1
+
+    def _has_finite_gradients(self) -> bool:
+        """Whether all gradients are numbers; says so if they are not. Waits for the device."""
+        gradients = [p.grad for p in self._parameters() if p.grad is not None]
+        if not gradients or bool(nn.utils.get_total_norm(gradients, float("inf")).isfinite()):
+            return True
+        print_log(
+            f"the gradients of micro-batch {self._inner_count} are no numbers: this step is left "
+            "out",
+            logger="current",
+            level=logging.WARNING,
+        )
+        return False
 
     def _quick_step(self) -> QuickStep:
         if self._quick.optimizer is not self.optimizer:
