@@ -16,6 +16,7 @@ from check_configs import RECORDED
 import mainspring
 from mainspring.check import check_config, examine, quick_check, report_as_text
 from mainspring.cli import check
+from mainspring.cli.main import main
 from mainspring.config import Config
 
 WRONG = RECORDED.replace("depth=50", "depht=50") + "log_processor = dict(by_epoch=False)\n"
@@ -154,3 +155,27 @@ def test_checking_does_not_change_a_config(write):
     cfg, other = Config.fromfile("config.py"), Config.fromfile("config.py")
     check_config(cfg)
     assert cfg._cfg_dict == other._cfg_dict
+
+
+@pytest.mark.parametrize(
+    ("text", "line"), [("a = 1\nb = = 2\n", 2), ("a = undefined\n", None)], ids=["syntax", "name"]
+)
+def test_a_config_that_cannot_be_read_is_a_problem_for_programs_too(
+    tmp_path, monkeypatch, capsys, text, line
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "broken.py").write_text(text)
+    with pytest.raises(SystemExit) as left:
+        main(["check", "broken.py", "--format", "json"])
+    assert left.value.code == 2
+    said = json.loads(capsys.readouterr().out)
+    assert said["errors"] == 1
+    assert said["problems"][0]["line"] == line
+    assert said["problems"][0]["message"]
+
+
+def test_a_config_that_is_not_there_is_a_problem_for_programs_too(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        main(["check", "none.py", "--format", "json"])
+    assert "none.py" in json.loads(capsys.readouterr().out)["problems"][0]["message"]

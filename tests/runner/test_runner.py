@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import random
+import time
 import traceback
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from mainspring.logging import MessageHub
 from mainspring.model import BaseModel, Supervised
 from mainspring.optim import OptimWrapper, OptimWrapperDict
 from mainspring.runner import EpochBasedTrainLoop, Runner
+from mainspring.runner.release import release_run
 
 
 class Noisy(Dataset):
@@ -407,3 +410,16 @@ def test_two_runs_of_one_second_have_their_own_names_and_folders(tmp_path):
     assert len({run.experiment_name for run in runs}) == 3
     assert len({run.log_dir for run in runs}) == 3
     assert len({id(run.visualizer) for run in runs}) == 3
+
+
+def test_a_run_that_was_released_by_hand_takes_nothing_from_a_later_one_of_its_name(tmp_path):
+    first = make(tmp_path / "first")
+    release_run(first.experiment_name)
+    with patch(
+        "time.time", return_value=time.mktime(time.strptime(first.timestamp, "%Y%m%d_%H%M%S"))
+    ):
+        second = make(tmp_path / "second")
+    assert second.experiment_name == first.experiment_name
+    del first
+    gc.collect()
+    assert MessageHub.check_instance_created(second.experiment_name)

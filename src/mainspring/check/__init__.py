@@ -2,7 +2,7 @@
 
 from mainspring.check.checker import Findings, check_config, examine, quick_check
 from mainspring.check.problem import Problem
-from mainspring.check.report import report_as_json, report_as_text
+from mainspring.check.report import report_as_json, report_as_text, unreadable_as_json
 
 __all__ = [
     "Findings",
@@ -12,4 +12,5 @@ __all__ = [
     "quick_check",
     "report_as_json",
     "report_as_text",
+    "unreadable_as_json",
 ]

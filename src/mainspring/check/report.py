@@ -8,7 +8,7 @@ from typing import Any
 from mainspring.check.checker import Findings
 from mainspring.check.problem import Problem
 
-__all__ = ["report_as_json", "report_as_text"]
+__all__ = ["report_as_json", "report_as_text", "unreadable_as_json"]
 
 _RED, _YELLOW, _BOLD, _CYAN, _PLAIN = "\x1b[31m", "\x1b[33m", "\x1b[1m", "\x1b[36m", "\x1b[0m"
 
@@ -75,6 +75,23 @@ def report_as_json(findings: Findings, config: str) -> str:
         },
         indent=2,
     )
+
+
+def unreadable_as_json(error: BaseException, config: str) -> str:
+    """The same for a config that cannot be read, which is one problem.
+
+    Args:
+        error: What reading it raised.
+        config: The config file as the user named it.
+    """
+    problem = Problem(
+        "error",
+        str(getattr(error, "message", "") or f"{type(error).__name__}: {error}"),
+        getattr(error, "location", None),
+        getattr(error, "help", None),
+        getattr(error, "config_path", None),
+    )
+    return report_as_json(Findings([problem], 0, 0, 0.0, 0.0), config)
 
 
 def _as_dict(problem: Problem) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mainspring.cli.common import add_config_options, load_config
+from mainspring.errors import is_user_mistake
 
 __all__ = ["add_parser", "run"]
 
@@ -47,9 +48,17 @@ def run(options: argparse.Namespace) -> None:
         ConfigError: The config cannot be read.
         SystemExit: Something is wrong; the code is 2.
     """
-    from mainspring.check import examine, report_as_json, report_as_text
+    from mainspring.check import examine, report_as_json, report_as_text, unreadable_as_json
 
-    cfg = load_config(options, options.overrides)
+    try:
+        cfg = load_config(options, options.overrides)
+    except Exception as error:
+        if options.format != "json" or not (
+            is_user_mistake(error) or isinstance(error, FileNotFoundError)
+        ):
+            raise
+        print(unreadable_as_json(error, options.config))
+        raise SystemExit(_MISTAKE) from None
     findings = examine(cfg)
     if options.format == "json":
         print(report_as_json(findings, options.config))

@@ -15,16 +15,20 @@ from mainspring.visualization import Visualizer
 __all__ = ["StartFiles", "claim", "is_in_use", "release_run"]
 
 _OWNERS = (MMLogger, MessageHub, DefaultScope, Visualizer)
-_claimed: set[str] = set()
+_claimed: dict[str, object] = {}
 
 
-def claim(experiment_name: str) -> None:
+def claim(experiment_name: str) -> object:
     """Keep a name for a run until it is released, also while nothing of it is there yet.
 
     Args:
         experiment_name: Name of the run.
+
+    Returns:
+        By which the claim is known: a later run may have the name again.
     """
-    _claimed.add(experiment_name)
+    claimed = _claimed[experiment_name] = object()
+    return claimed
 
 
 def is_in_use(experiment_name: str) -> bool:
@@ -38,17 +42,20 @@ def is_in_use(experiment_name: str) -> bool:
     )
 
 
-def release_run(experiment_name: str) -> None:
+def release_run(experiment_name: str, claimed: object = None) -> None:
     """Release the logger, message hub, visualizer and scope of a run.
 
     Args:
         experiment_name: Name under which they were made.
+        claimed: What `claim` returned; if the name is that of another run by now, nothing happens.
     """
+    if claimed is not None and _claimed.get(experiment_name) is not claimed:
+        return
     if Visualizer.check_instance_created(experiment_name):
         Visualizer.get_instance(experiment_name).close()
     for owner in _OWNERS:
         owner.release_instance(experiment_name)
-    _claimed.discard(experiment_name)
+    _claimed.pop(experiment_name, None)
 
 
 class StartFiles:

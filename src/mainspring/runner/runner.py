@@ -180,8 +180,8 @@ class Runner(Checkpoints, MMEngineNames):
         self._experiment_name = named_run(experiment_name, self.cfg, self._timestamp)
         self._log_dir = os.path.join(self.work_dir, self._timestamp)
         self._start_files = StartFiles.of_run(self)
-        claim(self._experiment_name)
-        self._release = weakref.finalize(self, release_run, self._experiment_name)
+        claimed = claim(self._experiment_name)
+        self._release = weakref.finalize(self, release_run, self._experiment_name, claimed)
         with self._undone_if_it_fails():
             os.makedirs(self._log_dir, exist_ok=True)
             self._set_up_logging(default_scope, log_processor, log_level, visualizer)
@@ -253,7 +253,8 @@ class Runner(Checkpoints, MMEngineNames):
         self._check_can_train()
         self._dispatch.refresh()
         with self._alone_in_work_dir():
-            with self._undone_if_it_fails():
+            # What is built now belongs to this run, also if another was constructed meanwhile.
+            with self._undone_if_it_fails(), self.message_hub.as_current():
                 self._build_training()
                 self.call_hook("before_run")
                 prepare_model(self.model, self.cfg)
