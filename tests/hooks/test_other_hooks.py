@@ -440,3 +440,24 @@ def test_progress_is_shown_a_few_times_per_second(make_runner, monkeypatch) -> N
         ("update", 4, "epoch 2/4"),
         ("stop",),
     ]
+
+
+@pytest.mark.parametrize(("seconds_of_data", "is_said"), [(0.9, 1), (0.3, 0)])
+def test_waiting_for_data_most_of_the_time_is_said_once(
+    make_runner, monkeypatch, seconds_of_data, is_said
+) -> None:
+    """Each iteration takes one second by a clock of the test's own."""
+    now = 0.0
+    monkeypatch.setattr("mainspring.hooks.iter_timer_hook.time.perf_counter", lambda: now)
+    hook = IterTimerHook()
+    runner = make_runner(hook)
+    runner.train_dataloader = SimpleNamespace(num_workers=0)
+    hook.before_train(runner)
+    hook._before_epoch(runner)
+    for index in range(200):
+        now += seconds_of_data
+        hook._before_iter(runner, index)
+        now += 1 - seconds_of_data
+        hook._after_iter(runner, index)
+    assert len(runner.warnings) == is_said
+    assert all("90% of the training time is waiting for data" in text for text in runner.warnings)
