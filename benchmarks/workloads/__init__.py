@@ -1,0 +1,1 @@
+"""What is measured: each module makes jobs and reads figures off them."""
