@@ -138,15 +138,25 @@ Processes(lambda run: [sys.executable, "-c", child, str(run.folder)], 2).run(gri
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_sweep_stops_its_runs(tmp_path, number):
+def start_sweep(folder, before=""):
+    """A sweep in a process of its own, once two of its three runs go on."""
     process = subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTED, str(tmp_path)], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", before + INTERRUPTED, str(folder)],
+        stderr=subprocess.PIPE,
+        text=True,
     )
-    pids = [tmp_path / name / "pid" for name in "12"]
+    pids = [folder / name / "pid" for name in "12"]
     while not all(pid.is_file() and pid.read_text() for pid in pids):
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.05)
+    return process, pids
+
+
+# A shell starts what it puts into the background with Ctrl-C ignored.
+@pytest.mark.parametrize("before", ["", "import signal; signal.signal(2, signal.SIG_IGN)"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_sweep_stops_its_runs(tmp_path, number, before):
+    process, pids = start_sweep(tmp_path, before)
     process.send_signal(number)
     _, error = process.communicate(timeout=20)
     assert "KeyboardInterrupt" in error
@@ -155,3 +165,15 @@ def test_an_interrupted_sweep_stops_its_runs(tmp_path, number):
             os.kill(int(pid.read_text()), 0)
         assert Record.read(pid.parent).status == "interrupted"
     assert not Path(tmp_path, "3").exists()
+
+
+def test_a_sweep_under_nohup_outlives_its_terminal(tmp_path):
+    process, pids = start_sweep(tmp_path, "import signal; signal.signal(1, signal.SIG_IGN)")
+    process.send_signal(signal.SIGHUP)
+    os.kill(int(pids[0].read_text()), signal.SIGKILL)  # makes room for the third run
+    third = tmp_path / "3" / "pid"
+    while not third.is_file():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
