@@ -95,6 +95,20 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Iterator[ReadsOfIterations]:
         yield counted
 
 
+def train(folder: Path, batches: Any, optim_wrapper: Any, hooks: list[Hook]) -> None:
+    Runner(
+        model=Classifier(),
+        work_dir=str(folder),
+        train_dataloader=batches,
+        train_cfg=dict(by_epoch=False, max_iters=ITERATIONS),
+        optim_wrapper=optim_wrapper,
+        param_scheduler=dict(type="CosineAnnealingLR", by_epoch=False, T_max=ITERATIONS),
+        default_hooks=dict(logger=dict(type="LoggerHook", interval=INTERVAL), checkpoint=None),
+        custom_hooks=hooks,
+        log_processor=dict(by_epoch=False),
+    ).train()
+
+
 @pytest.mark.parametrize(
     ("optim_wrapper", "types"),
     [
@@ -110,18 +124,7 @@ def test_only_a_log_line_reads_values(
 ) -> None:
     torch.manual_seed(0)
     batches = [(torch.randn(4, 4), torch.randint(0, 3, (4,))) for _ in range(40)]
-    runner = Runner(
-        model=Classifier(),
-        work_dir=str(tmp_path),
-        train_dataloader=batches,
-        train_cfg=dict(by_epoch=False, max_iters=ITERATIONS),
-        optim_wrapper=optim_wrapper,
-        param_scheduler=dict(type="CosineAnnealingLR", by_epoch=False, T_max=ITERATIONS),
-        default_hooks=dict(logger=dict(type="LoggerHook", interval=INTERVAL), checkpoint=None),
-        custom_hooks=[reads.average, reads],
-        log_processor=dict(by_epoch=False),
-    )
-    runner.train()
+    train(tmp_path, batches, optim_wrapper, [reads.average, reads])
 
     lines = {n for n in range(ITERATIONS) if (n + 1) % INTERVAL == 0}
     quiet = {n: found for n, found in enumerate(reads.of_iteration) if n not in lines and found}
@@ -132,3 +135,29 @@ def test_only_a_log_line_reads_values(
     for line in lines:
         assert reads.of_iteration[line]["tolist"] == types
         assert reads.of_iteration[line].total() <= types + 2
+
+
+class SynchronisationIsAnError(Hook):
+    """Lets CUDA refuse to wait for the device, but where a log line is written."""
+
+    priority = "VERY_HIGH"
+
+    def before_train_iter(self, runner: Any, *args: Any, **kwargs: Any) -> None:
+        line_is_due = (runner.iter + 1) % INTERVAL == 0
+        torch.cuda.set_sync_debug_mode("default" if line_is_due else "error")
+
+    def after_train(self, runner: Any) -> None:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_is_waited_for_only_by_a_log_line(tmp_path: Path) -> None:
+    batches = [
+        (torch.randn(4, 4, device="cuda"), torch.randint(0, 3, (4,), device="cuda"))
+        for _ in range(2 * ITERATIONS)
+    ]
+    try:
+        optim_wrapper = dict(optimizer=dict(type="AdamW", lr=1e-3), clip_grad=dict(max_norm=1.0))
+        train(tmp_path, batches, optim_wrapper, [EMAHook(), SynchronisationIsAnError()])
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
