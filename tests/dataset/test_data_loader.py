@@ -532,7 +532,9 @@ def test_an_error_that_cannot_travel_is_still_described(workers):
 
 
 def test_an_item_cannot_end_the_epoch():
-    with pytest.raises(DataError, match="item 5 of Failing raised StopIteration"):
+    with pytest.raises(
+        DataError, match="index 5 of Failing in the main process raised StopIteration"
+    ):
         list(loader(Failing(StopIteration()), shuffle=False))
 
 

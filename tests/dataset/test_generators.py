@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch.utils.data import Dataset
 
 from mainspring.dataset import DataLoader
-from mainspring.dataset.generators import _GENERATORS, _NumPy
+from mainspring.dataset.generators import GENERATORS, NumPyGenerator
 from mainspring.dataset.sample_rng import mix, word_of
 
 DRAWS = {
@@ -95,7 +95,7 @@ def test_main_code_may_draw_between_batches():
 @pytest.mark.parametrize("name", sorted(DRAWS))
 @pytest.mark.parametrize("earlier", [0, 1, 2])
 def test_every_draw_is_noticed(name, earlier):
-    generator = _GENERATORS[name.split()[0]]
+    generator = GENERATORS[name.split()[0]]
     for _ in range(earlier):
         DRAWS[name]()
     state = generator.state()
@@ -111,12 +111,12 @@ def test_another_bit_generator_of_numpy():
     original = np.random.get_bit_generator()
     try:
         np.random.set_bit_generator(np.random.PCG64(3))
-        state = _GENERATORS["numpy"].state()
-        assert _GENERATORS["numpy"].is_at(state)
+        state = GENERATORS["numpy"].state()
+        assert GENERATORS["numpy"].is_at(state)
         np.random.rand()
-        assert not _GENERATORS["numpy"].is_at(state)
-        _GENERATORS["numpy"].put_back(state)
-        assert _GENERATORS["numpy"].is_at(state)
+        assert not GENERATORS["numpy"].is_at(state)
+        GENERATORS["numpy"].put_back(state)
+        assert GENERATORS["numpy"].is_at(state)
     finally:
         np.random.set_bit_generator(original)
 
@@ -134,7 +134,7 @@ def test_indices_of_any_kind_have_a_number():
 
 
 def test_a_normal_number_in_store_is_part_of_the_state():
-    generator = _NumPy()
+    generator = NumPyGenerator()
     np.random.seed(3)
     np.random.randn()
     np.random.randn()

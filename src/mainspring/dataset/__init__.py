@@ -5,6 +5,7 @@ from mainspring.dataset.build import build_dataloader
 from mainspring.dataset.collate import COLLATE_FUNCTIONS, default_collate, pseudo_collate
 from mainspring.dataset.compose import Compose
 from mainspring.dataset.data_loader import DataLoader
+from mainspring.dataset.in_memory import InMemoryDataset
 from mainspring.dataset.lazy_init import force_full_init
 from mainspring.dataset.samplers import DefaultSampler, InfiniteSampler
 from mainspring.dataset.worker_seeds import worker_init_fn
@@ -18,6 +19,7 @@ __all__ = [
     "ConcatDataset",
     "DataLoader",
     "DefaultSampler",
+    "InMemoryDataset",
     "InfiniteSampler",
     "RepeatDataset",
     "build_dataloader",

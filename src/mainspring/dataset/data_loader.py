@@ -16,7 +16,7 @@ from torch.utils.data import Dataset, IterableDataset, Sampler, SequentialSample
 
 from mainspring.config.words import Factory
 from mainspring.dataset.delivery import Delivery, Position
-from mainspring.dataset.generators import GeneratorUse
+from mainspring.dataset.generator_use import GeneratorUse
 from mainspring.dataset.index_plan import IndexPlan
 from mainspring.dataset.order_start import OrderStart
 from mainspring.dataset.sample_rng import mix

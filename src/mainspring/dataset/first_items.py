@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+from mainspring.dataset.batch_fetch import loads_batches
 
 __all__ = ["FirstItems"]
 
@@ -24,6 +27,15 @@ class FirstItems:
 
     def __getitem__(self, index: Any) -> Any:
         return self._dataset[index]
+
+    @property
+    def _inner_datasets(self) -> list[Any]:
+        return [self._dataset]
+
+    def __getitems__(self, indices: Sequence[Any]) -> Any:
+        if loads_batches(self):
+            return self._dataset.__getitems__(indices)
+        return [self[index] for index in indices]
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name == "_dataset":  # as when it is being unpickled

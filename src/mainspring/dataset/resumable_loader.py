@@ -20,11 +20,12 @@ from torch.utils.data import DataLoader as TorchDataLoader
 from torch.utils.data import IterableDataset
 
 from mainspring.dataset.delivery import Delivery, Position
-from mainspring.dataset.generators import GeneratorUse
+from mainspring.dataset.generator_use import GeneratorUse
 from mainspring.dataset.index_plan import IndexPlan
 from mainspring.dataset.order_start import OrderStart
 from mainspring.dataset.sample_rng import draws_nothing
 from mainspring.dataset.sample_view import SampleView, WorkerStart, as_it_is
+from mainspring.dataset.tensor_rows import TensorRows
 from mainspring.logging import print_log
 
 __all__ = ["ResumableLoader"]
@@ -62,7 +63,9 @@ class ResumableLoader:
             or type(loader).__iter__ is not TorchDataLoader.__iter__
         ):
             return None
-        draws_in_workers = loader.num_workers > 0 and not draws_nothing(loader.dataset)
+        draws_in_workers = loader.num_workers > 0 and not draws_nothing(
+            loader.dataset, loader.collate_fn
+        )
         if draws_in_workers and self._seed is None:
             return None
         in_batches = loader.batch_sampler is not None
@@ -142,6 +145,11 @@ class ResumableLoader:
                 "collate_fn": as_it_is,
                 "worker_init_fn": WorkerStart(loader.worker_init_fn),
             }
+        elif loader.batch_sampler is not None and (
+            rows := TensorRows.of(loader.dataset, loader.collate_fn)
+        ):
+            init_fn = WorkerStart(loader.worker_init_fn)
+            seen |= {"dataset": rows, "collate_fn": as_it_is, "worker_init_fn": init_fn}
         if self._reuses_workers and not self._has_workers():
             # Workers that go on draw no base seed, so starting them anew must not draw one either.
             seen["generator"] = torch.Generator()

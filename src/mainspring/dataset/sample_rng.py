@@ -10,11 +10,18 @@ from __future__ import annotations
 
 import operator
 import zlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from torch.utils.data import Subset, TensorDataset
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import Subset, TensorDataset, default_convert
+from torch.utils.data import default_collate as torch_collate
 
-__all__ = ["draws_nothing", "mix", "word_of"]
+from mainspring.dataset.collate import default_collate, pseudo_collate
+from mainspring.dataset.in_memory import InMemoryDataset
+
+__all__ = ["ItemSeeds", "draws_nothing", "mix", "word_of"]
 
 _MASK = (1 << 64) - 1
 _GOLDEN = 0x9E3779B97F4A7C15
@@ -47,8 +54,85 @@ def word_of(index: Any) -> int:
         return zlib.crc32(repr(index).encode())
 
 
-def draws_nothing(dataset: Any) -> bool:
-    """Whether items are known to need no random numbers, so that seeding can be left out."""
+class ItemSeeds:
+    """The seeds of the items of a batch, and of each the words that Mersenne twisters begin with.
+
+    An item's seed is ``mix(mix(seed, stream), index)``. The words are SplitMix64's numbers from
+    there on, the first 624 for one twister, the next for another: a counter-based generator, which
+    NumPy computes for many items in one go. Seeding a twister by its own method takes longer than
+    loading a small item.
+
+    Attributes:
+        seeds: One number of 64 bits for each item.
+
+    Args:
+        seed: Seed of the run.
+        streams: The stream of all items, or one for each.
+        indices: The items.
+    """
+
+    __slots__ = ("_keys", "seeds")
+
+    def __init__(self, seed: int, streams: int | Sequence[int], indices: Sequence[Any]) -> None:
+        if isinstance(streams, int):
+            bases: int | list[int] = mix(seed, streams)
+        else:
+            bases = [mix(seed, stream) for stream in streams]
+        self._keys = _scrambled((np.array(bases, np.uint64) ^ _words_of(indices)) + _STEP)
+        self.seeds: list[int] = self._keys.tolist()
+
+    def words(self, twister: int) -> Iterator[memoryview]:
+        """The 624 words of 32 bits, as bytes, that a twister begins with: item after item.
+
+        Args:
+            twister: Number of the twister.
+        """
+        counters = _COUNTERS + np.uint64(twister * _PAIRS * _GOLDEN & _MASK)
+        for first in range(0, len(self._keys), _BLOCK):
+            keys = self._keys[first : first + _BLOCK, None]
+            block = _scrambled(keys + counters).data.cast("B")
+            for begin in range(0, len(block), 8 * _PAIRS):
+                yield block[begin : begin + 8 * _PAIRS]
+
+
+_PAIRS = 312  # words of 32 bits come in pairs
+_BLOCK = 64  # items whose words are computed at a time, to bound the memory
+_STEP = np.uint64(_GOLDEN)
+_COUNTERS = np.arange(1, _PAIRS + 1, dtype=np.uint64) * _STEP
+
+
+def _scrambled(states: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """What `mix` makes of its sum, for all states at once and in place."""
+    states ^= states >> np.uint64(30)
+    states *= np.uint64(0xBF58476D1CE4E5B9)
+    states ^= states >> np.uint64(27)
+    states *= np.uint64(0x94D049BB133111EB)
+    states ^= states >> np.uint64(31)
+    return states
+
+
+def _words_of(indices: Sequence[Any]) -> NDArray[np.uint64]:
+    """`word_of` of each."""
+    try:
+        numbers = np.asarray(indices)
+    except Exception:  # noqa: BLE001 - indices of any kind, looked at one by one below
+        numbers = np.empty(())
+    if numbers.ndim == 1 and numbers.dtype == np.int64:
+        return numbers.astype(np.uint64)
+    return np.array([word_of(index) & _MASK for index in indices], np.uint64)
+
+
+_COLLATES_WITHOUT_DRAWING = (torch_collate, default_convert, default_collate, pseudo_collate)
+
+
+def draws_nothing(dataset: Any, collate: Any) -> bool:
+    """Whether batches are known to need no random numbers, so that seeding can be left out.
+
+    Args:
+        dataset: The data set.
+        collate: The collate function.
+    """
     while type(dataset) is Subset:
         dataset = dataset.dataset
-    return type(dataset) is TensorDataset
+    is_known = type(dataset) in (TensorDataset, InMemoryDataset)
+    return is_known and collate in _COLLATES_WITHOUT_DRAWING

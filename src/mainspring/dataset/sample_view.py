@@ -9,12 +9,10 @@ from typing import Any
 
 from torch.utils.data import get_worker_info
 
-from mainspring.dataset.generators import GeneratorUse
-from mainspring.dataset.sample_rng import (
-    draws_nothing,
-    mix,
-    word_of,
-)
+from mainspring.dataset.batch_fetch import loads_batches
+from mainspring.dataset.generator_use import GeneratorUse
+from mainspring.dataset.sample_rng import ItemSeeds, draws_nothing
+from mainspring.dataset.tensor_rows import TensorRows
 from mainspring.errors import DataError
 
 __all__ = ["Failure", "SampleView", "WorkerStart", "as_it_is"]
@@ -39,8 +37,10 @@ class Failure:
 class SampleView:
     """Loads and collates batches of ``(streams, indices)`` from a map-style data set.
 
-    An item's generators are seeded from `seed`, its stream (the epoch, as a rule) and its index.
-    In the main process they are put back after each batch, collating included.
+    An item's generators are seeded from `seed`, its stream (the epoch, as a rule) and its index. A
+    data set that loads batches is called once for each batch, seeded as the first item would be:
+    what is drawn then depends on the batch, yet on nothing else. In the main process the generators
+    are put back after each batch, collating included.
 
     Args:
         dataset: The real data set.
@@ -55,20 +55,23 @@ class SampleView:
         self.dataset = dataset
         self._collate = collate
         self._seed = seed
-        self._use = None if draws_nothing(dataset) else use
+        self._use = None if draws_nothing(dataset, collate) else use
+        self._rows = TensorRows.of(dataset, collate)
+        self._loads_batches = loads_batches(dataset)
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def __getitem__(self, tagged: tuple[int, Any]) -> Any:
         stream, index = tagged
-        base = mix(self._seed, stream)
-        return self._guarded(lambda: self._collate(self._item(base, index)))
+        return self._guarded(lambda: self._collate(self._items(stream, [index])[0]))
 
     def __getitems__(self, tagged: tuple[int | list[int], list[Any]]) -> Any:
         return self._guarded(lambda: self._batch(*tagged))
 
     def _batch(self, streams: int | list[int], indices: list[Any]) -> Any:
+        if self._rows is not None and (batch := self._rows.batch(indices)) is not None:
+            return batch
         items = self._items(streams, indices)
         try:
             return self._collate(items)
@@ -76,35 +79,37 @@ class SampleView:
             error.add_note(f"while collating items {indices} of {type(self.dataset).__name__}")
             raise
 
-    def _items(self, streams: int | list[int], indices: list[Any]) -> list[Any]:
-        if isinstance(streams, int):
-            base = mix(self._seed, streams)
-            return [self._item(base, index) for index in indices]
-        bases = [mix(self._seed, stream) for stream in streams]
-        return [self._item(base, index) for base, index in zip(bases, indices, strict=True)]
-
-    def _item(self, base: int, index: Any) -> Any:
+    def _items(self, streams: int | list[int], indices: list[Any]) -> Any:
         use = self._use
+        if use is not None and use.needs_seeds and len(indices):
+            use.begin_batch(ItemSeeds(self._seed, streams, indices))
+        else:
+            use = None
+        if self._loads_batches and len(indices):
+            return self._load(self.dataset.__getitems__, indices, use)
+        load = self.dataset.__getitem__
+        return [self._load(load, index, use) for index in indices]
+
+    def _load(self, load: Callable[[Any], Any], index: Any, use: GeneratorUse | None) -> Any:
         if use is not None:
-            use.begin_item(base, word_of(index))
+            use.begin_item()
         try:
-            item = self.dataset[index]
+            loaded = load(index)
         except StopIteration as error:
             # It would end the epoch as if there were no more batches.
-            raise DataError(
-                f"item {index} of {type(self.dataset).__name__} raised StopIteration"
-            ) from error
+            raise DataError(f"{self._name(index)} raised StopIteration") from error
         except Exception as error:
             error.add_note(f"while loading {self._name(index)}")
             raise
         if use is not None:
             use.end_item()
-        return item
+        return loaded
 
     def _name(self, index: Any) -> str:
         worker = get_worker_info()
         place = "in the main process" if worker is None else f"in worker {worker.id}"
-        return f"index {index} of {type(self.dataset).__name__} {place}"
+        noun = "indices" if isinstance(index, list) else "index"
+        return f"{noun} {index} of {type(self.dataset).__name__} {place}"
 
     def _guarded(self, load: Callable[[], Any]) -> Any:
         try:
@@ -150,7 +155,7 @@ class WorkerStart:
     def __call__(self, worker_id: int) -> None:
         """Run in the worker, before it loads anything."""
         info = get_worker_info()
-        if info is not None and isinstance(info.dataset, SampleView):
+        if info is not None and isinstance(info.dataset, SampleView | TensorRows):
             # WorkerInfo refuses assignments once it is made.
             object.__setattr__(info, "dataset", info.dataset.dataset)
         if self._worker_init_fn is not None:

@@ -15,6 +15,7 @@ import numpy as np
 from torch.utils.data import ConcatDataset as TorchConcatDataset
 
 from mainspring.dataset.base_dataset import BaseDataset
+from mainspring.dataset.batch_fetch import loads_batches
 from mainspring.dataset.lazy_init import force_full_init
 from mainspring.errors import ConfigError
 from mainspring.logging import print_log
@@ -135,6 +136,23 @@ class ConcatDataset(TorchConcatDataset[Any]):
         dataset, inner = self._get_ori_dataset_idx(idx)
         return self.datasets[dataset][inner]
 
+    @property
+    def _inner_datasets(self) -> list[Any]:
+        return self.datasets
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Any]:
+        """Items in one call for each data set, where all of them load batches."""
+        if not loads_batches(self):
+            return [self[idx] for idx in indices]
+        places = [self._get_ori_dataset_idx(idx) for idx in indices]
+        found: list[Any] = [None] * len(places)
+        for dataset in sorted({dataset for dataset, _ in places}):
+            slots = [slot for slot, place in enumerate(places) if place[0] == dataset]
+            items = self.datasets[dataset].__getitems__([places[slot][1] for slot in slots])
+            for slot, item in zip(slots, items, strict=True):
+                found[slot] = item
+        return found
+
     def get_subset_(self, indices: Sequence[int] | int) -> NoReturn:
         """Refused: take subsets of the data sets inside."""
         _refuse_subset(self)
@@ -186,6 +204,16 @@ class _Wrapper:
             _warn_not_initialized(self)
             self.full_init()
         return self.dataset[self._get_ori_dataset_idx(idx)]
+
+    @property
+    def _inner_datasets(self) -> list[Any]:
+        return [self.dataset]
+
+    def __getitems__(self, indices: Sequence[int]) -> Any:
+        """Items in one call of the data set inside, where it loads batches."""
+        if not loads_batches(self):
+            return [self[idx] for idx in indices]
+        return self.dataset.__getitems__([self._get_ori_dataset_idx(idx) for idx in indices])
 
     def get_subset_(self, indices: Sequence[int] | int) -> NoReturn:
         """Refused: take a subset of the data set inside."""

@@ -1,0 +1,94 @@
+"""Which of the global generators a data set needs.
+
+Seeding a generator for every item, and putting it back after every batch, takes longer than loading
+a small item. So a generator that the items are seen not to draw from is left alone, and looked at
+again after each batch: if something did draw from it, the batch is loaded anew, with seeding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from torch.utils.data import get_worker_info
+
+from mainspring.dataset.generators import GENERATORS
+from mainspring.dataset.sample_rng import ItemSeeds
+
+__all__ = ["GeneratorUse"]
+
+T = TypeVar("T")
+
+
+class GeneratorUse:
+    """Which generators the items of a data set draw from, learnt from the first batch."""
+
+    def __init__(self) -> None:
+        self._drawn_from = set(GENERATORS)
+        self._found: set[str] = set()
+        self._is_learning = True
+        self._seeding: list[Iterator[None]] = []
+        self._before_item: dict[str, Any] = {}
+
+    @property
+    def needs_seeds(self) -> bool:
+        """Whether items are seeded at all."""
+        return bool(self._drawn_from)
+
+    def begin_batch(self, seeds: ItemSeeds) -> None:
+        """Prepare for the items of a batch.
+
+        Args:
+            seeds: Their seeds, in the order in which they will be loaded.
+        """
+        self._seeding = [GENERATORS[name].seeding(seeds) for name in self._drawn_from]
+
+    def begin_item(self) -> None:
+        """Seed what the next item may draw from."""
+        for seeding in self._seeding:
+            next(seeding)
+        if self._is_learning:
+            self._before_item = {name: g.state() for name, g in GENERATORS.items()}
+
+    def end_item(self) -> None:
+        """Look at what the item drew from, while that is not known."""
+        if self._is_learning:
+            self._found |= _moved(self._before_item)
+
+    def load_batch(self, load: Callable[[], T]) -> T:
+        """Load a batch whose items are loaded between `begin_item` and `end_item`.
+
+        In the main process, the generators are put back afterwards, whatever happens. Those of a
+        worker belong to its items.
+
+        Args:
+            load: Loads the batch.
+        """
+        is_main = get_worker_info() is None
+        watched = set(GENERATORS) if is_main else set(GENERATORS) - self._drawn_from
+        states = {name: GENERATORS[name].state() for name in watched}
+        while True:
+            seeded = set(self._drawn_from)
+            try:
+                batch = load()
+            except BaseException:
+                _put_back({name: states[name] for name in watched} if is_main else {})
+                raise
+            surprising = _moved({name: states[name] for name in watched - seeded})
+            if not surprising:
+                break
+            self._drawn_from |= surprising
+        if is_main:
+            _put_back({name: states[name] for name in seeded})
+        if self._is_learning:
+            self._drawn_from, self._is_learning = self._found, False
+        return batch
+
+
+def _moved(states: dict[str, Any]) -> set[str]:
+    return {name for name, state in states.items() if not GENERATORS[name].is_at(state)}
+
+
+def _put_back(states: dict[str, Any]) -> None:
+    for name, state in states.items():
+        GENERATORS[name].put_back(state)
