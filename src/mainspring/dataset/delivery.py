@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from mainspring.dataset.device_prefetch import Copies, DevicePrefetcher
 from mainspring.dataset.index_plan import IndexPlan
 from mainspring.dataset.sample_view import Failure
 
@@ -57,6 +58,19 @@ class Delivery:
         self._batches = batches
         self._position = position
         self._plan = plan
+
+    @property
+    def draws_order(self) -> bool:
+        """Whether the next indices may be drawn from the global generators."""
+        return self._plan is not None
+
+    def copy_ahead(self, copies: Copies) -> None:
+        """Copy each batch to a device before it is asked for.
+
+        Args:
+            copies: How batches get there.
+        """
+        self._batches = DevicePrefetcher(self._batches, copies)
 
     def __iter__(self) -> Delivery:
         return self

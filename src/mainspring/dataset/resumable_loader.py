@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader as TorchDataLoader
 from torch.utils.data import IterableDataset
 
 from mainspring.dataset.delivery import Delivery, Position
+from mainspring.dataset.device_prefetch import Copies
 from mainspring.dataset.generator_use import GeneratorUse
 from mainspring.dataset.index_plan import IndexPlan
 from mainspring.dataset.order_start import OrderStart
@@ -43,10 +44,13 @@ class ResumableLoader:
         loader: What is iterated.
         seed: Seed of the items that workers load; ``None`` leaves them torch's streams, which
             cannot be continued: then batches are loaded again.
+        copies: How batches get to a device. Each is then copied while the one before is in use, if
+            the loader pins memory, and if loading one sooner cannot change a random number.
     """
 
-    def __init__(self, loader: Any, seed: int | None = None) -> None:
+    def __init__(self, loader: Any, seed: int | None = None, copies: Copies | None = None) -> None:
         self.loader = loader
+        self._copies = copies
         self._seed = seed
         self._keeps_position = hasattr(loader, "load_state_dict")
         self._plan = None if self._keeps_position else self._plan_of(loader)
@@ -80,6 +84,28 @@ class ResumableLoader:
             epoch: Number of the pass, from 0; items in workers draw other numbers in each.
             first_batch: Batches to leave out.
         """
+        batches = self._batches_from(epoch, first_batch)
+        if (
+            self._copies is not None
+            and isinstance(batches, Delivery)
+            and self._may_load_ahead(batches)
+        ):
+            batches.copy_ahead(self._copies)
+        return batches
+
+    def _may_load_ahead(self, batches: Delivery) -> bool:
+        """Whether a batch may be loaded while the one before it is in use."""
+        loader: Any = self.loader
+        if not loader.pin_memory:
+            return False
+        if loader.num_workers:
+            return True
+        if isinstance(loader.dataset, IterableDataset) or batches.draws_order:
+            return False
+        seeds_items = getattr(loader, "sample_rng", None) == "sample"
+        return seeds_items or draws_nothing(loader.dataset, loader.collate_fn)
+
+    def _batches_from(self, epoch: int, first_batch: int) -> Iterator[Any]:
         resumed, self._resumed = self._resumed, None
         if first_batch and self._dataset_keeps_position() and first_batch >= self._length():
             # The data set stands at its beginning again, but nobody has seen the end yet.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import nn
 
 from mainspring.registry import MODELS
-from mainspring.structures import BaseDataElement
+from mainspring.structures.nested import to_device
 
 __all__ = ["BaseDataPreprocessor"]
 
@@ -41,28 +41,7 @@ class BaseDataPreprocessor(nn.Module):
         Mappings, named tuples, sequences, tensors and `BaseDataElement` are followed, containers
         are rebuilt; anything else is returned as it is.
         """
-        if isinstance(data, torch.Tensor):
-            if data.device == self._device:
-                return data
-            return data.to(self._device, non_blocking=self._non_blocking)
-        kind: Any = type(data)
-        if kind is dict:
-            return {key: self.cast_data(value) for key, value in data.items()}
-        if kind is list:
-            return [self.cast_data(value) for value in data]
-        if kind is tuple:
-            return tuple([self.cast_data(value) for value in data])
-        if data is None or isinstance(data, str | bytes | int | float):
-            return data
-        if isinstance(data, BaseDataElement):
-            return data.to(self._device, non_blocking=self._non_blocking)
-        if isinstance(data, Mapping):
-            return kind({key: self.cast_data(value) for key, value in data.items()})
-        if isinstance(data, tuple) and hasattr(data, "_fields"):
-            return kind(*(self.cast_data(value) for value in data))
-        if isinstance(data, Sequence):
-            return kind(self.cast_data(value) for value in data)
-        return data
+        return to_device(data, self._device, self._non_blocking, inside=self.cast_data)
 
     def forward(self, data: Any, training: bool = False) -> Any:
         """Preprocess a batch.

@@ -1,0 +1,37 @@
+"""Whether batches are copied to the device ahead of their use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from mainspring.checkpoint.apply import unwrap
+from mainspring.dataset.device_prefetch import Copies, CudaCopies
+from mainspring.model import BaseDataPreprocessor
+from mainspring.model.adapt import LossReturningModel
+
+__all__ = ["copies_for"]
+
+
+def copies_for(model: nn.Module) -> Copies | None:
+    """How training batches get to the device of a model, if they can be sent ahead.
+
+    ``None`` unless it is a CUDA device, and for a model that moves its batches in a way of its own:
+    by no `BaseDataPreprocessor`, or one whose `cast_data` is overridden.
+
+    Args:
+        model: The model, perhaps wrapped.
+    """
+    device = _device_of_batches(unwrap(model))
+    return CudaCopies(device) if device is not None and device.type == "cuda" else None
+
+
+def _device_of_batches(model: Any) -> torch.device | None:
+    preprocessor = getattr(model, "data_preprocessor", None)
+    if isinstance(preprocessor, BaseDataPreprocessor):
+        moves_as_usual = type(preprocessor).cast_data is BaseDataPreprocessor.cast_data
+        return preprocessor.device if moves_as_usual else None
+    parameter = next(model.parameters(), None) if isinstance(model, LossReturningModel) else None
+    return None if parameter is None else parameter.device
