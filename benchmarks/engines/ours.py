@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor
-
-from engines.job import Job, scalars_of
+from engines.job import Job
+from engines.mmengine_parts import AccuracyParts, ModelParts, StopAtParts
 from mainspring.dataset import DataLoader
 from mainspring.evaluator import BaseMetric
 from mainspring.hooks import CheckpointHook, Hook, LoggerHook
@@ -16,55 +15,16 @@ from mainspring.runner import Runner
 PACKAGE = "mainspring"
 
 
-class Model(BaseModel):
+class Model(ModelParts, BaseModel):
     """A network with its loss."""
 
-    def __init__(self, job: Job) -> None:
-        super().__init__()
-        self.net = job.net
-        self.criterion = job.loss
-        self.scalars = job.scalars
 
-    def forward(self, inputs: Tensor, targets: Tensor, mode: str = "tensor") -> Any:
-        """Outputs, losses or predictions."""
-        outputs = self.net(inputs)
-        if mode == "loss":
-            loss = self.criterion(outputs, targets)
-            return {"loss": loss, **scalars_of(loss)} if self.scalars else {"loss": loss}
-        if mode == "predict":
-            return outputs, targets
-        return outputs
+class Accuracy(AccuracyParts, BaseMetric):
+    """Share of samples that are classified right."""
 
 
-class Accuracy(BaseMetric):
-    """Share of samples that are classified right; the same code as for MMEngine."""
-
-    def process(self, data_batch: Any, data_samples: Any) -> None:
-        """Count a batch."""
-        outputs, targets = data_samples
-        right = (outputs.argmax(1) == targets).sum().item()
-        self.results.append({"size": len(targets), "correct": right})
-
-    def compute_metrics(self, results: list[dict[str, int]]) -> dict[str, float]:
-        """Put the counts together."""
-        right = sum(each["correct"] for each in results)
-        return {"accuracy": right / sum(each["size"] for each in results)}
-
-
-class StopAt(Hook):
+class StopAt(StopAtParts, Hook):
     """Ends the training early, as an interruption does."""
-
-    priority = "LOWEST"
-
-    def __init__(self, iteration: int) -> None:
-        self.iteration = iteration
-
-    def after_train_iter(
-        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
-    ) -> None:
-        """Stop."""
-        if runner.iter + 1 == self.iteration:
-            raise KeyboardInterrupt
 
 
 def fit(job: Job) -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mainspring.config import Config, DictAction
 from mainspring.config.expression import evaluate_call
+from mainspring.config.lazy import LazyAttr, LazyObject
 from mainspring.config.override import parse_override
 from mainspring.config.parse import MARK, parse_dump
 from mainspring.errors import ConfigError
+from mainspring.registry.recorded import RecordedCall
 
 PIECES = st.sampled_from(
     [
@@ -60,12 +60,19 @@ PIECES = st.sampled_from(
     ]
 )
 TEXTS = st.text(max_size=40) | st.lists(PIECES, max_size=14).map("".join)
+PLAIN = bool | int | float | str | list | tuple | dict | None
 SETTINGS = settings(max_examples=250, deadline=None)
 
 
-def only_config_errors(function, text):
-    with contextlib.suppress(ConfigError):
-        function(text)
+def read_or_refused(function, text):
+    """What a text stands for; for one that is refused, the error, which says something."""
+    try:
+        return function(text)
+    except ConfigError as error:
+        refused = error
+    assert refused.message.strip()
+    assert str(refused)
+    return refused
 
 
 @SETTINGS
@@ -78,8 +85,12 @@ def only_config_errors(function, text):
 @example("x = {**{}}")
 @example("x = set([[]])")
 def test_dumps(text):
-    only_config_errors(parse_dump, text)
-    only_config_errors(lambda body: Config.fromstring(f"{MARK}\n{body}", ".py"), text)
+    values = read_or_refused(parse_dump, text)
+    assert isinstance(values, dict | ConfigError)
+    cfg = read_or_refused(lambda body: Config.fromstring(f"{MARK}\n{body}", ".py"), text)
+    assert isinstance(cfg, Config | ConfigError)
+    if isinstance(cfg, Config):
+        assert set(cfg.keys()) <= set(cfg.to_dict())
 
 
 @SETTINGS
@@ -88,7 +99,8 @@ def test_dumps(text):
 @example("a" + ".b" * 50_000)
 @example("a(" + "-" * 20_000 + "1)")
 def test_calls(text):
-    only_config_errors(evaluate_call, text)
+    called = read_or_refused(evaluate_call, text)
+    assert isinstance(called, RecordedCall | LazyObject | LazyAttr | ConfigError)
 
 
 @SETTINGS
@@ -99,9 +111,10 @@ def test_calls(text):
 @example("a=" + "[" * 900 + "]" * 900)
 @example("a=" + "9" * 10_000)
 def test_changes(text):
-    only_config_errors(parse_override, text)
-    only_config_errors(parse_override, f"a={text}")
-    only_config_errors(DictAction.parse_value, text)
+    for word in (text, f"a={text}"):
+        change = read_or_refused(parse_override, word)
+        assert isinstance(change, ConfigError) or change.written == word
+    assert isinstance(read_or_refused(DictAction.parse_value, text), PLAIN | ConfigError)
 
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
@@ -145,4 +158,7 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
 def test_data(text, extension):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("X", "1")
-        only_config_errors(lambda body: Config.fromstring(body, extension), text)
+        cfg = read_or_refused(lambda body: Config.fromstring(body, extension), text)
+    assert isinstance(cfg, Config | ConfigError)
+    if isinstance(cfg, Config):
+        assert all(isinstance(key, str) for key in cfg.to_dict()) or extension == ".yaml"

@@ -262,5 +262,9 @@ class TestLazyObject:
 
 
 def test_outside_of_configs_the_marker_does_nothing():
-    with read_base():
-        pass
+    before = dict(globals())
+    with read_base() as names:
+        from json import dumps
+    assert names is None
+    assert dumps([1]) == "[1]"
+    assert dict(globals()) == before

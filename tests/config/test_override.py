@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import math
 
 import pytest
@@ -110,8 +109,11 @@ def test_what_is_written_is_read(value):
 
 @given(st.text())
 def test_any_text_is_a_value_or_a_mistake(text):
-    with contextlib.suppress(ConfigError):
-        DictAction.parse_value(text)
+    try:
+        value = DictAction.parse_value(text)
+    except ConfigError as error:
+        value = error.message
+    assert isinstance(value, bool | int | float | str | list | tuple | dict | None)
 
 
 def merged(values, changes, **options):
@@ -176,3 +178,34 @@ def test_changing_twice_is_changing_once(changes):
     twice.merge_from_dict(changes)
     twice.merge_from_dict(changes)
     assert once.to_dict() == twice.to_dict()
+
+
+class TestDumps:
+    """Variables of a dump are resolved: changing one changes nothing else."""
+
+    @pytest.fixture
+    def dump(self, tmp_path):
+        path = tmp_path / "run.py"
+        path.write_text(
+            "from torch.optim import AdamW\nfrom mainspring.config import later\n"
+            "from mainspring.optim import OptimWrapper\nlr = 0.25\nunused = 'x'\nwork_dir = 'here'\n"
+            "optim_wrapper = OptimWrapper(later(AdamW)(lr=lr))\n"
+        )
+        Config.fromfile(path).dump(tmp_path / "dump.py")
+        return tmp_path / "dump.py"
+
+    def test_a_variable_that_has_no_effect_is_refused_with_the_place_of_its_value(self, dump):
+        with pytest.raises(ConfigError, match="changing lr would have no effect") as error:
+            Config.fromfile(dump, overrides=["lr=3"])
+        assert error.value.help.startswith("set it there: optim_wrapper.optimizer.lr=...;")
+
+    @pytest.mark.parametrize(
+        "word", ["+lr=3", "unused=y", "work_dir=there", "optim_wrapper.optimizer.lr=3"]
+    )
+    def test_what_has_an_effect_or_is_forced_is_not(self, dump, word):
+        cfg = Config.fromfile(dump, overrides=[word])
+        path, value = word.lstrip("+").split("=")
+        part = cfg
+        for name in path.split("."):
+            part = part[name]
+        assert str(part) == value

@@ -396,6 +396,11 @@ REFUSED = {
     "star import of a package": ("from zoo import *", "2:1", "import \\*", "name what you import"),
     "environment": ("import os\nos.environ['A'] = '1'", "3:1", "sets the environment", "shell"),
     "side effects": ("import os\nos.makedirs('x')", "3:1", "os.makedirs", "module"),
+    "opening a file for writing": ("x = open('notes.txt', 'w')", "2:5", "for writing", "program"),
+    "an object of the file's own class": (
+        "class Scale:\n    pass\nx = dict(a=[Scale()])", "4", "x.a.0 is an object of the class Scale",
+        "module",
+    ),
     "arithmetic on a call": ("x = zoo.f() + 1", "2:5", "no value to calculate", "number"),
     "calling what a call gives": ("x = zoo.f()(1)", "2:5", "cannot be called", "module"),
     "an item of a call": ("x = zoo.f()[0]", "2:5", "no item 0", "argument"),
@@ -466,6 +471,20 @@ class TestWhatIsAllowed:
         )
         assert (cfg.a, cfg.b) == (True, False)
         assert "zoo" not in sys.modules
+
+    def test_a_file_is_opened_for_reading(self, read, folder):
+        (folder / "names.txt").write_text("cat dog")
+        cfg = read(
+            "from zoo import Head\nwith open('names.txt') as file:\n    n = file.read().split()"
+        )
+        assert cfg.n == ["cat", "dog"]
+
+    def test_an_object_of_the_files_own_class_that_is_private(self, read):
+        cfg = read(
+            "from zoo import Head\nclass Sizes:\n    width = 3\n_sizes = Sizes()\n"
+            "head = Head(_sizes.width)\nclass Width(int):\n    pass\nwidth = Width(2)"
+        )
+        assert (cfg.head.channels, cfg.width) == (3, 2)
 
     def test_pure_modules_of_the_standard_library_work(self, read):
         cfg = read(

@@ -133,8 +133,15 @@ def test_a_run_is_refused_with_the_place(read):
 
 
 def test_a_complete_config_is_not_refused(read):
-    refuse_unchosen(read(HEAD + "lr = sweep(1, 2)\nmodel = A(lr)\n", overrides=["lr=1"]))
-    refuse_unchosen({"model": {"depth": 1}, "hooks": [1, (2,)]})
+    text = HEAD + "lr = sweep(1, 2)\nmodel = A(lr)\n"
+    with pytest.raises(ConfigError):
+        refuse_unchosen(read(text))
+    cfg = read(text, overrides=["lr=1"])
+    refuse_unchosen(cfg)
+    assert cfg.lr == 1
+    values = {"model": {"depth": 1}, "hooks": [1, (2,)]}
+    refuse_unchosen(values)
+    assert values == {"model": {"depth": 1}, "hooks": [1, (2,)]}
 
 
 @pytest.mark.parametrize("word", [sweep, choice])

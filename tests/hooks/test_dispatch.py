@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import warnings
+
 import pytest
 
 from mainspring.errors import is_user_mistake
@@ -232,4 +234,9 @@ def test_other_methods_are_nobodys_business() -> None:
         def _before_train(self):
             pass
 
-    HookDispatch().register(Helpful())
+    dispatch = HookDispatch()
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        dispatch.register(Helpful())
+    assert said == []
+    assert [type(hook) for hook in dispatch.hooks] == [Helpful]

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from torch import nn
 
 from mainspring.errors import ConfigError, MetricError
 from mainspring.hooks import (
@@ -177,8 +179,9 @@ def test_each_scheduler_is_stepped_where_it_counts(make_runner) -> None:
 @pytest.mark.parametrize("unbuilt", [None, {"type": "StepLR"}, [{"type": "StepLR"}]])
 def test_validation_alone_steps_nothing(make_runner, unbuilt) -> None:
     runner = make_runner(ParamSchedulerHook())
-    runner.param_schedulers = unbuilt
+    runner.param_schedulers = copy.deepcopy(unbuilt)
     runner.call_hook("after_val_epoch", metrics={"loss": 1.0})
+    assert runner.param_schedulers == unbuilt
 
 
 # LoggerHook
@@ -334,9 +337,16 @@ def test_a_min_delta_too_large_for_the_metric_is_said(make_runner) -> None:
 
 
 def test_buffers_are_left_alone_in_one_process(make_runner) -> None:
-    runner = make_runner(SyncBuffersHook())
+    hook = SyncBuffersHook()
+    runner = make_runner(hook)
+    runner.model = nn.BatchNorm1d(2)
+    before = copy.deepcopy(runner.model.state_dict())
     runner.call_hook("after_train_epoch")
+    assert hook.called_in_train
     runner.call_hook("before_val_epoch")
+    assert not hook.called_in_train
+    after = runner.model.state_dict()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
 
 
 def test_buffers_are_averaged_once_between_epoch_and_validation(make_runner, monkeypatch) -> None:

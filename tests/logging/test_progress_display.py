@@ -108,9 +108,9 @@ def test_nothing_is_shown_on_other_ranks(monkeypatch, enabled):
 
 
 def test_an_unknown_total_and_a_second_start_are_no_mistakes():
-    display = ProgressDisplay(enabled=True)
-    display.start(0, "val")
-    display.update(4)
-    display.start(3, "val")
-    display.stop()
-    display.stop()
+    written = on_a_terminal(
+        "display.start(0, 'first'); display.update(4); display.start(3, 'second'); "
+        "display.update(2); display.stop(); display.stop(); logger.info('ended')"
+    )
+    assert -1 < written.find("first") < written.find("second") < written.find("ended")
+    assert written.count("\x1b[?25h") == written.count("\x1b[?25l") == 3

@@ -134,7 +134,13 @@ def test_batches_follow_the_parameters():
 
 
 def test_loaded_weights_are_not_initialised_again():
-    adapt_model(Pretrained()).init_weights()
+    net = Pretrained()
+    before = copy.deepcopy(net.state_dict())
+    model = adapt_model(net)
+    model.init_weights()
+    assert all(torch.equal(net.state_dict()[name], value) for name, value in before.items())
+    with pytest.raises(AssertionError, match="would overwrite"):
+        Pretrained.init_weights(net)
 
 
 def test_a_model_without_a_loss_is_told_about_supervised():

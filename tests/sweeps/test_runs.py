@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mainspring.errors import ConfigError
+from mainspring.errors import ConfigError, MetricError
 from mainspring.sweeps import Grid, Metric, Processes, Record, format_table, ranked, write_results
 
 ACCURACY = Metric("accuracy", maximize=True)
@@ -114,14 +114,26 @@ def test_a_run_that_a_signal_ends_says_so(make_run, script):
     assert "killed by SIGKILL" in format_table(runs, ACCURACY)
 
 
-def test_a_metric_that_no_run_measures_is_said(make_run, script):
-    lines = []
-    sweep([make_run(1)], script("write(1, f1=0.5)"), lines)
-    assert "it did not measure 'accuracy': it measured f1" in lines[-1]
+def test_a_metric_that_the_first_run_does_not_measure_ends_the_sweep(make_run, script):
+    lines, runs = [], [make_run(1), make_run(2)]
+    with pytest.raises(MetricError, match="did not measure: it measured acuracy, f1") as error:
+        sweep(runs, script("write(1, acuracy=1.0, f1=0.5)"), lines)
+    assert error.value.help.startswith("did you mean 'acuracy'?")
+    assert "it did not measure 'accuracy': it measured acuracy, f1" in lines[-1]
+    assert [run.record.status for run in runs] == ["finished", "waiting"]
+
+
+def test_a_later_run_without_the_metric_ends_nothing(make_run, script):
+    text = "write(1, **({'f1': 0.5} if words['lr'] == '2' else {'accuracy': 1.0}))"
+    runs = [make_run(1), make_run(2), make_run(3)]
+    sweep(runs, script(text))
+    assert [run.record.best for run in runs] == [1.0, None, 1.0]
 
 
 def test_devices_are_handed_out(make_run, script):
-    command = script("print(os.environ['CUDA_VISIBLE_DEVICES']); time.sleep(0.4)")
+    command = script(
+        "print(os.environ['CUDA_VISIBLE_DEVICES']); write(1, accuracy=1.0); time.sleep(0.4)"
+    )
     runs = sweep([make_run(v) for v in (1, 2)], command, jobs=2, devices=["4", "7"])
     assert sorted(run.output.read_text().strip() for run in runs) == ["4", "7"]
 

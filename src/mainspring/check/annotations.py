@@ -6,8 +6,11 @@ values that are no plain literals.
 
 from __future__ import annotations
 
+import abc
 import collections.abc
+import enum
 import inspect
+import sys
 import types
 import typing
 from collections.abc import Sequence
@@ -101,7 +104,37 @@ def _plain_violates(value: Any, annotation: Any, origin: Any, target_of: Any) ->
         return _tuple_violates(value, arguments, target_of)
     if kind in _SEQUENCES:
         return _sequence_violates(value, kind, arguments, target_of)
-    return False
+    return isinstance(value, int | float) and _is_made_of_no_number(kind)
+
+
+def _is_made_of_no_number(kind: Any) -> bool:
+    """Whether an annotation is a class of a project, of which a number is no object.
+
+    Classes of the standard library, torch and numpy are passed over, because numbers often stand
+    for their objects: devices, enumerations, fractions. So are protocols and classes that decide
+    themselves what their objects are.
+    """
+    if not inspect.isclass(kind) or getattr(kind, "_is_protocol", False):
+        return False
+    usual: tuple[Any, ...] = (type.__instancecheck__, abc.ABCMeta.__instancecheck__)
+    if (
+        type(kind).__instancecheck__ not in usual
+        or "__subclasshook__" in vars(kind)
+        or issubclass(kind, int | float | enum.Enum)
+    ):
+        return False
+    package = kind.__module__.partition(".")[0]
+    if package in ("torch", "numpy"):
+        return any(f"{base.__module__}.{base.__name__}" in _PARTS for base in kind.__mro__)
+    return package not in sys.stdlib_module_names
+
+
+_PARTS = (
+    "torch.nn.modules.module.Module",
+    "torch.optim.optimizer.Optimizer",
+    "torch.utils.data.dataset.Dataset",
+    "torch.utils.data.sampler.Sampler",
+)
 
 
 def _tuple_violates(value: Any, arguments: tuple[Any, ...], target_of: Any) -> bool:

@@ -28,6 +28,9 @@ __all__ = ["CallChecker"]
 Path = tuple[str, ...]
 
 _UNSAID = object()
+_ADD_NOTHING = ("mainspring.model.supervised.Supervised",)
+"""Classes that take descriptions of parts and build them as they stand."""
+
 _SAME_AS_OURS = ("DataLoader", "mmengine.dataset.DataLoader")
 
 
@@ -286,6 +289,9 @@ class CallChecker:
         parts = {name: _calls_alone(value) for name, value in arguments.items()}
         if any(part is not None for part in parts.values()):
             with_parts_built(target, parts, lambda part: self._built.add(id(part)))
+        if f"{getattr(target, '__module__', '')}.{getattr(target, '__name__', '')}" in _ADD_NOTHING:
+            calls = [part for part in parts.values() if isinstance(part, RecordedCall)]
+            self._built.update(id(part) for part in calls if not part.is_late)
 
     def _compare(self, call: Call, path: Path) -> None:
         if id(call.target) not in self._callees:

@@ -12,6 +12,7 @@ from mainspring.check.places import Places
 from mainspring.check.problem import Problem, Problems
 from mainspring.check.roles import SECTION_ROLES
 from mainspring.check.sections import section_problems
+from mainspring.check.values import value_problems
 from mainspring.config.section_names import RUNNER_SECTIONS
 from mainspring.registry.default_scope import DefaultScope
 
@@ -62,7 +63,7 @@ def check_config(cfg: Any, *, imports: bool = True) -> list[Problem]:
 
 
 def quick_check(cfg: Any) -> list[Problem]:
-    """What certainly fails: recorded calls of what is not there, or with wrong arguments.
+    """What certainly fails: recorded calls of what is not there, or with wrong arguments or values.
 
     A config that MMEngine accepts has no such problem. It costs a millisecond or two once
     what the config names is imported.
@@ -77,6 +78,8 @@ def quick_check(cfg: Any) -> list[Problem]:
         for name in RUNNER_SECTIONS:
             if dict.__contains__(values, name):
                 calls.check_section(name, dict.__getitem__(values, name))
+    for problem in value_problems(Run(values, calls.arguments_of, calls.targets, calls.places)):
+        problems.add(problem)
     return problems.in_order()
 
 
@@ -105,7 +108,7 @@ def examine(cfg: Any, *, imports: bool = True) -> Findings:
             if not known and name not in imported:
                 calls.check_variable(str(name), value)
     run = Run(values, calls.arguments_of, calls.targets, places)
-    for problem in [*section_problems(run), *contradictions(run)]:
+    for problem in [*section_problems(run), *value_problems(run), *contradictions(run)]:
         problems.add(problem)
     found = problems.in_order()
     seconds = time.perf_counter() - start - calls.import_seconds

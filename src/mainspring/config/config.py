@@ -23,7 +23,13 @@ from mainspring.config.errors import (
 from mainspring.config.load import load_source
 from mainspring.config.locate import locate, locate_in_config
 from mainspring.config.merge import leaf_paths, merge, nest
-from mainspring.config.override import DictAction, Override, apply_overrides, parse_override
+from mainspring.config.override import (
+    DictAction,
+    Override,
+    apply_overrides,
+    check_not_resolved,
+    parse_override,
+)
 from mainspring.config.recorded import read_base
 from mainspring.config.source import LoadedConfig, ReadOptions, Source, check_format
 from mainspring.errors import Location
@@ -153,6 +159,7 @@ class Config:
         )
         loaded = load_source(source, options, lazy_import=lazy_import)
         cfg = _from_loaded(loaded, source.path, format_python_code)
+        check_not_resolved(cfg._cfg_dict, changes, source.text)
         cfg._apply(changes, options.used)
         if import_custom_modules:
             import_modules_of(cfg)

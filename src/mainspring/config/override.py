@@ -15,11 +15,12 @@ from mainspring.config.dict_action import DictAction
 from mainspring.config.errors import OverrideError
 from mainspring.config.expression import evaluate_call
 from mainspring.config.node import Node
+from mainspring.config.parse import is_dump
 from mainspring.config.section_names import RUNNER_SECTIONS, SECTION_KEYS
 from mainspring.config.sweep import picked
 from mainspring.errors import close_names, did_you_mean
 
-__all__ = ["DictAction", "Override", "apply_overrides", "parse_override"]
+__all__ = ["DictAction", "Override", "apply_overrides", "check_not_resolved", "parse_override"]
 
 _PATH = r"[^\W\d]\w*(\.\w+)*"
 _OVERRIDE = re.compile(rf"~{_PATH}|\+?{_PATH}\+?=.*", re.DOTALL)
@@ -107,6 +108,60 @@ def apply_overrides(cfg: ConfigDict, changes: Sequence[Override], used: set[str]
         for change in changes:
             if change.path not in used or change.path in dict.keys(cfg):
                 _apply(cfg, change)
+
+
+def check_not_resolved(cfg: ConfigDict, changes: Sequence[Override], text: str) -> None:
+    """Refuse changes of variables of a dump, in which all that was computed from them is resolved.
+
+    Args:
+        cfg: What the file says; it is not changed.
+        changes: The changes.
+        text: The text of the file; one that is no dump is passed over.
+
+    Raises:
+        ConfigError: A change would have no effect; with the places that hold the value.
+    """
+    for change in changes if is_dump(text) else ():
+        name = change.path
+        if change.action != "set" or "." in name or not dict.__contains__(cfg, name):
+            continue
+        if name in RUNNER_SECTIONS or name in _READ_FROM_DUMPS:
+            continue
+        places = _holding(cfg, name, dict.__getitem__(cfg, name))
+        if places:
+            # Paths with names rather than positions: only importing the callables tells.
+            bound = cfg.deepcopy()
+            for _ in _paths(bound):
+                pass
+            places = _holding(bound, name, dict.__getitem__(cfg, name)) or places
+            raise OverrideError(
+                f"changing {name} would have no effect: the config is a dump, in which variables "
+                f"are resolved; the value stands in {', '.join(places[:3])}",
+                config_path=name,
+                help=f"set it there: {places[0]}=...; +{change.written} sets the variable alone",
+            )
+
+
+_READ_FROM_DUMPS = ("custom_imports", "runner_type", "tta_model", "model_wrapper_cfg")
+
+
+def _holding(cfg: ConfigDict, name: str, value: Any) -> list[str]:
+    """The places in sections that hold a variable's value: of the same name, else all of them."""
+    found: list[str] = []
+    for section, part in dict.items(cfg):
+        if section in RUNNER_SECTIONS:
+            found += _equal_leaves(part, str(section), value)
+    same = [path for path in found if path.rpartition(".")[2] == name]
+    return same or found
+
+
+def _equal_leaves(part: Any, path: str, value: Any) -> Iterator[str]:
+    if type(part) is type(value) and not isinstance(part, dict) and part == value:
+        yield path
+        return
+    if isinstance(part, dict | list | tuple):
+        for key, item in dict.items(part) if isinstance(part, dict) else enumerate(part):
+            yield from _equal_leaves(item, f"{path}.{key}", value)
 
 
 def _apply(cfg: ConfigDict, change: Override) -> None:

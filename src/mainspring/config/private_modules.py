@@ -11,7 +11,7 @@ from typing import Any
 from mainspring.config.recording import refuse
 from mainspring.config.words import env, partial
 
-__all__ = ["operating_system", "recording_functools"]
+__all__ = ["open_for_reading", "operating_system", "recording_functools"]
 
 _NAMES = ("path", "sep", "linesep", "name", "curdir", "pardir", "fspath", "cpu_count", "PathLike")
 
@@ -59,6 +59,26 @@ class _Functools(ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         return getattr(functools, name)
+
+
+def open_for_reading(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+    """`open` for configs, which write nothing.
+
+    Args:
+        file: As for `open`.
+        mode: Likewise; for reading alone.
+        *args: As for `open`.
+        **kwargs: As for `open`.
+
+    Raises:
+        ConfigError: The file would be written.
+    """
+    if not set(mode).isdisjoint("wax+"):
+        refuse(
+            f"the config opens {str(file)!r} for writing: reading a config has no effects",
+            "write the file in the program that reads the config",
+        )
+    return open(file, mode, *args, **kwargs)
 
 
 def _getenv(key: str, default: Any = None) -> Any:

@@ -37,10 +37,11 @@ from mainspring.config.lint import (
 )
 from mainspring.config.namespace import Namespace
 from mainspring.config.private_modules import (
+    open_for_reading,
     operating_system,
     recording_functools,
 )
-from mainspring.config.recording import not_recording, recording, refuse
+from mainspring.config.recording import CONFIG_MODULE, not_recording, recording, refuse
 from mainspring.config.reference import Reference
 from mainspring.config.root import unpack_runner
 from mainspring.config.run_source import compiled, executed, parsed
@@ -250,6 +251,16 @@ def _refuse_unfinished(value: Any, path: str, source: Source) -> None:
             config_path=path,
             help="make a list: [... for ...]",
         )
+    if type(value).__module__ == CONFIG_MODULE and not isinstance(value, _WRITTEN_AS_PLAIN):
+        name = path.partition(".")[0]
+        raise ConfigError(
+            f"{path} is an object of the class {type(value).__name__}, which the config file "
+            "defines, so it cannot be written down with the config",
+            location=_assignment(name, source),
+            config_path=path,
+            help=f"define the class in a module and import it; or name the variable _{name}, if "
+            "only the file itself uses it",
+        )
     if isinstance(value, dict):
         for key, item in dict.items(value):
             if item is not value:
@@ -257,6 +268,20 @@ def _refuse_unfinished(value: Any, path: str, source: Source) -> None:
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             _refuse_unfinished(item, f"{path}.{index}", source)
+
+
+_WRITTEN_AS_PLAIN = (dict, list, tuple, str, bytes, int, float, complex, set, frozenset, type)
+"""Objects of classes derived from these are written down as these."""
+
+
+def _assignment(name: str, source: Source) -> Location | None:
+    """Where a file last assigns a variable; ``None`` if it does so in no plain statement."""
+    found = None
+    for statement in _outline(source)[0].body:
+        targets = statement.targets if isinstance(statement, ast.Assign) else ()
+        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+            found = source.location(statement.lineno)
+    return found
 
 
 def _is_word(value: Any) -> bool:
@@ -287,6 +312,7 @@ class _Importer:
         if self.ours:
             private["isinstance"] = _checking_classes(isinstance)
             private["issubclass"] = _checking_classes(issubclass)
+            private["open"] = open_for_reading
         self.globals: dict[str, Any] = {"__builtins__": private}
 
     def __call__(

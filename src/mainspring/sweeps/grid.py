@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mainspring.sweeps.choices import folder_names, short_names
 from mainspring.sweeps.expand import Combination
+from mainspring.sweeps.metrics import check_measured
 from mainspring.sweeps.record import Metric, Run, Status
 
 __all__ = ["Grid", "Report", "describe_end", "grid_runs"]
@@ -49,6 +50,7 @@ class Grid:
         self.runs = list(runs)
         self._metric = metric
         self._report = report
+        self._is_measured = False
 
     def take_up(self) -> None:
         """Continue what an earlier sweep left: finished runs are left out.
@@ -77,9 +79,16 @@ class Grid:
         return False
 
     def ended(self, run: Run, status: Status, exit_code: int | None) -> None:
-        """Note and say how a run ended."""
+        """Note and say how a run ended.
+
+        Raises:
+            MetricError: The first run that finished did not measure what runs are compared by.
+        """
         run.end(status, exit_code, self._metric)
         self._report(f"{self._number(run)} {run.name}: {describe_end(run, self._metric)}")
+        if status == "finished" and not self._is_measured:
+            check_measured(run, self._metric)
+            self._is_measured = True
 
     def _number(self, run: Run) -> str:
         number = next(index for index, each in enumerate(self.runs, 1) if each is run)

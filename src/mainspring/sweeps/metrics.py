@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Literal, TypeAlias
 
 from mainspring.config import Config
-from mainspring.errors import ConfigError
-from mainspring.sweeps.record import Metric
+from mainspring.errors import ConfigError, MetricError, did_you_mean
+from mainspring.sweeps.record import Metric, Run
 
-__all__ = ["Direction", "metric_for"]
+__all__ = ["Direction", "check_measured", "metric_for"]
 
 Direction: TypeAlias = Literal["maximize", "minimize"]
 
@@ -43,6 +43,28 @@ def metric_for(cfg: Config, name: str | None, direction: Direction | None) -> Me
         raise ConfigError(
             error.message, help="say --direction maximize or --direction minimize"
         ) from None
+
+
+def check_measured(run: Run, metric: Metric) -> None:
+    """End a sweep whose runs do not measure what they are compared by.
+
+    Args:
+        run: A run that has finished.
+        metric: What runs are compared by.
+
+    Raises:
+        MetricError: The run did not measure it; with the metrics that it did.
+    """
+    name = metric.name
+    if name is None or run.scalars.of(name):
+        return
+    measured = run.scalars.names
+    listing = f"it measured {', '.join(measured)}" if measured else "it measured nothing"
+    near = did_you_mean(name, measured)
+    raise MetricError(
+        f"runs are compared by the metric {name!r}, which {run.folder} did not measure: {listing}",
+        help=f"{near + ' ' if near else ''}say --metric and --resume to go on",
+    )
 
 
 def _checkpoint_hook(cfg: Config) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from mainspring.errors import ConfigError, MetricError, did_you_mean
+from mainspring.errors import ConfigError
 from mainspring.sweeps.choices import Axis, Choice, folder_names, short_names
 from mainspring.sweeps.expand import Loader, complete, open_axes
 from mainspring.sweeps.grid import Report, describe_end
-from mainspring.sweeps.metrics import Direction
+from mainspring.sweeps.metrics import Direction, check_measured
 from mainspring.sweeps.record import Metric, Record, Run, Status
 
 __all__ = ["STUDY_FILE", "Search", "check_optuna"]
@@ -203,17 +203,7 @@ class Search:
                 self._put_back_one(trial.params)
         self._report(f"{self._number(run)} {run.name}: {describe_end(run, self._metric)}")
         if status == "finished":
-            self._check_measured(run)
-
-    def _check_measured(self, run: Run) -> None:
-        """End a search whose runs do not measure what it looks for."""
-        name = str(self._metric.name)
-        if not run.scalars.of(name):
-            measured = run.scalars.names
-            raise MetricError(
-                f"the search is for the metric {name!r}, which {run.folder} did not measure",
-                help=did_you_mean(name, measured) or f"it measured {', '.join(measured)}",
-            )
+            check_measured(run, self._metric)
 
     def _number(self, run: Run) -> str:
         number = next(index for index, each in enumerate(self.runs, 1) if each is run)

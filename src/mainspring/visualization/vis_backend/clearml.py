@@ -8,18 +8,17 @@ from typing import Any
 from mainspring.registry import VISBACKENDS
 from mainspring.visualization.vis_backend.artifacts import Suffixes, find_artifacts, work_dir_of
 from mainspring.visualization.vis_backend.base import (
-    BaseVisBackend,
     as_number,
     force_init_env,
     import_tracker,
-    without_step,
 )
+from mainspring.visualization.vis_backend.one_by_one import OneByOneVisBackend
 
 __all__ = ["ClearMLVisBackend"]
 
 
 @VISBACKENDS.register_module()
-class ClearMLVisBackend(BaseVisBackend):
+class ClearMLVisBackend(OneByOneVisBackend):
     """Sends a run to ClearML.
 
     Args:
@@ -90,28 +89,6 @@ class ClearMLVisBackend(BaseVisBackend):
             **kwargs: Ignored.
         """
         self._logger.report_scalar(title=name, series=name, value=as_number(value), iteration=step)
-
-    @force_init_env
-    def add_scalars(
-        self,
-        scalar_dict: dict[str, Any],
-        step: int = 0,
-        file_path: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Record several numbers; what is no number is left out.
-
-        Args:
-            scalar_dict: Numbers by name.
-            step: The step.
-            file_path: Ignored.
-            **kwargs: Ignored.
-
-        Raises:
-            VisualizationError: The step is among the numbers.
-        """
-        for name, value in without_step(scalar_dict).items():
-            self.add_scalar(name, value, step)
 
     def close(self) -> None:
         """Upload the files of the work directory and end the task."""

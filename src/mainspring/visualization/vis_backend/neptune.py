@@ -8,18 +8,17 @@ import numpy as np
 
 from mainspring.registry import VISBACKENDS
 from mainspring.visualization.vis_backend.base import (
-    BaseVisBackend,
     as_number,
     force_init_env,
     import_tracker,
-    without_step,
 )
+from mainspring.visualization.vis_backend.one_by_one import OneByOneVisBackend
 
 __all__ = ["NeptuneVisBackend"]
 
 
 @VISBACKENDS.register_module()
-class NeptuneVisBackend(BaseVisBackend):
+class NeptuneVisBackend(OneByOneVisBackend):
     """Sends a run to Neptune.
 
     Args:
@@ -83,28 +82,6 @@ class NeptuneVisBackend(BaseVisBackend):
             **kwargs: Ignored.
         """
         self._neptune[name].append(as_number(value), step=step)
-
-    @force_init_env
-    def add_scalars(
-        self,
-        scalar_dict: dict[str, Any],
-        step: int = 0,
-        file_path: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Record several numbers; what is no number is left out.
-
-        Args:
-            scalar_dict: Numbers by name.
-            step: The step.
-            file_path: Ignored.
-            **kwargs: Ignored.
-
-        Raises:
-            VisualizationError: The step is among the numbers.
-        """
-        for name, value in without_step(scalar_dict).items():
-            self.add_scalar(name, value, step)
 
     def close(self) -> None:
         """Send what is waiting and end the run."""

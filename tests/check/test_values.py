@@ -1,0 +1,193 @@
+"""Values that the engine itself reads: what cannot be is said with its place and what to do."""
+
+from __future__ import annotations
+
+import pytest
+
+from mainspring.check import quick_check
+from mainspring.config import Config
+
+WRONG = [
+    # the length of training, in each of its forms
+    ("train_cfg = ByEpoch(max_epochs='6')", "21", "max_epochs is '6'", "give a whole number"),
+    (
+        "train_cfg = dict(by_epoch=True, max_epochs=2.5)",
+        "33",
+        "max_epochs is 2.5",
+        "give a whole number",
+    ),
+    (
+        "train_cfg = dict(max_iters=0)",
+        "18",
+        "max_iters is 0, so nothing would be trained",
+        "give a whole number of at least 1",
+    ),
+    (
+        "train_cfg = dict(type='EpochBasedTrainLoop', max_epochs='6')",
+        "46",
+        "max_epochs is '6', but EpochBasedTrainLoop takes int",
+        None,
+    ),
+    (
+        "train_cfg = dict(max_epochs=6, max_iters=5)",
+        "32",
+        "train_cfg gives both max_epochs and max_iters",
+        "leave one out",
+    ),
+    (
+        "train_cfg = ByEpoch(max_epochs=3, val_interval=0)",
+        "35",
+        "val_interval is 0",
+        "give at least 1",
+    ),
+    (
+        "train_cfg = 6",
+        "1",
+        "train_cfg is 6, but it is a dict of settings or a loop",
+        "write train_cfg = dict(...)",
+    ),
+    # loaders
+    (
+        "train_dataloader = DataLoader(Points('train'), batch_size=-1)",
+        "48",
+        "batch_size is -1",
+        "give at least 1",
+    ),
+    (
+        "val_dataloader = dict(a=DataLoader(Points(), batch_size=0), b=DataLoader(Points()))",
+        "46",
+        "batch_size is 0",
+        "give at least 1",
+    ),
+    (
+        "train_dataloader = DataLoader(Points('train'), num_workers=-1)",
+        "48",
+        "num_workers is -1",
+        "give at least 0",
+    ),
+    # hooks
+    (
+        "default_hooks = dict(logger=dict(type='LoggerHook', interval=0))",
+        "53",
+        "interval is 0",
+        "give at least 1",
+    ),
+    (
+        "custom_hooks = [dict(type='EMAHook'), 3]",
+        "39",
+        "custom_hooks.1 is 3, which is no hook",
+        "give a dict",
+    ),
+    (
+        "custom_hooks = ['EMAHook']",
+        "17",
+        "custom_hooks.0 is 'EMAHook', which is no hook",
+        "write dict(type='EMAHook')",
+    ),
+    (
+        "custom_hooks = dict(type='EMAHook')",
+        "1",
+        "custom_hooks is EMAHook(...), but it is a list of hooks",
+        "write custom_hooks = [...]",
+    ),
+    # the process
+    (
+        "randomness = dict(seed='x')",
+        "19",
+        "seed is 'x'",
+        "give a whole number, or None for one drawn at random",
+    ),
+    (
+        "randomness = dict(sample_rng='worke')",
+        "19",
+        "sample_rng is 'worke'",
+        "did you mean 'worker'?",
+    ),
+    (
+        "env_cfg = dict(mp_cfg=dict(mp_start='fork'))",
+        "28",
+        "env_cfg.mp_cfg has no setting 'mp_start'",
+        "did you mean 'mp_start_method'?",
+    ),
+    (
+        "env_cfg = dict(dist_cfg=dict(bakend='nccl'))",
+        "30",
+        "env_cfg.dist_cfg has no setting 'bakend'",
+        "did you mean 'backend'?",
+    ),
+    ("launcher = 'pytroch'", "1", "launcher is 'pytroch'", "did you mean 'pytorch'?"),
+    ("log_level = 'INF'", "1", "log_level is 'INF'", "did you mean 'INFO'?"),
+    (
+        "resume = dict(path='x')",
+        "1",
+        "resume is a dict",
+        "give True, False or the file of a checkpoint",
+    ),
+    ("load_from = 3", "1", "load_from is 3", "give the file of a checkpoint"),
+    # numbers for parts of a model
+    ("model = Net(backbone=3)", "13", "backbone is 3, but Net takes Module | dict[str, Any]", None),
+    ("model = Plain(3)", "15", "backbone is 3, but Plain takes Module", None),
+]
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "message", "help_line"), WRONG, ids=[line for line, *_ in WRONG]
+)
+def test_a_value_that_cannot_be_is_an_error_at_its_place(spoilt, line, column, message, help_line):
+    assert spoilt(line) == [("error", column, message, help_line)]
+
+
+SUSPICIOUS = [
+    ("default_hooks = dict(checkpoint=CheckpointHook(interval=0))", "interval is 0, so none"),
+    ("train_cfg = dict(by_epoch='no', max_epochs=3)", "by_epoch is 'no', which counts as True"),
+]
+
+
+@pytest.mark.parametrize(("line", "message"), SUSPICIOUS)
+def test_what_runs_but_is_hardly_meant_is_a_warning(spoilt, line, message):
+    ((severity, _, said, _),) = spoilt(line)
+    assert severity == "warning"
+    assert said.startswith(message)
+
+
+RIGHT = [
+    "train_cfg = dict(by_epoch=True, max_epochs=6.0)",  # as MMEngine accepts it
+    "train_cfg = dict(by_epoch=1, max_epochs=6, val_interval=1)",
+    "train_dataloader = DataLoader(Points('train'), num_workers=0, timeout=0)",
+    "default_hooks = dict(checkpoint=CheckpointHook(interval=-1))",
+    "randomness = dict(seed=None, deterministic=True)",
+    "env_cfg = dict(mp_cfg=dict(mp_start_method='fork'), dist_cfg=dict(backend='gloo', rank=3))",
+    "env_cfg = None",
+    "custom_hooks = None",
+    "launcher = None",
+    "log_level = 10",
+    "resume = True",
+    "load_from = ''",
+    "auto_scale_lr = dict(enable=False, base_batch_size=16)",
+]
+
+
+@pytest.mark.parametrize("line", RIGHT)
+def test_what_the_runner_accepts_is_not_reported(spoilt, line):
+    assert spoilt(line) == []
+
+
+def test_arguments_missing_in_a_part_of_supervised_are_reported(problems_of):
+    text = (
+        "from check_parts import Head\n"
+        "from torch import nn\n"
+        "from mainspring.model import Supervised\n"
+        "model = Supervised(Head(), nn.CrossEntropyLoss())\n"
+    )
+    ((severity, place, message, _),) = problems_of(text)
+    assert (severity, place) == ("error", "4:20")
+    assert message == "Head also needs 'channels'"
+
+
+def test_a_run_is_refused_for_such_values_before_anything_is_built(write):
+    write("config.py", "train_cfg = dict(max_epochs='6')\ncustom_hooks = [3]\n")
+    found = quick_check(Config.fromfile("config.py"))
+    assert [(problem.severity, problem.location.line) for problem in found] == [
+        ("error", 1),
+        ("error", 2),
+    ]
