@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from mainspring.checkpoint.safetensors_check import looks_like_safetensors, what_is_wrong
+
 __all__ = ["SealedWriter", "Verdict", "verify_file"]
 
 _END = b"PK\x05\x06"
@@ -93,7 +95,7 @@ def verify_file(path: str | Path) -> Verdict:
     """Whether a checkpoint file is whole.
 
     Files of mainspring are compared with their digest, those of others with the checksums of their
-    archive. Nothing is loaded.
+    archive, safetensors files, which have none, with the sizes in their header. Nothing is loaded.
 
     Args:
         path: Local path.
@@ -147,6 +149,11 @@ def _digest_of(file: IO[bytes], size: int) -> str:
 def _verify_foreign(path: str | Path, file: IO[bytes], size: int) -> Verdict:
     file.seek(0)
     if file.read(4) != b"PK\x03\x04":
+        if str(path).endswith(".safetensors") or looks_like_safetensors(file, size):
+            wrong = what_is_wrong(file, size)
+            if wrong is not None:
+                return Verdict(False, wrong)
+            return Verdict(True, "its sizes are right; the format has no checksums")
         if size > 16 and _looks_like_pickle(file):
             return Verdict(True, "it is of torch's older format, which has no checksums")
         return Verdict(False, "it is no checkpoint: its beginning is damaged or foreign")

@@ -5,12 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mainspring.errors import CheckpointError
-
-if TYPE_CHECKING:
-    from mainspring.checkpoint import Verdict
 
 __all__ = ["add_parsers"]
 
@@ -72,12 +69,12 @@ def _meta_of(content: Mapping[str, Any]) -> Mapping[str, Any]:
 def _info(options: argparse.Namespace) -> None:
     from torch import Tensor
 
-    from mainspring.checkpoint import read_checkpoint
+    from mainspring.checkpoint import read_checkpoint, verify_file
 
     for name in options.files:
         path = Path(name)
         content = read_checkpoint(path)
-        print(f"{path}  {path.stat().st_size / 1e6:.1f} MB, {_verdict(path).reason}")
+        print(f"{path}  {path.stat().st_size / 1e6:.1f} MB, {verify_file(path).reason}")
         for key, value in _meta_of(content).items():
             print(f"  meta.{key}: {'...' if key == 'cfg' else _in_one_line(value)}")
         if all(isinstance(value, Tensor) for value in content.values()):
@@ -118,23 +115,12 @@ def _collect(value: Any, into: list[Any]) -> None:
             _collect(item, into)
 
 
-def _verdict(path: Path) -> Verdict:
-    from mainspring.checkpoint import Verdict, read_checkpoint, verify_file
-    from mainspring.checkpoint.safetensors_files import is_safetensors
-
-    if not is_safetensors(path) or not path.is_file():
-        return verify_file(path)
-    try:
-        read_checkpoint(path)
-    except CheckpointError as error:
-        return Verdict(False, error.message.removeprefix(f"{path} "))
-    return Verdict(True, "its sizes are right; the format has no checksums")
-
-
 def _verify(options: argparse.Namespace) -> None:
+    from mainspring.checkpoint import verify_file
+
     damaged = 0
     for name in options.files:
-        verdict = _verdict(Path(name))
+        verdict = verify_file(name)
         damaged += not verdict.is_valid
         digest = f"  sha256 {verdict.digest}" if verdict.is_valid and verdict.digest else ""
         print(f"{'ok     ' if verdict.is_valid else 'DAMAGED'}  {name}: {verdict.reason}{digest}")
