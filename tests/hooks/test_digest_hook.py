@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from mainspring.errors import ConfigError
-from mainspring.hooks import DigestHook
+from mainspring.hooks import DigestHook, EMAHook
 from mainspring.optim import OptimWrapper, OptimWrapperDict
 from mainspring.structures import BaseDataElement
 from mainspring.utils.bit_digest import bit_digests
@@ -293,6 +293,42 @@ def test_gradients_of_an_incomplete_group_are_recorded(make_runner):
         lambda: runner.optim_wrapper.update_params(runner.model(torch.ones(1, 2)).sum()),
     )
     assert record["gradients"] == {"weight": digest(runner.model.weight.grad)}
+
+
+def test_within_a_group_summed_gradients_are_recorded_without_being_asked_for(make_runner):
+    runner = make_runner()
+    runner.optim_wrapper = OptimWrapper(
+        torch.optim.SGD(runner.model.parameters(), lr=0.5), accumulative_counts=2
+    )
+    runner.optim_wrapper.initialize_count_status(runner.model, 0, 8)
+
+    def step():
+        runner.optim_wrapper.update_params(runner.model(torch.ones(1, 2)).sum())
+
+    within = one_iteration(runner, DigestHook(), step)
+    assert within["gradients"] == {"weight": digest(torch.full((1, 2), 0.5))}
+    complete = one_iteration(runner, DigestHook(), step)
+    assert "gradients" not in complete
+    assert complete["weights"] != within["weights"]
+
+
+def test_averaged_weights_are_recorded(make_runner):
+    average = EMAHook(momentum=0.25)
+    runner = make_runner(average)
+    runner.hooks = [average]
+    average.before_run(runner)
+
+    def step():
+        with torch.no_grad():
+            runner.model.weight.add_(1)
+        average.after_train_iter(runner, 0)
+
+    first = one_iteration(runner, DigestHook(), step)
+    assert first["averages"].keys() == {"weight", "steps"}
+    assert first["averages"]["weight"] == first["weights"]["weight"]
+    second = one_iteration(runner, DigestHook(), step)
+    assert second["averages"]["weight"] == digest(average.ema_model.module.weight)
+    assert second["averages"]["weight"] != second["weights"]["weight"]
 
 
 def test_several_optimizers_and_groups(make_runner):

@@ -22,11 +22,12 @@ _TITLES = {
     "settings": "the optimizer's settings",
     "optimizer": "the optimizer's state",
     "weights": "the weights",
+    "averages": "the averaged weights",
     "train scalars": "the logged scalars of training",
     "val scalars": "the metrics of validation",
 }
 _IN_NUMBERS = ("values", "settings", "train scalars", "val scalars")
-_PLURAL = ("generators", "values", "gradients", "settings", "weights")
+_PLURAL = ("generators", "values", "gradients", "settings", "weights", "averages")
 
 
 def add_parser(verbs: Any) -> None:

@@ -17,6 +17,7 @@ from mainspring.checkpoint.apply import unwrap
 from mainspring.device.random_states import RandomStates
 from mainspring.dist import get_rank, get_world_size, is_main_process
 from mainspring.errors import ConfigError
+from mainspring.hooks.ema_hook import EMAHook
 from mainspring.hooks.hook import DATA_BATCH, Hook
 from mainspring.hooks.priority import Priority
 from mainspring.logging.digests import DIGEST_FORMAT, Record, digest_file_name
@@ -35,8 +36,10 @@ class DigestHook(Hook):
     ``mainspring diverge`` compares those of two runs. Each rank appends a line for an iteration to
     ``digests_rank{rank}.jsonl`` in the log directory, for the first and the last iteration as well.
     The states of the generators, the batch and the settings of the optimizer are those before the
-    step; the rest is what the step left. Digests of the model and of its optimizer are those of
-    rank 0. Between two records nothing is read from the device, and no random number is drawn.
+    step; the rest is what the step left. Digests of the model, of its optimizer and of averaged
+    weights (`EMAHook`) are those of rank 0. Within a group of micro-batches, where the weights do
+    not change, each rank records the gradients that it has summed up so far. Between two records
+    nothing is read from the device, and no random number is drawn.
 
     Args:
         interval: Iterations from one record to the next.
@@ -133,10 +136,11 @@ class DigestHook(Hook):
         if record is None:
             return
         record["values"] = _exact_values(outputs or {})
+        within_group = _is_within_group(runner.optim_wrapper)
+        if within_group or (self.gradients and is_main_process() and "gradients" not in record):
+            # The gradients of a group of micro-batches that is not complete are still there.
+            record["gradients"] = _gradient_digests(runner.model)
         if is_main_process():
-            if self.gradients and "gradients" not in record:
-                # The gradients of a group of micro-batches that is not complete are still there.
-                record["gradients"] = _gradient_digests(runner.model)
             record |= _state_digests(runner)
         self._recorded = runner.iter + 1
         self._write({"iteration": self._recorded, **record})
@@ -198,6 +202,9 @@ def _state_digests(runner: Any) -> Record:
     names = _names(runner.model)
     tensors = {("weights", name): tensor for name, tensor in _weights(runner.model)}
     plain: Record = {"weights": {}, "optimizer": {}}
+    for name, tensor in _averages(runner):
+        tensors["averages", name] = tensor
+        plain["averages"] = {}
     for name, value in _optimizer_state(runner.optim_wrapper, names):
         if isinstance(value, Tensor):
             tensors["optimizer", name] = value
@@ -213,6 +220,23 @@ def _weights(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     module = unwrap(model)
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
         yield name.replace("_orig_mod.", ""), tensor
+
+
+def _averages(runner: Any) -> Iterator[tuple[str, Tensor]]:
+    """Averaged weights by name, those of a second average with its number."""
+    hooks = [hook for hook in getattr(runner, "hooks", []) if isinstance(hook, EMAHook)]
+    for number, hook in enumerate(hooks, 1):
+        average = getattr(hook, "ema_model", None)
+        for name, tensor in () if average is None else average.state_dict().items():
+            yield f"{number}. " * (number > 1) + name.removeprefix("module."), tensor
+
+
+def _is_within_group(optim_wrapper: Any) -> bool:
+    """Whether gradients wait for further micro-batches."""
+    return any(
+        getattr(wrapper, "_accumulative_counts", 1) > 1 and not wrapper.should_update()
+        for _, wrapper in _wrappers(optim_wrapper)
+    )
 
 
 def _names(model: nn.Module) -> dict[int, str]:

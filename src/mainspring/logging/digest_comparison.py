@@ -198,6 +198,7 @@ _LIKELY = {
     "or the optimizer",
     "weights": "the gradients, which were not recorded (DigestHook with gradients=True does so), "
     "or something that changes weights besides the optimizer, such as a hook",
+    "averages": "the averaging: momentum, interval or beginning of EMAHook",
 }
 
 

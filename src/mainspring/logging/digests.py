@@ -23,7 +23,16 @@ __all__ = [
 DIGEST_FORMAT = 1
 """Version of the files; a later one cannot be read."""
 
-KINDS = ("generators", "batch", "values", "gradients", "settings", "optimizer", "weights")
+KINDS = (
+    "generators",
+    "batch",
+    "values",
+    "gradients",
+    "settings",
+    "optimizer",
+    "weights",
+    "averages",
+)
 """What is recorded of an iteration, causes before effects."""
 
 Record = dict[str, dict[str, str]]
