@@ -27,4 +27,4 @@ def trials():
 @pytest.fixture
 def shared_trials(trials, monkeypatch):
     """Lets the command use interpreters that are there already."""
-    monkeypatch.setattr("mainspring.verify.Trials", lambda _: nullcontext(trials))
+    monkeypatch.setattr("mainspring.verify.Trials", lambda *_: nullcontext(trials))

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
+from mainspring.dist import get_rank
 from mainspring.hooks import Hook
 from mainspring.model import BaseModel
 from mainspring.registry import DATASETS, HOOKS, MODELS
@@ -76,6 +77,9 @@ class Net(BaseModel):
     def forward(self, inputs, targets, mode="tensor"):
         inputs, targets = torch.stack(list(inputs)), torch.stack(list(targets))
         outputs = self.net(inputs).squeeze(1)
+        hangs = self.fault == "hangs" and self.seen == 1
+        if hangs or (self.fault == "rank 1 hangs" and get_rank() == 1):
+            time.sleep(3600)
         if self.fault == "attribute":
             outputs = outputs * (1 + self.seen / 10)
         if mode != "loss":

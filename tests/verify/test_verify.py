@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from mainspring.errors import ConfigError
 from mainspring.verify import CHECKS, verify
+from mainspring.verify.job import Job
+from mainspring.verify.trials import TrialFailedError, free_port
 
 HERE = Path(__file__).parent
 CONFIG = HERE / "planted_config.py"
@@ -182,6 +185,36 @@ def test_an_incomplete_last_batch_is_left_out(check):
     assert found["ranks"].reason.startswith("2 iterations on 1 and on 2 ranks")
     found = check("train_dataloader.dataset={'type': 'Points', 'length': 3}", only=["ranks"])
     assert found["ranks"].reason == "the data set has less than 4 samples"
+
+
+def test_a_trial_that_hangs_is_ended_and_says_where(check, trials, monkeypatch):
+    monkeypatch.setattr(trials, "_timeout", 1.0)
+    found = check("model.fault=hangs", only=["accumulation"])["accumulation"]
+    assert found.outcome == "broken"
+    assert found.reason == "a trial failed: no end within 1 s"
+    assert any(re.search(r'planted\.py", line \d+ in forward', line) for line in found.differences)
+    # The next trial in the same interpreter is as good as any.
+    monkeypatch.setattr(trials, "_timeout", None)
+    assert check(only=["accumulation"])["accumulation"].outcome == "holds"
+
+
+def test_a_rank_that_hangs_ends_both(trials, tmp_path, monkeypatch):
+    request = {
+        "config": str(CONFIG), "overrides": ["model.fault=rank 1 hangs"], "cfg_options": [],
+        "allow": [],
+    }  # fmt: skip
+    port = free_port()
+    both = [
+        Job("ranks", str(tmp_path / f"rank_{rank}"), str(tmp_path / "work_dir"), 4, request,
+            device="", rank=rank, world_size=2, port=port)
+        for rank in range(2)
+    ]  # fmt: skip
+    monkeypatch.setattr(trials, "_timeout", 2.0)
+    with pytest.raises(TrialFailedError, match="no end within 2 s") as error:
+        trials.run(*both)
+    of_first, _, of_second = str(error.value).partition("rank 1:")
+    assert "rank 0:" in of_first
+    assert "planted.py" in of_second
 
 
 def test_an_unknown_check_is_named_with_the_nearest(check):

@@ -45,6 +45,13 @@ def add_parser(verbs: Any) -> None:
         metavar="CHECK",
         help="same-seed, kill-and-resume, save-and-load, workers, accumulation, ranks",
     )
+    parser.add_argument(
+        "--timeout",
+        type=count,
+        default=1800,
+        metavar="SECONDS",
+        help="after which a trial counts as hanging and the check as broken (1800)",
+    )
     parser.add_argument("--keep", metavar="DIR", help="keep what the trials write in this folder")
     parser.set_defaults(run=run)
 
@@ -83,7 +90,9 @@ def run(options: argparse.Namespace) -> None:
                 prefix="mainspring-verify-", ignore_cleanup_errors=True
             )
             folder = Path(stack.enter_context(scratch))
-        trials = stack.enter_context(Trials([sys.executable, "-m", "mainspring.cli.verify"]))
+        trials = stack.enter_context(
+            Trials([sys.executable, "-m", "mainspring.cli.verify"], options.timeout)
+        )
         _refuse_mistakes(cfg)
         findings = verify(
             trials,

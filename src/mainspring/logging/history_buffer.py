@@ -107,6 +107,11 @@ class HistoryBuffer:
             self._forget(extra)
 
     @property
+    def stored(self) -> int:
+        """How many values are held; a few more than `max_length` at most."""
+        return len(self._values)
+
+    @property
     def data(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """Copies of the values and of their counts, two arrays of shape (n,)."""
         return self._last(None)

@@ -8,6 +8,7 @@ to the standard output.
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import gc
 import json
 import os
@@ -22,7 +23,7 @@ from typing import Any
 from mainspring.errors import is_user_mistake
 from mainspring.verify.job import Job, NotApplicableError
 
-__all__ = ["ERROR", "NOT_APPLICABLE", "OUTPUT", "serve"]
+__all__ = ["ERROR", "NOT_APPLICABLE", "OUTPUT", "SAYS_WHERE", "serve"]
 
 OUTPUT = "output.txt"
 """What a trial printed, in its folder."""
@@ -32,6 +33,9 @@ ERROR = "error.json"
 
 NOT_APPLICABLE = "not_applicable.txt"
 """Why a trial cannot be made."""
+
+SAYS_WHERE = signal.SIGUSR2
+"""Signal upon which a trial prints where each of its threads is."""
 
 ReadConfig = Callable[[Mapping[str, Any]], Any]
 
@@ -87,6 +91,7 @@ def _be_child(job: Job, read_config: ReadConfig) -> None:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(output, 1)
         os.dup2(output, 2)
+        faulthandler.register(SAYS_WHERE)
         code = _carry_out(job, folder, read_config)
     finally:
         sys.stdout.flush()

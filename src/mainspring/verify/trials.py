@@ -9,16 +9,20 @@ import select
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Self
 
-from mainspring.verify.host import ERROR, NOT_APPLICABLE, OUTPUT
+from mainspring.verify.host import ERROR, NOT_APPLICABLE, OUTPUT, SAYS_WHERE
 from mainspring.verify.job import Job, NotApplicableError
 
 __all__ = ["TrialFailedError", "Trials", "free_port"]
 
 _TAIL = 2000
+_LAST_LINES = 8
+_STACK = ("Current thread", "Thread 0x")
+"""How the stacks begin that a process prints; that of the main thread comes last."""
 
 
 class TrialFailedError(Exception):
@@ -42,9 +46,11 @@ class Trials:
 
     Args:
         command: Starts a process that calls `mainspring.verify.host.serve`.
+        timeout: Seconds after which a trial counts as hanging and is ended; ``None`` for never.
     """
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], timeout: float | None = None) -> None:
+        self._timeout = timeout
         self._hosts: list[subprocess.Popen[bytes]] = []
         self._running: dict[int, int] = {}
         for _ in range(2):
@@ -106,15 +112,24 @@ class Trials:
         for index in jobs:
             self._running[index] = int(self._answer(index, "started"))
         codes = self._wait_for(jobs)
+        if codes is None:
+            headline = f"no end within {self._timeout:g} s"
+            raise TrialFailedError(f"{headline}\n{_last_words(jobs)}", headline)
         for index, job in jobs.items():
             _raise_problem(job, codes[index])
 
-    def _wait_for(self, jobs: dict[int, Job]) -> dict[int, int]:
-        """The exit codes; once one trial fails, the others are killed."""
+    def _wait_for(self, jobs: dict[int, Job]) -> dict[int, int] | None:
+        """The exit codes, ``None`` if one hangs; once one trial fails, the others are killed."""
         codes: dict[int, int] = {}
+        end = None if self._timeout is None else time.monotonic() + self._timeout
+        hangs = False
         while len(codes) < len(jobs):
             outputs = {_output(self._hosts[index]): index for index in jobs if index not in codes}
-            ready, _, _ = select.select(list(outputs), [], [])
+            left = None if end is None or hangs else max(end - time.monotonic(), 0)
+            ready, _, _ = select.select(list(outputs), [], [], left)
+            if not ready:
+                hangs = True
+                self._end_hanging()
             for output in ready:
                 index = outputs[output]
                 codes[index] = int(self._answer(index, "ended"))
@@ -122,7 +137,17 @@ class Trials:
             if any(codes.values()) and not all(jobs[index].kill for index in codes):
                 for child in self._running.values():
                     _kill(child)
-        return codes
+        return None if hangs else codes
+
+    def _end_hanging(self) -> None:
+        """Have the running trials say where they are, and end them."""
+        for child in self._running.values():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(child, SAYS_WHERE)
+        # Either they are written within this time, or the process cannot even do that.
+        time.sleep(0.5)
+        for child in self._running.values():
+            _kill(child)
 
     def _answer(self, index: int, word: str) -> str:
         line = _output(self._hosts[index]).readline().decode()
@@ -149,9 +174,27 @@ def _raise_problem(job: Job, code: int) -> None:
     if error.exists():
         told = json.loads(error.read_text(encoding="utf-8"))
         raise TrialFailedError(told["text"], told["headline"])
+    raise TrialFailedError(f"the process ended with {code}\n{_said(folder)}".rstrip())
+
+
+def _said(folder: Path) -> str:
+    """The end of what a trial printed."""
     output = folder / OUTPUT
-    said = output.read_text(encoding="utf-8", errors="replace")[-_TAIL:] if output.exists() else ""
-    raise TrialFailedError(f"the process ended with {code}\n{said}".rstrip())
+    return output.read_text(encoding="utf-8", errors="replace")[-_TAIL:] if output.exists() else ""
+
+
+def _last_words(jobs: dict[int, Job]) -> str:
+    """Where each of the trials that took part stood when it was ended."""
+    lines: list[str] = []
+    for job in jobs.values():
+        shown = [line for line in _said(Path(job.folder)).splitlines() if line.strip()]
+        starts = [number for number, line in enumerate(shown) if line.startswith(_STACK)]
+        most = _LAST_LINES // len(jobs)
+        # A stack begins with the innermost call; of other output the end tells more.
+        part = shown[starts[-1] :][:most] if starts else shown[-most:]
+        lines += [f"rank {job.rank}:"] if len(jobs) > 1 else []
+        lines += [f"  {line}" for line in part]
+    return "\n".join(lines)
 
 
 def _kill(process: int) -> None:
