@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 from torch import nn
@@ -207,3 +209,95 @@ def test_weights_that_break_in_the_step_before_a_checkpoint_are_not_saved(tmp_pa
 def test_a_policy_that_is_none(tmp_path):
     with pytest.raises(ValueError, match="did you mean 'rollback'"):
         DivergenceHook(policy="rolback")
+
+
+class Overflowing(BaseModel):
+    """Its second layer gives infinity at an iteration, or only its gradient does."""
+
+    def __init__(self, at, forward=True):
+        super().__init__()
+        self.first = nn.Linear(1, 2)
+        self.second = nn.Linear(2, 2)
+        self.third = nn.Linear(2, 1)
+        self.at, self.in_forward = at, forward
+        self.register_buffer("seen", torch.tensor(0))
+
+    def forward(self, x, mode="tensor"):
+        self.seen += 1
+        factor = float("inf") if self.breaks(self.in_forward) else 1.0
+        hidden = self.second(self.first(x) * factor)
+        if self.breaks(not self.in_forward):
+            hidden = torch.sqrt(hidden * 0)  # its derivative is infinite
+        return {"loss": (self.third(hidden * hidden) ** 2).mean()}
+
+    def breaks(self, here):
+        return here and int(self.seen) == self.at
+
+
+def overflowing(tmp_path, at, forward=True, **changes):
+    torch.manual_seed(0)
+    data = TensorDataset(torch.randn(40, 1))
+    return Runner(
+        model=Overflowing(at, forward),
+        work_dir=str(tmp_path),
+        train_dataloader=DataLoader(data, batch_size=4, shuffle=True),
+        train_cfg={"max_epochs": 4},
+        optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.01}, "clip_grad": 1.0},
+        randomness={"seed": 0},
+        **changes,
+    )
+
+
+def test_a_resumed_run_that_traces_names_the_layer_and_keeps_the_batch(tmp_path):
+    with pytest.raises(DivergenceError) as error:
+        overflowing(tmp_path, 13).train()
+    assert "after iteration 13" in str(error.value)
+    assert "with trace=True for DivergenceHook stops where this began" in str(error.value)
+    assert "the batch of iteration 20" in str(error.value)
+
+    batches = []
+
+    class Keep(Hook):
+        priority = "HIGHEST"
+
+        def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+            batches.append(data_batch)
+
+    traced = overflowing(
+        tmp_path,
+        13,
+        resume=True,
+        custom_hooks=[Keep()],
+        default_hooks=policy("raise", trace=True),
+    )
+    with pytest.raises(DivergenceError) as error:
+        traced.train()
+    assert traced.iter == 12
+    assert "the output of second (Linear) was the first with" in str(error.value)
+    assert "the batch of iteration 13" in str(error.value)
+    kept = torch.load(tmp_path / "diverged_batch_rank0.pt")
+    assert torch.equal(kept[0], batches[-1][0])
+
+
+def test_a_gradient_that_is_no_number_while_the_loss_is(tmp_path):
+    """The loss is none one iteration later; the norm of the gradients tells."""
+    with pytest.raises(DivergenceError) as error:
+        overflowing(tmp_path / "a", 13, forward=False).train()
+    assert "grad_norm was none first after iteration 13" in str(error.value)
+    with pytest.raises(DivergenceError) as error:
+        overflowing(
+            tmp_path / "b",
+            13,
+            forward=False,
+            default_hooks=policy("raise", trace=True),
+        ).train()
+    assert re.search(r"the gradient of second\.\w+ was the first with", str(error.value))
+    assert "the batch of iteration 13" in str(error.value)
+
+
+def test_tracing_changes_nothing_and_ends_with_the_training(tmp_path):
+    plain = overflowing(tmp_path / "a", 0).train()
+    traced = overflowing(tmp_path / "b", 0, default_hooks=policy("raise", trace=True)).train()
+    for name, value in plain.state_dict().items():
+        assert torch.equal(value, traced.state_dict()[name])
+    assert not any(module._forward_hooks for module in traced.modules())

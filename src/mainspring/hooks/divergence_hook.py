@@ -10,9 +10,11 @@ from typing import Any, Literal
 import torch
 
 from mainspring.checkpoint import find_resumable_checkpoint, get_state_dict, weights_to_cpu
+from mainspring.checkpoint.apply import unwrap
 from mainspring.dist import all_reduce, get_rank, get_world_size
 from mainspring.errors import ConfigError, MainspringError, did_you_mean
 from mainspring.hooks.hook import DATA_BATCH, Hook
+from mainspring.hooks.non_finite_trace import NonFiniteTrace
 from mainspring.hooks.priority import Priority
 from mainspring.optim import OptimWrapperDict
 from mainspring.registry import HOOKS
@@ -45,6 +47,8 @@ class DivergenceHook(Hook):
             step whose gradients are no numbers, which reads one number from the device in every
             step, and stops the run if the weights are none all the same.
         max_rollbacks: How often to go back before the run is stopped.
+        trace: Whether to look at every iteration, at what every module gives and at every gradient;
+            for finding a cause, as it slows training down.
         priority: Place among the hooks of a point; by default that of the class.
 
     Raises:
@@ -59,6 +63,7 @@ class DivergenceHook(Hook):
         policy: Literal["raise", "warn", "skip", "rollback"] = "raise",
         max_rollbacks: int = 3,
         *,
+        trace: bool = False,
         priority: int | str | Priority | None = None,
     ) -> None:
         if priority is not None:
@@ -68,7 +73,9 @@ class DivergenceHook(Hook):
                 f"policy is {policy!r}",
                 help=did_you_mean(policy, _POLICIES) or f"it is one of {', '.join(_POLICIES)}",
             )
-        self.interval = interval
+        self.interval = 1 if trace else interval
+        self.trace = trace
+        self._trace: NonFiniteTrace | None = None
         self.policy = policy
         self.max_rollbacks = max_rollbacks
         self.rollbacks = 0
@@ -87,6 +94,25 @@ class DivergenceHook(Hook):
             for each in wrapper.values() if several else [wrapper]:
                 each.skips_non_finite = True
 
+    def before_train(self, runner: Any) -> None:
+        """Begin to trace, if asked to.
+
+        Args:
+            runner: The runner of this run.
+        """
+        if self.trace:
+            self._trace = NonFiniteTrace(unwrap(runner.model))
+
+    def after_train(self, runner: Any) -> None:
+        """Trace no longer.
+
+        Args:
+            runner: The runner of this run.
+        """
+        if self._trace is not None:
+            self._trace.close()
+            self._trace = None
+
     def after_train_iter(
         self,
         runner: Any,
@@ -102,20 +128,26 @@ class DivergenceHook(Hook):
             data_batch: What the loader gave.
             outputs: The logged values by name.
         """
+        began = None if self._trace is None else self._trace.take()
         if (runner.iter + 1) % self.interval or not outputs:
             return
         loss = outputs.get("loss")
-        if not _on_any_rank(loss is not None and not math.isfinite(float(loss))):
+        is_none = loss is not None and not math.isfinite(float(loss))
+        if began is not None:
+            # A gradient may have been the first, while the loss still was a number.
+            is_none = is_none or _first_bad(runner.model) is not None
+        if not _on_any_rank(is_none):
             self._suspicious = False
             return
         bad = _first_bad(runner.model)
         if bad is not None or self._suspicious:
-            self._diverged(runner, bad, data_batch)
+            self._diverged(runner, bad, data_batch, began)
             return
         self._suspicious = True
         runner.logger.warning(
             f"the loss is {loss if loss is None else float(loss)} after iteration "
             f"{runner.iter + 1}, while the weights are numbers: it may be a single overflow"
+            + (f" ({began})" if began else "")
         )
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
@@ -131,15 +163,17 @@ class DivergenceHook(Hook):
             if "optimizer" in checkpoint:
                 checkpoint["optimizer"] = runner.optim_wrapper.state_dict()
 
-    def _diverged(self, runner: Any, bad: str | None, data_batch: Any) -> bool:
+    def _diverged(
+        self, runner: Any, bad: str | None, data_batch: Any, began: str | None = None
+    ) -> bool:
         """Go back, if that is the policy and can be done; else stop, or warn."""
         if self.policy != "rollback" or self.rollbacks >= self.max_rollbacks:
-            self._stop(runner, bad, data_batch)
+            self._stop(runner, bad, data_batch, began)
             return False
         runner.finish_saving()
         found = find_resumable_checkpoint(runner.work_dir)
         if found is None:
-            self._stop(runner, bad, data_batch)
+            self._stop(runner, bad, data_batch, began)
             return False
         runner.roll_back(found.path)
         self.rollbacks += 1
@@ -164,11 +198,14 @@ class DivergenceHook(Hook):
         """
         self.rollbacks = state_dict["rollbacks"]
 
-    def _stop(self, runner: Any, bad: str | None, data_batch: Any) -> None:
-        since = _first_bad_iteration(runner)
+    def _stop(self, runner: Any, bad: str | None, data_batch: Any, began: str | None) -> None:
         what = f"the weights are no numbers any more: {bad}" if bad else "the loss is no number"
-        when = f"; the loss was none first after iteration {since}" if since else ""
-        message = f"training diverged: {what}{when}"
+        message = f"training diverged: {what}"
+        first = _first_bad_scalar(runner)
+        if first is not None:
+            message += f"; {first[0]} was none first after iteration {first[1]}"
+        if began is not None:
+            message += f"; {began}"
         if self.policy == "warn":
             if not self._warned:
                 runner.logger.error(message)
@@ -176,11 +213,17 @@ class DivergenceHook(Hook):
             return
         if data_batch is not None:
             message += _kept_batch(runner, data_batch)
+        cause = (
+            ""
+            if self.trace
+            else ", and with trace=True for DivergenceHook stops where this began, names the layer "
+            "and keeps that batch"
+        )
         raise DivergenceError(
             message,
             help="lower the learning rate, warm up, or clip gradients "
             "(optim_wrapper=dict(clip_grad=1.0, ...)); resume=True continues from the last "
-            "checkpoint, which is good",
+            f"checkpoint, which is good{cause}",
         )
 
 
@@ -212,18 +255,33 @@ def _first_bad(model: torch.nn.Module) -> str | None:
     return None
 
 
-def _first_bad_iteration(runner: Any) -> int | None:
-    """The iteration whose loss was no number first, as far back as the history goes."""
-    try:
-        losses, _ = runner.message_hub.get_scalar("train/loss").data
-    except KeyError:
+def _first_bad_scalar(runner: Any) -> tuple[str, int] | None:
+    """Which scalar of the training was no number first, and after which iteration.
+
+    Only those that are recorded in every iteration, such as losses and norms of gradients, and as
+    far back as their history goes.
+    """
+    histories = {
+        key.removeprefix("train/"): history.data[0]
+        for key, history in runner.message_hub.log_scalars.items()
+        if key.startswith("train/")
+    }
+    if "loss" not in histories:
         return None
-    bad = [index for index, loss in enumerate(losses) if not math.isfinite(loss)]
-    if not bad:
+    length = len(histories["loss"])
+    first = {
+        name: next(index for index, value in enumerate(values) if not math.isfinite(value))
+        for name, values in histories.items()
+        if len(values) == length and not math.isfinite(values.sum())
+    }
+    if not first:
         return None
+    # Of several in one iteration, the norm of the gradients is what came last.
+    name = min(first, key=lambda name: (first[name], name == "grad_norm", name != "loss"))
     loop = runner.train_loop
     done = int(loop.completed_iters) if hasattr(loop, "completed_iters") else runner.iter + 1
-    return done - (len(losses) - 1 - bad[0])
+    shown = "the loss" if name == "loss" else name
+    return shown, done - (length - 1 - first[name])
 
 
 def _kept_batch(runner: Any, data_batch: Any) -> str:

@@ -1,0 +1,86 @@
+"""In which layer or gradient of an iteration values come up first that are no numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["NonFiniteTrace"]
+
+
+class NonFiniteTrace:
+    """Watches what each module gives and which gradients arrive, in the order in which they do.
+
+    Each is looked at on its device; the findings are read at once, when they are asked for.
+
+    Args:
+        model: The model to watch, from now until `close`.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._seen: list[tuple[str, Tensor]] = []
+        self._handles: list[Any] = []
+        for name, module in model.named_modules():
+            title = f"{name or 'the model'} ({type(module).__name__})"
+            self._handles.append(module.register_forward_hook(self._output_hook(title)))
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad:
+                hook = self._gradient_hook(name)
+                handle = parameter.register_post_accumulate_grad_hook(hook)  # type: ignore[no-untyped-call]  # - torch's
+                self._handles.append(handle)
+
+    def _output_hook(self, title: str) -> Any:
+        def look(*module_inputs_output: Any) -> None:
+            self._note(f"the output of {title}", module_inputs_output[-1])
+
+        return look
+
+    def _gradient_hook(self, name: str) -> Any:
+        def look(parameter: Tensor) -> None:
+            self._note(f"the gradient of {name}", parameter.grad)
+
+        return look
+
+    def _note(self, what: str, values: Any) -> None:
+        tensors = [tensor.detach() for tensor in _floating(values)]
+        if tensors:
+            is_nan = torch.stack([tensor.isnan().any() for tensor in tensors]).any()
+            is_inf = torch.stack([tensor.isinf().any() for tensor in tensors]).any()
+            self._seen.append((what, torch.stack([is_nan, is_inf])))
+
+    def take(self) -> str | None:
+        """What was no number first since the last call; ``None`` if all was.
+
+        Infinity is named beside NaN, as masks are often made of it.
+        """
+        seen, self._seen = self._seen, []
+        if not seen:
+            return None
+        device = seen[-1][1].device
+        flags = torch.stack([flag.to(device) for _, flag in seen]).tolist()
+        first = []
+        for column, kind in enumerate(("NaN", "infinity")):
+            having = [what for (what, _), flag in zip(seen, flags, strict=True) if flag[column]]
+            first += [f"{what} was the first with {kind}" for what in having[:1]]
+        return "; ".join(first) or None
+
+    def close(self) -> None:
+        """Watch no longer."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+
+
+def _floating(values: Any) -> Iterator[Tensor]:
+    if isinstance(values, Tensor):
+        if values.is_floating_point() and values.numel():
+            yield values
+    elif isinstance(values, Mapping):
+        for item in values.values():
+            yield from _floating(item)
+    elif isinstance(values, list | tuple):
+        for item in values:
+            yield from _floating(item)
