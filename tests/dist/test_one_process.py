@@ -73,6 +73,16 @@ def test_collectives_leave_data_alone():
     assert dist.master_only(len)("abc") == 3
 
 
+def test_what_runs_on_the_main_process_only_can_be_told():
+    inner = dist.master_only(dist.is_within_master_only)
+    outer = dist.master_only(lambda: (inner(), dist.is_within_master_only()))
+    assert not dist.is_within_master_only()
+    assert outer() == (True, True)
+    with pytest.raises(ZeroDivisionError):
+        dist.master_only(lambda: 1 / 0)()
+    assert not dist.is_within_master_only()
+
+
 @pytest.mark.parametrize("device", ["cpu", "gpu", "npu"])
 def test_results_beyond_the_data_set_are_cut_off(device, tmp_path):
     assert dist.collect_results([None, 1, 2], 2, device) == [None, 1]

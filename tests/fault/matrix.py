@@ -6,23 +6,44 @@ Python's, NumPy's and torch's generators; its name says what it has beyond that.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
+from matrix_base import (
+    EPOCHS,
+    ITERATIONS,
+    LOADERS,
+    RANKS,
+    REPLAYING,
+    SAVING,
+    VARIANTS,
+    WINDOWS,
+    Arguments,
+    base,
+    by_iteration,
+    epochs_of,
+    infinite,
+    iterations_of,
+    layouts,
+    of_section,
+    ours,
+    several,
+    torchs,
+    validated,
+    variant,
+)
 from matrix_parts import (
     BATCH,
     ITEMS,
-    Augmented,
     ContinuedStream,
     Counting,
-    Error,
+    CountingValidation,
     ForValidation,
     GlobalSampler,
     ManyParts,
-    Network,
     OwnLoader,
     PythonSampler,
+    SavesAlone,
     ScaledOnCpu,
     Seen,
     Stream,
@@ -30,7 +51,7 @@ from matrix_parts import (
 )
 from torch import nn
 from torch.utils.data import DataLoader as TorchDataLoader
-from torch.utils.data import Sampler, WeightedRandomSampler
+from torch.utils.data import WeightedRandomSampler
 
 from mainspring import optim
 from mainspring.dataset import DataLoader
@@ -39,132 +60,6 @@ from mainspring.optim import OptimWrapper, OptimWrapperDict
 from mainspring.runner import WorkflowTrainLoop
 
 __all__ = ["LOADERS", "RANKS", "REPLAYING", "VARIANTS"]
-
-EPOCHS, ITERATIONS = 3, 15
-
-Arguments = dict[str, Any]
-VARIANTS: dict[str, Callable[[], Arguments]] = {}
-RANKS: dict[str, int] = {}
-LOADERS: set[str] = set()
-"""Variants that differ in where the batches come from."""
-REPLAYING: set[str] = set()
-"""Variants that can only be continued by loading again what was loaded before."""
-
-
-def variant(
-    function: Callable[[], Arguments] | None = None, *, ranks: int = 1, replays: bool = False
-) -> Any:
-    """Add a function to the matrix by its name."""
-
-    def add(function: Callable[[], Arguments]) -> Callable[[], Arguments]:
-        VARIANTS[function.__name__] = function
-        RANKS[function.__name__] = ranks
-        if replays:
-            REPLAYING.add(function.__name__)
-        return function
-
-    return add if function is None else add(function)
-
-
-def several(
-    make: Callable[..., Arguments],
-    choices: dict[str, dict[str, Any]],
-    *,
-    ranks: int = 1,
-    replays: bool = False,
-) -> None:
-    """Add a function to the matrix once for each choice of its arguments."""
-    for name, arguments in choices.items():
-
-        def function(arguments: dict[str, Any] = arguments) -> Arguments:
-            return make(**arguments)
-
-        function.__name__ = name
-        variant(function, ranks=ranks, replays=replays)
-        if make in (epochs_of, iterations_of):
-            LOADERS.add(name)
-
-
-def base(**changes: Any) -> Arguments:
-    """A training by epoch; changes replace its arguments."""
-    hooks = changes.pop("default_hooks", {})
-    return {
-        "model": Supervised(Network(), nn.MSELoss()),
-        "train_dataloader": ours(),
-        "train_cfg": {"max_epochs": EPOCHS},
-        "optim_wrapper": {"optimizer": {"type": "AdamW", "lr": 0.05}},
-        "default_hooks": {
-            "logger": {"type": "LoggerHook", "interval": 1},
-            "checkpoint": {"type": "CheckpointHook", **SAVING},
-            **hooks,
-        },
-        "log_processor": {"window_size": 4, "custom_cfg": WINDOWS},
-        "randomness": {"seed": 5},
-        **changes,
-    }
-
-
-SAVING = {"interval": 2, "by_epoch": False, "max_keep_ckpts": 3}
-WINDOWS = [
-    {"data_src": "loss", "log_name": "loss_now", "method_name": "current"},
-    {"data_src": "loss", "log_name": "loss_of_all", "method_name": "mean", "window_size": "global"},
-    {"data_src": "loss", "log_name": "lowest_loss", "method_name": "min", "window_size": 5},
-]
-
-
-def ours(**changes: Any) -> DataLoader[Any]:
-    order = {} if {"sampler", "batch_sampler"} & set(changes) else {"shuffle": True}
-    size = {} if isinstance(changes.get("batch_sampler"), Sampler) else {"batch_size": BATCH}
-    return DataLoader(Augmented(), **{**size, **order, **changes})
-
-
-def torchs(dataset: Any = None, **changes: Any) -> TorchDataLoader[Any]:
-    order = {} if dataset or {"sampler", "batch_sampler"} & set(changes) else {"shuffle": True}
-    size = {} if "batch_sampler" in changes else {"batch_size": BATCH}
-    return TorchDataLoader(dataset or Augmented(), **{**size, **order, **changes})
-
-
-def by_iteration(**changes: Any) -> Arguments:
-    return base(**{"train_cfg": {"by_epoch": False, "max_iters": ITERATIONS}, **changes})
-
-
-def validated(**changes: Any) -> Arguments:
-    return base(**{
-        "val_dataloader": DataLoader(ForValidation(), batch_size=8),
-        "val_evaluator": Error(),
-        "val_cfg": {"compute_loss": True},
-        **changes,
-    })  # fmt: skip
-
-
-def layouts(make: Callable[..., Any], prefix: str, *counts: str, **more: Any) -> dict[str, Any]:
-    """Arguments by name for numbers of workers, ``p`` behind one for persistent ones."""
-    choices: dict[str, Any] = {}
-    for count in counts:
-        workers = {"num_workers": int(count[0]), "persistent_workers": count.endswith("p")}
-        name = f"{prefix}_{count[0]}_{'persistent_' if count.endswith('p') else ''}workers"
-        choices[name] = {"loader": lambda workers=workers: make(**workers, **more)}
-    return choices
-
-
-def epochs_of(loader: Callable[[], Any]) -> Arguments:
-    return base(train_dataloader=loader())
-
-
-def iterations_of(loader: Callable[[], Any]) -> Arguments:
-    return by_iteration(train_dataloader=loader())
-
-
-def infinite(**workers: Any) -> dict[str, Any]:
-    sampler = {"type": "InfiniteSampler", "shuffle": True}
-    collate = {"type": "default_collate"}
-    return {"dataset": Augmented(), "sampler": sampler, "batch_size": BATCH, **workers,
-            "collate_fn": collate}  # fmt: skip
-
-
-def of_section(**workers: Any) -> dict[str, Any]:
-    return {**infinite(**workers), "sampler": {"type": "DefaultSampler", "shuffle": True}}
-
 
 AHEAD = {"num_workers": 2, "prefetch_factor": 1}
 """Some, but not all indices of a pass are drawn before they are needed."""
@@ -410,6 +305,22 @@ def validation_in_between():
     )
 
 
+@variant
+def validation_that_is_counted():
+    return validated(
+        train_cfg={"by_epoch": False, "max_iters": ITERATIONS, "val_interval": 3},
+        custom_hooks=[{"type": CountingValidation}],
+    )
+
+
+@variant
+def validation_that_draws_globally():
+    return validated(
+        val_dataloader=TorchDataLoader(ForValidation(draws=True), batch_size=8, num_workers=0),
+        train_dataloader=ours(sample_rng="worker"),
+    )
+
+
 @variant(ranks=2)
 def two_ranks():
     seeds = {"seed": 5, "diff_rank_seed": True}
@@ -420,6 +331,67 @@ def two_ranks():
 def two_ranks_by_iteration():
     step = {"optimizer": {"type": "AdamW", "lr": 0.05}, "accumulative_counts": 2}
     return by_iteration(train_dataloader=infinite(num_workers=2), optim_wrapper=step)
+
+
+def of_three(**changes: Any) -> Arguments:
+    """The sum of three gradients depends on the order in which they are added."""
+    return base(train_dataloader={**of_section(), "batch_size": 2}, train_cfg={"max_epochs": 5},
+                **changes)  # fmt: skip
+
+
+several(of_three, {
+    "three_ranks": {},
+    "three_ranks_with_accumulation": {
+        "optim_wrapper": {"optimizer": {"type": "AdamW", "lr": 0.05}, "accumulative_counts": 3},
+    },
+}, ranks=3)  # fmt: skip
+
+
+def validated_by_two(**changes: Any) -> Arguments:
+    sampler = {"type": "DefaultSampler", "shuffle": False}
+    loader = {**of_section(), "dataset": ForValidation(), "sampler": sampler, "batch_size": 2}
+    return validated(**{
+        "train_dataloader": of_section(),
+        "train_cfg": {"max_epochs": 5},
+        "val_dataloader": loader,
+        **changes,
+    })  # fmt: skip
+
+
+several(validated_by_two, {
+    "two_ranks_validated": {},
+    "two_ranks_validated_by_iteration": {
+        "train_dataloader": infinite(),
+        "train_cfg": {"by_epoch": False, "max_iters": ITERATIONS, "val_interval": 3},
+        "custom_hooks": [{"type": "EMAHook", "momentum": 0.1}],
+    },
+    "two_ranks_with_averaged_buffers": {
+        "custom_hooks": [{"type": "EMAHook", "momentum": 0.1, "update_buffers": True}],
+    },
+}, ranks=2)  # fmt: skip
+
+
+@variant(ranks=2)
+def two_ranks_that_drift_apart():
+    """They wait for each other every eighth iteration only, and when a checkpoint is written."""
+    step = {"optimizer": {"type": "AdamW", "lr": 0.05}, "accumulative_counts": 8}
+    return by_iteration(
+        train_dataloader=infinite(),
+        default_hooks={"checkpoint": {"type": "CheckpointHook", **SAVING, "interval": 4}},
+        optim_wrapper=step,
+    )
+
+
+def saved_by_one(way: str) -> Arguments:
+    hook = {"type": SavesAlone, "way": way}
+    return base(train_dataloader=of_section(), train_cfg={"max_epochs": 5}, custom_hooks=[hook])
+
+
+several(saved_by_one, {
+    "two_ranks_saving_in_master_only": {"way": "master_only"},
+    "two_ranks_saving_if_rank_0": {"way": "if_rank_0"},
+    "two_ranks_saving_late": {"way": "late"},
+}, ranks=2)  # fmt: skip
 
 
 def noted(loader: Any) -> Arguments:

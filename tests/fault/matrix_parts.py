@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +14,12 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset, IterableDataset, Sampler
 
+from mainspring.dist import master_only
 from mainspring.evaluator import BaseMetric
 from mainspring.hooks import Hook
 from mainspring.model import BaseModel
 from mainspring.optim import AmpOptimWrapper
+from mainspring.runner.joint_saving import JointSaving
 
 __all__ = [
     "BATCH",
@@ -23,6 +27,7 @@ __all__ = [
     "Augmented",
     "ContinuedStream",
     "Counting",
+    "CountingValidation",
     "Error",
     "ForValidation",
     "GlobalSampler",
@@ -30,6 +35,7 @@ __all__ = [
     "Network",
     "OwnLoader",
     "PythonSampler",
+    "SavesAlone",
     "ScaledOnCpu",
     "Seen",
     "Stream",
@@ -224,6 +230,42 @@ class Counting(Hook):
 
     def load_state_dict(self, state):
         self.count = state["count"]
+
+
+class CountingValidation(Counting):
+    """A hook on which the training depends, and that remembers something of each validation."""
+
+    def after_val_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        self.count += 1
+        runner.message_hub.update_scalar("val/seen", float(self.count))
+        runner.message_hub.update_info("seen", self.count)
+
+
+class SavesAlone(Hook):
+    """Saves after the third iteration on rank 0 only, or on rank 1 when rank 0 has given up."""
+
+    def __init__(self, way):
+        self.way = way
+
+    def before_train(self, runner):
+        runner._joint = JointSaving(patience=0.2)
+
+    @master_only
+    def save(self, runner):
+        runner.save_checkpoint(runner.work_dir, "own.pth")
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        if runner.iter != 2:
+            return
+        if self.way == "master_only":
+            self.save(runner)
+        elif self.way == "late":
+            saved = Path(runner.work_dir, "rank_0_has_saved")
+            while runner.rank == 1 and not saved.exists():
+                time.sleep(0.01)
+            runner.save_checkpoint(runner.work_dir, "own.pth", then=saved.touch)
+        elif runner.rank == 0:
+            runner.save_checkpoint(runner.work_dir, "own.pth")
 
 
 class Seen(Hook):

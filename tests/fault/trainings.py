@@ -26,6 +26,8 @@ __all__ = ["Trainings", "logged_values", "output_of"]
 
 REPORT = "report.json"
 HANGS = 124
+CODES = {"SIGTERM": 143, "SIGINT": 130}
+"""What a training exits with that was asked to leave."""
 LIMIT = 60.0
 """Seconds after which a training hangs; its stacks are written to its output then."""
 
@@ -59,6 +61,8 @@ class Trainings:
         *,
         kill_at: int | None = None,
         kill_after: float | None = None,
+        signal_at: tuple[str, int, int, int] | None = None,
+        kill_worker_at: int | None = None,
         resume: bool = False,
         ballast: int = 0,
     ) -> dict[str, Any] | None:
@@ -69,17 +73,21 @@ class Trainings:
             work_dir: Where.
             kill_at: Iteration after which all processes of the training kill themselves.
             kill_after: Seconds after which they are killed, in the middle of anything.
+            signal_at: A signal, and the iteration, the batch of the validation that follows it
+                (-1 for before it), and the rank at which a process sends it to itself.
+            kill_worker_at: Iteration after which one of the processes that load data is killed.
             resume: Whether to continue what is in `work_dir`.
             ballast: Megabytes that make checkpoints larger, and their writing longer.
 
         Returns:
-            What the training left, or ``None`` if it was killed.
+            What the training left, or ``None`` if it was killed or left as the signal asks.
 
         Raises:
             RuntimeError: It failed; with its output.
         """
         job = {"variant": variant, "work_dir": str(work_dir), "kill_at": kill_at,
-               "kill_after": kill_after, "resume": resume, "ballast": ballast}  # fmt: skip
+               "kill_after": kill_after, "signal_at": signal_at, "resume": resume,
+               "kill_worker_at": kill_worker_at, "ballast": ballast}  # fmt: skip
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(job) + "\n")
@@ -89,6 +97,8 @@ class Trainings:
             report: dict[str, Any] = json.loads(Path(work_dir, REPORT).read_text())
             return report
         if -signal.SIGKILL in codes and (kill_at is not None or kill_after is not None):
+            return None
+        if signal_at and codes == [CODES.get(signal_at[0])] * len(codes):
             return None
         raise RuntimeError(f"{variant} exits with {codes}:\n{output_of(work_dir)}")
 
@@ -213,7 +223,7 @@ def _wait_for(children: list[int], seconds: float | None) -> list[int]:
             time.sleep(1)
             _end(running, signal.SIGKILL)
             return [HANGS]
-        if any(codes.values()) or (seconds is not None and took > seconds):
+        if set(codes.values()) - {0, *CODES.values()} or (seconds is not None and took > seconds):
             _end(running, signal.SIGKILL)
         time.sleep(0.001)
     return [codes[child] for child in children]
@@ -247,6 +257,10 @@ def _be_child(job: dict[str, Any], rank: int, ranks: int, port: int) -> None:
         if report:
             (work_dir / REPORT).write_text(json.dumps(report))
         code = 0
+    except SystemExit as error:
+        code = int(error.code or 0)
+    except KeyboardInterrupt:
+        code = CODES["SIGINT"]
     except BaseException:
         traceback.print_exc()
     finally:
@@ -256,6 +270,8 @@ def _be_child(job: dict[str, Any], rank: int, ranks: int, port: int) -> None:
 
 
 def _train(job: dict[str, Any], launcher: str, items: Path) -> dict[str, Any]:
+    import multiprocessing
+
     import matrix
     import torch
 
@@ -265,6 +281,7 @@ def _train(job: dict[str, Any], launcher: str, items: Path) -> dict[str, Any]:
 
     class Kill(Hook):
         priority = 100
+        slow = 0
 
         def before_train(self, runner: Any) -> None:
             self.first = runner.iter
@@ -276,6 +293,27 @@ def _train(job: dict[str, Any], launcher: str, items: Path) -> dict[str, Any]:
         def after_train_iter(self, runner: Any, *_: Any, **__: Any) -> None:
             if runner.iter + 1 == job["kill_at"]:
                 os.kill(os.getpid(), signal.SIGKILL)
+            if runner.iter + 1 == job["kill_worker_at"]:
+                worker = multiprocessing.active_children()[0].pid
+                print("kills worker", worker, flush=True)
+                os.kill(worker, signal.SIGKILL)
+            moment = [runner.iter + 1, -1, runner.rank]
+            self.send_signal(moment)
+            if job["signal_at"] and job["signal_at"][1:] == moment:
+                self.slow = 3
+
+        def before_train_iter(self, runner: Any, *_: Any, **__: Any) -> None:
+            # While the others hear of the signal, they get ahead if nothing holds them.
+            if self.slow:
+                time.sleep(0.6)
+                self.slow -= 1
+
+        def after_val_iter(self, runner: Any, batch_idx: int, *_: Any, **__: Any) -> None:
+            self.send_signal([runner.iter, batch_idx, runner.rank])
+
+        def send_signal(self, moment: list[int]) -> None:
+            if job["signal_at"] and job["signal_at"][1:] == moment:
+                os.kill(os.getpid(), getattr(signal, job["signal_at"][0]))
 
     torch.manual_seed(0)
     arguments = matrix.VARIANTS[job["variant"]]()

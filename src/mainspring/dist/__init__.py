@@ -34,6 +34,7 @@ from mainspring.dist.process_group import (
     init_local_group,
     is_distributed,
     is_main_process,
+    is_within_master_only,
     master_only,
 )
 
@@ -68,6 +69,7 @@ __all__ = [
     "init_local_group",
     "is_distributed",
     "is_main_process",
+    "is_within_master_only",
     "master_only",
     "sync_random_seed",
 ]

@@ -9,6 +9,7 @@ import logging
 import os
 import subprocess
 from collections.abc import Callable, Mapping, Sized
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from mainspring.dist.errors import LaunchError
@@ -36,6 +37,7 @@ __all__ = [
     "init_local_group",
     "is_distributed",
     "is_main_process",
+    "is_within_master_only",
     "master_only",
 ]
 
@@ -51,6 +53,7 @@ _DEVICE_OF_BACKEND = {
     "mccl": "musa",
 }
 _local_groups: list[Any] = []
+_alone: ContextVar[bool] = ContextVar("within a master_only function", default=False)
 
 
 def is_distributed() -> bool:
@@ -114,9 +117,20 @@ def master_only(func: Callable[P, R]) -> Callable[P, R | None]:
 
     @functools.wraps(func)
     def on_rank_0(*args: P.args, **kwargs: P.kwargs) -> R | None:
-        return func(*args, **kwargs) if is_main_process() else None
+        if not is_main_process():
+            return None
+        token = _alone.set(True)
+        try:
+            return func(*args, **kwargs)
+        finally:
+            _alone.reset(token)
 
     return on_rank_0
+
+
+def is_within_master_only() -> bool:
+    """Whether a `master_only` function runs, in which other ranks cannot take part."""
+    return _alone.get()
 
 
 def barrier(group: ProcessGroup | None = None) -> None:

@@ -2,8 +2,9 @@
 
 Any of them may get the signal. It notes the request in the store that the processes met through; a
 thread of each looks there twice a second, so that the training loop itself never asks. When all
-have seen the request, the main process names an iteration: the one after its next. No other can
-pass that iteration before it reads of it, since the gradients of each iteration need all processes.
+have seen the request, the main process names an iteration: the one after the next in which
+gradients are exchanged. No other can pass that iteration before it reads of it, since the exchange
+needs all processes; in between, with accumulated gradients, they may be some iterations apart.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from mainspring.dist import get_rank, get_world_size
 __all__ = ["StopAgreement"]
 
 _SECONDS = 0.5
-_AHEAD = 2
 
 
 class StopAgreement:
@@ -26,49 +26,56 @@ class StopAgreement:
     Args:
         store: The store that the processes share.
         on_request: Called, from a thread, with the name of the signal when any process got one.
+        exchange: Every how many iterations, at least, gradients are exchanged.
     """
 
-    def __init__(self, store: Any, on_request: Callable[[str], None]) -> None:
+    def __init__(self, store: Any, on_request: Callable[[str], None], exchange: int = 1) -> None:
         self._store = store
+        self._exchange = exchange
         self._on_request = on_request
         self._round = 0
         self._seen = False
+        self._turn = threading.Lock()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True, name="stop agreement")
         self._thread.start()
 
     @classmethod
-    def of_run(cls, on_request: Callable[[str], None]) -> Self | None:
+    def of_run(cls, on_request: Callable[[str], None], exchange: int = 1) -> Self | None:
         """The agreement of this run; ``None`` with a single process.
 
         Args:
             on_request: Called with the name of the signal when any process got one.
+            exchange: Every how many iterations, at least, gradients are exchanged.
         """
         if get_world_size() == 1:
             return None
         from torch.distributed import distributed_c10d
 
         store: Any = distributed_c10d._get_default_store()
-        return cls(store.clone() if hasattr(store, "clone") else store, on_request)
+        return cls(store.clone() if hasattr(store, "clone") else store, on_request, exchange)
 
     def _key(self, name: str) -> str:
         return f"mainspring/stop/{self._round}/{name}"
 
     def request(self, name: str) -> None:
         """Note that this process got a signal; safe to call from a signal handler's thread."""
-        threading.Thread(target=self._note_request, args=(name,), daemon=True).start()
-
-    def _note_request(self, name: str) -> None:
-        self._store.set(self._key("request"), name)
+        # The key is that of now: the thread may run when the next round has begun.
+        arguments = (self._key("request"), name)
+        threading.Thread(target=self._store.set, args=arguments, daemon=True).start()
 
     def _watch(self) -> None:
         while not self._closed.wait(_SECONDS):
             if self._seen or not self._store.check([self._key("request")]):
                 continue
-            self._seen = True
-            name = self._store.get(self._key("request")).decode()
-            self._on_request(name)
-            self._store.add(self._key("seen"), 1)
+            with self._turn:
+                # Meanwhile the request may have been answered.
+                if not self._store.check([self._key("request")]):
+                    continue
+                self._seen = True
+                name = self._store.get(self._key("request")).decode()
+                self._on_request(name)
+                self._store.add(self._key("seen"), 1)
 
     def decide(self, done: int) -> tuple[int, str] | None:
         """After which iteration to stop, and for which signal; ``None`` while that is open.
@@ -81,7 +88,7 @@ class StopAgreement:
         if get_rank() == 0 and not self._store.check([self._key("last")]):
             if int(self._store.add(self._key("seen"), 0)) < get_world_size():
                 return None
-            self._store.set(self._key("last"), str(done + _AHEAD))
+            self._store.set(self._key("last"), str(done + self._exchange + 1))
         if not self._store.check([self._key("last")]):
             return None
         last = int(self._store.get(self._key("last")))
@@ -89,8 +96,9 @@ class StopAgreement:
 
     def listen_again(self) -> None:
         """Begin a new round, after a request to save and go on was carried out."""
-        self._round += 1
-        self._seen = False
+        with self._turn:
+            self._round += 1
+            self._seen = False
 
     def close(self) -> None:
         """Stop listening."""

@@ -23,6 +23,10 @@ from mainspring.dist import is_main_process
 from mainspring.errors import CheckpointError
 from mainspring.fileio import join_path
 from mainspring.runner import resume
+from mainspring.runner.earlier_state import StateBeforeValidation
+from mainspring.runner.interruption import Interruption
+from mainspring.runner.joint_saving import JointSaving
+from mainspring.runner.rank_buffers import own_buffers_of_ranks, with_own_buffers
 
 __all__ = ["Checkpoints"]
 
@@ -38,6 +42,9 @@ class Checkpoints:
     _load_from: str | None
     _has_loaded: bool
     _writer: CheckpointWriter | None = None
+    _joint: JointSaving | None = None
+    interruption: Interruption | None = None
+    """What listens to signals, while this run trains in the main thread."""
 
     def load_or_resume(self) -> None:
         """Load weights or continue a run, whichever was asked for; once only."""
@@ -81,6 +88,8 @@ class Checkpoints:
         checkpoint: Mapping[str, Any] = CheckpointLoader.load_checkpoint(
             self._find_checkpoint(filename), map_location, logger="current"
         )
+        if self._resume:
+            checkpoint = with_own_buffers(checkpoint)
         self.call_hook("after_load_checkpoint", checkpoint=checkpoint)
         return _load_checkpoint_to_model(
             self.model, checkpoint, strict, self.logger, revise_keys=revise_keys
@@ -143,8 +152,12 @@ class Checkpoints:
         *,
         async_save: bool = False,
         then: Callable[[], None] | None = None,
+        earlier: StateBeforeValidation | None = None,
     ) -> None:
         """Write a checkpoint; to be called on all ranks, rank 0 writes.
+
+        Called on rank 0 alone, in a `master_only` function for example, it writes what that rank
+        has, see `JointSaving`.
 
         An asynchronous save returns once the state is copied; `finish_saving` waits for it.
 
@@ -159,12 +172,17 @@ class Checkpoints:
             backend_args: Storage backend and its arguments.
             async_save: Whether to write in the background while training goes on.
             then: Called on rank 0 when the file is safe on the disk; in the background too.
+            earlier: Within a validation, the state from before it, with which the run begins the
+                validation anew when it is resumed.
 
         Raises:
             OSError: The storage refuses; what was there before is untouched.
         """
         if filename is None:
             out_dir, filename = os.path.split(os.path.join(self.work_dir, out_dir))
+        together = self._joint_saving().all_take_part(_finished(self), filename)
+        if not together and not is_main_process():
+            return
         checkpoint = resume.collect(
             self,
             meta,
@@ -172,8 +190,13 @@ class Checkpoints:
             save_optimizer=save_optimizer,
             save_param_scheduler=save_param_scheduler,
             to_cpu=not async_save,
+            earlier=earlier,
+            alone=not together,
         )
         self.call_hook("before_save_checkpoint", checkpoint=checkpoint)
+        buffers = own_buffers_of_ranks(self.model, checkpoint) if together else None
+        if buffers is not None:
+            checkpoint["mainspring"]["buffers"] = buffers
         if not is_main_process():
             return
         path = join_path(str(out_dir), filename)
@@ -223,6 +246,11 @@ class Checkpoints:
                 f"the checkpoint before could not be written: {type(failure).__name__}: {failure}"
             )
 
+    def _joint_saving(self) -> JointSaving:
+        if self._joint is None:
+            self._joint = JointSaving()
+        return self._joint
+
     def _checkpoint_writer(self) -> CheckpointWriter:
         if self._writer is None:
             self._writer = CheckpointWriter()
@@ -232,6 +260,12 @@ class Checkpoints:
         name = str(filename)
         inside = os.path.join(self.work_dir, name)
         return inside if not os.path.exists(name) and os.path.isfile(inside) else name
+
+
+def _finished(runner: Any) -> int:
+    """Finished iterations, also before anything is trained."""
+    loop = runner._train_loop
+    return int(loop.completed_iters if hasattr(loop, "completed_iters") else runner.iter)
 
 
 def _require_same_shapes(model: nn.Module, checkpoint: Mapping[str, Any], filename: Any) -> None:

@@ -9,6 +9,12 @@
 Until a signal comes, none of this costs anything: the handler itself adds what acts after the next
 iteration. With several processes, all of them stop after the same iteration, also when only one of
 them got the signal, see `mainspring.runner.agreement`.
+
+A validation can take longer than a batch system waits. It ends after its current batch, and the
+checkpoint holds the state from before it, so that the resumed run validates from the start. The
+processes are at different batches then. Each goes to a meeting as soon as it knows of a signal, and
+in any case once it is through with a data set, before the metrics are gathered: so all of them
+are at the same meeting, where they learn whether any of them got one.
 """
 
 from __future__ import annotations
@@ -17,22 +23,27 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
 from typing import Any
 
-from mainspring.checkpoint import record_latest_checkpoint
-from mainspring.dist import is_main_process
-from mainspring.runner.agreement import StopAgreement
+import torch
 
-__all__ = ["Interrupted", "Interruption", "Terminated"]
+from mainspring.checkpoint import record_latest_checkpoint
+from mainspring.dist import all_reduce, get_comm_device, is_main_process
+from mainspring.runner.agreement import StopAgreement
+from mainspring.runner.earlier_state import StateBeforeValidation
+from mainspring.runner.resume import named_hooks, wrappers_by_name
+
+__all__ = ["Interrupted", "Interruption", "Terminated", "interruptible", "validation_of"]
 
 CHECKPOINT = "interrupted.pth"
 """Name of the checkpoint that an interrupted run leaves; the next interruption replaces it."""
 
 _STDERR = 2
-_SIGNALS = ("SIGTERM", "SIGINT", "SIGUSR1")
+_SIGNALS = ("SIGUSR1", "SIGINT", "SIGTERM")
+"""In ascending order of weight, for processes that got different ones."""
 
 
 class Terminated(SystemExit):
@@ -55,6 +66,7 @@ class Interruption:
         self._process = os.getpid()
         self._requested: str | None = None
         self._agreement: StopAgreement | None = None
+        self._before: StateBeforeValidation | None = None
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -64,14 +76,63 @@ class Interruption:
             return
         numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
         before = {number: signal.signal(number, self._on_signal) for number in numbers}
-        self._agreement = StopAgreement.of_run(self._on_request_of_others)
+        counts = [
+            getattr(wrapper, "_accumulative_counts", 1)
+            for wrapper in wrappers_by_name(self._runner.optim_wrapper).values()
+        ]
+        self._agreement = StopAgreement.of_run(self._on_request_of_others, max(counts, default=1))
+        self._runner.interruption = self
         try:
             yield
         finally:
+            self._runner.interruption = None
             if self._agreement is not None:
                 self._agreement.close()
             for number, handler in before.items():
                 signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+
+    @contextmanager
+    def validating(self) -> Iterator[None]:
+        """A validation that the train loop carries out, and would begin anew when resumed."""
+        self._before = StateBeforeValidation.of(self._runner, named_hooks(self._runner))
+        try:
+            yield
+        finally:
+            self._before = None
+
+    @property
+    def is_validating(self) -> bool:
+        """Whether a validation of the train loop is under way."""
+        return self._before is not None
+
+    def batches_of_validation(self, dataloader: Iterable[Any]) -> Iterator[Any]:
+        """The batches of a data set, with answers to signals in between (all ranks).
+
+        Args:
+            dataloader: Loader of the data set.
+
+        Raises:
+            Terminated: The run was asked to end.
+            Interrupted: The run was interrupted.
+        """
+        for batch in dataloader:
+            yield batch
+            if self._requested is not None and self._agreement is None:
+                self._answer(self._requested)
+            elif self._requested is not None:
+                self._meet(finished=False)
+        while self._agreement is not None and not self._meet(finished=True):
+            pass
+
+    def _meet(self, *, finished: bool) -> bool:
+        """Learn of each other's signals and answer them; whether all are through with the data."""
+        own = 0 if self._requested is None else _SIGNALS.index(self._requested) + 1
+        news = torch.tensor([own, int(not finished)], device=get_comm_device())
+        all_reduce(news, op="max")
+        heaviest, any_unfinished = news.tolist()
+        if heaviest:
+            self._answer(_SIGNALS[heaviest - 1])
+        return not any_unfinished
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         name = signal.Signals(number).name
@@ -91,7 +152,8 @@ class Interruption:
 
     def _request(self, name: str) -> None:
         self._requested = name
-        what = "saving after this iteration" if name == "SIGUSR1" else "finishing this iteration"
+        within = "iteration" if self._before is None else "batch of the validation"
+        what = f"saving after this {within}" if name == "SIGUSR1" else f"finishing this {within}"
         # A handler may have interrupted the logger itself, which cannot be entered twice.
         with contextlib.suppress(OSError):
             os.write(_STDERR, f"{name}: {what}\n".encode())
@@ -106,9 +168,14 @@ class Interruption:
             if decided is None or done < decided[0]:
                 return
             self._requested = decided[1]
-        name, self._requested = self._requested, None
+        if self._requested is not None:
+            self._answer(self._requested)
+
+    def _answer(self, name: str) -> None:
+        """Save, and leave unless the run is to go on (all ranks)."""
+        self._requested = None
         self._runner.call_after_iterations(None)
-        self._save(done)
+        self._save()
         if name == "SIGTERM":
             raise Terminated(128 + signal.SIGTERM)
         if name == "SIGINT":
@@ -116,14 +183,44 @@ class Interruption:
         if self._agreement is not None:
             self._agreement.listen_again()
 
-    def _save(self, done: int) -> None:
-        runner = self._runner
-        runner.save_checkpoint(runner.work_dir, CHECKPOINT)
+    def _save(self) -> None:
+        runner, loop = self._runner, self._runner.train_loop
+        if self._before is None:
+            done = loop.completed_iters if hasattr(loop, "completed_iters") else loop.iter + 1
+            where = f"after iteration {done}; resume=True continues there"
+            runner.save_checkpoint(runner.work_dir, CHECKPOINT)
+        else:
+            where = (
+                f"after iteration {loop.completed_iters}, within the validation; resume=True "
+                "begins this validation anew"
+            )
+            runner.save_checkpoint(runner.work_dir, CHECKPOINT, earlier=self._before)
         if is_main_process():
             record_latest_checkpoint(CHECKPOINT, runner.work_dir)
-        runner.logger.info(
-            f"saved {CHECKPOINT} after iteration {done}; resume=True continues there"
-        )
+        runner.logger.info(f"saved {CHECKPOINT} {where}")
+
+
+def validation_of(runner: Any) -> AbstractContextManager[None]:
+    """A validation of a training, which a signal may end.
+
+    Args:
+        runner: The run.
+    """
+    interruption: Interruption | None = getattr(runner, "interruption", None)
+    return nullcontext() if interruption is None else interruption.validating()
+
+
+def interruptible(runner: Any, dataloader: Iterable[Any]) -> Iterable[Any]:
+    """The batches of a data set, with answers to signals in between if that is a validation.
+
+    Args:
+        runner: The run.
+        dataloader: Loader of the data set.
+    """
+    interruption: Interruption | None = getattr(runner, "interruption", None)
+    if interruption is None or not interruption.is_validating:
+        return dataloader
+    return interruption.batches_of_validation(dataloader)
 
 
 def _act_in_worker(number: int) -> None:

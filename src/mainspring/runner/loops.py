@@ -18,6 +18,7 @@ from mainspring.device import autocast
 from mainspring.evaluator import Evaluator
 from mainspring.evaluator.evaluator import OneMetric
 from mainspring.registry import LOOPS
+from mainspring.runner.device_copies import copies_for
 from mainspring.runner.evaluation import (
     EvaluationSet,
     LossAverage,
@@ -27,6 +28,7 @@ from mainspring.runner.evaluation import (
     quiet_generators,
     split_reported_losses,
 )
+from mainspring.runner.interruption import interruptible, validation_of
 from mainspring.runner.progress import (
     EndlessBatches,
     IntervalSchedule,
@@ -104,7 +106,7 @@ class _TrainLoop(BaseLoop):
         """The loader as something that can begin in the middle of a pass."""
         if self._source is None or self._source.loader is not self.dataloader:
             seed = self.runner.seed if self.runner.sample_rng == "sample" else None
-            self._source = ResumableLoader(self.dataloader, seed)
+            self._source = ResumableLoader(self.dataloader, seed, copies_for(self.runner.model))
         return self._source
 
     @property
@@ -148,8 +150,9 @@ class _TrainLoop(BaseLoop):
         )
 
     def _validate(self) -> None:
-        self._validated_at = self._iter
-        self.runner.val_loop.run()
+        with validation_of(self.runner):
+            self._validated_at = self._iter
+            self.runner.val_loop.run()
 
 
 @LOOPS.register_module()
@@ -213,9 +216,8 @@ class EpochBasedTrainLoop(_TrainLoop):
         set_loader_epoch(self.dataloader, self._epoch)
         self.runner.call_hook("before_train_epoch")
         self.runner.model.train()
-        batches = self.source.batches(self._epoch, first_batch)
-        for idx, data_batch in enumerate(batches, first_batch):
-            self.run_iter(idx, data_batch)
+        for idx, batch in enumerate(self.source.batches(self._epoch, first_batch), first_batch):
+            self.run_iter(idx, batch)
         self._completed_epochs = self._epoch + 1
         self.runner.call_hook("after_train_epoch")
         self._epoch += 1
@@ -422,7 +424,7 @@ class _EvaluationLoop(BaseLoop):
                 self._enter(evaluation_set)
                 self._losses = LossAverage()
                 set_loader_epoch(self.dataloader, 0)
-                for idx, data_batch in enumerate(self.dataloader):
+                for idx, data_batch in enumerate(interruptible(self.runner, self.dataloader)):
                     self.run_iter(idx, data_batch)
                 merge_metrics(metrics, self._metrics_of_set(), evaluation_set.name)
             call_hook(f"after_{mode}_epoch", metrics=metrics)
@@ -437,17 +439,15 @@ class _EvaluationLoop(BaseLoop):
             idx: Index of the batch in its data set.
             data_batch: What the loader gave.
         """
-        runner, mode = self._runner, self.mode
-        runner.call_hook(f"before_{mode}_iter", batch_idx=idx, data_batch=data_batch)
+        call_hook, mode = self._runner.call_hook, self.mode
+        call_hook(f"before_{mode}_iter", batch_idx=idx, data_batch=data_batch)
         with autocast(enabled=self.fp16):
             outputs, losses = self._predict(data_batch)
         if losses:
             self._losses.add(losses, len(outputs) if isinstance(outputs, Sequence) else 1)
         if self.evaluator is not None:
             self.evaluator.process(data_samples=outputs, data_batch=data_batch)
-        runner.call_hook(
-            f"after_{mode}_iter", batch_idx=idx, data_batch=data_batch, outputs=outputs
-        )
+        call_hook(f"after_{mode}_iter", batch_idx=idx, data_batch=data_batch, outputs=outputs)
 
     def _predict(self, data_batch: Any) -> tuple[Any, Mapping[str, Any] | None]:
         model = self._runner.model

@@ -19,10 +19,20 @@ from mainspring.errors import CheckpointError
 from mainspring.logging import print_log
 from mainspring.model import is_model_wrapper
 from mainspring.optim import OptimWrapper, OptimWrapperDict
+from mainspring.runner.earlier_state import StateBeforeValidation
 from mainspring.runner.environment import set_random_seed
+from mainspring.strategy import bucket_orders, restore_bucket_orders
 from mainspring.version import __version__
 
-__all__ = ["FORMAT", "collect", "restore", "restore_accumulation", "restore_optimizer_state"]
+__all__ = [
+    "FORMAT",
+    "collect",
+    "named_hooks",
+    "restore",
+    "restore_accumulation",
+    "restore_optimizer_state",
+    "wrappers_by_name",
+]
 
 FORMAT = 1
 
@@ -35,10 +45,12 @@ def collect(
     save_optimizer: bool,
     save_param_scheduler: bool,
     to_cpu: bool = True,
+    earlier: StateBeforeValidation | None = None,
+    alone: bool = False,
 ) -> dict[str, Any]:
     """Everything that the future of the run depends on, as plain types and tensors.
 
-    Called on all ranks: the generators of every rank are gathered.
+    Called on all ranks, unless `alone`: the generators of every rank are gathered.
 
     Args:
         runner: The run.
@@ -47,13 +59,18 @@ def collect(
         save_optimizer: Whether to keep the optimizer's state.
         save_param_scheduler: Whether to keep the schedulers' states.
         to_cpu: Whether weights are brought to the CPU now.
+        earlier: What replaces the state of now, in the middle of a validation.
+        alone: Whether this rank is the only one here, so that nothing is gathered.
     """
+    gather = _only_own if alone else all_gather_object
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     weights = get_state_dict(model)
     checkpoint: dict[str, Any] = {
         "meta": {**_meta(runner, by_epoch), **(meta or {})},
         "state_dict": weights_to_cpu(weights) if to_cpu else weights,
-        "message_hub": runner.message_hub.state_dict(),
+        "message_hub": (
+            earlier.message_hub(runner.message_hub) if earlier else runner.message_hub.state_dict()
+        ),
     }
     if save_optimizer and isinstance(runner.optim_wrapper, OptimWrapper | OptimWrapperDict):
         checkpoint["optimizer"] = runner.optim_wrapper.state_dict()
@@ -64,13 +81,22 @@ def collect(
     checkpoint["mainspring"] = {
         "format": FORMAT,
         "version": __version__,
-        "loop": _state_of(runner._train_loop),
-        "loader": all_gather_object(_state_of(_source(runner._train_loop))),
-        "random_states": all_gather_object(RandomStates.capture().state_dict()),
-        "hooks": _hook_states(runner),
-        "accumulation": all_gather_object(_accumulation_states(runner.optim_wrapper)),
+        "loop": earlier.loop if earlier else _state_of(runner._train_loop),
+        "loader": gather(_state_of(_source(runner._train_loop))),
+        "random_states": gather(
+            (earlier.random_states if earlier else RandomStates.capture()).state_dict()
+        ),
+        "hooks": _hook_states(runner, earlier.hooks if earlier else {}),
+        "accumulation": gather(_accumulation_states(runner.optim_wrapper)),
     }
+    buckets = {} if alone else bucket_orders(runner.model)
+    if buckets:
+        checkpoint["mainspring"]["gradient_buckets"] = buckets
     return checkpoint
+
+
+def _only_own(state: Any) -> list[Any]:
+    return [state]
 
 
 def _meta(runner: Any, by_epoch: bool) -> dict[str, Any]:
@@ -122,13 +148,14 @@ def _state_of(owner: Any) -> dict[str, Any] | None:
     return owner.state_dict() if hasattr(owner, "state_dict") else None
 
 
-def _hook_states(runner: Any) -> dict[str, Any]:
-    """States of the hooks that remember, by class name and, for repeated classes, a number."""
-    states = {name: _state_of(hook) for name, hook in _named_hooks(runner).items()}
-    return {name: state for name, state in states.items() if state}
+def _hook_states(runner: Any, earlier: Mapping[str, Any]) -> dict[str, Any]:
+    """States of the hooks that remember, by name; earlier ones replace those of now."""
+    states = {name: _state_of(hook) for name, hook in named_hooks(runner).items()}
+    return {name: state for name, state in {**states, **earlier}.items() if state}
 
 
-def _named_hooks(runner: Any) -> dict[str, Any]:
+def named_hooks(runner: Any) -> dict[str, Any]:
+    """The hooks of a run by class name and, for repeated classes, a number."""
     named: dict[str, Any] = {}
     for hook in runner.hooks:
         name = type(hook).__name__
@@ -137,7 +164,7 @@ def _named_hooks(runner: Any) -> dict[str, Any]:
     return named
 
 
-def _wrappers(optim_wrapper: Any) -> dict[str, Any]:
+def wrappers_by_name(optim_wrapper: Any) -> dict[str, Any]:
     """The optimizer wrappers by name; a single one has the empty name."""
     if isinstance(optim_wrapper, OptimWrapperDict):
         return dict(optim_wrapper.items())
@@ -148,7 +175,7 @@ def _accumulation_states(optim_wrapper: Any) -> dict[str, Any]:
     """This rank's gradients of groups of micro-batches that the checkpoint cuts in two."""
     states = {
         name: wrapper.accumulation_state_dict()
-        for name, wrapper in _wrappers(optim_wrapper).items()
+        for name, wrapper in wrappers_by_name(optim_wrapper).items()
         if hasattr(wrapper, "accumulation_state_dict")
     }
     return {name: state for name, state in states.items() if state}
@@ -157,7 +184,7 @@ def _accumulation_states(optim_wrapper: Any) -> dict[str, Any]:
 def restore_accumulation(runner: Any) -> None:
     """Put back the gradients of a half-finished group, once the wrappers know their counts."""
     pending, runner.pending_accumulation = runner.pending_accumulation, {}
-    for name, wrapper in _wrappers(runner.optim_wrapper).items():
+    for name, wrapper in wrappers_by_name(runner.optim_wrapper).items():
         if name in pending:
             wrapper.load_accumulation_state_dict(pending[name])
 
@@ -209,12 +236,13 @@ def restore(
         _restore_optimizer(runner, checkpoint["optimizer"])
     if resume_param_scheduler and runner.param_schedulers is not None:
         _restore_schedulers(runner, checkpoint)
-    for name, hook in _named_hooks(runner).items():
+    for name, hook in named_hooks(runner).items():
         if name in ours.get("hooks", {}):
             hook.load_state_dict(ours["hooks"][name])
     groups = ours.get("accumulation", [])
     if len(groups) == get_world_size():
         runner.pending_accumulation = groups[get_rank()]
+        restore_bucket_orders(runner.model, ours.get("gradient_buckets", {}))
     _restore_generators(ours.get("random_states"))
 
 
@@ -284,7 +312,7 @@ def restore_optimizer_state(optim_wrapper: Any, state: Mapping[str, Any]) -> Non
         optim_wrapper: One wrapper, or several by name.
         state: The optimizers' part of a checkpoint.
     """
-    wrappers = _wrappers(optim_wrapper).values()
+    wrappers = wrappers_by_name(optim_wrapper).values()
     settings = [
         [{name: group[name] for name in group if name != "params"} for group in groups]
         for groups in (wrapper.optimizer.param_groups for wrapper in wrappers)
@@ -324,7 +352,7 @@ def _restore_generators(states: Any) -> None:
         return
     if len(states) != get_world_size():
         print_log(
-            f"the checkpoint was made by {len(states)} processes, this run has "
+            f"the checkpoint holds the generators of {len(states)} processes, this run has "
             f"{get_world_size()}: random numbers differ from here on",
             logger="current",
             level=logging.WARNING,

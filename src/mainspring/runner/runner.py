@@ -61,6 +61,7 @@ from mainspring.runner.sections import (
 )
 from mainspring.runner.startup_log import dump_config, log_environment, log_hooks
 from mainspring.runner.work_dir_lock import training_alone_in
+from mainspring.runner.worker_death import explaining_worker_deaths
 
 __all__ = ["Runner"]
 
@@ -265,7 +266,7 @@ class Runner(Checkpoints, MMEngineNames):
                 if is_main_process():
                     record_config(self.cfg, self._log_dir)
 
-            with self.saving(), Interruption(self).listening():
+            with self.saving(), explaining_worker_deaths(), Interruption(self).listening():
                 model: nn.Module = self.train_loop.run()
             self.call_hook("after_run")
         return model

@@ -1,0 +1,95 @@
+"""Says what it means when a process that loads data is gone, and how to go on.
+
+Torch hears of a worker's death by a signal whose handler raises, so its error may come up anywhere,
+and again each time another worker ends, also while the first error is being printed. If the main
+process is just taking a batch over from that worker, the connection breaks instead. So what is
+asked here is whether a worker is dead, whatever the error; and the loader is ended at once.
+"""
+
+from __future__ import annotations
+
+import gc
+import re
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
+
+from mainspring.errors import DataError
+
+__all__ = ["WorkerDeathError", "explaining_worker_deaths"]
+
+_TORCH_SAYS = re.compile(r"DataLoader worker \(pid(?:\(s\))? [\d, ]+\).*", re.DOTALL)
+_SECONDS = 0.5
+"""How long a connection may be broken before its process counts as ended."""
+
+
+class WorkerDeathError(DataError):
+    """A worker process of a loader was killed, or ended by itself."""
+
+
+@contextmanager
+def explaining_worker_deaths() -> Iterator[None]:
+    """Turn errors that come of a dead worker into one that says how to go on.
+
+    Raises:
+        WorkerDeathError: A worker is gone.
+    """
+    try:
+        yield
+    except WorkerDeathError:
+        raise
+    except (RuntimeError, OSError, EOFError) as error:
+        said = _TORCH_SAYS.search(str(error))
+        if isinstance(error, RuntimeError) and said is None:
+            raise
+        with _without_reports():
+            dead = _end_broken_loaders()
+        if said is None and not dead:
+            raise
+        what = ", ".join(dead) or (said.group() if said else "").strip().rstrip(".")
+        raise WorkerDeathError(
+            f"a process that loads data is gone: {what}",
+            help="the system kills a worker when memory runs out (dmesg tells): fewer num_workers, "
+            "a smaller prefetch_factor, or data that is not copied into each worker; resume=True "
+            "continues from the last checkpoint",
+        ) from error
+
+
+def _end_broken_loaders() -> list[str]:
+    """End the loaders that lost a worker; returns what is known of each lost one."""
+    dead = []
+    loading = [each for each in gc.get_objects() if type(each) is _MultiProcessingDataLoaderIter]
+    for iterator in loading:
+        workers = [] if iterator._shutdown else iterator._workers
+        for number, worker in enumerate(workers):
+            worker.join(_SECONDS / len(workers))
+            if worker.exitcode:
+                dead.append(f"worker {number} (pid {worker.pid}) {_end_of(worker.exitcode)}")
+        if any(worker.exitcode for worker in workers):
+            iterator._shutdown_workers()
+    return dead
+
+
+def _end_of(code: int) -> str:
+    if code > 0:
+        return f"left with exit code {code}"
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was killed by signal {-code}"
+
+
+@contextmanager
+def _without_reports() -> Iterator[None]:
+    """Let no signal of an ending process raise anything here."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGCHLD, handler if handler is not None else signal.SIG_DFL)

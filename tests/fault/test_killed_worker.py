@@ -1,0 +1,108 @@
+"""A worker process that loads data is killed, as the system does when memory runs out."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from trainings import Trainings, logged_values, output_of
+
+from mainspring.runner.worker_death import (
+    WorkerDeathError,
+    _without_reports,
+    explaining_worker_deaths,
+)
+
+STATES = ("weights", "optimizer", "generators", "last")
+
+
+@pytest.fixture(scope="module")
+def trainings():
+    with Trainings() as started:
+        yield started
+
+
+@pytest.mark.parametrize("variant", ["epochs_2_workers", "torch_loader_2_workers"])
+def test_the_error_names_the_worker_and_the_run_can_be_continued(variant, trainings, tmp_path):
+    whole = trainings.run(variant, tmp_path / "whole")
+    with pytest.raises(RuntimeError, match="exits with"):
+        trainings.run(variant, tmp_path / "cut", kill_worker_at=6)
+    printed = output_of(tmp_path / "cut")
+    worker = re.search(r"kills worker (\d+)", printed).group(1)
+    assert re.search(
+        rf"loads data is gone: worker \d \(pid {worker}\) was killed by SIGKILL", printed
+    )
+    assert "resume=True continues from the last checkpoint" in printed
+
+    cut = trainings.run(variant, tmp_path / "cut", resume=True)
+    assert cut["first"] == 6
+    assert {name: cut[name] for name in STATES} == {name: whole[name] for name in STATES}
+    assert logged_values(tmp_path / "cut") == logged_values(tmp_path / "whole")
+
+
+class Unlucky(Dataset):
+    """Its third item ends the process that loads it."""
+
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        if index == 3:
+            os._exit(7)
+        return torch.zeros(1)
+
+
+def test_a_worker_that_leaves_by_itself_is_named_with_its_exit_code():
+    loader = DataLoader(Unlucky(), batch_size=1, num_workers=1)
+    expected = pytest.raises(WorkerDeathError, match=r"worker 0 \(pid \d+\) left with exit code 7")
+    with expected, explaining_worker_deaths():
+        list(loader)
+
+
+def test_a_broken_connection_to_a_dead_worker_is_its_death():
+    loader = DataLoader(Unlucky(), batch_size=1, num_workers=1, persistent_workers=True)
+    batches = iter(loader)
+    worker = loader._iterator._workers[0]
+    expected = pytest.raises(WorkerDeathError, match=rf"pid {worker.pid}\) was killed by SIGKILL")
+    with expected, explaining_worker_deaths():
+        with _without_reports():
+            worker.kill()
+            worker.join()
+        raise ConnectionResetError("as when a batch is taken over")
+    del batches
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError("elsewhere"), EOFError("of a file")])
+def test_broken_connections_of_others_stay_what_they_are(error):
+    expected = pytest.raises(type(error), match=str(error))
+    with expected, explaining_worker_deaths():
+        raise error
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "DataLoader worker (pid 12) is killed by signal: Killed. ",
+        "DataLoader worker (pid(s) 12, 13) exited unexpectedly",
+        "DataLoader worker (pid 12) exited unexpectedly with exit code 3. Details are lost",
+    ],
+)
+def test_what_torch_says_is_kept(said):
+    expected = pytest.raises(WorkerDeathError, match=r"\(pid(\(s\))? 12.*(Killed|unexpectedly)")
+    with expected, explaining_worker_deaths():
+        raise RuntimeError(said)
+
+
+def test_other_errors_stay_what_they_are():
+    expected = pytest.raises(RuntimeError, match="^something else$")
+    with expected as caught, explaining_worker_deaths():
+        raise RuntimeError("something else")
+    assert type(caught.value) is RuntimeError
