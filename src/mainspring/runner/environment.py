@@ -152,15 +152,21 @@ def _raise_open_file_limit(wanted: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(wanted, soft), hard), hard))
 
 
+_latest_start = 0.0
+
+
 def shared_timestamp(is_taken: Callable[[str], bool]) -> str:
     """The time of this run's start as ``YYYYmmdd_HHMMSS``, the same on every rank.
 
     Args:
         is_taken: Whether another start has that time already; then the next second is tried.
+            Starts of this process are never dated back, so that their names sort by age.
     """
-    now = time.time()
+    global _latest_start  # noqa: PLW0603 - what it stands for is the process's
+    now = max(time.time(), _latest_start)
     while is_main_process() and is_taken(_as_timestamp(now)):
         now += 1
+    _latest_start = now
     shared = torch.tensor(now, dtype=torch.float64)
     broadcast(shared)
     return _as_timestamp(shared.item())
