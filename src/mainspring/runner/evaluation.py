@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from mainspring.checkpoint.apply import unwrap
+from mainspring.device import autocast, get_device
 from mainspring.device.random_states import RandomStates
 from mainspring.errors import ConfigError
 from mainspring.structures import BaseDataElement
@@ -21,6 +23,7 @@ __all__ = [
     "is_named_loaders",
     "losses_of",
     "merge_metrics",
+    "precision",
     "quiet_generators",
     "split_reported_losses",
 ]
@@ -166,6 +169,25 @@ def split_reported_losses(outputs: Any) -> tuple[Any, Mapping[str, Any] | None]:
 def merge_metrics(into: dict[str, Any], metrics: Mapping[str, Any], name: str) -> None:
     """Add the metrics of a named data set, each as ``name/metric``; unnamed ones as they are."""
     into.update({f"{name}/{key}" if name else key: value for key, value in metrics.items()})
+
+
+_AS_IT_IS = nullcontext()
+
+
+def precision(fp16: bool) -> AbstractContextManager[None]:
+    """Autocast, or none, also where there is some around; it is entered for every batch.
+
+    Args:
+        fp16: Whether to compute in lower precision.
+    """
+    if not fp16 and not torch.is_autocast_enabled(_device()):
+        return _AS_IT_IS
+    return autocast(enabled=fp16)
+
+
+@functools.cache
+def _device() -> str:
+    return get_device()
 
 
 @contextmanager

@@ -14,7 +14,6 @@ import torch
 
 from mainspring.dataset import DataLoader, InfiniteSampler
 from mainspring.dataset.resumable_loader import ResumableLoader
-from mainspring.device import autocast
 from mainspring.evaluator import Evaluator
 from mainspring.evaluator.evaluator import OneMetric
 from mainspring.registry import LOOPS
@@ -25,6 +24,7 @@ from mainspring.runner.evaluation import (
     evaluation_sets,
     losses_of,
     merge_metrics,
+    precision,
     quiet_generators,
     split_reported_losses,
 )
@@ -400,12 +400,12 @@ class _EvaluationLoop(BaseLoop):
         self.sets: list[EvaluationSet] = evaluation_sets(runner, dataloader, evaluator, self.mode)
         self.fp16 = fp16
         self.compute_loss = compute_loss
-        self._losses = LossAverage()
         self._enter(self.sets[0])
 
     def _enter(self, evaluation_set: EvaluationSet) -> None:
         self.dataloader = evaluation_set.dataloader
         self.evaluator = evaluation_set.evaluator
+        self._losses = LossAverage()
         metainfo = getattr(getattr(self.dataloader, "dataset", None), "metainfo", None)
         if metainfo is not None:
             if self.evaluator is not None:
@@ -422,7 +422,6 @@ class _EvaluationLoop(BaseLoop):
             self.runner.model.eval()
             for evaluation_set in self.sets:
                 self._enter(evaluation_set)
-                self._losses = LossAverage()
                 set_loader_epoch(self.dataloader, 0)
                 for idx, data_batch in enumerate(interruptible(self.runner, self.dataloader)):
                     self.run_iter(idx, data_batch)
@@ -439,22 +438,24 @@ class _EvaluationLoop(BaseLoop):
             idx: Index of the batch in its data set.
             data_batch: What the loader gave.
         """
-        call_hook, mode = self._runner.call_hook, self.mode
-        call_hook(f"before_{mode}_iter", batch_idx=idx, data_batch=data_batch)
-        with autocast(enabled=self.fp16):
+        runner, mode = self._runner, self.mode
+        for act in runner.acting_at(f"before_{mode}_iter"):
+            act(runner, batch_idx=idx, data_batch=data_batch)
+        with precision(self.fp16):
             outputs, losses = self._predict(data_batch)
         if losses:
             self._losses.add(losses, len(outputs) if isinstance(outputs, Sequence) else 1)
         if self.evaluator is not None:
             self.evaluator.process(data_samples=outputs, data_batch=data_batch)
-        call_hook(f"after_{mode}_iter", batch_idx=idx, data_batch=data_batch, outputs=outputs)
+        for act in runner.acting_at(f"after_{mode}_iter"):
+            act(runner, batch_idx=idx, data_batch=data_batch, outputs=outputs)
 
     def _predict(self, data_batch: Any) -> tuple[Any, Mapping[str, Any] | None]:
         model = self._runner.model
-        step = model.val_step if self.mode == "val" else model.test_step
         if self.compute_loss and hasattr(model, "loss_and_predict"):
             losses, outputs = model.loss_and_predict(data_batch)
             return outputs, losses
+        step = model.val_step if self.mode == "val" else model.test_step
         losses = losses_of(model, data_batch) if self.compute_loss else None
         outputs, reported = split_reported_losses(step(data_batch))
         return outputs, losses if losses is not None else reported

@@ -41,6 +41,8 @@ class BaseDataPreprocessor(nn.Module):
         Mappings, named tuples, sequences, tensors and `BaseDataElement` are followed, containers
         are rebuilt; anything else is returned as it is.
         """
+        if type(data) is torch.Tensor and data.device == self._device:
+            return data
         return to_device(data, self._device, self._non_blocking, inside=self.cast_data)
 
     def forward(self, data: Any, training: bool = False) -> Any:
