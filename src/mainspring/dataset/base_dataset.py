@@ -6,6 +6,7 @@ import copy
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.context import get_spawning_popen
 from typing import Any, Self
 
 import numpy as np
@@ -15,6 +16,7 @@ from mainspring.config import Config
 from mainspring.dataset.compose import Compose
 from mainspring.dataset.lazy_init import force_full_init
 from mainspring.dataset.serialized_items import Addresses, Bytes, pack, select, unpack
+from mainspring.dataset.shared_arrays import SharedArrays, share_between_ranks
 from mainspring.errors import ConfigError, DataError
 from mainspring.fileio import join_path, list_from_file, load
 from mainspring.logging import print_log
@@ -35,7 +37,8 @@ class BaseDataset(Dataset[Any]):
     Attributes:
         METAINFO: Meta information of the class of data sets.
         data_list: The items; empty when they are serialised.
-        data_bytes: All items pickled, as one array, so that workers share it without copies.
+        data_bytes: All items pickled, as one array, which workers, and ranks on one machine, share
+            without copies.
         data_address: Where each item ends in it.
 
     Args:
@@ -113,7 +116,40 @@ class BaseDataset(Dataset[Any]):
             self.data_list = self._get_unserialized_subset(self._indices)
         if self.serialize_data:
             self.data_bytes, self.data_address = self._serialize_data()
+            self._look_at(share_between_ranks((self.data_bytes, self.data_address)))
         self._fully_initialized = True
+
+    def _look_at(self, shared: SharedArrays | None) -> None:
+        """Use the items in shared memory, instead of those of this process."""
+        if shared is not None:
+            self._shared = shared
+            self.data_bytes, self.data_address = shared.arrays
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled; for a process that is being started, where the items are to be found."""
+        state = self.__dict__.copy()
+        shared = state.pop("_shared", None)
+        if get_spawning_popen() is None or "data_bytes" not in state:
+            return state
+        if shared is None or shared.arrays[0] is not self.data_bytes:
+            shared = SharedArrays.of((self.data_bytes, self.data_address))
+        if shared is not None:
+            self._look_at(shared)
+            del state["data_bytes"], state["data_address"]
+            state["_found_at"] = (shared.path, shared.layout)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        place = state.pop("_found_at", None)
+        self.__dict__.update(state)
+        if place is not None:
+            shared = SharedArrays.open(*place)
+            if shared is None:
+                raise DataError(
+                    f"the items of {type(self).__name__} are gone",
+                    help="the process that read them has ended",
+                )
+            self._look_at(shared)
 
     @property
     def metainfo(self) -> dict[str, Any]:
@@ -300,7 +336,7 @@ class BaseDataset(Dataset[Any]):
         other = self.__class__.__new__(self.__class__)
         memo[id(self)] = other
         for key, value in self.__dict__.items():
-            if key not in ("data_list", "data_address", "data_bytes"):
+            if key not in ("data_list", "data_address", "data_bytes", "_shared"):
                 setattr(other, key, copy.deepcopy(value, memo))
         other.data_list = []
         return other
