@@ -229,3 +229,11 @@ def test_an_empty_data_set_is_the_users_mistake(spec):
     assert is_user_mistake(caught.value)
     with pytest.raises(DataError, match="the 10 items of Numbers make no batch"):
         build_dataloader(section(drop_last=True, batch_size=20))
+
+
+def test_a_section_in_mmengines_form_means_what_it_means_there(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    theirs = build_dataloader(section(num_workers=2), seed=0)
+    assert (theirs.persistent_workers, theirs.pin_memory) == (False, False)
+    ours = build_dataloader(section(num_workers=2, type="DataLoader"), seed=0)
+    assert (ours.persistent_workers, ours.pin_memory) == (True, True)

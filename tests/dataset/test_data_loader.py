@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import random
 
 import numpy as np
@@ -586,3 +587,77 @@ def test_an_iterable_data_set_goes_on(kind):
     second.load_state_dict(first.state_dict())
     assert list(second) == [[4, 5], [6, 7], [8, 9]]
     assert data.produced == list(range(4 if kind is StatefulStream else 0, 10))
+
+
+# Workers that stay
+
+
+class Pipeline:
+    def __init__(self, *steps):
+        self.steps = list(steps)
+
+
+class Switchable(Dataset):
+    """Items that say which pipeline, and which process, they came through."""
+
+    def __init__(self):
+        self.pipeline = Pipeline("strong")
+        self.inner = [self.pipeline]
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        return self.pipeline.steps[0], os.getpid()
+
+
+def steps_and_processes(source):
+    items = [item for batch in source for item in batch]
+    return {step for step, _ in items}, {process for _, process in items}
+
+
+def test_workers_stay_by_default_and_see_what_was_changed():
+    data = Switchable()
+    source = loader(data, num_workers=2, batch_size=1)
+    assert source.persistent_workers
+    first, second = steps_and_processes(source), steps_and_processes(source)
+    assert first == second == ({"strong"}, first[1])
+    data.pipeline = Pipeline("weak")
+    steps, processes = steps_and_processes(source)
+    assert steps == {"weak"}
+    assert not processes & first[1]
+    assert steps_and_processes(source) == ({"weak"}, processes)
+    data.pipeline.steps[0] = "weaker"
+    assert steps_and_processes(source)[0] == {"weaker"}
+
+
+def test_workers_that_were_asked_to_stay_do_as_torchs():
+    data = Switchable()
+    source = loader(data, num_workers=2, batch_size=1, persistent_workers=True)
+    first = steps_and_processes(source)
+    data.pipeline = Pipeline("weak")
+    assert steps_and_processes(source) == first
+
+
+def test_a_pass_may_begin_while_another_one_goes_on():
+    source = loader(num_workers=2, shuffle=False)
+    alone = list(loader(shuffle=False))
+    outer = iter(source)
+    first = next(outer)
+    assert list(source) == alone
+    assert [first, *outer] == alone
+    assert list(source) == alone
+
+
+def test_where_staying_would_change_the_random_numbers_workers_do_not_stay():
+    assert not loader().persistent_workers
+    assert not loader(num_workers=2, persistent_workers=False).persistent_workers
+    assert not loader(num_workers=2, sample_rng="worker").persistent_workers
+    assert not DataLoader(Stream(), num_workers=2).persistent_workers
+
+
+def test_memory_is_pinned_by_default_where_there_is_a_gpu(monkeypatch):
+    for available in (False, True):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda available=available: available)
+        assert loader().pin_memory is available
+        assert loader(pin_memory=not available).pin_memory is not available

@@ -20,6 +20,9 @@ from mainspring.registry import DATA_SAMPLERS, DATASETS, FUNCTIONS, RecordedCall
 
 __all__ = ["build_dataloader"]
 
+_TORCHS_DEFAULTS = {"persistent_workers": False, "pin_memory": False}
+"""What a section without a type, which is MMEngine's form, means where it says nothing."""
+
 
 class _MissingKeyError(ConfigError, KeyError):
     """A loader's section lacks what it cannot do without."""
@@ -75,7 +78,7 @@ def build_dataloader(
     loader_class = _loader_class(section)
     names_loader = section.pop("type", None) is not None
     if not names_loader:
-        section.setdefault("collate_fn", pseudo_collate)
+        section = {"collate_fn": pseudo_collate, **_TORCHS_DEFAULTS, **section}
     dataset = section["dataset"] = _dataset(section)
     if names_loader and not isinstance(dataset, IterableDataset):
         _default_order(section)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing.context import BaseContext
@@ -15,6 +16,7 @@ from torch.utils.data import DataLoader as TorchDataLoader
 from torch.utils.data import Dataset, IterableDataset, Sampler, SequentialSampler
 
 from mainspring.config.words import Factory
+from mainspring.dataset.dataset_changes import DatasetState
 from mainspring.dataset.delivery import Delivery, Position
 from mainspring.dataset.generator_use import GeneratorUse
 from mainspring.dataset.index_plan import IndexPlan
@@ -74,7 +76,8 @@ class DataLoader(TorchDataLoader[T_co]):
             and, if it takes it, ``drop_last``.
         num_workers: Processes that load; 0 loads in the main process.
         collate_fn: Puts items together; torch's own by default.
-        pin_memory: Whether to put batches into pinned memory.
+        pin_memory: Whether to put batches into pinned memory, from where they are copied to a GPU
+            while it computes; by default where there is a CUDA device.
         drop_last: Whether to leave out an incomplete last batch.
         timeout: Seconds to wait for a batch from a worker; 0 for ever.
         worker_init_fn: Called in each worker with its number; by default workers are seeded from
@@ -83,7 +86,9 @@ class DataLoader(TorchDataLoader[T_co]):
         generator: Its seed takes the place of `seed`; with ``sample_rng="worker"`` torch draws the
             workers' base seed from it.
         prefetch_factor: Batches that each worker loads ahead; 2 by default.
-        persistent_workers: Whether workers stay between epochs.
+        persistent_workers: Whether workers stay between epochs. By default those of map-style data
+            sets do with ``sample_rng="sample"``, and new ones are started when the data set was
+            changed in the meantime.
         pin_memory_device: Device to pin for.
         in_order: Whether batches come in the order of the sampler; a position is exact only then.
         seed: Seed of order and random numbers. By default that of the run, or else the seed of
@@ -105,7 +110,7 @@ class DataLoader(TorchDataLoader[T_co]):
         batch_sampler: AnyBatchSampler | None = None,
         num_workers: int = 0,
         collate_fn: Callable[[list[T_co]], Any] | None = None,
-        pin_memory: bool = False,
+        pin_memory: bool | None = None,
         drop_last: bool = False,
         timeout: float = 0,
         worker_init_fn: Callable[[int], None] | None = None,
@@ -113,7 +118,7 @@ class DataLoader(TorchDataLoader[T_co]):
         generator: torch.Generator | None = None,
         *,
         prefetch_factor: int | None = None,
-        persistent_workers: bool = False,
+        persistent_workers: bool | None = None,
         pin_memory_device: str = "",
         in_order: bool = True,
         seed: int | None = None,
@@ -140,6 +145,11 @@ class DataLoader(TorchDataLoader[T_co]):
             ready_batches = _call_factory(batch_sampler, arguments, {"drop_last": drop_last})
             batch_size, ready, drop_last = 1, None, False
         items: Any = dataset
+        self._renews_workers = persistent_workers is None
+        if persistent_workers is None:
+            persistent_workers = num_workers > 0 and is_map and sample_rng == "sample"
+        if pin_memory is None:
+            pin_memory = torch.cuda.is_available()
         super().__init__(
             items,
             batch_size=batch_size,
@@ -160,6 +170,8 @@ class DataLoader(TorchDataLoader[T_co]):
             in_order=in_order,
         )
         self._generator_use = GeneratorUse()
+        self._seen_by_workers: DatasetState | None = None
+        self._delivery: weakref.ref[Delivery] | None = None
         self._plan: IndexPlan | None = None
         if is_map:
             source: Any = self.sampler if self.batch_sampler is None else self.batch_sampler
@@ -306,6 +318,8 @@ class DataLoader(TorchDataLoader[T_co]):
         )
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # - torch promises its own class
+        if self._renews_workers and self.persistent_workers:
+            self._renew_workers()
         position = self._begin()
         to_replay = self._place(position)
         self._position = position
@@ -316,7 +330,18 @@ class DataLoader(TorchDataLoader[T_co]):
                 for _ in itertools.islice(batches, to_replay):
                     pass
         plan = self._plan
-        return Delivery(batches, position, plan if plan and plan.draws_globally else None)
+        delivery = Delivery(batches, position, plan if plan and plan.draws_globally else None)
+        self._delivery = weakref.ref(delivery)
+        return delivery
+
+    def _renew_workers(self) -> None:
+        """Take new workers if those there have an older data set, or are busy with another pass."""
+        seen = self._seen_by_workers
+        running = None if self._delivery is None else self._delivery()
+        is_busy = running is not None and not running.is_finished
+        if is_busy or (seen is not None and not seen.is_still(self.dataset)):
+            self._iterator = None
+        self._seen_by_workers = DatasetState(self.dataset)
 
     @contextmanager
     def _order_of(self, position: Position) -> Iterator[None]:

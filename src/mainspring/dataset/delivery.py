@@ -50,7 +50,7 @@ class Delivery:
         plan: Which indices they are made of; is told of each.
     """
 
-    __slots__ = ("_batches", "_plan", "_position")
+    __slots__ = ("__weakref__", "_batches", "_plan", "_position")
 
     def __init__(
         self, batches: Iterator[Any], position: Position, plan: IndexPlan | None = None
@@ -58,6 +58,11 @@ class Delivery:
         self._batches = batches
         self._position = position
         self._plan = plan
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether there was no further batch."""
+        return self._position.is_finished
 
     @property
     def draws_order(self) -> bool:
