@@ -9,6 +9,7 @@ from torch import nn
 from mainspring.logging import MMLogger
 from mainspring.optim import AmpOptimWrapper, ApexOptimWrapper
 from mainspring.optim.optimizer import amp_optim_wrapper
+from mainspring.optim.optimizer.fused_choice import prefer_fused
 
 ON_CUDA = torch.cuda.is_available()
 DATA = torch.randn(8, 3, generator=torch.Generator().manual_seed(0))
@@ -57,6 +58,47 @@ def test_training_in_bfloat16_comes_close_to_float32():
         optimizer.step()
         optimizer.zero_grad()
     torch.testing.assert_close(model.weight, reference.weight, rtol=3e-2, atol=3e-3)
+
+
+@cpu_only
+def test_training_in_bfloat16_is_that_of_plain_torch_to_the_last_bit():
+    model, reference = linear(), linear()
+    wrapper = AmpOptimWrapper(optimizer=torch.optim.AdamW(model.parameters(), lr=0.1), clip_grad=1)
+    optimizer = torch.optim.AdamW(reference.parameters(), lr=0.1)
+    for _ in range(5):
+        with wrapper.optim_context(model):
+            loss = model(DATA).square().mean()
+        wrapper.update_params(loss)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            loss = reference(DATA).square().mean()
+        loss.backward()
+        nn.utils.clip_grad_norm_(reference.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+    assert torch.equal(model.weight, reference.weight)
+    assert torch.equal(model.bias, reference.bias)
+
+
+@cpu_only
+def test_a_step_whose_gradients_are_no_numbers_is_left_out_where_asked():
+    model = linear()
+    before = model.weight.detach().clone()
+    wrapper = wrap(model)
+    wrapper.skips_non_finite = True
+    wrapper.update_params(model(DATA).sum() * float("inf"))
+    assert torch.equal(model.weight, before)
+    wrapper.update_params(model(DATA).sum())
+    assert not torch.equal(model.weight, before)
+    assert model.weight.isfinite().all()
+
+
+@pytest.mark.parametrize("scales", [False, True])
+def test_adam_steps_in_one_kernel_where_no_scaler_decides_about_the_step(scales):
+    optimizer = torch.optim.AdamW(linear().parameters())
+    wrapper = AmpOptimWrapper(optimizer=optimizer, dtype="bfloat16")
+    wrapper.loss_scaler = torch.amp.GradScaler("cpu", enabled=scales)
+    prefer_fused(wrapper)
+    assert bool(optimizer.param_groups[0]["fused"]) is not scales
 
 
 @cpu_only

@@ -139,6 +139,9 @@ class AmpOptimWrapper(OptimWrapper):
             loss: Scalar loss.
             **kwargs: Passed on to `torch.Tensor.backward`.
         """
+        if not self.loss_scaler.is_enabled():
+            super().backward(loss, **kwargs)
+            return
         self.loss_scaler.scale(loss).backward(**kwargs)  # type: ignore[no-untyped-call]  # - torch's
         self._inner_count += 1
 
@@ -148,10 +151,13 @@ class AmpOptimWrapper(OptimWrapper):
         Args:
             **kwargs: Passed on to the optimizer's step.
         """
+        if not self.loss_scaler.is_enabled():
+            super().step(**kwargs)
+            return
         if self.clip_grad_kwargs is not None:
             self.loss_scaler.unscale_(self.optimizer)
             self._clip_grad()
-        self._stepped = not self.loss_scaler.is_enabled()
+        self._stepped = False
         self.loss_scaler.step(self.optimizer, **kwargs)
         self.loss_scaler.update(self._scale_update_param)
         self._optimizer_steps += 1

@@ -25,7 +25,8 @@ def prefer_fused(optim_wrapper: Any) -> None:
     several = isinstance(optim_wrapper, OptimWrapperDict)
     for wrapper in optim_wrapper.values() if several else [optim_wrapper]:
         # With a loss scaler, a fused optimizer decides on the device whether to step.
-        is_plain = isinstance(wrapper, OptimWrapper) and not isinstance(wrapper, AmpOptimWrapper)
+        scales = isinstance(wrapper, AmpOptimWrapper) and wrapper.loss_scaler.is_enabled()
+        is_plain = isinstance(wrapper, OptimWrapper) and not scales
         if is_plain and choose_fused(wrapper.optimizer):
             print_log(
                 f"{type(wrapper.optimizer).__name__} steps in one kernel (fused=True); with "
