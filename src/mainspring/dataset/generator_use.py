@@ -7,7 +7,7 @@ again after each batch: if something did draw from it, the batch is loaded anew,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from torch.utils.data import get_worker_info
@@ -21,13 +21,19 @@ T = TypeVar("T")
 
 
 class GeneratorUse:
-    """Which generators the items of a data set draw from, learnt from the first batch."""
+    """Which generators the items of a data set draw from, learnt from the first batch.
+
+    Attributes:
+        is_learning: Whether that is not known yet: then items have to be loaded between
+            `begin_item` and `end_item`.
+        seed_next: What to call before each item of a batch that was begun.
+    """
 
     def __init__(self) -> None:
         self._drawn_from = set(GENERATORS)
         self._found: set[str] = set()
-        self._is_learning = True
-        self._seeding: list[Iterator[None]] = []
+        self.is_learning = True
+        self.seed_next: list[Callable[[], None]] = []
         self._before_item: dict[str, Any] = {}
 
     @property
@@ -41,22 +47,20 @@ class GeneratorUse:
         Args:
             seeds: Their seeds, in the order in which they will be loaded.
         """
-        self._seeding = [GENERATORS[name].seeding(seeds) for name in self._drawn_from]
+        self.seed_next = [GENERATORS[name].seeding(seeds).__next__ for name in self._drawn_from]
 
     def begin_item(self) -> None:
-        """Seed what the next item may draw from."""
-        for seeding in self._seeding:
-            next(seeding)
-        if self._is_learning:
-            self._before_item = {name: g.state() for name, g in GENERATORS.items()}
+        """Seed what the next item may draw from, which is not known yet."""
+        for seed in self.seed_next:
+            seed()
+        self._before_item = {name: g.state() for name, g in GENERATORS.items()}
 
     def end_item(self) -> None:
-        """Look at what the item drew from, while that is not known."""
-        if self._is_learning:
-            self._found |= _moved(self._before_item)
+        """Look at what the item drew from."""
+        self._found |= _moved(self._before_item)
 
     def load_batch(self, load: Callable[[], T]) -> T:
-        """Load a batch whose items are loaded between `begin_item` and `end_item`.
+        """Load a batch whose items are seeded as this object says.
 
         In the main process, the generators are put back afterwards, whatever happens. Those of a
         worker belong to its items.
@@ -80,8 +84,8 @@ class GeneratorUse:
             self._drawn_from |= surprising
         if is_main:
             _put_back({name: states[name] for name in seeded})
-        if self._is_learning:
-            self._drawn_from, self._is_learning = self._found, False
+        if self.is_learning:
+            self._drawn_from, self.is_learning = self._found, False
         return batch
 
 

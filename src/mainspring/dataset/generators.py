@@ -47,7 +47,7 @@ class PythonGenerator:
         twister = python_twister()
         for words in seeds.words(self._TWISTER):
             if twister is None:
-                random.setstate((3, (*words.cast("I").tolist(), 624), None))
+                random.setstate((3, (*words.cast("I").tolist(), 0), None))
             else:
                 twister.begin(words)
                 _python.gauss_next = None
@@ -88,7 +88,7 @@ class NumPyGenerator:
             return
         for words in seeds.words(self._TWISTER):
             if twister is None:
-                state = ("MT19937", np.frombuffer(words, np.uint32), 624, 0, 0.0)
+                state = ("MT19937", np.frombuffer(words, np.uint32), 0, 0, 0.0)
                 np.random.set_state(state)  # noqa: NPY002 - users draw from it
             else:
                 twister.begin(words)

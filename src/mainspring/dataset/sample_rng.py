@@ -59,8 +59,8 @@ class ItemSeeds:
 
     An item's seed is ``mix(mix(seed, stream), index)``. The words are SplitMix64's numbers from
     there on, the first 624 for one twister, the next for another: a counter-based generator, which
-    NumPy computes for many items in one go. Seeding a twister by its own method takes longer than
-    loading a small item.
+    NumPy computes for many items in one go. The twister gives them out, tempered, and computes its
+    own once they are used up. Seeding it by its own method takes longer than loading a small item.
 
     Attributes:
         seeds: One number of 64 bits for each item.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch.utils.data import get_worker_info
@@ -86,23 +86,37 @@ class SampleView:
         else:
             use = None
         if self._loads_batches and len(indices):
-            return self._load(self.dataset.__getitems__, indices, use)
-        load = self.dataset.__getitem__
-        return [self._load(load, index, use) for index in indices]
+            return self._loaded(self.dataset.__getitems__, [indices], use)[0]
+        return self._loaded(self.dataset.__getitem__, indices, use)
 
-    def _load(self, load: Callable[[Any], Any], index: Any, use: GeneratorUse | None) -> Any:
-        if use is not None:
-            use.begin_item()
+    def _loaded(
+        self, load: Callable[[Any], Any], indices: Sequence[Any], use: GeneratorUse | None
+    ) -> list[Any]:
+        """What `load` gives for each index, with its generators seeded just before."""
+        loaded: list[Any] = []
+        keep = loaded.append
+        index: Any = None
         try:
-            loaded = load(index)
+            if use is None:
+                for index in indices:
+                    keep(load(index))
+            elif use.is_learning:
+                for index in indices:
+                    use.begin_item()
+                    keep(load(index))
+                    use.end_item()
+            else:
+                seed_next = use.seed_next
+                for index in indices:
+                    for seed in seed_next:
+                        seed()
+                    keep(load(index))
         except StopIteration as error:
             # It would end the epoch as if there were no more batches.
             raise DataError(f"{self._name(index)} raised StopIteration") from error
         except Exception as error:
             error.add_note(f"while loading {self._name(index)}")
             raise
-        if use is not None:
-            use.end_item()
         return loaded
 
     def _name(self, index: Any) -> str:

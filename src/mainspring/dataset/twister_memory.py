@@ -22,7 +22,8 @@ __all__ = ["TwisterMemory", "numpy_twister", "python_twister"]
 
 _WORDS = 624
 _WORD_BYTES = 4 * _WORDS
-_WORDS_USED_UP = struct.pack("=i", _WORDS)
+_NONE_USED_UP = struct.pack("=i", 0)
+"""With it a twister gives out the words that it holds before it computes the next ones."""
 
 
 class TwisterMemory:
@@ -51,7 +52,7 @@ class TwisterMemory:
             words: The 2496 bytes of the words, in the order of this machine.
         """
         self._words[:] = words
-        self._position[:] = _WORDS_USED_UP
+        self._position[:] = _NONE_USED_UP
 
     def read(self) -> bytes:
         """A copy of the state."""
