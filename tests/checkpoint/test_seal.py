@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import random
+import threading
 
 import pytest
 import torch
@@ -98,3 +100,38 @@ def test_only_archives_are_sealed():
     writer.write(b"x" * 40)
     with pytest.raises(ValueError, match="zip"):
         writer.seal()
+
+
+@pytest.mark.parametrize("size", [10, (1 << 20) - 1, 1 << 20, 5_000_000])
+def test_pieces_of_any_size_are_in_the_digest_in_order(size, tmp_path):
+    pieces = [os.urandom(size), b"between", os.urandom(size)]
+    with open(tmp_path / "file", "w+b") as file:
+        writer = SealedWriter(file)
+        for piece in pieces:
+            writer.write(memoryview(piece))
+    assert writer._hash.hexdigest() == hashlib.sha256(b"".join(pieces)).hexdigest()
+    assert (tmp_path / "file").read_bytes() == b"".join(pieces)
+
+
+def test_without_further_threads_it_is_hashed_all_the_same(tmp_path, monkeypatch):
+    def refuse(thread):
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    data = os.urandom(3_000_000)
+    with open(tmp_path / "file", "w+b") as file:
+        writer = SealedWriter(file)
+        writer.write(data)
+    assert writer._hash.hexdigest() == hashlib.sha256(data).hexdigest()
+
+
+def test_a_refused_piece_is_given_back_only_when_it_is_hashed():
+    class Full(io.BytesIO):
+        def write(self, data):
+            raise OSError(28, "No space left on device")
+
+    writer = SealedWriter(Full())
+    with pytest.raises(OSError, match="No space"):
+        writer.write(bytes(30_000_000))
+    assert "digest" not in [thread.name for thread in threading.enumerate()]
+    assert isinstance(writer.refusal, OSError)

@@ -8,7 +8,10 @@ of torch included, still reads it.
 from __future__ import annotations
 
 import hashlib
+import threading
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -45,13 +48,31 @@ class SealedWriter:
         self.refusal: OSError | None = None
 
     def write(self, data: Any) -> int:
-        """Write bytes."""
-        self._hash.update(data)
+        """Write bytes; a large piece is hashed while it is written."""
+        with self._hashing(data):
+            try:
+                return self._file.write(data)
+            except OSError as error:
+                self.refusal = error
+                raise
+
+    @contextmanager
+    def _hashing(self, data: Any) -> Iterator[None]:
+        thread = None
+        if len(data) >= _CHUNK:
+            thread = threading.Thread(target=self._hash.update, args=(data,), name="digest")
+            try:
+                thread.start()
+            except RuntimeError:
+                thread = None  # the interpreter ends, and starts no more threads
+        if thread is None:
+            self._hash.update(data)
         try:
-            return self._file.write(data)
-        except OSError as error:
-            self.refusal = error
-            raise
+            yield
+        finally:
+            if thread is not None:
+                # The piece is only lent until it is written.
+                thread.join()
 
     def flush(self) -> None:
         """Hand what is written to the operating system."""
