@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
+from torch._dynamo.utils import counters
 
+from mainspring.errors import ConfigError
+from mainspring.hooks import Hook
 from mainspring.model import BaseModel, Supervised
 from mainspring.optim import OptimWrapper
 from mainspring.runner import Runner
+from mainspring.structures import NormalizedLoss
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -216,18 +221,209 @@ def test_what_cannot_be_one_graph_is_said(tmp_path, capfd):
     assert "train_step" not in vars(runner.model)
 
 
+class OwnStep(Supervised):
+    """Trains on a multiple of its loss, in a step of its own."""
+
+    def train_step(self, data, optim_wrapper):
+        data = self.data_preprocessor(data, True)
+        loss = 7 * self._run_forward(data, mode="loss")["loss"]
+        optim_wrapper.update_params(loss)
+        return {"loss": loss.detach()}
+
+
+def test_a_training_step_of_the_model_s_own_is_kept(tmp_path, capfd):
+    def trained(name, compiled):
+        torch.manual_seed(3)
+        runner = make(tmp_path / name, compiled, model=OwnStep(Net(), nn.MSELoss()))
+        runner.train()
+        return losses(runner)
+
+    assert trained("b", True) == trained("a", False)
+    assert "OwnStep has a train_step of its own" in capfd.readouterr().out
+
+
+class Counts(Breaks):
+    """Counts its calls in Python, so that each needs another graph."""
+
+    calls = 0
+
+    def forward(self, inputs, targets, mode="tensor"):
+        self.calls += 1
+        return {"loss": self.calls * (self.net(inputs) - targets).square().mean()}
+
+
+def test_what_would_be_compiled_again_and_again_is_given_up_with_one_warning(tmp_path, capfd):
+    def trained(name, compiled):
+        torch.manual_seed(3)
+        runner = make(tmp_path / name, compiled, model=Counts())
+        runner.train()
+        return losses(runner)
+
+    with torch._dynamo.config.patch(recompile_limit=3):
+        assert trained("b", True) == pytest.approx(trained("a", False), rel=1e-4)
+    said = capfd.readouterr().out
+    assert said.count("is not compiled as a whole: it was compiled 3 times") == 1
+
+
+class Counted(Breaks):
+    """Says what its loss was divided by."""
+
+    def forward(self, inputs, targets, mode="tensor"):
+        loss = (self.net(inputs) - targets).square().mean()
+        return {"loss": NormalizedLoss(loss, torch.tensor(len(inputs)))}
+
+
+def test_losses_that_are_weighed_among_micro_batches_are_not_compiled(tmp_path, capfd):
+    def trained(name, compiled, counts):
+        torch.manual_seed(3)
+        wrapper = {"optimizer": {"type": "SGD", "lr": 0.1}, "accumulative_counts": counts}
+        runner = make(tmp_path / name, compiled, model=Counted(), optim_wrapper=wrapper)
+        runner.train()
+        return losses(runner)
+
+    assert trained("b", True, 2) == trained("a", False, 2)
+    said = "not compiled as a whole: its losses declare what they were divided by. It runs"
+    assert said in capfd.readouterr().out
+    assert trained("d", True, 1) == pytest.approx(trained("c", False, 1), rel=1e-4)
+    assert said not in capfd.readouterr().out
+
+
+class BreaksInALibrary(Breaks):
+    def forward(self, inputs, targets, mode="tensor"):
+        length = len(json.dumps([inputs.shape[0]]))
+        return {"loss": (self.net(inputs) - targets).square().mean() * length}
+
+
+def test_a_break_inside_a_library_names_the_line_of_the_user(tmp_path, capfd):
+    make(tmp_path, True, model=BreaksInALibrary(), iterations=1).train()
+    (warning,) = [line for line in capfd.readouterr().out.splitlines() if "as a whole" in line]
+    line = BreaksInALibrary.forward.__code__.co_firstlineno + 1
+    assert f'(File "{__file__}", line {line}, in forward)' in warning
+    assert "Dynamo does not know how to trace" in warning
+
+
+def test_each_run_of_a_process_is_compiled(tmp_path):
+    with torch._dynamo.config.patch(recompile_limit=2):
+        runners = [
+            make(tmp_path / str(n), True, iterations=1, **optimizer("SGD")) for n in range(3)
+        ]
+        for runner in runners:
+            runner.train()
+    assert all(runner.model.train_step._compiled is not None for runner in runners)
+
+
+class At(Hook):
+    """Does something before an iteration."""
+
+    def __init__(self, iteration, action):
+        self.iteration, self.action = iteration, action
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        if runner.iter == self.iteration:
+            self.action(runner)
+
+
+def freeze(runner):
+    runner.model.net[0].requires_grad_(False)
+
+
+def unfreeze(runner):
+    runner.model.net[0].requires_grad_(True)
+
+
+def load_states(runner):
+    optimizer = runner.optim_wrapper.optimizer
+    state = copy.deepcopy(optimizer.state_dict())
+    for of_parameter in state["state"].values():
+        of_parameter["momentum_buffer"].fill_(0.5)
+    optimizer.load_state_dict(state)
+
+
+def move_to_a_group_of_its_own(runner):
+    optimizer = runner.optim_wrapper.optimizer
+    last = optimizer.param_groups[0]["params"].pop()
+    optimizer.add_param_group({"params": [last], "lr": 0.5})
+
+
+class TestChangesInTheMiddle:
+    """What a hook changes is followed, as without compiling."""
+
+    @pytest.mark.parametrize("action", [freeze, unfreeze, load_states, move_to_a_group_of_its_own])
+    def test_it_is_followed(self, tmp_path, action):
+        def net():
+            net = Net()
+            net[0].requires_grad_(action is not unfreeze)
+            return net
+
+        changes = optimizer("SGD", momentum=0.9)
+        if action is move_to_a_group_of_its_own:
+            changes["param_scheduler"] = None  # which would know the first group only
+        assert_trains_alike(tmp_path, net=net, custom_hooks=[At(4, action)], **changes)
+
+    def test_hooks_on_gradients_are_called(self, tmp_path, capfd):
+        def stop_first_layer(runner):
+            runner.model.net[0].weight.register_hook(torch.zeros_like)
+
+        hooks = [At(0, stop_first_layer)]
+        eager, compiled = (
+            make(tmp_path / name, name == "b", custom_hooks=hooks, **optimizer("SGD"))
+            for name in "ab"
+        )
+        eager.train(), compiled.train()
+        assert losses(compiled) == pytest.approx(losses(eager), rel=1e-4)
+        assert "a parameter has a hook on its gradient" in capfd.readouterr().out
+
+    def test_hooks_of_the_optimizer_are_called(self, tmp_path):
+        def halve_rate(optimizer, *_):
+            optimizer.param_groups[0]["lr"] /= 2
+
+        class Registers(Hook):
+            def before_run(self, runner):
+                runner.optim_wrapper.optimizer.register_step_pre_hook(halve_rate)
+
+        assert_trains_alike(
+            tmp_path, custom_hooks=[Registers()], param_scheduler=None, **optimizer("SGD")
+        )
+
+
+def test_a_schedule_of_the_learning_rate_compiles_nothing_anew(tmp_path):
+    counters.clear()
+    make(tmp_path, True).train()
+    assert counters["stats"]["unique_graphs"] == 1
+
+
 class TestRegions:
-    @pytest.mark.parametrize("target", ["forward", "loss", ["net.0", "net.3"], "net.0"])
+    @pytest.mark.parametrize(
+        "target", ["forward", "loss", ["net.0", "net.3"], "net", "net.0"], ids=str
+    )
     def test_parts_of_the_model(self, tmp_path, target):
         eager = make(tmp_path / "a", False)
         eager.train()
-        if target == "net.0":
-            target = ["net.0"]
         compiled = make(
             tmp_path / "b", False, cfg={"compile": {"target": target, "backend": "aot_eager"}}
         )
+        counters.clear()
         compiled.train()
+        assert counters["stats"]["unique_graphs"] == (2 if isinstance(target, list) else 1)
         assert losses(compiled) == pytest.approx(losses(eager), rel=1e-4)
+        assert compiled.model.state_dict().keys() == eager.model.state_dict().keys()
+
+    @pytest.mark.parametrize(
+        ("settings", "said"),
+        [
+            ({"targets": "step"}, "has no setting 'targets'"),
+            ({"target": "step", "bakcend": "inductor"}, "did you mean 'backend'?"),
+            ({"backend": "inducter"}, "Invalid backend: 'inducter'"),
+            ({"target": "training"}, "the model has no 'training' to compile"),
+            (3, "compile is 3"),
+        ],
+        ids=str,
+    )
+    def test_a_setting_that_is_wrong(self, tmp_path, settings, said):
+        runner = make(tmp_path, False, cfg={"compile": settings})
+        with pytest.raises(ConfigError, match="at: compile") as error:
+            runner.train()
+        assert said in str(error.value)
 
     @pytest.mark.parametrize("target", ["foward", ["net.7"]])
     def test_a_name_that_is_not_there(self, tmp_path, target):

@@ -7,19 +7,41 @@ as without compiling, and one warning says what stood in the way.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+import os
+import re
+import sysconfig
+import types
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+import mainspring
 from mainspring.dist import get_world_size
 from mainspring.logging import print_log
+from mainspring.model.base_model.steps import ModelSteps
 from mainspring.optim import AmpOptimWrapper, OptimWrapper
 from mainspring.optim.optimizer.traceable_update import TraceableUpdate
 from mainspring.structures import NormalizedLoss
 
 __all__ = ["CompiledStep", "use_compiled_step"]
+
+_FRAME = re.compile(r'File "(.+)", line \d+, in .+')
+_RAISED = re.compile(r"_UnsuitedError\((['\"])(.+)\1\)")
+"""How the compiler quotes what the graph itself raised."""
+
+_LIBRARIES = tuple(
+    f"{Path(folder).resolve()}{os.sep}"
+    for folder in (
+        *torch.__path__,
+        *mainspring.__path__,
+        sysconfig.get_path("stdlib"),
+        sysconfig.get_path("purelib"),
+    )
+)
+"""Folders whose files are not what a user would change."""
 
 
 class _UnsuitedError(Exception):
@@ -40,7 +62,7 @@ def use_compiled_step(model: Any, optim_wrapper: Any, settings: Mapping[str, Any
     try:
         step = CompiledStep(model, optim_wrapper, settings)
     except _UnsuitedError as error:
-        _warn(error)
+        _warn(_why(error))
         return False
     model.train_step = step
     return True
@@ -53,6 +75,12 @@ class CompiledStep:
     otherwise the graph ends with the gradients, and the optimizer wrapper does the rest. Compiled
     layers that draw random numbers, such as dropout, draw others than uncompiled ones.
 
+    Parameters that are frozen, unfrozen or added meanwhile, and optimizer states that are loaded
+    meanwhile, are followed by compiling anew.
+
+    Attributes:
+        reason: Why it runs without compiling; ``None`` while it does not.
+
     Args:
         model: The model.
         optim_wrapper: What updates it.
@@ -62,25 +90,42 @@ class CompiledStep:
     def __init__(self, model: Any, optim_wrapper: Any, settings: Mapping[str, Any]) -> None:
         if get_world_size() > 1:
             raise _UnsuitedError("several processes exchange gradients in the middle of it")
+        _require_plain_step(model)
         _require_plain_wrapper(optim_wrapper)
         self._model = model
         self._wrapper = optim_wrapper
         self._original: Callable[..., dict[str, Tensor]] = model.train_step
-        self._update = _update_of(optim_wrapper)
-        self._parameters = (
-            self._update.parameters
-            if self._update is not None
-            else [p for p in optim_wrapper._parameters() if p.requires_grad]
-        )
         self._settings = {"fullgraph": True, **settings}
-        self._compiled: Any = self._compile()
+        self._update: TraceableUpdate | None = None
+        self._parameters: list[Tensor] = []
+        self._trained: list[bool] = []
+        self._compiled: Any = None
+        self._has_begun = False
+        self.reason: str | None = None
+        self._begin(_update_of(optim_wrapper))
+
+    def _begin(self, update: TraceableUpdate | None) -> None:
+        """Compile for the parameters that are trained now."""
+        self._update = update
+        every = list(self._wrapper._parameters())
+        self._trained = [parameter.requires_grad for parameter in every]
+        self._parameters = (
+            update.parameters
+            if update is not None
+            else [parameter for parameter in every if parameter.requires_grad]
+        )
+        _require_plain_gradients(self._parameters)
+        self._compiled = self._compile()
 
     def _compile(self) -> Any:
         config = torch._dynamo.config
         if hasattr(config, "trace_autograd_ops"):
             # A graph can hold a backward pass only with this.
             config.trace_autograd_ops = True
-        return torch.compile(self._graph, **self._settings)
+        # Code of its own: what other runs of this process compiled does not count here.
+        code = CompiledStep._graph.__code__.replace()
+        graph = types.FunctionType(code, globals(), "graph")
+        return torch.compile(types.MethodType(graph, self), **self._settings)
 
     def __call__(self, data: Any, optim_wrapper: Any) -> dict[str, Tensor]:
         """Train on a batch.
@@ -94,25 +139,37 @@ class CompiledStep:
         """
         if self._compiled is None or optim_wrapper is not self._wrapper:
             return self._original(data, optim_wrapper=optim_wrapper)
-        if self._update is not None and not self._update.refresh():
-            # Constants of the graph, such as a momentum that is scheduled.
-            self._update = None
-            self._compiled = self._compile()
-        prepared = self._model.data_preprocessor(data, True)
-        rates = None if self._update is None else self._update.rates
         try:
+            self._follow_changes()
+            prepared = self._model.data_preprocessor(data, True)
+            rates = None if self._update is None else self._update.rates
             log_vars, gradients, norm = self._compiled(prepared, rates)
         except Exception as error:
             if not _is_of_compiler(error):
                 raise
             self._compiled = None
-            _warn(error)
+            self.reason = _why(error)
+            _warn(self.reason)
             return self._original(data, optim_wrapper=optim_wrapper)
         if self._update is not None:
             optim_wrapper.note_update(norm)
         else:
             optim_wrapper.update_by_gradients(self._parameters, gradients)
         return dict(log_vars)
+
+    def _follow_changes(self) -> None:
+        """Compile anew where something is different now that the graph holds as a constant."""
+        trained = [parameter.requires_grad for parameter in self._wrapper._parameters()]
+        update = self._update
+        if trained != self._trained or (update is not None and update.is_outdated()):
+            self._begin(None if update is None else _update_of(self._wrapper))
+        if self._update is not None and not self._update.refresh():
+            # Constants of the graph, such as a momentum that is scheduled.
+            self._begin(None)
+        if not self._has_begun:
+            # Hooks of the run may have registered some since the step was made.
+            _require_plain_gradients(self._parameters)
+            self._has_begun = True
 
     def _graph(self, data: Any, rates: Tensor | None) -> tuple[Any, Any, Any]:
         """The part that is compiled."""
@@ -140,9 +197,16 @@ class CompiledStep:
 
 def _is_of_compiler(error: Exception) -> bool:
     """Whether the step could not be compiled, rather than failed."""
-    from torch._dynamo.exc import TorchDynamoException
+    from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
 
-    return isinstance(error, TorchDynamoException | _UnsuitedError)
+    kinds = TorchDynamoException | FailOnRecompileLimitHit | _UnsuitedError
+    return isinstance(error, kinds)
+
+
+def _require_plain_step(model: Any) -> None:
+    step = getattr(model, "train_step", None)
+    if getattr(step, "__func__", None) is not ModelSteps.train_step:
+        raise _UnsuitedError(f"{type(model).__name__} has a train_step of its own")
 
 
 def _require_plain_wrapper(wrapper: Any) -> None:
@@ -152,6 +216,12 @@ def _require_plain_wrapper(wrapper: Any) -> None:
         raise _UnsuitedError("steps whose gradients are no numbers are to be left out")
     if isinstance(wrapper, AmpOptimWrapper) and wrapper.loss_scaler.is_enabled():
         raise _UnsuitedError("the loss scaler decides on the host whether to step")
+
+
+def _require_plain_gradients(parameters: Sequence[Any]) -> None:
+    for parameter in parameters:
+        if parameter._backward_hooks or parameter._post_accumulate_grad_hooks:
+            raise _UnsuitedError("a parameter has a hook on its gradient")
 
 
 def _update_of(wrapper: Any) -> TraceableUpdate | None:
@@ -179,13 +249,42 @@ def _clipped(gradients: Any, arguments: Mapping[str, Any]) -> tuple[list[Tensor 
     return [None if gradient is None else gradient * factor for gradient in gradients], norm
 
 
-def _warn(error: Exception) -> None:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    places = [line for line in lines if line.startswith("File ")]
-    reason = lines[0] if lines else type(error).__name__
-    place = f" ({places[-1]})" if places else ""
+def _warn(reason: str) -> None:
     print_log(
-        f"the training step is not compiled as a whole: {reason}{place}. It runs without compiling",
+        f"the training step is not compiled as a whole: {reason}. It runs without compiling",
         logger="current",
         level=logging.WARNING,
     )
+
+
+def _why(error: Exception) -> str:
+    """What stood in the way, with its place in the user's code where that is known."""
+    own = _RAISED.search(str(error))
+    if own is not None:
+        return own.group(2)
+    reason, place = _reason(error), _place(str(error))
+    return f"{reason.rstrip('.')} ({place})" if place else reason.rstrip(".")
+
+
+def _reason(error: Exception) -> str:
+    from torch._dynamo.exc import FailOnRecompileLimitHit
+
+    if isinstance(error, FailOnRecompileLimitHit):
+        return (
+            f"it was compiled {torch._dynamo.config.recompile_limit} times, and again something is "
+            "different that a graph takes for constant, such as a number that the model counts up; "
+            "the message of torch above says what"
+        )
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    reason = lines[0] if lines else type(error).__name__
+    found = re.search(r"^\s*Explanation: *(\S.*)$", str(error), re.MULTILINE)
+    return f"{reason.rstrip('.')}: {found.group(1).strip()}" if found else reason
+
+
+def _place(text: str) -> str:
+    """The innermost frame of a compiler's message that is the user's code, else any."""
+    frames = list(_FRAME.finditer(text))
+    of_user = [
+        frame for frame in frames if not str(Path(frame.group(1)).resolve()).startswith(_LIBRARIES)
+    ]
+    return (of_user or frames)[-1].group(0) if frames else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -74,7 +75,7 @@ def compile_step(model: nn.Module, cfg: Any, optim_wrapper: Any) -> None:
     | ``True``, ``"forward"``         | the forward pass                                          |
     | ``"loss"``                      | the forward pass with the sum of the losses               |
     | ``"step"``                      | forward, backward, clipping and optimizer, in one graph   |
-    | ``["backbone", "neck.convs"]``  | these modules, each for itself                            |
+    | ``["backbone", "neck.convs"]``  | these modules, each for itself; also one by its name      |
     | ``dict(target=..., mode=...)``  | one of these, with arguments of `torch.compile`           |
 
     Args:
@@ -83,7 +84,7 @@ def compile_step(model: nn.Module, cfg: Any, optim_wrapper: Any) -> None:
         optim_wrapper: What updates the model.
 
     Raises:
-        ConfigError: There is nothing of that name.
+        ConfigError: There is nothing of that name, or `torch.compile` has no such setting.
     """
     options = cfg.get("compile", False)
     if not options or (isinstance(options, Mapping) and options.get("disable")):
@@ -92,33 +93,69 @@ def compile_step(model: nn.Module, cfg: Any, optim_wrapper: Any) -> None:
     given = options if isinstance(options, str | list | tuple) else "forward"
     target = settings.pop("target", given)
     settings.pop("disable", None)
+    if not isinstance(options, bool | str | list | tuple | Mapping):
+        raise _mistake(f"compile is {options!r}")
+    _check_settings(settings)
     inner: Any = model.module if is_model_wrapper(model) else model
     if isinstance(target, list | tuple):
-        for name in target:
-            _submodule(inner, str(name)).compile(**settings)
+        for module in [_submodule(inner, str(name)) for name in target]:
+            _compile_module(module, settings)
     elif target == "step":
         if not use_compiled_step(inner, optim_wrapper, settings):
             return
+    elif target in dict(inner.named_modules()):
+        _compile_module(_submodule(inner, target), settings)
     else:
         method = "_run_forward" if target == "loss" else str(target)
-        if not hasattr(inner, method):
-            raise ConfigError(
-                f"the model has no {target!r} to compile",
-                config_path="compile",
-                help=did_you_mean(method, ("forward", "loss", "step", *dict(inner.named_modules())))
-                or "it is 'forward', 'loss', 'step', or a list of modules",
-            )
+        if not callable(getattr(inner, method, None)):
+            names = ("forward", "loss", "step", *dict(inner.named_modules()))
+            raise _mistake(f"the model has no {target!r} to compile", did_you_mean(method, names))
         setattr(inner, method, torch.compile(getattr(inner, method), **settings))
     print_log(f"{target} of the model will be compiled at the first iteration", logger="current")
+
+
+def _check_settings(settings: Mapping[str, Any]) -> None:
+    """See that `torch.compile` takes the settings, before anything is changed."""
+    known = inspect.signature(torch.compile).parameters
+    for name in settings:
+        if name not in known or name == "model":
+            raise _mistake(
+                f"compile has no setting {name!r}",
+                did_you_mean(name, ("target", *known)) or f"it has target, {', '.join(known)}",
+            )
+    try:
+        torch.compile(_nothing, **settings)
+    except (RuntimeError, TypeError) as error:
+        raise _mistake(f"torch.compile refuses these settings: {error}", "") from error
+
+
+def _nothing() -> None:
+    """Something to compile that never is."""
+
+
+def _compile_module(module: nn.Module, settings: Mapping[str, Any]) -> None:
+    """Compile a module for itself, in place: `torch.nn.Module.compile`, for all modules.
+
+    That method passes over modules that come with torch, such as `torch.nn.Sequential`, without a
+    word.
+    """
+    call: Any = module._call_impl
+
+    def called(*args: Any, **kwargs: Any) -> Any:
+        return call(*args, **kwargs)
+
+    compiled: Any = torch.compile(called, **settings)
+    module._compiled_call_impl = compiled
 
 
 def _submodule(model: nn.Module, name: str) -> nn.Module:
     modules = dict(model.named_modules())
     if name not in modules:
-        raise ConfigError(
-            f"the model has no module {name!r} to compile",
-            config_path="compile",
-            help=did_you_mean(name, modules),
-        )
+        raise _mistake(f"the model has no module {name!r} to compile", did_you_mean(name, modules))
     module: nn.Module = modules[name]
     return module
+
+
+def _mistake(message: str, hint: str | None = None) -> ConfigError:
+    default = "it is True, 'forward', 'loss', 'step', a list of modules, or a dict"
+    return ConfigError(message, config_path="compile", help=default if hint is None else hint)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
-__all__ = ["QuickStep", "quick_backward"]
+__all__ = ["QuickStep", "quick_backward", "step_hooks"]
 
 # None of these is documented, and checkers of types do not know them.
 _KERNELS: Any = torch
@@ -46,6 +46,20 @@ def quick_backward(loss: Tensor) -> None:
     )
 
 
+def step_hooks(optimizer: Any) -> list[Any]:
+    """What is called before and after a step: four collections, filled as hooks are registered.
+
+    Args:
+        optimizer: An optimizer of torch.
+    """
+    return [
+        _HOOKS._global_optimizer_pre_hooks,
+        _HOOKS._global_optimizer_post_hooks,
+        optimizer._optimizer_step_pre_hooks,
+        optimizer._optimizer_step_post_hooks,
+    ]
+
+
 class QuickStep:
     """``step`` and ``zero_grad`` of one optimizer.
 
@@ -60,12 +74,7 @@ class QuickStep:
         self._groups: list[_Group] = []
         self._hooks: list[Any] = []
         if self._kind is not None:
-            self._hooks = [
-                _HOOKS._global_optimizer_pre_hooks,
-                _HOOKS._global_optimizer_post_hooks,
-                optimizer._optimizer_step_pre_hooks,
-                optimizer._optimizer_step_post_hooks,
-            ]
+            self._hooks = step_hooks(optimizer)
 
     def step(self) -> None:
         """Change the parameters by their gradients."""

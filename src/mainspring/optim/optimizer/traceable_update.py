@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
+from mainspring.optim.optimizer.quick_step import step_hooks
+
 __all__ = ["TraceableUpdate"]
 
 _COUNTED = ("lr", "params")
@@ -45,9 +47,12 @@ class TraceableUpdate:
         }
         if kind not in makers:
             raise TypeError(f"{kind.__name__} is not among {', '.join(k.__name__ for k in makers)}")
+        if "step" in vars(optimizer) or any(step_hooks(optimizer)):
+            raise TypeError("something is to be called before or after its step")
         self.parameters: list[Tensor] = []
         self._updates: list[Callable[[Sequence[Any], Tensor], None]] = []
         self._constants = self._read_constants()
+        self._all_states = optimizer.state
         self._rates: list[float] = []
         self.rates = torch.zeros(len(optimizer.param_groups), dtype=torch.float64)
         """Learning rate of each group, of shape (groups,), on the CPU."""
@@ -65,6 +70,13 @@ class TraceableUpdate:
             self._rates = rates
             self.rates.copy_(torch.tensor(rates, dtype=torch.float64))
         return self._read_constants() == self._constants
+
+    def is_outdated(self) -> bool:
+        """Whether the optimizer has other states by now, such as loaded ones, or other groups."""
+        optimizer = self._optimizer
+        return optimizer.state is not self._all_states or len(optimizer.param_groups) != len(
+            self._updates
+        )
 
     def apply(self, gradients: Sequence[Tensor | None], rates: Tensor) -> None:
         """Change the parameters; to be traced.
