@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -16,14 +17,25 @@ __all__ = ["IterTimerHook"]
 _FIRST_LOOK = 30.0
 """Seconds of training before it is looked at what it waits for."""
 
+_CLOSE_LOOK = 20
+"""Iterations in which the wait for data is told apart from the hooks behind this one."""
+
+_HANDOVER = 2e-3
+"""Seconds of waiting for a batch below which workers do not help: to hand it over takes as long."""
+
 
 @HOOKS.register_module()
 class IterTimerHook(Hook):
     """Records the seconds of each iteration as ``{mode}/time`` and ``{mode}/data_time``.
 
-    ``data_time`` is the part spent waiting for data. The runtime information ``eta`` holds the
-    seconds until the loop ends, from the mean over all its iterations in this process. When a
-    training of more than half a minute waits for data most of its time, one line says so.
+    ``data_time`` is the part before the iteration's own hooks and step: waiting for data, and, as
+    in MMEngine, the hooks that act behind this one after the iteration before. The runtime
+    information ``eta`` holds the seconds until the loop ends, from the mean over all its iterations
+    in this process.
+
+    When a training of more than half a minute waits for data most of its time, one line says so.
+    Before that, some iterations are looked at more closely, so that a slow hook does not count as
+    data.
 
     Args:
         data_wait_limit: Part of the training's time, 0 to 1, that may be waiting for data; 1 for
@@ -44,6 +56,10 @@ class IterTimerHook(Hook):
         self.data_wait_limit = data_wait_limit
         self._waited = 0.0
         self._next_look = _FIRST_LOOK
+        self._last_of_hooks: _LastOfHooks | None = None
+        self._hooks: list[Any] = []
+        self._iterations_to_look = 0
+        self._counted_from = 0.0
         self._iteration_began = 0.0
         self._data_time = 0.0
         self._seconds = {"train": 0.0, "val": 0.0, "test": 0.0}
@@ -56,7 +72,7 @@ class IterTimerHook(Hook):
             runner: The runner of this run.
         """
         self.start_iter = runner.iter
-        self._seconds["train"] = self._waited = 0.0
+        self._seconds["train"] = self._waited = self._counted_from = 0.0
         self._next_look = _FIRST_LOOK
 
     def _before_epoch(self, runner: Any, mode: str = "train") -> None:
@@ -67,7 +83,12 @@ class IterTimerHook(Hook):
     def _before_iter(
         self, runner: Any, batch_idx: int, data_batch: DATA_BATCH = None, mode: str = "train"
     ) -> None:
-        self._data_time = time.perf_counter() - self._iteration_began
+        now = time.perf_counter()
+        self._data_time = now - self._iteration_began
+        if mode == "train":
+            last = self._last_of_hooks
+            began = self._iteration_began
+            self._waited += now - (began if last is None else max(began, last.ended))
 
     def _after_iter(
         self,
@@ -86,7 +107,6 @@ class IterTimerHook(Hook):
         if mode == "train":
             done = runner.iter + 1
             hub.update_info("eta", total / (done - self.start_iter) * (runner.max_iters - done))
-            self._waited += self._data_time
             if total >= self._next_look:
                 self._look_at_data(runner, total)
         else:
@@ -94,20 +114,90 @@ class IterTimerHook(Hook):
             done = batch_idx + 1
             hub.update_info("eta", total / done * (len(loader) - done))
 
+    def after_train(self, runner: Any) -> None:
+        """End a closer look that is under way.
+
+        Args:
+            runner: The runner of this run.
+        """
+        self._look_away()
+
     def _look_at_data(self, runner: Any, total: float) -> None:
         """Say, once, that data are what training waits for."""
-        self._next_look = 2 * total
-        share = self._waited / total
-        if share <= self.data_wait_limit:
+        share = self._waited / (total - self._counted_from)
+        if self._last_of_hooks is None:
+            self._next_look = 2 * total
+            if share > self.data_wait_limit:
+                self._look_closely(runner, total)
             return
-        self._next_look = math.inf
-        workers = getattr(runner.train_dataloader, "num_workers", None)
-        runner.logger.warning(
-            f"{share:.0%} of the training time is waiting for data"
-            + ("" if workers is None else f" (num_workers={workers})")
-            + ": load in more workers (train_dataloader.num_workers=..., persistent_workers=True) "
-            "or make a sample cheaper; mainspring profile CONFIG shows where the time goes"
-        )
+        self._iterations_to_look -= 1
+        if self._iterations_to_look:
+            return
+        self._look_away()
+        self._next_look = 2 * total
+        if share > self.data_wait_limit:
+            self._next_look = math.inf
+            per_batch = self._waited / _CLOSE_LOOK
+            runner.logger.warning(_advice(runner.train_dataloader, share, per_batch))
+
+    def _look_closely(self, runner: Any, total: float) -> None:
+        self._last_of_hooks = _LastOfHooks()
+        # A runner of another kind may not show its hooks; then they count as data.
+        self._hooks = getattr(runner, "hooks", [])
+        self._hooks.append(self._last_of_hooks)
+        self._waited, self._counted_from = 0.0, total
+        self._next_look = 0.0
+        self._iterations_to_look = _CLOSE_LOOK
+
+    def _look_away(self) -> None:
+        if self._last_of_hooks is not None:
+            self._hooks.remove(self._last_of_hooks)
+            self._last_of_hooks = None
 
     def _after_epoch(self, runner: Any, mode: str = "train") -> None:
         self._iteration_began = time.perf_counter()
+
+
+class _LastOfHooks:
+    """Stands behind all other hooks for a while, and notes when they have ended."""
+
+    priority = "LOWEST"
+
+    def __init__(self) -> None:
+        self.ended = 0.0
+
+    def after_train_iter(
+        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        self.ended = time.perf_counter()
+
+
+def _advice(loader: Any, share: float, seconds_per_batch: float) -> str:
+    """What is waited for, and what to change.
+
+    Args:
+        loader: The loader.
+        share: Part of the time that is waiting for data, 0 to 1.
+        seconds_per_batch: Seconds of waiting for a batch.
+    """
+    workers = getattr(loader, "num_workers", None)
+    known = "" if workers is None else f" (num_workers={workers})"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if seconds_per_batch < _HANDOVER:
+        fewer = ", try train_dataloader.num_workers=0" if workers else ""
+        change = (
+            f"a batch comes in {seconds_per_batch * 1e3:.1f} ms, which more workers would not "
+            f"improve: load larger batches (train_dataloader.batch_size=...){fewer}, or make a "
+            "sample cheaper"
+        )
+    elif workers is not None and cores is not None and workers >= cores:
+        change = f"each of {cores} cores loads already: make a sample cheaper"
+    else:
+        change = (
+            "load in more workers (train_dataloader.num_workers=..., persistent_workers=True) or "
+            "make a sample cheaper"
+        )
+    return (
+        f"{share:.0%} of the training time is waiting for data{known}: {change}; mainspring "
+        "profile CONFIG shows where the time goes"
+    )
