@@ -58,6 +58,23 @@ class Regression(BaseModel):
         return [dict(error=float(row)) for row in (output - targets).abs()]
 
 
+class SlowPart(nn.Module):
+    def forward(self, inputs):
+        time.sleep(0.01)
+        return inputs
+
+
+class SlowRegression(Regression):
+    """Has a part that takes its time."""
+
+    def __init__(self):
+        super().__init__()
+        self.slow = SlowPart()
+
+    def forward(self, inputs, targets, mode="tensor"):
+        return super().forward(self.slow(inputs), targets, mode)
+
+
 class Bowl(BaseModel):
     """The loss L / 2 (w - 3)^2, which gradient descent lowers for learning rates below 2 / L."""
 

@@ -7,6 +7,7 @@ import pytest
 from mainspring.profiling import Measurement, Occasional, Section, Setup, applicable, best_advice
 from mainspring.profiling import advice as rules
 from mainspring.profiling.matmul_peak import MatmulPeak
+from mainspring.profiling.module_times import ModuleTime
 
 SECTIONS = ("data", "host-to-device", "forward", "backward", "optimizer", "engine", "logging")
 
@@ -32,16 +33,27 @@ def measurement(*, device="cpu", mean=0.1, setup=None, **more):
     ("rule", "given", "gain", "line"),
     [
         # 80 ms of 100 wait: four workers load as fast as 20 ms are computed.
-        ("load_with_more_workers", dict(data=0.8, setup=dict(cores=8)), 0.8,
+        ("load_with_other_workers", dict(data=0.8, setup=dict(cores=8)), 0.8,
          "train_dataloader.num_workers=4"),
         # With two cores only, a batch comes every 40 ms.
-        ("load_with_more_workers", dict(data=0.8, setup=dict(cores=2)), 0.6,
+        ("load_with_other_workers", dict(data=0.8, setup=dict(cores=2)), 0.6,
          "train_dataloader.num_workers=2"),
         # Two busy workers load a batch in 200 ms; four bring one every 50 ms, all that is computed.
-        ("load_with_more_workers", dict(data=0.5, setup=dict(cores=8, num_workers=2)), 0.5,
+        ("load_with_other_workers", dict(data=0.5, setup=dict(cores=8, num_workers=2)), 0.5,
          "train_dataloader.num_workers=4"),
-        ("load_with_more_workers", dict(data=0.1, setup=dict(cores=8)), None, None),
-        ("load_with_more_workers", dict(data=0.5, setup=dict(cores=2, num_workers=2)), None, None),
+        ("load_with_other_workers", dict(data=0.1, setup=dict(cores=8)), None, None),
+        ("load_with_other_workers", dict(data=0.5, setup=dict(cores=2, num_workers=2)), None, None),
+        # Loading takes 50 ms, handing over 20: with a worker, 50 + 20 of 100 ms remain.
+        ("load_with_other_workers", dict(data=0.5, setup=dict(cores=8, handover=0.02)), 0.3,
+         "train_dataloader.num_workers=1"),
+        # Handing over takes longer than loading.
+        ("load_with_other_workers", dict(data=0.5, setup=dict(cores=8, handover=0.06)), None, None),
+        ("make_loading_cheaper", dict(data=0.5, setup=dict(cores=8, handover=0.06)), 0.25, None),
+        # A worker hands over in 60 ms what takes 10 to load: 40 are computed, 50 of 100 saved.
+        ("load_with_other_workers",
+         dict(data=0.6, setup=dict(cores=8, num_workers=1, handover=0.06, loading=0.01,
+                                   persistent_workers=True)),
+         0.5, "train_dataloader.num_workers=0"),
         ("make_loading_cheaper", dict(data=0.5, setup=dict(cores=2, num_workers=2)), 0.25, None),
         ("make_loading_cheaper", dict(data=0.5, setup=dict(cores=8)), None, None),
         ("keep_workers", dict(setup=dict(num_workers=2, epoch_length=10, first_wait=0.5)), 0.5,
@@ -90,8 +102,14 @@ def measurement(*, device="cpu", mean=0.1, setup=None, **more):
         ("log_less", dict(logging=0.2, setup=dict(log_interval=10)), 0.16,
          "default_hooks.logger.interval=50"),
         ("log_less", dict(logging=0.2, setup=dict(log_interval=100)), None, None),
-        ("look_at_hook", dict(hooks={"Slow": 0.02, "Other": 0.001}), 0.18, None),
-        ("look_at_hook", dict(hooks={"Quick": 0.001}), None, None),
+        ("look_at_hook", dict(steady_hooks={"Slow": 0.02, "Other": 0.001}), 0.18, None),
+        ("look_at_hook", dict(steady_hooks={"Quick": 0.001}), None, None),
+        # In one iteration only, such as by a stall of the machine.
+        ("look_at_hook", dict(hooks={"Once": 0.02}, steady_hooks={"Once": 0.0}), None, None),
+        ("look_at_module", dict(modules=[ModuleTime("net.1", "Own", 0.06, 0.9, False)]), 0.3, None),
+        ("look_at_module", dict(modules=[ModuleTime("net.1", "Own", 0.04, 0.9, False)]), None,
+         None),
+        ("look_at_module", dict(modules=[ModuleTime("net.1", "Linear", 0.06, 0.9)]), None, None),
     ],
 )  # fmt: skip
 def test_each_rule(rule, given, gain, line):
@@ -122,7 +140,7 @@ def test_the_three_that_gain_most_come_first():
         data=0.3,
         optimizer=0.2,
         logging=0.1,
-        hooks={"Slow": 0.006},
+        steady_hooks={"Slow": 0.006},
         setup=dict(cores=8, can_be_fused=True, optimizer="AdamW", log_interval=10),
     )
     found = best_advice(m)

@@ -9,7 +9,13 @@ import pytest
 import torch
 
 from mainspring.cli.batch_size_find import amount
-from mainspring.profiling import TriedSize, batch_size, find_batch_size
+from mainspring.profiling import (
+    BatchSizeSearch,
+    TriedSize,
+    batch_size,
+    batch_sizes_as_text,
+    find_batch_size,
+)
 from mainspring.profiling.batch_size import is_out_of_memory, knee
 
 MANY = "train_dataloader.dataset.length=500"
@@ -47,6 +53,16 @@ def test_no_larger_size_than_asked_for(load):
     search = find_batch_size(load(MANY), largest=10)
     assert sizes(search, fits=True) == [4, 8, 10]
     assert search.ended_by == "max"
+
+
+def test_it_is_said_what_the_limit_is_on_a_cpu():
+    tried = [TriedSize(8, True, 100.0, 2**20)]
+    text = batch_sizes_as_text(BatchSizeSearch(tried, "cpu", 2**30, 500, "max"))
+    assert "limit: 1 GiB of this machine's memory, on the cpu" in text
+    on_gpu = batch_sizes_as_text(BatchSizeSearch(tried, "cuda", 2**30, 500, "max"))
+    assert "limit: 1 GiB\n" in on_gpu
+    none_fits = BatchSizeSearch([TriedSize(1, False)], "cpu", 2**20, 500)
+    assert "limit: 1 MiB of this machine's memory" in batch_sizes_as_text(none_fits)
 
 
 def test_a_size_beyond_the_limit_is_not_run(load, monkeypatch):

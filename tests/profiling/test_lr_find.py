@@ -113,6 +113,22 @@ def test_the_careful_choice_is_shown_where_it_is_smaller():
     assert "no suggestion" in shown(None, None)
 
 
+def test_the_line_can_be_given_to_a_config_that_has_no_learning_rate_yet(
+    command, write_config, load
+):
+    config = write_config(BOWL.format(4.0) + "optim_wrapper = dict(optimizer=dict(type='Adam'))\n")
+    _, out, _ = command("lr-find", config, *SHORT)
+    (line,) = [line.strip() for line in out.splitlines() if "optimizer.lr=" in line]
+    assert load(line).optim_wrapper.optimizer.lr == float(line.partition("=")[2])
+
+
+def test_too_few_learning_rates_are_said_to_be_too_few(command, write_config):
+    code, out, _ = command("lr-find", write_config(BOWL.format(4.0)), "--iterations", "3")
+    assert code == 0
+    assert "3 learning rates are too few" in out
+    assert "never falls" not in out
+
+
 def test_json_and_plot(command, write_config, run_dir):
     config = write_config(BOWL.format(4.0))
     before = {path.name for path in run_dir.iterdir()} | {"__pycache__"}
@@ -128,6 +144,7 @@ def test_json_and_plot(command, write_config, run_dir):
     [
         ("", ["--from", "1", "--to", "0.1"], "from 1 to 0.1"),
         ("", ["--plot", "missing/lr.png"], "missing"),
+        ("", ["--plot", "."], "which is a directory"),
         ("model = dict(type=parts.OwnStep)\noptim_wrapper = dict(constructor=parts.OneByName)",
          [], "several optimizers"),
         ("train_cfg = dict(max_epoch=3)", [], "max_epochs"),

@@ -9,7 +9,8 @@ import torch
 
 from mainspring.errors import ConfigError
 from mainspring.profiling import profile_run
-from mainspring.profiling.profile import in_sections
+from mainspring.profiling.loading import handover_seconds
+from mainspring.profiling.profile import _hook_means, in_sections
 
 QUICK = ["--iterations", "4", "--warmup", "1"]
 
@@ -49,6 +50,43 @@ def test_a_slow_hook_is_found_and_named(command, write_config):
     assert share(result, "engine") > 0.6
     assert next(iter(result["hooks"])) == "SlowHook"
     assert any("SlowHook" in advice["title"] for advice in result["advice"])
+
+
+def test_a_slow_module_of_the_user_s_own_is_found_and_named(command, write_config):
+    result = measured(command, write_config("model = dict(type=parts.SlowRegression)"))
+    assert share(result, "forward") > 0.6
+    assert any("slow (SlowPart)" in advice["title"] for advice in result["advice"])
+
+
+def test_where_data_are_waited_for_it_is_measured_what_workers_would_cost(load):
+    slow = "train_dataloader.dataset.seconds=0.002"
+    setup = profile_run(load("+" + slow), iterations=2, warmup=1).setup
+    assert setup.handover > 0
+    assert setup.loading is None
+    with_worker = load("+" + slow, "+train_dataloader.num_workers=1")
+    assert profile_run(with_worker, iterations=2, warmup=1).setup.loading >= 4 * 0.002
+
+
+def test_a_batch_that_no_process_can_be_sent_is_not_handed_over():
+    assert handover_seconds({"inputs": lambda: None}) == 0
+
+
+def test_an_iteration_that_stalled_is_no_habit_of_a_hook():
+    rows = [{"hook Steady": 1.0, "hook Stalled": 0.0} for _ in range(9)]
+    rows.append({"hook Steady": 1.0, "hook Stalled": 50.0})
+    assert _hook_means(rows) == {"Stalled": 5.0, "Steady": 1.0}
+    assert _hook_means(rows, steady=True) == {"Steady": 1.0, "Stalled": 0.0}
+
+
+def test_a_step_that_could_not_be_compiled_is_said(command, write_config):
+    config = write_config("""
+        model = dict(type=parts.SlowRegression)
+        compile = dict(target="step", backend="aot_eager")
+    """)
+    code, out, err = command("profile", config, *QUICK)
+    assert code == 0, err
+    assert "compiled step   runs without compiling: " in out
+    assert "parts.py" in out
 
 
 def test_the_parts_of_an_iteration_add_up_to_it(load):
@@ -177,6 +215,7 @@ def test_a_step_that_fails_shows_its_own_error(command, write_config):
         (["train_cfg=None", "train_dataloader=None", "optim_wrapper=None"], "no training"),
         (["--device", "gpu"], "gpu"),
         (["--trace", "missing/trace.json"], "missing"),
+        (["--trace", "."], "which is a directory"),
     ],
 )
 def test_what_cannot_be_done_is_said(command, write_config, words, said):

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from mainspring.cli.common import load_config
-from mainspring.cli.trial_options import add_trial_parser, count, use_device
-from mainspring.errors import ConfigError
+from mainspring.cli.trial_options import add_trial_parser, count, require_writable, use_device
 
 __all__ = ["add_parser", "run"]
 
@@ -44,13 +42,10 @@ def run(options: argparse.Namespace) -> None:
     """
     use_device(options.device)
     cfg = load_config(options, options.overrides)
-    if options.plot is not None and not Path(options.plot).absolute().parent.is_dir():
-        raise ConfigError(
-            f"--plot is {options.plot!r}, but its directory does not exist",
-            help="create it, or give another file",
-        )
+    require_writable("--plot", options.plot)
 
     from mainspring.profiling import (
+        applicable,
         plot_range_test,
         range_test,
         range_test_as_json,
@@ -58,6 +53,10 @@ def run(options: argparse.Namespace) -> None:
     )
 
     test = range_test(cfg, options.lowest, options.highest, options.iterations)
-    print((range_test_as_json if options.format == "json" else range_test_as_text)(test))
+    if options.format == "json":
+        print(range_test_as_json(test))
+    else:
+        line = None if test.line is None else " ".join(applicable(cfg, [test.line]))
+        print(range_test_as_text(test, line))
     if options.plot is not None:
         plot_range_test(test, options.plot)

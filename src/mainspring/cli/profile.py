@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from pathlib import Path
 from typing import Any
 
 from mainspring.cli.common import load_config
-from mainspring.cli.trial_options import add_trial_parser, count, use_device
-from mainspring.errors import ConfigError
+from mainspring.cli.trial_options import add_trial_parser, count, require_writable, use_device
 
 __all__ = ["add_parser", "run"]
 
@@ -44,11 +42,7 @@ def run(options: argparse.Namespace) -> None:
     """
     use_device(options.device)
     cfg = load_config(options, options.overrides)
-    if options.trace is not None and not Path(options.trace).absolute().parent.is_dir():
-        raise ConfigError(
-            f"--trace is {options.trace!r}, but its directory does not exist",
-            help="create it, or give another file",
-        )
+    require_writable("--trace", options.trace)
 
     from mainspring.profiling import (
         applicable,

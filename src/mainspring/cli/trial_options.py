@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import re
+from pathlib import Path
 from typing import Any
 
 from mainspring.cli.common import add_config_options
 from mainspring.errors import ConfigError
 
-__all__ = ["add_trial_parser", "count", "use_device"]
+__all__ = ["add_trial_parser", "count", "require_writable", "use_device"]
 
 
 def add_trial_parser(verbs: Any, name: str, *, short: str, long: str) -> argparse.ArgumentParser:
@@ -71,3 +72,27 @@ def use_device(device: str | None) -> None:
 
     if not torch.cuda.is_available():
         raise ConfigError(f"--device is {device!r}, but there is no such CUDA device here")
+
+
+def require_writable(option: str, path: str | None) -> None:
+    """See, before anything runs, that a file can be written in the end.
+
+    Args:
+        option: The option that names it.
+        path: The file; ``None`` for none.
+
+    Raises:
+        ConfigError: It cannot.
+    """
+    if path is None:
+        return
+    file = Path(path).absolute()
+    if file.is_dir():
+        raise ConfigError(f"{option} is {path!r}, which is a directory", help="give a file in it")
+    if not file.parent.is_dir():
+        raise ConfigError(
+            f"{option} is {path!r}, but its directory does not exist",
+            help="create it, or give another file",
+        )
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise ConfigError(f"{option} is {path!r}, where nothing can be written")

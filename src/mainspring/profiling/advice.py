@@ -7,13 +7,15 @@ rule where they are only typical.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mainspring.profiling.measurement import Measurement, Occasional
 
-__all__ = ["RULES", "Advice", "best_advice"]
+__all__ = ["RULES", "WORTH_WAITING", "Advice", "best_advice"]
+
+WORTH_WAITING = 0.2
+"""Part of an iteration, 0 to 1, from which on waiting for data is something to change."""
 
 _WORTH_SAYING = 0.02
 
@@ -47,42 +49,60 @@ def best_advice(measurement: Measurement, count: int = 3) -> list[Advice]:
     return sorted(worth, key=lambda advice: -advice.gain)[:count]
 
 
-def load_with_more_workers(m: Measurement) -> Advice | None:
+def load_with_other_workers(m: Measurement) -> Advice | None:
     """Waiting for data: enough workers hide it, as far as there are cores.
 
     What loading a batch takes is the wait without workers; with k workers that are always busy,
-    it is k times an iteration.
+    it is k times an iteration, unless it was measured. Handing a batch over costs as well, so that
+    cheap data are loaded fastest without workers.
     """
     data, setup = m.share("data"), m.setup
-    if data < 0.2:
+    if data < WORTH_WAITING:
         return None
     waiting = m.mean * data
     computing = max(m.mean - waiting, 1e-9)
     loading = waiting if setup.num_workers == 0 else setup.num_workers * m.mean
-    workers = min(setup.cores, math.ceil(round(loading / computing, 6)))
-    if workers <= setup.num_workers:
+    if setup.num_workers and setup.loading is not None:
+        loading = setup.loading
+
+    def iteration(workers: int) -> float:
+        if workers == 0:
+            return computing + loading
+        return max(computing + setup.handover, (loading + setup.handover) / workers)
+
+    choices = range(max(setup.cores, setup.num_workers) + 1)
+    fastest = min(map(iteration, choices))
+    workers = next(count for count in choices if iteration(count) <= fastest * (1 + 1e-6))
+    if workers == setup.num_workers or fastest >= m.mean:
         return None
-    after = max(computing, loading / workers)
     lines = [f"train_dataloader.num_workers={workers}"]
-    if not setup.persistent_workers:
-        lines.append("train_dataloader.persistent_workers=True")
-    return Advice(
-        f"load data in {workers} worker process{'es' if workers > 1 else ''}",
-        f"{data:.0%} of an iteration is waiting for data, with num_workers={setup.num_workers}",
-        _of_run(m, m.mean - after),
-        tuple(lines),
-    )
+    if setup.persistent_workers != (workers > 0):
+        lines.append(f"train_dataloader.persistent_workers={workers > 0}")
+    title = "load data in the training process"
+    if workers:
+        title = f"load data in {workers} worker process{'es' if workers > 1 else ''}"
+    reason = f"{data:.0%} of an iteration is waiting for data, with num_workers={setup.num_workers}"
+    if not workers:
+        reason += (
+            f"; loading a batch takes {loading * 1e3:.2g} ms, handing it over "
+            f"{setup.handover * 1e3:.2g} ms"
+        )
+    return Advice(title, reason, _of_run(m, m.mean - fastest), tuple(lines))
 
 
 def make_loading_cheaper(m: Measurement) -> Advice | None:
-    """Waiting for data though every core loads it: only cheaper loading helps."""
+    """Waiting for data though workers do not help, or every core loads it: only cheaper loading."""
     data, setup = m.share("data"), m.setup
-    if data < 0.2 or load_with_more_workers(m) is not None:
+    if data < WORTH_WAITING or load_with_other_workers(m) is not None:
         return None
+    reason = f"{data:.0%} of an iteration is waiting for data, "
+    if setup.num_workers:
+        reason += f"though {setup.num_workers} workers load it on {setup.cores} cores"
+    else:
+        reason += f"and workers would take {setup.handover * 1e3:.2g} ms to hand a batch over"
     return Advice(
         "make loading a sample cheaper: decode and resize once, cache, or simplify transforms",
-        f"{data:.0%} of an iteration is waiting for data, though {setup.num_workers} workers load "
-        f"it on {setup.cores} cores",
+        reason,
         _of_run(m, m.mean * data / 2),
     )
 
@@ -92,8 +112,8 @@ def keep_workers(m: Measurement) -> Advice | None:
     setup = m.setup
     if not setup.num_workers or setup.persistent_workers or not setup.epoch_length:
         return None
-    if load_with_more_workers(m) is not None:
-        return None  # which keeps them as well
+    if load_with_other_workers(m) is not None:
+        return None  # which keeps them as well, or does without
     data = m.sections.get("data")
     start = setup.first_wait - (data.median if data else 0.0)
     gain = max(0.0, start) / setup.epoch_length
@@ -176,7 +196,8 @@ def enlarge_batch(m: Measurement) -> Advice | None:
     faster = m.computing / 5 if m.device == "cuda" else 0.0
     return Advice(
         "train with larger batches",
-        f"{m.achieved:.0%} of the peak is achieved with batches of {m.setup.batch_size}; "
+        f"{_percent(m.achieved or 0.0)} of the peak is achieved with batches of "
+        f"{m.setup.batch_size}; "
         "`mainspring batch-size-find` finds a size, `mainspring lr-find` its learning rate",
         _of_run(m, m.mean * (fixed / 2 + faster)),
         (f"train_dataloader.batch_size={2 * m.setup.batch_size}",),
@@ -236,9 +257,9 @@ def log_less(m: Measurement) -> Advice | None:
 
 def look_at_hook(m: Measurement) -> Advice | None:
     """A hook that takes much in each iteration; at an interval of ten, a tenth remains."""
-    if not m.hooks:
+    if not m.steady_hooks:
         return None
-    name, seconds = next(iter(m.hooks.items()))
+    name, seconds = next(iter(m.steady_hooks.items()))
     share = seconds / m.mean if m.mean else 0.0
     if share < 0.05:
         return None
@@ -249,8 +270,25 @@ def look_at_hook(m: Measurement) -> Advice | None:
     )
 
 
+def look_at_module(m: Measurement) -> Advice | None:
+    """A module of the user's own in whose code half of an iteration goes; faster, half of that."""
+    own = [item for item in m.modules if not item.comes_with_torch]
+    if not own or not m.mean:
+        return None
+    slowest = max(own, key=lambda item: item.seconds)
+    share = slowest.seconds / m.mean
+    if share < 0.5:
+        return None
+    return Advice(
+        f"make {slowest.name} ({slowest.kind}) faster",
+        f"its own forward code takes {min(share, 1.0):.0%} of an iteration; --trace shows what "
+        "it calls",
+        _of_run(m, min(slowest.seconds, m.mean) / 2),
+    )
+
+
 RULES: Sequence[Callable[[Measurement], Advice | None]] = (
-    load_with_more_workers,
+    load_with_other_workers,
     make_loading_cheaper,
     keep_workers,
     pin_memory,
@@ -264,8 +302,13 @@ RULES: Sequence[Callable[[Measurement], Advice | None]] = (
     save_less,
     log_less,
     look_at_hook,
+    look_at_module,
 )
 """All rules."""
+
+
+def _percent(share: float) -> str:
+    return "under 1%" if share < 0.01 else f"{share:.0%}"
 
 
 def _of_run(m: Measurement, seconds: float) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 
 from mainspring.errors import ConfigError
 from mainspring.profiling.batch_size import BatchSizeSearch, TriedSize
-from mainspring.profiling.learning_rate import RangeTest
+from mainspring.profiling.learning_rate import FEWEST_LOSSES, RangeTest
 from mainspring.profiling.report import bar, bytes_as_text
 
 __all__ = [
@@ -27,13 +27,15 @@ _COLUMNS = 64
 _TABLE_HEAD = f"{'batch size':>10}{'samples/s':>12}{'peak memory':>14}"
 
 
-def range_test_as_text(test: RangeTest) -> str:
+def range_test_as_text(test: RangeTest, line: str | None = None) -> str:
     """Curve and suggestions for people.
 
     Args:
         test: The outcome of a range test.
+        line: The change that the suggestion makes to the config; by default that of a config that
+            has a learning rate already.
     """
-    return "\n".join([*_curve(test.learning_rates, test.smoothed), *_suggestions(test)])
+    return "\n".join([*_curve(test.learning_rates, test.smoothed), *_suggestions(test, line)])
 
 
 def range_test_as_json(test: RangeTest) -> str:
@@ -116,8 +118,19 @@ def size_as_text(item: TriedSize, fastest: float = 0.0) -> str:
     return f"{line}  {bar(item.samples_per_second / fastest)}" if fastest else line
 
 
+def _kind_of_limit(search: BatchSizeSearch) -> str:
+    if search.device == "cuda":
+        return ""
+    return (
+        f" of this machine's memory, on the {search.device}: a size is run only if what smaller "
+        "ones took says that it fits (--memory sets the limit)"
+    )
+
+
 def _batch_size_suggestion(search: BatchSizeSearch) -> Iterator[str]:
     if search.suggested is None:
+        if search.limit is not None:
+            yield f"limit: {bytes_as_text(search.limit)}{_kind_of_limit(search)}"
         yield "not even a batch of one sample fits"
         return
     ends = {
@@ -126,14 +139,18 @@ def _batch_size_suggestion(search: BatchSizeSearch) -> Iterator[str]:
         "max": "no larger one was to be tried",
     }
     if search.limit is not None:
-        yield f"limit: {bytes_as_text(search.limit)}"
+        yield f"limit: {bytes_as_text(search.limit)}{_kind_of_limit(search)}"
     yield f"largest that was tried and fits: {search.largest} ({ends[search.ended_by]})"
     yield "smallest within a tenth of the highest throughput:"
     yield f"  train_dataloader.batch_size={search.suggested}"
 
 
-def _suggestions(test: RangeTest) -> Iterator[str]:
+def _suggestions(test: RangeTest, line: str | None) -> Iterator[str]:
     yield ""
+    if len(test.losses) < FEWEST_LOSSES and not test.diverged:
+        yield f"{len(test.losses)} learning rates are too few for a suggestion"
+        yield f"  try more --iterations: {FEWEST_LOSSES} at least, 100 by default"
+        return
     if test.steepest is None or test.below_minimum is None:
         yield "the loss never falls: there is no suggestion"
         yield "  try other learning rates with --from and --to, or more --iterations"
@@ -141,7 +158,7 @@ def _suggestions(test: RangeTest) -> Iterator[str]:
     yield f"the loss falls fastest at {test.steepest:.2g} and is smallest at {test.at_minimum:.2g}"
     if not test.diverged:
         yield "it did not diverge, so that its minimum may lie beyond (--to)"
-    yield f"  optim_wrapper.optimizer.lr={test.steepest:.2g}"
+    yield f"  {line or test.line}"
     if test.below_minimum < test.steepest:
         yield f"or, more carefully, a tenth of that at the minimum: {test.below_minimum:.2g}"
 

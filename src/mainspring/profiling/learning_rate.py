@@ -19,11 +19,12 @@ from mainspring.errors import ConfigError
 from mainspring.optim import OptimWrapperDict
 from mainspring.profiling.trial import Watch, run_trial
 
-__all__ = ["RangeTest", "learning_rates", "range_test", "smoothed", "suggest"]
+__all__ = ["FEWEST_LOSSES", "RangeTest", "learning_rates", "range_test", "smoothed", "suggest"]
 
 _PAST = 0.9
 _DIVERGED = 4.0
-_FEWEST = 5
+FEWEST_LOSSES = 5
+"""Of fewer losses, nothing is concluded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,11 @@ class RangeTest:
     def below_minimum(self) -> float | None:
         """A tenth of the learning rate at the minimum, another common choice."""
         return None if self.at_minimum is None else self.at_minimum / 10
+
+    @property
+    def line(self) -> str | None:
+        """What to write: the suggestion as a change of the config; ``None`` without one."""
+        return None if self.steepest is None else f"optim_wrapper.optimizer.lr={self.steepest:.2g}"
 
 
 def range_test(
@@ -114,7 +120,7 @@ def smoothed(losses: Sequence[float], weight: float = 0.8) -> list[float]:
     """
     if not losses:
         return []
-    ceiling = max(losses[: max(_FEWEST, len(losses) // 10)])
+    ceiling = max(losses[: max(FEWEST_LOSSES, len(losses) // 10)])
     capped = [min(loss, ceiling) for loss in losses]
     averages = []
     for center in range(len(capped)):
@@ -133,7 +139,7 @@ def suggest(rates: Sequence[float], losses: Sequence[float]) -> tuple[float, flo
     Returns:
         Both learning rates; ``None`` when the loss never falls, or there are too few.
     """
-    if len(losses) < _FEWEST:
+    if len(losses) < FEWEST_LOSSES:
         return None
     lowest = min(range(len(losses)), key=losses.__getitem__)
     inner = range(1, lowest)
@@ -177,7 +183,7 @@ class _RisingRate(Watch):
             average = _PAST * average + (1 - _PAST) * loss
             current = average / (1 - _PAST ** len(self.losses))
             best = min(best, current)
-            if len(self.losses) > _FEWEST and current > best + (_DIVERGED - 1) * abs(best):
+            if len(self.losses) > FEWEST_LOSSES and current > best + (_DIVERGED - 1) * abs(best):
                 self.diverged = True
                 return
 

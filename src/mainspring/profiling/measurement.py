@@ -71,6 +71,9 @@ class Setup:
         cores: Cores that this process may use.
         epoch_length: Iterations of an epoch; ``None`` if unknown.
         first_wait: Seconds that the first batch of a pass took.
+        handover: Seconds that a worker takes to hand a batch over, however cheap it is to load; 0
+            if not measured.
+        loading: Seconds of loading a batch in the training process; ``None`` if not measured.
         optimizer: Class of the optimizer; empty if there are several.
         fused: Whether the optimizer is fused.
         can_be_fused: Whether its class can be.
@@ -90,6 +93,8 @@ class Setup:
     cores: int = 1
     epoch_length: int | None = None
     first_wait: float = 0.0
+    handover: float = 0.0
+    loading: float | None = None
     optimizer: str = ""
     fused: bool = False
     can_be_fused: bool = False
@@ -114,6 +119,8 @@ class Measurement:
         median: Seconds of the iteration in the middle.
         sections: Parts of an iteration by name; they add up to `mean`.
         hooks: Seconds of an iteration by class of hook, logging hooks aside.
+        steady_hooks: The same without the one iteration in which a hook took longest, so that a
+            single stall of the machine is no reason to change a hook.
         max_iters: Iterations of the whole run.
         memory: Bytes at the peak.
         validation: The validation; ``None`` without one.
@@ -123,6 +130,8 @@ class Measurement:
         peak: The matrix product to compare with; ``None`` if not measured.
         modules: Modules of the model, slowest first.
         setup: What the run is made of.
+        not_compiled: Why a step that was to be compiled as a whole is not; ``None`` if it is, or
+            was not to be.
     """
 
     device: str
@@ -132,6 +141,7 @@ class Measurement:
     median: float
     sections: Mapping[str, Section]
     hooks: Mapping[str, float] = field(default_factory=dict)
+    steady_hooks: Mapping[str, float] = field(default_factory=dict)
     max_iters: int = 0
     memory: int = 0
     validation: Occasional | None = None
@@ -141,6 +151,7 @@ class Measurement:
     peak: MatmulPeak | None = None
     modules: Sequence[ModuleTime] = ()
     setup: Setup = field(default_factory=Setup)
+    not_compiled: str | None = None
 
     def share(self, *sections: str) -> float:
         """The part of an iteration that sections take together, 0 to 1."""

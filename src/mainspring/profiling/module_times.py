@@ -21,12 +21,14 @@ class ModuleTime:
         kind: Its class.
         seconds: Seconds of an iteration, without the modules inside it.
         share: Share of the time of all modules.
+        comes_with_torch: Whether its class is torch's.
     """
 
     name: str
     kind: str
     seconds: float
     share: float
+    comes_with_torch: bool = True
 
 
 class ModuleTimer:
@@ -70,6 +72,7 @@ class ModuleTimer:
                 kind=type(module).__name__,
                 seconds=self._seconds[id(module)] / max(iterations, 1),
                 share=self._seconds[id(module)] / total,
+                comes_with_torch=type(module).__module__.partition(".")[0] == "torch",
             )
             for module in self._modules
             if id(module) in self._seconds

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from mainspring.checkpoint.apply import unwrap
+from mainspring.profiling.advice import WORTH_WAITING
 from mainspring.profiling.instruments import COMPILED_STEP, HOOK, REST_OF_STEP, Instruments
 from mainspring.profiling.matmul_peak import measure_matmul_peak
 from mainspring.profiling.measurement import Measurement, Section
@@ -81,6 +82,7 @@ class _Profile(Watch):
         self.rows: list[dict[str, float]] = []
         self.began = 0.0
         self.first_wait: float | None = None
+        self.batch: Any = None
         self.measured: dict[str, Any] = {}
 
     @property
@@ -137,7 +139,14 @@ class _Profile(Watch):
     def _look_around(self, runner: Any) -> None:
         """What does not belong to an iteration."""
         measured = self.measured
-        measured["setup"] = setup_of_run(runner, self.checkpoint_hook, self.first_wait or 0.0)
+        measured["setup"] = setup_of_run(
+            runner,
+            self.checkpoint_hook,
+            self.first_wait or 0.0,
+            self.batch if self._waits_for_data() else None,
+        )
+        step = getattr(unwrap(runner.model), "train_step", None)
+        measured["not_compiled"] = getattr(step, "reason", None)
         measured["max_iters"] = self.max_iters
         measured["peak"] = measure_matmul_peak(self.device, precision_of(runner))
         if self.validate is not None:
@@ -145,10 +154,16 @@ class _Profile(Watch):
         if self.checkpoint_hook is not None:
             measured["checkpoint"] = time_checkpoint(runner, self.checkpoint_hook, self.synchronize)
 
+    def _waits_for_data(self) -> bool:
+        """Whether there may be advice on loading, so that it is worth being measured."""
+        total = sum(sum(row.values()) for row in self.rows)
+        return sum(row.get("data", 0.0) for row in self.rows) >= WORTH_WAITING * total
+
     def batch_came(self, data_batch: Any) -> None:
         """The wait for data ends."""
         if self.first_wait is None:
             self.first_wait = time.perf_counter() - self.began
+        self.batch = data_batch
         if self.clock.running:
             self.clock.change_base("engine")
 
@@ -168,6 +183,7 @@ class _Profile(Watch):
             median=statistics.median(totals),
             sections=_summarised(rows, sum(totals)),
             hooks=_hook_means(self.rows),
+            steady_hooks=_hook_means(self.rows, steady=True),
             **self.measured,
         )
 
@@ -203,15 +219,20 @@ def _summarised(rows: Sequence[Mapping[str, float]], total: float) -> dict[str, 
     return sections
 
 
-def _hook_means(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Seconds of an iteration by class of hook, slowest first."""
-    sums: dict[str, float] = {}
-    for row in rows:
-        for name, value in row.items():
-            if name.startswith(HOOK):
-                sums[name] = sums.get(name, 0.0) + value
-    ordered = sorted(sums.items(), key=lambda item: -item[1])
-    return {name.removeprefix(HOOK): value / len(rows) for name, value in ordered}
+def _hook_means(rows: Sequence[Mapping[str, float]], steady: bool = False) -> dict[str, float]:
+    """Seconds of an iteration by class of hook, slowest first.
+
+    Args:
+        rows: Seconds by section of the clock, of each iteration.
+        steady: Leave out the iteration in which a hook took longest.
+    """
+    names = {name for row in rows for name in row if name.startswith(HOOK)}
+    means = {}
+    for name in names:
+        values = sorted(row.get(name, 0.0) for row in rows)
+        values = values[:-1] if steady else values
+        means[name.removeprefix(HOOK)] = statistics.fmean(values) if values else 0.0
+    return dict(sorted(means.items(), key=lambda item: -item[1]))
 
 
 def _name_of(device: str) -> str:

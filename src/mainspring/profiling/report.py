@@ -119,6 +119,8 @@ def _totals(m: Measurement) -> Iterator[str]:
         yield f"whole run       about {whole} for {m.max_iters} iterations"
     kind = "allocated on the device" if m.device == "cuda" else "growth of the process"
     yield f"memory peak     {bytes_as_text(m.memory)} ({kind})"
+    if m.not_compiled is not None:
+        yield f"compiled step   runs without compiling: {m.not_compiled}"
     if m.flops is None:
         yield "FLOPs           not counted" + (" in compiled code" if m.setup.compiled else "")
         return

@@ -13,6 +13,7 @@ from torch import nn
 from mainspring.checkpoint.apply import unwrap
 from mainspring.hooks import CheckpointHook, LoggerHook
 from mainspring.optim import OptimWrapperDict
+from mainspring.profiling.loading import handover_seconds, loading_seconds
 from mainspring.profiling.measurement import Setup
 
 __all__ = [
@@ -25,13 +26,14 @@ __all__ = [
 ]
 
 
-def setup_of_run(runner: Any, checkpoint_hook: Any, first_wait: float) -> Setup:
+def setup_of_run(runner: Any, checkpoint_hook: Any, first_wait: float, batch: Any = None) -> Setup:
     """What a run is made of.
 
     Args:
         runner: The runner, whose training is prepared.
         checkpoint_hook: Its checkpoint hook, or ``None``.
         first_wait: Seconds that the first batch took.
+        batch: A batch, as the loader gave it; ``None`` measures nothing of how data come.
     """
     loader = runner.train_loop.dataloader
     optimizer = _optimizer_of(runner.optim_wrapper)
@@ -45,6 +47,8 @@ def setup_of_run(runner: Any, checkpoint_hook: Any, first_wait: float) -> Setup:
         cores=usable_cores(),
         epoch_length=epoch_length_of(loader),
         first_wait=first_wait,
+        handover=handover_seconds(batch),
+        loading=_loading(loader) if batch is not None else None,
         optimizer=type(optimizer).__name__ if optimizer is not None else "",
         fused=optimizer is not None and bool(optimizer.defaults.get("fused")),
         can_be_fused=optimizer is not None
@@ -57,6 +61,11 @@ def setup_of_run(runner: Any, checkpoint_hook: Any, first_wait: float) -> Setup:
         log_interval=loggers[0].interval if loggers else 0,
         async_save=_async_save(checkpoint_hook),
     )
+
+
+def _loading(loader: Any) -> float | None:
+    """Seconds of loading a batch in this process; without workers, the training has shown that."""
+    return loading_seconds(loader) if getattr(loader, "num_workers", 0) else None
 
 
 def device_of(runner: Any) -> str:
