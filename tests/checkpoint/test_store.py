@@ -75,6 +75,13 @@ def test_a_missing_file_suggests_its_neighbour(tmp_path):
         CheckpointLoader.load_checkpoint(tmp_path / "epoch12.pth", logger="silent")
 
 
+def test_a_directory_is_no_checkpoint(tmp_path):
+    (tmp_path / "run").mkdir()
+    with pytest.raises(CheckpointError, match="run' is a directory, not a checkpoint") as caught:
+        CheckpointLoader.load_checkpoint(tmp_path / "run", logger="silent")
+    assert "resume=True" in caught.value.help
+
+
 def test_a_scheme_of_ones_own(monkeypatch):
     monkeypatch.setattr(CheckpointLoader, "_schemes", dict(CheckpointLoader._schemes))
 

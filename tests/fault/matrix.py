@@ -36,22 +36,28 @@ from matrix_parts import (
     BATCH,
     ITEMS,
     ContinuedStream,
+    Counted,
     Counting,
     CountingValidation,
     ForValidation,
     GlobalSampler,
+    GroupsOfItems,
     ManyParts,
+    NoNumberInOne,
     OwnLoader,
+    OwnLoop,
     PythonSampler,
     SavesAlone,
     ScaledOnCpu,
     Seen,
+    ShuffledStream,
     Stream,
     TwoShapes,
+    ValidatesInBetween,
 )
 from torch import nn
+from torch.utils.data import BatchSampler, RandomSampler, WeightedRandomSampler
 from torch.utils.data import DataLoader as TorchDataLoader
-from torch.utils.data import WeightedRandomSampler
 
 from mainspring import optim
 from mainspring.dataset import DataLoader
@@ -94,9 +100,25 @@ several(epochs_of, {
     "batch_sampler_2_workers": {
         "loader": lambda: ours(batch_sampler=TwoShapes(PythonSampler()), num_workers=2)
     },
+    "weighted_with_generator_2_workers": {
+        "loader": lambda: ours(
+            sampler=WeightedRandomSampler(
+                [1.0, 2.0] * 9, ITEMS, generator=torch.Generator().manual_seed(4)
+            ),
+            num_workers=2,
+        )
+    },
+    "groups_of_items": {
+        "loader": lambda: DataLoader(
+            GroupsOfItems(),
+            batch_size=None,
+            sampler=BatchSampler(RandomSampler(range(ITEMS)), BATCH, drop_last=False),
+        )
+    },
     "own_loader": {"loader": OwnLoader},
     "stream_with_state": {"loader": lambda: DataLoader(ContinuedStream(), batch_size=BATCH)},
     "torch_loader_stream_with_state": {"loader": lambda: torchs(ContinuedStream())},
+    "shuffled_stream_with_state": {"loader": lambda: torchs(ShuffledStream())},
     "one_stream_a_worker_0_workers": {"loader": lambda: ours(sample_rng="worker")},
 })  # fmt: skip
 several(iterations_of, {
@@ -123,6 +145,57 @@ several(epochs_of, {
 def workflow():
     loop = {"type": WorkflowTrainLoop, "max_epochs": EPOCHS}
     return validated(train_cfg={**loop, "workflow": [("train", 1), ("val", 1), ("train", 1)]})
+
+
+@variant
+def own_loop():
+    saving = {"type": "CheckpointHook", "interval": 1}
+    loop = {"type": OwnLoop, "max_epochs": EPOCHS}
+    return base(train_cfg=loop, default_hooks={"checkpoint": saving})
+
+
+@variant
+def model_with_state():
+    return validated(
+        model=Supervised(Counted(), nn.MSELoss()),
+        custom_hooks=[{"type": "EMAHook", "momentum": 0.1}],
+    )
+
+
+@variant
+def everything_at_once():
+    best = {"save_best": "auto", "rule": "less", "async_save": True}
+    stopping = {"type": "EarlyStoppingHook", "monitor": "error", "rule": "less"}
+    step = {"type": ScaledOnCpu, "optimizer": {"type": "AdamW", "lr": 0.05}}
+    return validated(
+        train_dataloader=torchs(num_workers=2, persistent_workers=True),
+        train_cfg={"by_epoch": False, "max_iters": ITERATIONS, "val_begin": 3, "val_interval": 4,
+                   "dynamic_intervals": [(9, 2), (13, 1)]},
+        optim_wrapper={**step, "accumulative_counts": 3, "clip_grad": {"max_norm": 0.5}},
+        param_scheduler=[
+            {"type": "LinearLR", "start_factor": 0.1, "end": 5, "by_epoch": False},
+            {"type": "ReduceOnPlateauLR", "monitor": "error", "patience": 0, "factor": 0.5},
+        ],
+        default_hooks={"checkpoint": {"type": "CheckpointHook", **SAVING, **best}},
+        custom_hooks=[
+            {"type": "EMAHook", "momentum": 0.1, "begin_iter": 5},
+            {**stopping, "patience": 50, "min_delta": 0.01},
+        ],
+    )  # fmt: skip
+
+
+@variant
+def rolled_back():
+    step = {"optimizer": {"type": "AdamW", "lr": 0.05}, "accumulative_counts": 2}
+    return by_iteration(
+        model=Supervised(nn.Linear(4, 1), nn.MSELoss()),
+        train_dataloader=DataLoader(NoNumberInOne(), batch_size=BATCH, shuffle=True),
+        optim_wrapper=step,
+        default_hooks={
+            "divergence": {"type": "DivergenceHook", "policy": "rollback", "max_rollbacks": 9},
+            "checkpoint": {"type": "CheckpointHook", **SAVING, "interval": 3},
+        },
+    )
 
 
 @variant
@@ -302,6 +375,14 @@ def validation_in_between():
     return validated(
         train_cfg={"max_epochs": EPOCHS, "val_interval": 2, "dynamic_intervals": [(2, 1)]},
         val_dataloader=DataLoader(ForValidation(draws=True), batch_size=8, num_workers=2),
+    )
+
+
+@variant
+def validation_within_an_epoch():
+    return validated(
+        custom_hooks=[{"type": ValidatesInBetween}, {"type": "EMAHook", "momentum": 0.2}],
+        val_dataloader=DataLoader(ForValidation(draws=True), batch_size=8),
     )
 
 

@@ -19,6 +19,7 @@ from mainspring.evaluator import BaseMetric
 from mainspring.hooks import Hook
 from mainspring.model import BaseModel
 from mainspring.optim import AmpOptimWrapper
+from mainspring.runner import BaseLoop
 from mainspring.runner.joint_saving import JointSaving
 
 __all__ = [
@@ -26,20 +27,26 @@ __all__ = [
     "ITEMS",
     "Augmented",
     "ContinuedStream",
+    "Counted",
     "Counting",
     "CountingValidation",
     "Error",
     "ForValidation",
     "GlobalSampler",
+    "GroupsOfItems",
     "ManyParts",
     "Network",
+    "NoNumberInOne",
     "OwnLoader",
+    "OwnLoop",
     "PythonSampler",
     "SavesAlone",
     "ScaledOnCpu",
     "Seen",
+    "ShuffledStream",
     "Stream",
     "TwoShapes",
+    "ValidatesInBetween",
 ]
 
 ITEMS, BATCH = 18, 4  # the last batch of a pass has two items
@@ -115,6 +122,47 @@ class ContinuedStream(Stream):
         self.position = state["position"]
 
 
+class ShuffledStream(ContinuedStream):
+    """One whose state holds arrays and the state of a generator of NumPy."""
+
+    def __init__(self):
+        super().__init__()
+        self.generator = np.random.RandomState(3)
+        self.order = self.generator.permutation(ITEMS)
+
+    def __iter__(self):
+        while self.position < ITEMS:
+            self.position += 1
+            count_item()
+            yield item_of(int(self.order[self.position - 1]), draw())
+        self.position, self.order = 0, self.generator.permutation(ITEMS)
+
+    def state_dict(self):
+        state = {"order": self.order, "generator": self.generator.get_state()}
+        return {**super().state_dict(), **state}
+
+    def load_state_dict(self, state):
+        super().load_state_dict(state)
+        self.order = state["order"]
+        self.generator.set_state(state["generator"])
+
+
+class GroupsOfItems(Augmented):
+    """Items are batches already; the sampler gives their indices."""
+
+    def __getitem__(self, index):
+        pairs = [super(GroupsOfItems, self).__getitem__(each) for each in index]
+        return [torch.stack(parts) for parts in zip(*pairs, strict=True)]
+
+
+class NoNumberInOne(Augmented):
+    """One of the items makes weights NaN."""
+
+    def __getitem__(self, index):
+        inputs, target = super().__getitem__(index)
+        return inputs * (float("nan") if index == 13 else 1), target
+
+
 class OwnLoader:
     """A user's loader that keeps its own position."""
 
@@ -187,6 +235,37 @@ class TwoShapes(Sampler):
         yield from (batch for batch in waiting if batch)
 
 
+class OwnLoop(BaseLoop):
+    """A loop as users write them: no state, and nothing but what the hooks need."""
+
+    by_epoch = True
+
+    def __init__(self, runner, dataloader, max_epochs):
+        super().__init__(runner, dataloader)
+        self.max_epochs, self.max_iters = max_epochs, max_epochs * len(self.dataloader)
+        self._epoch = self._iter = 0
+
+    epoch = property(lambda self: self._epoch)
+    iter = property(lambda self: self._iter)
+
+    def run(self):
+        call_hook, model = self.runner.call_hook, self.runner.model
+        call_hook("before_train")
+        while self._epoch < self.max_epochs:
+            self.dataloader.set_epoch(self._epoch)
+            call_hook("before_train_epoch")
+            model.train()
+            for idx, batch in enumerate(self.dataloader):
+                call_hook("before_train_iter", batch_idx=idx, data_batch=batch)
+                outputs = model.train_step(batch, optim_wrapper=self.runner.optim_wrapper)
+                call_hook("after_train_iter", batch_idx=idx, data_batch=batch, outputs=outputs)
+                self._iter += 1
+            call_hook("after_train_epoch")
+            self._epoch += 1
+        call_hook("after_train")
+        return model
+
+
 class Network(nn.Sequential):
     def __init__(self):
         # No batch of one item may meet batch normalisation, so it has a constant companion.
@@ -199,6 +278,24 @@ class Norm(nn.BatchNorm1d):
             values = torch.cat([values, torch.ones_like(values[:1])])
             return super().forward(values)[:-1]
         return super().forward(values)
+
+
+class Counted(Network):
+    """What it gives depends on how often it was trained, which is no weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.steps = 0
+
+    def forward(self, values):
+        self.steps += self.training
+        return super().forward(values) * (1 + 0.1 * (self.steps % 3))
+
+    def get_extra_state(self):
+        return {"steps": self.steps}
+
+    def set_extra_state(self, state):
+        self.steps = state["steps"]
 
 
 class Error(BaseMetric):
@@ -239,6 +336,15 @@ class CountingValidation(Counting):
         self.count += 1
         runner.message_hub.update_scalar("val/seen", float(self.count))
         runner.message_hub.update_info("seen", self.count)
+
+
+class ValidatesInBetween(Hook):
+    """Validates in the middle of each epoch."""
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        if batch_idx == 2:
+            runner.val_loop.run()
+            runner.model.train()
 
 
 class SavesAlone(Hook):

@@ -36,13 +36,16 @@ class Diverging(BaseModel):
 def run(tmp_path, losses, epochs=4, **changes):
     torch.manual_seed(0)
     data = TensorDataset(torch.randn(40, 1))
+    settings = {
+        "model": Diverging(losses),
+        "optim_wrapper": {"optimizer": {"type": "SGD", "lr": 0.01}},
+        **changes,
+    }
     return Runner(
-        model=Diverging(losses),
         work_dir=str(tmp_path),
         train_dataloader=DataLoader(data, batch_size=4, shuffle=True),
         train_cfg={"max_epochs": epochs},
-        optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.01}},
-        **changes,
+        **settings,
     )
 
 
@@ -176,15 +179,16 @@ def test_rolling_back_keeps_the_learning_rate_of_now(tmp_path):
 def test_rolling_back_has_an_end(tmp_path):
     losses = dict.fromkeys(range(13, 100), float("nan"))
     runner = run(tmp_path, losses, epochs=8, default_hooks=policy("rollback", max_rollbacks=2))
-    with pytest.raises(DivergenceError):
+    with pytest.raises(DivergenceError, match="max_rollbacks=2 times it went back before"):
         runner.train()
     assert runner.iter == 39
 
 
 def test_without_a_checkpoint_there_is_nothing_to_go_back_to(tmp_path):
     runner = run(tmp_path, {3: float("nan")}, default_hooks=policy("rollback"))
-    with pytest.raises(DivergenceError):
+    with pytest.raises(DivergenceError, match="there is no checkpoint to go back to") as error:
         runner.train()
+    assert "no checkpoint was written before" in error.value.help
 
 
 def test_weights_that_break_in_the_step_before_a_checkpoint_are_not_saved(tmp_path):
@@ -204,6 +208,44 @@ def test_weights_that_break_in_the_step_before_a_checkpoint_are_not_saved(tmp_pa
     for name in ("epoch_2.pth", "epoch_4.pth"):
         weights = load_file(tmp_path / name)["state_dict"]
         assert all(weights[key].isfinite().all() for key in weights if key != "mask")
+
+
+def test_a_checkpoint_within_a_group_holds_no_gradients_of_before_the_rolling_back(tmp_path):
+    """The weights break in the third iteration; the fourth begins a group, and is saved."""
+    changes = {
+        "optim_wrapper": {"optimizer": {"type": "SGD", "lr": 0.01}, "accumulative_counts": 3},
+        "default_hooks": {
+            **policy("rollback"),
+            "checkpoint": {"type": "CheckpointHook", "interval": 2, "by_epoch": False},
+        },
+    }
+    whole = run(tmp_path / "a", {3: float("nan")}, epochs=1, **changes)
+    whole.train()
+    (group,) = load_file(tmp_path / "a" / "iter_4.pth")["mainspring"]["accumulation"]
+    assert all(gradient.isfinite().all() for gradient in group[""]["gradients"].values())
+
+    path = str(tmp_path / "a" / "iter_4.pth")
+    resumed = run(tmp_path / "b", {}, epochs=1, resume=path, **changes)
+    resumed.train()
+    weights = [[*runner.model.parameters()] for runner in (whole, resumed)]
+    torch.testing.assert_close(*weights, rtol=0, atol=0)
+
+
+def test_a_resumed_run_remembers_a_loss_that_was_no_number(tmp_path):
+    """It was so in the last look before the checkpoint, and is so in the first one after it."""
+
+    class NoNumber(Diverging):
+        def forward(self, x, mode="tensor"):
+            return {"loss": super().forward(x)["loss"] + self.mask[1].detach()}
+
+    whole = run(tmp_path / "a", {}, model=NoNumber({}))
+    with pytest.raises(DivergenceError):
+        whole.train()
+    path = str(tmp_path / "a" / "epoch_1.pth")
+    resumed = run(tmp_path / "b", {}, model=NoNumber({}), resume=path)
+    with pytest.raises(DivergenceError):
+        resumed.train()
+    assert resumed.iter == whole.iter == 19
 
 
 def test_a_policy_that_is_none(tmp_path):

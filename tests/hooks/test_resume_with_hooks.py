@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from mainspring.evaluator import BaseMetric, Evaluator
+from mainspring.hooks import Hook
 from mainspring.model import BaseModel
 from mainspring.optim import OptimWrapper
 from mainspring.runner import Runner
@@ -105,3 +106,93 @@ def test_an_interrupted_run_ends_like_the_whole_one(tmp_path: Path, interrupted_
     raw, average = expected["ema_state_dict"]["module.layer.weight"], expected["state_dict"]
     assert not torch.equal(raw, average["layer.weight"])
     assert torch.equal(raw, uninterrupted.model.layer.weight)
+
+
+def test_a_run_that_was_stopped_early_does_not_go_on_when_it_is_started_again(
+    tmp_path: Path,
+) -> None:
+    """The score that ends it also is the best one, so its checkpoint is of after the validation."""
+
+    def make(threshold: float, name: str) -> Runner:
+        runner = make_runner(tmp_path, 6, resume=True, experiment_name=name)
+        stopping = next(h for h in runner.hooks if type(h).__name__ == "EarlyStoppingHook")
+        stopping.stopping_threshold = threshold  # type: ignore[attr-defined]
+        return runner
+
+    for name in ("first", "again"):
+        runner = make(59.0, name)
+        runner.train()
+        assert runner.epoch == 2, name
+    more = make(70.0, "more")
+    more.train()
+    assert more.epoch == 5, "what is asked for has changed, so it goes on"
+
+
+class Remembers(Hook):
+    def __init__(self, state: Any) -> None:
+        self.state = state
+
+    def state_dict(self) -> Any:
+        return self.state
+
+    def load_state_dict(self, state_dict: Any) -> None:
+        self.state = state_dict
+
+
+class Forgets(Hook):
+    def state_dict(self) -> dict[str, Any]:
+        return {"x": 1}
+
+
+class Fails(Forgets):
+    def load_state_dict(self, state_dict: Any) -> None:
+        raise KeyError("y")
+
+
+class FailsToSave(Hook):
+    def state_dict(self) -> dict[str, Any]:
+        raise KeyError("x")
+
+
+def run_with(hook: Hook | None, work_dir: Path, epochs: int, **more: Any) -> None:
+    runner = make_runner(work_dir, epochs, **more)
+    if hook is not None:
+        runner.register_hook(hook)
+    runner.train()
+
+
+def test_a_state_may_be_anything_that_a_checkpoint_takes(tmp_path: Path) -> None:
+    run_with(Remembers(torch.arange(3)), tmp_path, 2)
+    hook = Remembers(None)
+    run_with(hook, tmp_path, 3, resume=True)
+    assert hook.state.tolist() == [0, 1, 2]
+
+
+def test_a_state_that_nobody_takes_back_is_said(tmp_path: Path, capfd: Any) -> None:
+    run_with(Forgets(), tmp_path, 2)
+    run_with(Forgets(), tmp_path, 3, resume=True)
+    assert "Forgets has state_dict, but no load_state_dict" in capfd.readouterr().out
+    run_with(None, tmp_path, 4, resume=True)
+    said = capfd.readouterr().out
+    assert "the state of the hook Forgets in the checkpoint is not used: this run has no" in said
+
+
+def test_a_hook_that_fails_keeps_its_error_with_a_note(tmp_path: Path) -> None:
+    with pytest.raises(KeyError, match="x") as saving:
+        run_with(FailsToSave(), tmp_path / "a", 2)
+    assert "the hook FailsToSave for its state" in saving.value.__notes__[0]
+
+    run_with(Fails(), tmp_path / "b", 2)
+    with pytest.raises(KeyError, match="y") as loading:
+        run_with(Fails(), tmp_path / "b", 3, resume=True)
+    assert "the hook Fails back its state" in loading.value.__notes__[0]
+
+
+def test_other_data_are_said(tmp_path: Path, capfd: Any, monkeypatch: Any) -> None:
+    run_with(None, tmp_path, 2)
+    capfd.readouterr()
+    run_with(None, tmp_path, 3, resume=True)
+    assert "training data have" not in capfd.readouterr().out
+    monkeypatch.setattr(Ramp, "__len__", lambda self: 6)
+    run_with(None, tmp_path, 4, resume=True)
+    assert "the training data have 6 items, 8 when the checkpoint was" in capfd.readouterr().out

@@ -16,6 +16,7 @@ from typing import IO, Any
 import torch
 
 from mainspring.checkpoint.allowed_globals import allowed_globals
+from mainspring.checkpoint.plain_types import as_they_were
 from mainspring.checkpoint.safetensors_files import is_safetensors, read_safetensors
 from mainspring.errors import CheckpointError
 
@@ -51,9 +52,9 @@ def load_file(
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*weights_only.*")
             if trust:
-                return torch.load(file, map_location=map_location, weights_only=False)
+                return as_they_were(torch.load(file, map_location=map_location, weights_only=False))
             with torch.serialization.safe_globals(allowed_globals()):
-                return torch.load(file, map_location=map_location, weights_only=True)
+                return as_they_were(torch.load(file, map_location=map_location, weights_only=True))
     except pickle.UnpicklingError as error:
         if "weights_only" not in str(error) and "Unsupported" not in str(error):
             raise CheckpointError(f"{shown} is not a checkpoint: {error}") from error

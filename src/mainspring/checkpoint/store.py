@@ -18,6 +18,7 @@ from typing import IO, Any, cast
 import torch
 
 from mainspring import fileio
+from mainspring.checkpoint.plain_types import as_plain_types
 from mainspring.checkpoint.seal import SealedWriter
 
 __all__ = ["is_local_path", "remove_leftovers", "replacing", "save_checkpoint", "write_sealed"]
@@ -39,12 +40,13 @@ def save_checkpoint(
     Local files are streamed, so that no second copy of the weights is held in memory.
 
     Args:
-        checkpoint: What to write; tensors and plain types, for ``weights_only`` readers.
+        checkpoint: What to write: tensors, plain types, and numbers and arrays of NumPy.
         filename: Local path, or a URI such as ``s3://bucket/run/epoch_1.pth``.
         file_client_args: MMEngine's older spelling of `backend_args`.
         backend_args: Storage backend and its arguments, see `mainspring.fileio.get_file_backend`.
 
     Raises:
+        CheckpointError: It holds something else, so that it could not be read again.
         ValueError: Both `file_client_args` and `backend_args` are given.
         OSError: The storage refuses; the earlier file of that name, if any, is untouched.
     """
@@ -70,11 +72,13 @@ def write_sealed(checkpoint: Mapping[str, Any], file: IO[bytes]) -> str:
         The digest, in hexadecimal.
 
     Raises:
+        CheckpointError: It could not be read again.
         OSError: The storage refuses.
     """
+    content = as_plain_types(checkpoint)
     writer = SealedWriter(file)
     try:
-        torch.save(checkpoint, cast("IO[bytes]", writer))
+        torch.save(content, cast("IO[bytes]", writer))
     except RuntimeError:
         if writer.refusal is None:
             raise

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import torch
 
-from mainspring.checkpoint import find_resumable_checkpoint, get_state_dict, weights_to_cpu
+from mainspring.checkpoint import LAST_CHECKPOINT, find_resumable_checkpoint
 from mainspring.checkpoint.apply import unwrap
 from mainspring.dist import all_reduce, get_rank, get_world_size
 from mainspring.errors import ConfigError, MainspringError, did_you_mean
@@ -158,24 +158,30 @@ class DivergenceHook(Hook):
             checkpoint: What is about to be written.
         """
         bad = _first_bad(runner.model)
-        if bad is not None and self._diverged(runner, bad, None):
-            checkpoint["state_dict"] = weights_to_cpu(get_state_dict(runner.model))
-            if "optimizer" in checkpoint:
-                checkpoint["optimizer"] = runner.optim_wrapper.state_dict()
+        if bad is not None:
+            self._diverged(runner, bad, None, checkpoint=checkpoint)
 
     def _diverged(
-        self, runner: Any, bad: str | None, data_batch: Any, began: str | None = None
-    ) -> bool:
+        self,
+        runner: Any,
+        bad: str | None,
+        data_batch: Any,
+        began: str | None = None,
+        checkpoint: dict[str, Any] | None = None,
+    ) -> None:
         """Go back, if that is the policy and can be done; else stop, or warn."""
-        if self.policy != "rollback" or self.rollbacks >= self.max_rollbacks:
+        if self.policy != "rollback":
             self._stop(runner, bad, data_batch, began)
-            return False
+            return
         runner.finish_saving()
         found = find_resumable_checkpoint(runner.work_dir)
-        if found is None:
-            self._stop(runner, bad, data_batch, began)
-            return False
-        runner.roll_back(found.path)
+        if found is None or self.rollbacks >= self.max_rollbacks:
+            reason = "there is no checkpoint to go back to"
+            if found is not None:
+                reason = f"max_rollbacks={self.max_rollbacks} times it went back before"
+            self._stop(runner, bad, data_batch, began, reason)
+            return
+        runner.roll_back(found.path, checkpoint)
         self.rollbacks += 1
         self._suspicious = False
         runner.logger.warning(
@@ -184,11 +190,10 @@ class DivergenceHook(Hook):
             f"again, and the batches since then are left out "
             f"({self.rollbacks} of {self.max_rollbacks} times)"
         )
-        return True
 
     def state_dict(self) -> dict[str, Any]:
-        """How often the run went back."""
-        return {"rollbacks": self.rollbacks}
+        """How often the run went back, and whether the last look found a loss that is no number."""
+        return {"rollbacks": self.rollbacks, "suspicious": self._suspicious}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take back what `state_dict` gave.
@@ -197,8 +202,16 @@ class DivergenceHook(Hook):
             state_dict: The state of this hook in a checkpoint.
         """
         self.rollbacks = state_dict["rollbacks"]
+        self._suspicious = state_dict.get("suspicious", False)
 
-    def _stop(self, runner: Any, bad: str | None, data_batch: Any, began: str | None) -> None:
+    def _stop(
+        self,
+        runner: Any,
+        bad: str | None,
+        data_batch: Any,
+        began: str | None,
+        why_not_back: str | None = None,
+    ) -> None:
         what = f"the weights are no numbers any more: {bad}" if bad else "the loss is no number"
         message = f"training diverged: {what}"
         first = _first_bad_scalar(runner)
@@ -206,6 +219,8 @@ class DivergenceHook(Hook):
             message += f"; {first[0]} was none first after iteration {first[1]}"
         if began is not None:
             message += f"; {began}"
+        if why_not_back is not None:
+            message += f"; {why_not_back}"
         if self.policy == "warn":
             if not self._warned:
                 runner.logger.error(message)
@@ -222,9 +237,14 @@ class DivergenceHook(Hook):
         raise DivergenceError(
             message,
             help="lower the learning rate, warm up, or clip gradients "
-            "(optim_wrapper=dict(clip_grad=1.0, ...)); resume=True continues from the last "
-            f"checkpoint, which is good{cause}",
+            f"(optim_wrapper=dict(clip_grad=1.0, ...)); {_how_to_go_on(runner)}{cause}",
         )
+
+
+def _how_to_go_on(runner: Any) -> str:
+    if (Path(runner.work_dir) / LAST_CHECKPOINT).exists():
+        return "resume=True continues from the last checkpoint, which is good"
+    return "no checkpoint was written before, so the run begins anew"
 
 
 def _on_any_rank(is_bad: bool) -> bool:

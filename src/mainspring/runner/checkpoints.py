@@ -18,6 +18,7 @@ from mainspring.checkpoint import (
     require_whole,
     save_checkpoint,
 )
+from mainspring.checkpoint.plain_types import as_plain_types
 from mainspring.checkpoint.writer import CheckpointWriter
 from mainspring.dist import is_main_process
 from mainspring.errors import CheckpointError
@@ -124,13 +125,16 @@ class Checkpoints:
         runner: Any = self
         self.logger.info(f"resumed epoch: {runner.epoch}, iter: {runner.iter}")
 
-    def roll_back(self, filename: str | Path) -> None:
+    def roll_back(
+        self, filename: str | Path, about_to_be_written: dict[str, Any] | None = None
+    ) -> None:
         """Take weights and optimizer state of an earlier moment, and go on from here with them.
 
-        Position, schedules and data stay where they are.
+        Position, schedules and data stay where they are; gradients of an unfinished group go.
 
         Args:
             filename: Checkpoint of this run.
+            about_to_be_written: What `save_checkpoint` is writing now, which gets them too.
         """
         runner: Any = self
         self._resume = True
@@ -138,6 +142,8 @@ class Checkpoints:
         if "optimizer" in checkpoint:
             resume.restore_optimizer_state(runner.optim_wrapper, checkpoint["optimizer"])
         runner.optim_wrapper.zero_grad()
+        if about_to_be_written is not None:
+            resume.renew_trained_state(runner, about_to_be_written)
 
     def save_checkpoint(
         self,
@@ -176,6 +182,8 @@ class Checkpoints:
                 validation anew when it is resumed.
 
         Raises:
+            CheckpointError: A hook or another part remembers something that could not be read
+                again.
             OSError: The storage refuses; what was there before is untouched.
         """
         if filename is None:
@@ -207,7 +215,8 @@ class Checkpoints:
                 then()
 
         if async_save:
-            self._checkpoint_writer().start(checkpoint, write)
+            # What cannot be read again is refused here rather than in the thread.
+            self._checkpoint_writer().start(as_plain_types(checkpoint), write)
         else:
             # What is written later must not be overtaken by what is written now.
             self._report(self.finish_saving())

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from mainspring.checkpoint import get_state_dict, weights_to_cpu
 from mainspring.device.random_states import RandomStates
 from mainspring.dist import all_gather_object, get_rank, get_world_size
 from mainspring.errors import CheckpointError
+from mainspring.hooks import Hook
 from mainspring.logging import print_log
 from mainspring.model import is_model_wrapper
 from mainspring.optim import OptimWrapper, OptimWrapperDict
 from mainspring.runner.earlier_state import StateBeforeValidation
-from mainspring.runner.environment import set_random_seed
+from mainspring.runner.restored_seed import restore_seed
 from mainspring.strategy import bucket_orders, restore_bucket_orders
 from mainspring.version import __version__
 
@@ -28,6 +30,7 @@ __all__ = [
     "FORMAT",
     "collect",
     "named_hooks",
+    "renew_trained_state",
     "restore",
     "restore_accumulation",
     "restore_optimizer_state",
@@ -63,8 +66,7 @@ def collect(
         alone: Whether this rank is the only one here, so that nothing is gathered.
     """
     gather = _only_own if alone else all_gather_object
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-    weights = get_state_dict(model)
+    weights = _weights_of(runner)
     checkpoint: dict[str, Any] = {
         "meta": {**_meta(runner, by_epoch), **(meta or {})},
         "state_dict": weights_to_cpu(weights) if to_cpu else weights,
@@ -88,11 +90,34 @@ def collect(
         ),
         "hooks": _hook_states(runner, earlier.hooks if earlier else {}),
         "accumulation": gather(_accumulation_states(runner.optim_wrapper)),
+        "items": _number_of_items(runner._train_loop),
     }
     buckets = {} if alone else bucket_orders(runner.model)
     if buckets:
         checkpoint["mainspring"]["gradient_buckets"] = buckets
     return checkpoint
+
+
+def renew_trained_state(runner: Any, checkpoint: dict[str, Any]) -> None:
+    """Put what is trained into a checkpoint anew, after it was changed while that is written.
+
+    Called on the ranks that `collect` was called on.
+
+    Args:
+        runner: The run.
+        checkpoint: What `collect` gave.
+    """
+    checkpoint["state_dict"] = weights_to_cpu(_weights_of(runner))
+    if "optimizer" in checkpoint:
+        checkpoint["optimizer"] = runner.optim_wrapper.state_dict()
+    ours = checkpoint["mainspring"]
+    alone = len(ours["accumulation"]) != get_world_size()
+    gather = _only_own if alone else all_gather_object
+    ours["accumulation"] = gather(_accumulation_states(runner.optim_wrapper))
+
+
+def _weights_of(runner: Any) -> Any:
+    return get_state_dict(runner.model.module if is_model_wrapper(runner.model) else runner.model)
 
 
 def _only_own(state: Any) -> list[Any]:
@@ -139,6 +164,13 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
+def _number_of_items(loop: Any) -> int | None:
+    try:
+        return len(loop.dataloader.dataset)
+    except (AttributeError, TypeError, NotImplementedError):
+        return None  # a stream, or batches that are ready
+
+
 def _source(loop: Any) -> Any:
     """What keeps the position in the training data."""
     return getattr(loop, "source", None) or getattr(loop, "dataloader", None)
@@ -150,8 +182,25 @@ def _state_of(owner: Any) -> dict[str, Any] | None:
 
 def _hook_states(runner: Any, earlier: Mapping[str, Any]) -> dict[str, Any]:
     """States of the hooks that remember, by name; earlier ones replace those of now."""
-    states = {name: _state_of(hook) for name, hook in named_hooks(runner).items()}
-    return {name: state for name, state in {**states, **earlier}.items() if state}
+    states: dict[str, Any] = {}
+    for name, hook in named_hooks(runner).items():
+        with _noting(f"while asking the hook {name} for its state, for a checkpoint"):
+            states[name] = _state_of(hook)
+    return {name: state for name, state in {**states, **earlier}.items() if _is_any(state)}
+
+
+def _is_any(state: Any) -> bool:
+    return state is not None and not (isinstance(state, Mapping) and not state)
+
+
+@contextmanager
+def _noting(what: str) -> Iterator[None]:
+    """Let errors of a user's own code say what it was called for."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(what)
+        raise
 
 
 def named_hooks(runner: Any) -> dict[str, Any]:
@@ -227,18 +276,16 @@ def restore(
             logger="current",
             level=logging.WARNING,
         )
+    restore_seed(runner, meta)
     _restore_position(runner, meta, ours)
-    _restore_seed(runner, meta)
-    _warn_other_dataset(runner, meta)
+    _warn_other_dataset(runner, meta, ours.get("items"))
     if "message_hub" in checkpoint:
         runner.message_hub.load_state_dict(checkpoint["message_hub"])
     if resume_optimizer and "optimizer" in checkpoint:
         _restore_optimizer(runner, checkpoint["optimizer"])
     if resume_param_scheduler and runner.param_schedulers is not None:
         _restore_schedulers(runner, checkpoint)
-    for name, hook in named_hooks(runner).items():
-        if name in ours.get("hooks", {}):
-            hook.load_state_dict(ours["hooks"][name])
+    _restore_hooks(named_hooks(runner), ours.get("hooks", {}))
     groups = ours.get("accumulation", [])
     if len(groups) == get_world_size():
         runner.pending_accumulation = groups[get_rank()]
@@ -269,20 +316,15 @@ def _restore_position(runner: Any, meta: Mapping[str, Any], ours: Mapping[str, A
         loop._epoch, loop._iter = int(meta["epoch"]), int(meta["iter"])
 
 
-def _restore_seed(runner: Any, meta: Mapping[str, Any]) -> None:
-    seed = meta.get("seed")
-    if seed is None or seed == runner.seed:
-        return
-    print_log(
-        f"the checkpoint was made with seed {seed}; it replaces this run's seed {runner.seed}",
-        logger="current",
-        level=logging.WARNING,
-    )
-    runner.use_seed(seed)
-    set_random_seed(seed, runner.deterministic, False)
-
-
-def _warn_other_dataset(runner: Any, meta: Mapping[str, Any]) -> None:
+def _warn_other_dataset(runner: Any, meta: Mapping[str, Any], items: int | None) -> None:
+    now = _number_of_items(runner.train_loop)
+    if items is not None and now is not None and items != now:
+        print_log(
+            f"the training data have {now} items, {items} when the checkpoint was written: unless "
+            "their number changes by itself, the run does not go on with what it would have seen",
+            logger="current",
+            level=logging.WARNING,
+        )
     dataset: Any = getattr(runner.train_dataloader, "dataset", None)
     if "dataset_meta" not in meta or not hasattr(dataset, "metainfo"):
         return
@@ -345,6 +387,31 @@ def _restore_schedulers(runner: Any, checkpoint: Mapping[str, Any]) -> None:
         pairs += zip(schedulers, saved, strict=False)
     for scheduler, state in pairs:
         scheduler.load_state_dict(state)
+
+
+def _restore_hooks(hooks: Mapping[str, Any], states: Mapping[str, Any]) -> None:
+    lost = {
+        name: "this run has no such hook"
+        if name not in hooks
+        else f"{type(hooks[name]).__name__} has state_dict, but no load_state_dict"
+        for name in states
+        if name not in hooks or not _takes_state_back(hooks[name])
+    }
+    for name, reason in lost.items():
+        print_log(
+            f"the state of the hook {name} in the checkpoint is not used: {reason}",
+            logger="current",
+            level=logging.WARNING,
+        )
+    for name, hook in hooks.items():
+        if name in states and name not in lost:
+            with _noting(f"while giving the hook {name} back its state of the checkpoint"):
+                hook.load_state_dict(states[name])
+
+
+def _takes_state_back(hook: Any) -> bool:
+    method = getattr(type(hook), "load_state_dict", None)
+    return method is not None and method is not Hook.load_state_dict
 
 
 def _restore_generators(states: Any) -> None:
