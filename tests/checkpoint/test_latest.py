@@ -76,3 +76,36 @@ def test_files_of_torch_are_taken(run):
     torch.save({"meta": {"iter": 11}}, run / "epoch_11.pth")
     (run / "last_checkpoint").write_text("epoch_11.pth")
     assert "no digest" in find_resumable_checkpoint(str(run)).reason
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"/gone/epoch_11.pth", b".", None])
+def test_a_record_that_says_nothing_of_use(run, content, capsys):
+    record = run / "last_checkpoint"
+    if content is None:
+        record.unlink()
+        record.mkdir()
+    else:
+        record.write_bytes(content)
+    assert find_resumable_checkpoint(str(run)).path == str(run / "epoch_10.pth")
+    assert ("is not used" in capsys.readouterr().out) == (content != b"")
+
+
+def test_checkpoints_of_the_run_that_are_written_elsewhere(tmp_path):
+    """As `CheckpointHook(out_dir=...)` does it, in a folder named like the work directory."""
+    work_dir, elsewhere = tmp_path / "runs" / "a", tmp_path / "large_disk" / "a"
+    work_dir.mkdir(parents=True)
+    for number in (1, 2):
+        save_checkpoint({"meta": {"iter": number}}, elsewhere / f"epoch_{number}.pth")
+    (work_dir / "last_checkpoint").write_text(str(elsewhere / "epoch_2.pth"))
+    assert find_resumable_checkpoint(str(work_dir)).path == str(elsewhere / "epoch_2.pth")
+    damage(elsewhere / "epoch_2.pth")
+    assert find_resumable_checkpoint(str(work_dir)).path == str(elsewhere / "epoch_1.pth")
+
+
+def test_checkpoints_of_another_run_are_not_taken(run, tmp_path):
+    other = tmp_path / "other" / "epoch_11.pth"
+    save_checkpoint({"meta": {"iter": 11}}, other)
+    save_checkpoint({"meta": {"iter": 12}}, other.with_name("epoch_12.pth"))
+    (run / "last_checkpoint").write_text(str(other))
+    damage(other)
+    assert find_resumable_checkpoint(str(run)).path == str(run / "epoch_10.pth")

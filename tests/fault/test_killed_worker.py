@@ -9,12 +9,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from matrix_parts import Error
 from trainings import Trainings, logged_values, output_of
 
+from mainspring.model import Supervised
+from mainspring.runner import Runner
 from mainspring.runner.worker_death import (
     WorkerDeathError,
     _without_reports,
@@ -57,7 +61,7 @@ class Unlucky(Dataset):
     def __getitem__(self, index):
         if index == 3:
             os._exit(7)
-        return torch.zeros(1)
+        return torch.zeros(1), torch.zeros(1)
 
 
 def test_a_worker_that_leaves_by_itself_is_named_with_its_exit_code():
@@ -106,3 +110,16 @@ def test_other_errors_stay_what_they_are():
     with expected as caught, explaining_worker_deaths():
         raise RuntimeError("something else")
     assert type(caught.value) is RuntimeError
+
+
+@pytest.mark.parametrize("mode", ["val", "test"])
+def test_a_validation_or_a_test_alone_says_it_too(mode, tmp_path):
+    data = {
+        f"{mode}_dataloader": DataLoader(Unlucky(), batch_size=1, num_workers=1),
+        f"{mode}_evaluator": Error(),
+        f"{mode}_cfg": {},
+    }
+    runner = Runner(Supervised(nn.Linear(1, 1), nn.MSELoss()), str(tmp_path), **data)
+    with pytest.raises(WorkerDeathError, match=r"worker 0 \(pid \d+\) left with exit") as caught:
+        getattr(runner, mode)()
+    assert caught.value.help.endswith("run it again")

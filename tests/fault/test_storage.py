@@ -186,3 +186,20 @@ def test_a_checkpoint_of_another_size_is_not_resumed(tmp_path):
     wide = make(tmp_path / "wide", width=8, resume=str(tmp_path / "small" / "iter_8.pth"))
     with pytest.raises(CheckpointError, match=r"its model is another one: .*\(4, 4\).*\(8, 4\)"):
         wide.train()
+
+
+def test_a_work_dir_that_cannot_be_written_to(tmp_path):
+    (tmp_path / "file").write_text("no directory")
+    with pytest.raises(OSError, match="Not a directory|File exists") as caught:
+        make(tmp_path / "file" / "run")
+    assert "file/run cannot be written to" in caught.value.__notes__[0]
+    assert "another work_dir" in caught.value.__notes__[0]
+
+
+def test_a_disk_that_is_full_from_the_start(small_disk):
+    """What is undone of the start fails as well, and must not hide the first error."""
+    fill(small_disk / "filler")
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        make(small_disk / "run").train()
+    assert "cannot be written to: make space there" in caught.value.__notes__[0]
+    assert not (small_disk / "run").exists()

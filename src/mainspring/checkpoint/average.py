@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mainspring.checkpoint.contents import listed, read_checkpoint, weights_of
+from mainspring.checkpoint.contents import listed, meta_of, read_checkpoint, weights_of
 from mainspring.checkpoint.latest import _newest_first
 from mainspring.checkpoint.seal import verify_file
 from mainspring.errors import CheckpointError
@@ -63,10 +63,10 @@ def average_checkpoints(
     )
     if hasattr(state, "_metadata"):
         averaged._metadata = state._metadata  # type: ignore[attr-defined]  # - torch keeps versions there
-    meta = last.get("meta") if "state_dict" in last else None
+    meta = meta_of(last)
     names = [Path(path).name for path in paths]
     origin = {"files": names, "weights": list(shares)}
-    return {"meta": {**(meta or {}), "averaged_from": origin}, "state_dict": averaged}
+    return {"meta": {**meta, "averaged_from": origin}, "state_dict": averaged}
 
 
 def last_checkpoints(work_dir: str | Path, count: int) -> list[Path]:

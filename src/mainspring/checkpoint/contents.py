@@ -10,16 +10,17 @@ from torch import Tensor
 
 from mainspring.checkpoint.safe_load import load_file
 from mainspring.checkpoint.safetensors_files import is_safetensors, read_safetensors
+from mainspring.checkpoint.seal import verify_file
 from mainspring.errors import CheckpointError, did_you_mean
 
-__all__ = ["listed", "read_checkpoint", "weights_of"]
+__all__ = ["listed", "meta_of", "read_checkpoint", "weights_of"]
 
 _SHOWN_NAMES = 5
 _LONGEST_REASON = 200
 
 
 def read_checkpoint(path: str | Path, *, trust: bool = False) -> Mapping[str, Any]:
-    """Read a checkpoint file onto the CPU.
+    """Read a whole checkpoint file onto the CPU; torch alone does not notice altered weights.
 
     Args:
         path: A local file, ``.pth`` or ``.safetensors``.
@@ -46,6 +47,9 @@ def read_checkpoint(path: str | Path, *, trust: bool = False) -> Mapping[str, An
         )
     if path.is_file() and not path.stat().st_size:
         raise CheckpointError(f"{path} is empty")
+    verdict = verify_file(path)
+    if not verdict.is_valid:
+        raise CheckpointError(f"{path} is damaged or not a checkpoint: {verdict.reason}")
     try:
         if is_safetensors(path):
             content: Any = read_safetensors(path)
@@ -71,14 +75,29 @@ def weights_of(checkpoint: Mapping[str, Any], path: str | Path) -> Mapping[str, 
         path: The file, for messages.
 
     Raises:
-        CheckpointError: It holds no weights.
+        CheckpointError: It holds no weights, or names that are not text.
     """
     state = checkpoint.get("state_dict", checkpoint)
     if not isinstance(state, Mapping) or not any(isinstance(v, Tensor) for v in state.values()):
         raise CheckpointError(
             f"{path} holds no weights: its keys are {listed(map(str, checkpoint)) or 'none'}"
         )
+    unnamed = [name for name in state if not isinstance(name, str)]
+    if unnamed:
+        raise CheckpointError(
+            f"{path} holds no weights by name: its keys are {listed(map(repr, state))}, not all text"
+        )
     return state
+
+
+def meta_of(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The meta information of a checkpoint; empty if there is none, or something else.
+
+    Args:
+        checkpoint: Content of a file, or a plain state dict.
+    """
+    meta = checkpoint.get("meta") if "state_dict" in checkpoint else None
+    return meta if isinstance(meta, Mapping) else {}
 
 
 def listed(names: Any) -> str:

@@ -82,6 +82,9 @@ def find_latest_checkpoint(path: str) -> str | None:
     except FileNotFoundError:
         print_log(f"no {LAST_CHECKPOINT} file in {path}", logger="current")
         return None
+    except (OSError, UnicodeDecodeError) as error:
+        _warn(f"{record} is not used: {error}")
+        return None
     return resolve_recorded_path(recorded, path) if recorded else None
 
 
@@ -147,7 +150,8 @@ def _newest_first(work_dir: str, first: str | None) -> list[Path]:
     """The ordinary checkpoints of a run; the recorded one comes first."""
     found = [
         path
-        for path in Path(work_dir).glob("*.pth")
+        for directory in _directories(work_dir, first)
+        for path in directory.glob("*.pth")
         if _number(path) is not None and not _OTHER.search(path.name)
     ]
     # By the number in the name, since clocks jump; by time where both count different things.
@@ -161,6 +165,15 @@ def _newest_first(work_dir: str, first: str | None) -> list[Path]:
         return found
     recorded = Path(first)
     return [recorded, *(path for path in found if path.resolve() != recorded.resolve())]
+
+
+def _directories(work_dir: str, recorded: str | None) -> list[Path]:
+    """Where a run's checkpoints are: its `CheckpointHook` may write them to a folder elsewhere."""
+    own = Path(work_dir)
+    elsewhere = own if recorded is None else Path(recorded).parent
+    if elsewhere.name != own.name or elsewhere.resolve() == own.resolve():
+        return [own]
+    return [own, elsewhere]
 
 
 def _number(path: Path) -> int | None:

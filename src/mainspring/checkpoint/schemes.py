@@ -88,6 +88,12 @@ class CheckpointLoader:
 def load_from_local(filename: str, map_location: Any = None) -> Any:
     """Load from the local file system."""
     path = Path(filename).expanduser()
+    if path.is_dir():
+        raise CheckpointError(
+            f"{str(path)!r} is a directory, not a checkpoint",
+            help="name one of the files in it; a run whose work_dir it is continues from its "
+            "newest checkpoint with resume=True",
+        )
     if not path.is_file():
         raise FileNotFoundError(_missing_file_message(path))
     return load_file(path, map_location)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from mainspring.checkpoint.contents import weights_of
+from mainspring.checkpoint.contents import meta_of, weights_of
 from mainspring.checkpoint.store import save_checkpoint
 from mainspring.errors import CheckpointError
 
@@ -35,8 +35,7 @@ def strip_checkpoint(
     Raises:
         CheckpointError: It holds no weights, or not those.
     """
-    meta = checkpoint.get("meta") if "state_dict" in checkpoint else None
-    return {"meta": dict(meta or {}), "state_dict": chosen_weights(checkpoint, path, which)}
+    return {"meta": dict(meta_of(checkpoint)), "state_dict": chosen_weights(checkpoint, path, which)}
 
 
 def chosen_weights(

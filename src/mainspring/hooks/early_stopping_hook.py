@@ -87,6 +87,21 @@ class EarlyStoppingHook(Hook):
             f"EarlyStoppingHook has no effect: {type(loop).__name__} has no attribute stop_training"
         )
 
+    def before_train(self, runner: Any) -> None:
+        """End a resumed run that had reached its end, unless what is asked of it has changed.
+
+        Args:
+            runner: The runner of this run.
+        """
+        threshold = self.stopping_threshold
+        is_good_enough = threshold is not None and is_better(self.best_score, threshold, self.rule)
+        if is_good_enough or self.wait_count >= self.patience:
+            runner.train_loop.stop_training = True
+            runner.logger.info(
+                f"early stopping: the run had ended when its checkpoint was written; the best "
+                f"{self.monitor} was {self.best_score:.4f}, {self.wait_count} validations before"
+            )
+
     def after_val_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
         """Judge the metric, and stop training if it is time to.
 

@@ -188,7 +188,10 @@ class Interruption:
         if self._before is None:
             done = loop.completed_iters if hasattr(loop, "completed_iters") else loop.iter + 1
             where = f"after iteration {done}; resume=True continues there"
-            runner.save_checkpoint(runner.work_dir, CHECKPOINT)
+            if not hasattr(loop, "state_dict"):
+                where += f", as far as {type(loop).__name__} can without a state_dict"
+            # The epoch is unfinished, which a loop of the user's own may not tell.
+            runner.save_checkpoint(runner.work_dir, CHECKPOINT, by_epoch=False)
         else:
             where = (
                 f"after iteration {loop.completed_iters}, within the validation; resume=True "

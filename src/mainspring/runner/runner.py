@@ -6,7 +6,7 @@ import copy
 import os
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -60,7 +60,7 @@ from mainspring.runner.sections import (
     with_default_loops,
 )
 from mainspring.runner.startup_log import dump_config, log_environment, log_hooks
-from mainspring.runner.work_dir_lock import training_alone_in
+from mainspring.runner.work_dir_lock import note_unwritable, training_alone_in
 from mainspring.runner.worker_death import explaining_worker_deaths
 
 __all__ = ["Runner"]
@@ -302,14 +302,7 @@ class Runner(Checkpoints, MMEngineNames):
         Raises:
             ConfigError: Validation is not described.
         """
-        with self._undone_if_it_fails():
-            self._dispatch.refresh()
-            loop = self._require_loop("val")
-            self.call_hook("before_run")
-            self.load_or_resume()
-        metrics: dict[str, Any] = loop.run()
-        self.call_hook("after_run")
-        return metrics
+        return self._evaluate("val")
 
     def test(self) -> dict[str, Any]:
         """Test the model; returns the metrics by name.
@@ -317,12 +310,16 @@ class Runner(Checkpoints, MMEngineNames):
         Raises:
             ConfigError: The test is not described.
         """
+        return self._evaluate("test")
+
+    def _evaluate(self, mode: str) -> dict[str, Any]:
         with self._undone_if_it_fails():
             self._dispatch.refresh()
-            loop = self._require_loop("test")
+            loop = self._require_loop(mode)
             self.call_hook("before_run")
             self.load_or_resume()
-        metrics: dict[str, Any] = loop.run()
+        with explaining_worker_deaths(advice="run it again"):
+            metrics: dict[str, Any] = loop.run()
         self.call_hook("after_run")
         return metrics
 
@@ -369,10 +366,12 @@ class Runner(Checkpoints, MMEngineNames):
         """Leave no files behind of a start that fails before anything is trained."""
         try:
             yield
-        except BaseException:
+        except BaseException as error:
+            note_unwritable(error, self.work_dir)
             if is_main_process() and self._start_files is not None:
-                self._release()
-                self._start_files.discard()
+                for undo in (self._release, self._start_files.discard):
+                    with suppress(OSError):  # what the first error was may be in their way too
+                        undo()
             raise
 
     def use_seed(self, seed: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Iterator
@@ -11,7 +12,9 @@ from typing import IO
 
 from mainspring.errors import ConfigError
 
-__all__ = ["WorkDirInUseError", "training_alone_in"]
+__all__ = ["WorkDirInUseError", "note_unwritable", "training_alone_in"]
+
+_REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
 
 _LOCK = ".training"
 
@@ -52,6 +55,23 @@ def training_alone_in(work_dir: str) -> Iterator[None]:
                 path.unlink()
 
 
+def note_unwritable(error: BaseException, work_dir: str) -> None:
+    """Let an error of the system say what to do where it refuses to write to a work directory.
+
+    Args:
+        error: Any error.
+        work_dir: The directory.
+    """
+    if not isinstance(error, OSError) or error.errno not in _REFUSALS:
+        return
+    # The system names no file when it refuses to write to an open one.
+    if error.filename is None or Path(error.filename).is_relative_to(work_dir):
+        error.add_note(
+            f"work_dir {work_dir} cannot be written to: make space there, ask for the right to "
+            "write, or give another work_dir"
+        )
+
+
 def _locked(path: Path) -> IO[str]:
     import fcntl
 
@@ -61,9 +81,12 @@ def _locked(path: Path) -> IO[str]:
             # Of the kinds of lock, this one is not inherited by workers that outlive the process.
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
-                file.truncate(0)
-                file.write(f"process {os.getpid()} on {socket.gethostname()}")
-                file.flush()
+                # The lock holds on a full disk, too, where nothing can be said in the file.
+                with suppress(OSError):
+                    file.truncate(0)
+                    os.write(
+                        file.fileno(), f"process {os.getpid()} on {socket.gethostname()}".encode()
+                    )
                 return file
         except (BlockingIOError, PermissionError):
             file.seek(0)

@@ -31,8 +31,13 @@ class WorkerDeathError(DataError):
 
 
 @contextmanager
-def explaining_worker_deaths() -> Iterator[None]:
+def explaining_worker_deaths(
+    advice: str = "resume=True continues from the last checkpoint",
+) -> Iterator[None]:
     """Turn errors that come of a dead worker into one that says how to go on.
+
+    Args:
+        advice: How to go on once there is memory for the workers.
 
     Raises:
         WorkerDeathError: A worker is gone.
@@ -53,8 +58,7 @@ def explaining_worker_deaths() -> Iterator[None]:
         raise WorkerDeathError(
             f"a process that loads data is gone: {what}",
             help="the system kills a worker when memory runs out (dmesg tells): fewer num_workers, "
-            "a smaller prefetch_factor, or data that is not copied into each worker; resume=True "
-            "continues from the last checkpoint",
+            f"a smaller prefetch_factor, or data that is not copied into each worker; {advice}",
         ) from error
 
 
