@@ -13,23 +13,26 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader as TorchDataLoader
 from torch.utils.data import IterableDataset
 
+from mainspring.dataset.data_loader import DataLoader
 from mainspring.dataset.delivery import Delivery, Position
 from mainspring.dataset.device_prefetch import Copies
 from mainspring.dataset.generator_use import GeneratorUse
 from mainspring.dataset.index_plan import IndexPlan
+from mainspring.dataset.item_names import NamedItems
 from mainspring.dataset.order_start import OrderStart
 from mainspring.dataset.sample_rng import draws_nothing
 from mainspring.dataset.sample_view import SampleView, WorkerStart, as_it_is
 from mainspring.dataset.tensor_rows import TensorRows
 from mainspring.logging import print_log
 
-__all__ = ["ResumableLoader"]
+__all__ = ["ResumableLoader", "naming_batches"]
 
 
 class ResumableLoader:
@@ -143,7 +146,7 @@ class ResumableLoader:
     def _begin(self, epoch: int, first_batch: int) -> Iterator[Any]:
         if self._plan is not None:
             return self._begin_at_index(self._plan, epoch, first_batch)
-        batches: Iterator[Any] = iter(self.loader)
+        batches = naming_batches(self.loader)
         if first_batch and not self._dataset_keeps_position():
             print_log(
                 f"Advance dataloader {first_batch} steps to skip data that has already been "
@@ -171,23 +174,16 @@ class ResumableLoader:
                 "collate_fn": as_it_is,
                 "worker_init_fn": WorkerStart(loader.worker_init_fn),
             }
-        elif loader.batch_sampler is not None and (
-            rows := TensorRows.of(loader.dataset, loader.collate_fn)
-        ):
-            init_fn = WorkerStart(loader.worker_init_fn)
-            seen |= {"dataset": rows, "collate_fn": as_it_is, "worker_init_fn": init_fn}
+        else:
+            seen |= _quick_or_named(loader)
         if self._reuses_workers and not self._has_workers():
             # Workers that go on draw no base seed, so starting them anew must not draw one either.
             seen["generator"] = torch.Generator()
         if self._has_workers() and not self._reuses_workers:
             loader._iterator = None
-        kept = {name: loader.__dict__[name] for name in seen}
-        loader.__dict__.update(seen)
-        try:
+        with _showing(loader, seen):
             batches: Iterator[Any] = iter(loader)
             plan.skip()
-        finally:
-            loader.__dict__.update(kept)
         return Delivery(batches, Position(), plan if plan.draws_globally else None)
 
     def _dataset_keeps_position(self) -> bool:
@@ -232,3 +228,41 @@ class ResumableLoader:
             self._resumed = state
         if "dataset" in state and self._dataset_keeps_position():
             self.loader.dataset.load_state_dict(state["dataset"])
+
+
+def naming_batches(loader: Any) -> Iterator[Any]:
+    """Begin a pass through a loader; errors name the items, those of torch's own loaders too.
+
+    Args:
+        loader: Any loader.
+    """
+    is_torchs = isinstance(loader, TorchDataLoader) and not isinstance(loader, DataLoader)
+    if (
+        not is_torchs
+        or isinstance(loader.dataset, IterableDataset)
+        or type(loader).__iter__ is not TorchDataLoader.__iter__
+    ):
+        return iter(loader)
+    with _showing(loader, _quick_or_named(loader)):
+        return iter(loader)
+
+
+def _quick_or_named(loader: TorchDataLoader[Any]) -> dict[str, Any]:
+    """What a torch loader is shown: rows of tensors taken at once, or items that errors name."""
+    shown: dict[str, Any] = {"worker_init_fn": WorkerStart(loader.worker_init_fn)}
+    if loader.batch_sampler is not None:
+        rows = TensorRows.of(loader.dataset, loader.collate_fn)
+        if rows is not None:
+            return {**shown, "dataset": rows, "collate_fn": as_it_is}
+    return {**shown, "dataset": NamedItems(loader.dataset)}
+
+
+@contextmanager
+def _showing(loader: Any, attributes: dict[str, Any]) -> Iterator[None]:
+    """Let a loader have other attributes while its iterator is made, which takes them over."""
+    kept = {name: loader.__dict__[name] for name in attributes}
+    loader.__dict__.update(attributes)
+    try:
+        yield
+    finally:
+        loader.__dict__.update(kept)

@@ -11,6 +11,7 @@ from torch.utils.data import get_worker_info
 
 from mainspring.dataset.batch_fetch import loads_batches
 from mainspring.dataset.generator_use import GeneratorUse
+from mainspring.dataset.item_names import NamedItems, naming
 from mainspring.dataset.sample_rng import ItemSeeds, draws_nothing
 from mainspring.dataset.tensor_rows import TensorRows
 from mainspring.errors import DataError
@@ -111,19 +112,12 @@ class SampleView:
                     for seed in seed_next:
                         seed()
                     keep(load(index))
-        except StopIteration as error:
-            # It would end the epoch as if there were no more batches.
-            raise DataError(f"{self._name(index)} raised StopIteration") from error
         except Exception as error:
-            error.add_note(f"while loading {self._name(index)}")
-            raise
+            named = naming(error, self.dataset, index)
+            if named is error:
+                raise
+            raise named from error
         return loaded
-
-    def _name(self, index: Any) -> str:
-        worker = get_worker_info()
-        place = "in the main process" if worker is None else f"in worker {worker.id}"
-        noun = "indices" if isinstance(index, list) else "index"
-        return f"{noun} {index} of {type(self.dataset).__name__} {place}"
 
     def _guarded(self, load: Callable[[], Any]) -> Any:
         try:
@@ -169,7 +163,7 @@ class WorkerStart:
     def __call__(self, worker_id: int) -> None:
         """Run in the worker, before it loads anything."""
         info = get_worker_info()
-        if info is not None and isinstance(info.dataset, SampleView | TensorRows):
+        if info is not None and isinstance(info.dataset, SampleView | TensorRows | NamedItems):
             # WorkerInfo refuses assignments once it is made.
             object.__setattr__(info, "dataset", info.dataset.dataset)
         if self._worker_init_fn is not None:

@@ -31,6 +31,7 @@ from typing import Any
 import torch
 
 from mainspring.checkpoint import record_latest_checkpoint
+from mainspring.dataset.resumable_loader import naming_batches
 from mainspring.dist import all_reduce, get_comm_device, is_main_process
 from mainspring.runner.agreement import StopAgreement
 from mainspring.runner.earlier_state import StateBeforeValidation
@@ -105,17 +106,17 @@ class Interruption:
         """Whether a validation of the train loop is under way."""
         return self._before is not None
 
-    def batches_of_validation(self, dataloader: Iterable[Any]) -> Iterator[Any]:
+    def batches_of_validation(self, batches: Iterable[Any]) -> Iterator[Any]:
         """The batches of a data set, with answers to signals in between (all ranks).
 
         Args:
-            dataloader: Loader of the data set.
+            batches: The batches.
 
         Raises:
             Terminated: The run was asked to end.
             Interrupted: The run was interrupted.
         """
-        for batch in dataloader:
+        for batch in batches:
             yield batch
             if self._requested is not None and self._agreement is None:
                 self._answer(self._requested)
@@ -214,7 +215,9 @@ def validation_of(runner: Any) -> AbstractContextManager[None]:
 
 
 def interruptible(runner: Any, dataloader: Iterable[Any]) -> Iterable[Any]:
-    """The batches of a data set, with answers to signals in between if that is a validation.
+    """The batches of a data set to evaluate on; errors name the items.
+
+    In a validation of a training, signals are answered between batches.
 
     Args:
         runner: The run.
@@ -222,8 +225,8 @@ def interruptible(runner: Any, dataloader: Iterable[Any]) -> Iterable[Any]:
     """
     interruption: Interruption | None = getattr(runner, "interruption", None)
     if interruption is None or not interruption.is_validating:
-        return dataloader
-    return interruption.batches_of_validation(dataloader)
+        return naming_batches(dataloader)
+    return interruption.batches_of_validation(naming_batches(dataloader))
 
 
 def _act_in_worker(number: int) -> None:
