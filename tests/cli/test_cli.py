@@ -41,6 +41,27 @@ def test_an_unknown_verb_is_refused(capsys):
     assert "trian" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("long", [False, True])
+def test_a_reader_that_has_enough_is_no_error(long, tmp_path):
+    items = 200_000 if long else 10
+    config = tmp_path / "config.py"
+    config.write_text(f"values = list(range({items}))\n")
+    source = str(Path(mainspring.__file__).parents[1])
+    # Without a buffer, Python itself overlooks that a long text was written in part only.
+    environment = {**os.environ, "PYTHONPATH": source, "PYTHONUNBUFFERED": ""}
+    with subprocess.Popen(
+        [sys.executable, "-m", "mainspring", "show", str(config)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+    ) as process:
+        if long:
+            assert process.stdout.read(10)
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
 @pytest.mark.parametrize(
     ("word", "expected"),
     [("a=1", True), ("a.b.0.c=x", True), ("path/to.pth", False), ("out=", True), ("a b=1", False)],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import select
 import sys
 import traceback
 from collections.abc import Sequence
@@ -30,6 +32,7 @@ __all__ = ["main"]
 
 USER_MISTAKE = 2
 FAILED_RUN = 1
+READER_GONE = 128 + 13  # as by SIGPIPE
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -63,7 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Words after the command's name; those of the process by default.
 
     Returns:
-        0, or 2 for a mistake in the command or the config, or 1 for a run that failed.
+        0, or 2 for a mistake in the command or the config, or 1 for a run that failed; 130 if it
+        was interrupted, and 141 if nobody reads its output any more.
     """
     parser = make_parser()
     options, rest = parser.parse_known_args(arguments)
@@ -73,10 +77,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.overrides = [*options.overrides, *rest]
     try:
         options.run(options)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         print("mainspring: interrupted", file=sys.stderr)
         return 130
     except Exception as error:  # noqa: BLE001 - the last frame: every error becomes an exit code
+        if isinstance(error, BrokenPipeError) and _reader_has_gone():
+            return READER_GONE
         if is_user_mistake(error) or isinstance(error, FileNotFoundError):
             print(explain(error), file=sys.stderr)
             return USER_MISTAKE
@@ -86,6 +93,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         _leave_process_group()
     return 0
+
+
+def _reader_has_gone() -> bool:
+    """Whether nobody reads the output any more, as behind ``| head``; then it goes nowhere."""
+    output = sys.stdout.fileno()
+    poll = select.poll()
+    poll.register(output, select.POLLOUT)
+    if not any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0)):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), output)
+    return True
 
 
 def _leave_process_group() -> None:
