@@ -89,6 +89,7 @@ BAD = {
     "number.pth": pickle.dumps(3, 2),
     "torn.pth": "cut",
     "flipped.pth": "flip",
+    "altered.pth": "alter",
     "list.pth": [1, 2],
     "folder.pth": "folder",
     "bad.safetensors": b"\xff" * 30,
@@ -107,6 +108,10 @@ def bad(request, run):
     elif content == "flip":
         at = whole.index(b"state_dict")
         (run / name).write_bytes(whole[:at] + b"\xff" + whole[at + 1 :])
+    elif content == "alter":
+        # A bit of a weight: torch.load reads such a file without a word.
+        at = whole.index(STATE["state_dict"]["w"].numpy().tobytes())
+        (run / name).write_bytes(whole[:at] + b"\x01" + whole[at + 1 :])
     elif isinstance(content, list):
         torch.save(content, run / name)
     elif content is not None:
@@ -140,6 +145,40 @@ def test_what_is_no_checkpoint_is_refused_with_one_line(run, bad, words, capsys)
     assert len(more) <= 1
     assert captured.out == ""
     assert sorted(path.name for path in run.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["average", "numbered.pth"], ["strip", "numbered.pth"], ["export", "numbered.pth"]],
+    ids=" ".join,
+)
+def test_tensors_without_names_are_no_weights(run, words, capsys):
+    save_checkpoint({"state_dict": {0: torch.ones(2), "w": torch.ones(2)}}, "numbered.pth")
+    assert main(["ckpt", *words, "-o", "out.pth"]) == 2
+    err = capsys.readouterr().err
+    assert err == "error: numbered.pth holds no weights by name: its keys are 0, 'w'\n"
+    assert not (run / "out.pth").exists()
+
+
+@pytest.mark.parametrize("meta", [None, "written by hand", [1, 2]])
+@pytest.mark.parametrize("verb", ["average", "strip", "export"])
+def test_meta_information_of_another_kind_is_left_out(run, verb, meta):
+    save_checkpoint({"state_dict": STATE["state_dict"], "meta": meta}, "foreign.pth")
+    assert main(["ckpt", verb, "foreign.pth", "-o", "out.pth"]) == 0
+    written = torch.load("out.pth", weights_only=True)
+    assert torch.equal(written.get("state_dict", written)["w"], STATE["state_dict"]["w"])
+
+
+@pytest.mark.parametrize(
+    "verb", ["ls", "info", "verify", "diff", "average", "strip", "export", "import-mmengine"]
+)
+def test_the_help_of_each_verb_says_in_a_sentence_what_it_does(verb, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["ckpt", verb, "--help"])
+    assert end.value.code == 0
+    paragraphs = capsys.readouterr().out.split("\n\n")
+    assert paragraphs[0].startswith("usage: ")
+    assert paragraphs[1].endswith(".")
 
 
 def test_changes_of_a_config_are_refused(run, capsys):

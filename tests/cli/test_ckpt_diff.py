@@ -173,3 +173,7 @@ def test_wrong_options(save, capsys):
         main(["ckpt", "diff", "a.pth", "b.pth", "--top", "-1"])
     assert end.value.code == 2
     assert "-1 is negative" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as end:
+        main(["ckpt", "diff", "a.pth", "b.pth", "--top", "all"])
+    assert end.value.code == 2
+    assert "argument --top: 'all' is no whole number" in capsys.readouterr().err

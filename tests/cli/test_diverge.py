@@ -302,6 +302,11 @@ def test_another_number_of_ranks(a, b, capsys):
     code, out = diverge(capsys, a, b)
     assert code == 0
     assert "note: A has 1 ranks and B 2: only those of both are compared\n" in out
+    write(b, [record(1, batch="half of b")])
+    code, out = diverge(capsys, a, b)
+    assert code == 1
+    likely = "the number of ranks, among which the batches are dealt out: 1 | 2"
+    assert f"likely: {likely}\n" in out
 
 
 def test_other_intervals_are_compared_where_they_meet(a, b, capsys):
@@ -383,6 +388,13 @@ def test_many_things_are_counted(a, b, capsys):
 
 
 # Mistakes.
+
+
+def test_one_run_alone_is_asked_for_the_other(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["diverge", "work_dirs/a"])
+    assert end.value.code == 2
+    assert capsys.readouterr().err.endswith("arguments are required: RUN_B\n")
 
 
 def test_mistakes(reference, a, b, capsys):

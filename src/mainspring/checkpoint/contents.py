@@ -85,7 +85,7 @@ def weights_of(checkpoint: Mapping[str, Any], path: str | Path) -> Mapping[str, 
     unnamed = [name for name in state if not isinstance(name, str)]
     if unnamed:
         raise CheckpointError(
-            f"{path} holds no weights by name: its keys are {listed(map(repr, state))}, not all text"
+            f"{path} holds no weights by name: its keys are {listed(map(repr, state))}"
         )
     return state
 

@@ -35,7 +35,8 @@ def strip_checkpoint(
     Raises:
         CheckpointError: It holds no weights, or not those.
     """
-    return {"meta": dict(meta_of(checkpoint)), "state_dict": chosen_weights(checkpoint, path, which)}
+    state = chosen_weights(checkpoint, path, which)
+    return {"meta": dict(meta_of(checkpoint)), "state_dict": state}
 
 
 def chosen_weights(

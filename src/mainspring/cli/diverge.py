@@ -41,7 +41,7 @@ def add_parser(verbs: Any) -> None:
     metavars = {"a": "RUN_A", "b": "RUN_B"}
     for name, metavar in metavars.items():
         parser.add_argument(name, metavar=metavar, help="work directory, or log directory in one")
-    parser.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)
+    parser.add_argument("overrides", nargs="*", default=[], help=argparse.SUPPRESS)
     parser.add_argument("--format", choices=["text", "json"], default="text")
     parser.set_defaults(run=run)
 

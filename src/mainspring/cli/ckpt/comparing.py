@@ -35,7 +35,10 @@ def add_parsers(inner: Any) -> list[tuple[Any, Any]]:
 
 
 def _count(text: str) -> int:
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
     if number < 0:
         raise argparse.ArgumentTypeError(f"{number} is negative")
     return number

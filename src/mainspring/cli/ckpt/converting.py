@@ -26,7 +26,12 @@ def add_parsers(inner: Any) -> list[tuple[Any, Any]]:
     average.add_argument(
         "--weights", type=float, nargs="+", metavar="W", help="how much each counts (default: same)"
     )
-    strip = inner.add_parser("strip", help="weights and meta information only, for publishing")
+    strip = inner.add_parser(
+        "strip",
+        help="weights and meta information only, for publishing",
+        description="Write a checkpoint without what only training needs, such as the state of "
+        "the optimizer.",
+    )
     strip.add_argument("file", metavar="FILE")
     strip.add_argument(
         "--hash-name",
@@ -44,7 +49,10 @@ def add_parsers(inner: Any) -> list[tuple[Any, Any]]:
         "--prefix", default="", help="take only weights below it, and cut it off: backbone."
     )
     foreign = inner.add_parser(
-        "import-mmengine", help="a checkpoint of MMEngine or MMCV 1.x as one of mainspring"
+        "import-mmengine",
+        help="a checkpoint of MMEngine or MMCV 1.x as one of mainspring",
+        description="Make a checkpoint of MMEngine 0.x or MMCV 1.x into one of plain types that "
+        "resumes here, and say what it lacks.",
     )
     foreign.add_argument("file", metavar="FILE")
     foreign.add_argument(

@@ -16,11 +16,25 @@ _LONGEST_VALUE = 100
 
 def add_parsers(inner: Any) -> list[tuple[Any, Any]]:
     """Add the parsers; returns each with its function."""
-    listing = inner.add_parser("ls", help="the checkpoints of a work directory")
+    listing = inner.add_parser(
+        "ls",
+        help="the checkpoints of a work directory",
+        description="List the checkpoints of a work directory, oldest first: whether each is "
+        "whole, and which one resume=True takes.",
+    )
     listing.add_argument("folder", metavar="WORK_DIR")
-    info = inner.add_parser("info", help="what a checkpoint holds")
+    info = inner.add_parser(
+        "info",
+        help="what a checkpoint holds",
+        description="Print the meta information of checkpoints, and how much is in each part.",
+    )
     info.add_argument("files", nargs="+", metavar="FILE")
-    verify = inner.add_parser("verify", help="whether checkpoints are whole")
+    verify = inner.add_parser(
+        "verify",
+        help="whether checkpoints are whole",
+        description="Compare checkpoints with their digest, or else with the checksums of their "
+        "archive. The exit code is 1 if one is damaged.",
+    )
     verify.add_argument("files", nargs="+", metavar="FILE")
     return [(listing, _list), (info, _info), (verify, _verify)]
 
