@@ -42,13 +42,16 @@ def test_all_holds_for_a_sound_config(check):
 
 
 def test_items_that_depend_on_the_time(check):
-    found = check("train_dataloader.dataset.fault=time", only=["same-seed", "kill-and-resume"])
+    found = check(
+        "train_dataloader.dataset.fault=time", only=["same-seed", "kill-and-resume", "ranks"]
+    )
     assert set(outcomes(found).values()) == {"broken"}
     seed = found["same-seed"]
     assert seed.differences[0].startswith("iteration 1, batch 0.0: float32 (4,) ")
     assert any("weight net.0.weight: " in line for line in seed.differences)
     assert "time" in seed.hint
     assert "see same-seed" in found["kill-and-resume"].hint
+    assert "see same-seed" in found["ranks"].hint
 
 
 def test_items_that_depend_on_the_order_of_hashes(check):
@@ -92,6 +95,7 @@ def test_items_that_depend_on_the_worker(check):
     assert found.outcome == "broken"
     assert found.differences[0].startswith("iteration 1, batch 0.0: ")
     assert "worker" in found.hint
+    assert "use mainspring.dataset.DataLoader" in found.hint
 
 
 def test_a_stream_that_each_worker_gives_whole(check):

@@ -218,6 +218,11 @@ def _likely(found: Comparison, a: RunDigests, b: RunDigests) -> str:
         )
     if first.kind in ("generators", "batch") and seeds[0] != seeds[1]:
         return f"the seeds, which differ: {seeds[0]} | {seeds[1]}"
+    ranks = len(a.ranks), len(b.ranks)
+    if first.kind == "batch" and ranks[0] != ranks[1]:
+        return (
+            f"the number of ranks, among which the batches are dealt out: {ranks[0]} | {ranks[1]}"
+        )
     if found.gap > 1 and first.kind not in ("generators", "batch", "settings"):
         return f"not to be told from records that are {found.gap} iterations apart"
     if "gradients" in found.never or "gradients" in found.later:

@@ -265,7 +265,12 @@ def _ranks(shared: _Verification) -> Finding:
     if not found:
         found = _compare_ranks(one, two[0])
         _refuse_random(found, one)
-    return _finding("ranks", reason, found, lambda: hint_for_ranks(one.facts, is_batch=is_batch))
+    return _finding(
+        "ranks",
+        reason,
+        found,
+        lambda: hint_for_ranks(one.facts, is_batch=is_batch, seed_is_broken=shared.seed_is_broken),
+    )
 
 
 def _compare_items(one: Observation, two: Sequence[Observation]) -> list[Difference]:

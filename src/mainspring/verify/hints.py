@@ -92,8 +92,9 @@ def hint_for_workers(none: Observation, some: Observation) -> str:
         )
     return (
         "an item may depend on its index and on the generators of random, numpy and torch only, "
-        "not on the worker or on what was loaded before; with sample_rng='worker' or an iterable "
-        "data set, random numbers belong to the workers"
+        "not on the worker or on what was loaded before; with sample_rng='worker', torch's own "
+        "DataLoader or an iterable data set, random numbers belong to the workers: use "
+        "mainspring.dataset.DataLoader"
     )
 
 
@@ -125,17 +126,21 @@ def hint_for_accumulation(facts: Mapping[str, Any], ratio: float) -> str:
     )
 
 
-def hint_for_ranks(facts: Mapping[str, Any], *, is_batch: bool) -> str:
+def hint_for_ranks(facts: Mapping[str, Any], *, is_batch: bool, seed_is_broken: bool) -> str:
     """Why two ranks differ from one.
 
     Args:
         facts: What the trial said about the model.
         is_batch: Whether the samples differ already.
+        seed_is_broken: Whether two trainings on one rank differ as well.
     """
+    if is_batch and seed_is_broken:
+        return "two trainings on one rank differ already: see same-seed"
     if is_batch:
         return (
-            "the ranks do not share out the batches of one: use DefaultSampler (shuffle=True), "
-            "sample_rng='sample' and diff_rank_seed=False"
+            "the ranks do not share out the batches of one: use mainspring.dataset.DataLoader with "
+            "DefaultSampler (shuffle=True), sample_rng='sample' and diff_rank_seed=False; and an "
+            "item may depend on its index and on the generators of random, numpy and torch only"
         )
     norms = facts["batch_norms"]
     if norms:
