@@ -343,3 +343,17 @@ def test_tracing_changes_nothing_and_ends_with_the_training(tmp_path):
     for name, value in plain.state_dict().items():
         assert torch.equal(value, traced.state_dict()[name])
     assert not any(module._forward_hooks for module in traced.modules())
+
+
+class Huge(Hook):
+    """Gives a parameter that is not trained a value whose square is no number any more."""
+
+    @torch.no_grad()
+    def before_train(self, runner):
+        runner.model.unused = nn.Parameter(torch.tensor([3e38]), requires_grad=False)
+
+
+def test_values_that_are_large_but_numbers_are_saved(tmp_path):
+    run(tmp_path, {}, epochs=1, custom_hooks=[Huge()]).train()
+    saved = load_file(tmp_path / "epoch_1.pth")["state_dict"]["unused"]
+    assert saved.tolist() == torch.tensor([3e38]).tolist()

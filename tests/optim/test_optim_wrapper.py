@@ -325,3 +325,15 @@ def test_it_is_built_by_name_and_says_what_it_is():
     assert repr(made).startswith(
         "OptimWrapper(accumulative_counts=1, clip_grad={'max_norm': 2.0}, optimizer=SGD"
     )
+
+
+@pytest.mark.parametrize(
+    ("gradient", "steps"), [(1.0, True), (3e38, True), (float("inf"), False), (float("nan"), False)]
+)
+def test_only_steps_whose_gradients_are_no_numbers_are_left_out(gradient, steps):
+    parameter = torch.nn.Parameter(torch.zeros(2))
+    wrapper = OptimWrapper(torch.optim.SGD([parameter], lr=1e-38))
+    wrapper.skips_non_finite = True
+    wrapper.update_params((parameter * gradient).sum())
+    assert bool(parameter.detach().any()) is steps
+    assert parameter.isfinite().all()

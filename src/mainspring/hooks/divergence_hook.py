@@ -265,8 +265,9 @@ def _first_bad(model: torch.nn.Module) -> str | None:
     ]
     if not named:
         return None
-    largest = torch.nn.utils.get_total_norm([values for _, values in named], float("inf"))
-    if bool(torch.isfinite(largest)):
+    # Much faster than the largest value on a CPU. It may overflow, which the rest looks into.
+    norm = torch.nn.utils.get_total_norm([values for _, values in named])
+    if bool(torch.isfinite(norm)):
         return None
     for name, parameter in named:
         count = int((~torch.isfinite(parameter)).sum())

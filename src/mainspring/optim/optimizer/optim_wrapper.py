@@ -216,8 +216,10 @@ class OptimWrapper(BaseOptimWrapper):
     def _has_finite_gradients(self) -> bool:
         """Whether all gradients are numbers; says so if they are not. Waits for the device."""
         gradients = [p.grad for p in self._parameters() if p.grad is not None]
-        if not gradients or bool(nn.utils.get_total_norm(gradients, float("inf")).isfinite()):
-            return True
+        # Their norm is much faster than the largest one on a CPU, but it may overflow.
+        for order in (2.0, float("inf")):
+            if not gradients or bool(nn.utils.get_total_norm(gradients, order).isfinite()):
+                return True
         print_log(
             f"the gradients of micro-batch {self._inner_count} are no numbers: this step is left "
             "out",
