@@ -5,7 +5,6 @@ from mainspring.config.config_dict import ConfigDict
 from mainspring.config.edit import edit
 from mainspring.config.node import Node
 from mainspring.config.override import DictAction
-from mainspring.config.recorded import read_base
 from mainspring.config.sweep import choice, loguniform, sweep, uniform
 from mainspring.config.words import (
     ByEpoch,
@@ -18,6 +17,7 @@ from mainspring.config.words import (
     env,
     include,
     later,
+    read_base,
 )
 from mainspring.utils.allow import allow_packages
 

@@ -16,12 +16,8 @@ from mainspring.config.argparser import add_args
 from mainspring.config.config_dict import ConfigDict
 from mainspring.config.custom_imports import import_modules_of
 from mainspring.config.dump import dump_data, format_config
-from mainspring.config.errors import (
-    ConfigKeyError,
-    ConfigTypeError,
-)
+from mainspring.config.errors import ConfigKeyError, ConfigTypeError
 from mainspring.config.load import load_source
-from mainspring.config.locate import locate, locate_in_config
 from mainspring.config.merge import leaf_paths, merge, nest
 from mainspring.config.override import (
     DictAction,
@@ -30,8 +26,8 @@ from mainspring.config.override import (
     check_not_resolved,
     parse_override,
 )
-from mainspring.config.recorded import read_base
 from mainspring.config.source import LoadedConfig, ReadOptions, Source, check_format
+from mainspring.config.words import read_base
 from mainspring.errors import Location
 
 __all__ = ["RESERVED_KEYS", "Config", "ConfigDict", "DictAction", "add_args", "read_base"]
@@ -197,9 +193,6 @@ class Config:
 
         Args:
             description: Description of the parser.
-
-        Returns:
-            The parser, and the config.
         """
         first = argparse.ArgumentParser(description=description, add_help=False)
         first.add_argument("config", help="config file path")
@@ -268,6 +261,8 @@ class Config:
         for changed in self._changed:
             if path == changed or path.startswith(f"{changed}."):
                 return None
+        from mainspring.config.locate import locate
+
         return locate(self._sources, path)
 
     def nearest_place(self, path: str) -> Location | None:
@@ -276,6 +271,8 @@ class Config:
         Args:
             path: Dotted path.
         """
+        from mainspring.config.locate import locate_in_config
+
         return locate_in_config(self, path)
 
     def dump(self, file: str | Path | None = None) -> str | None:
@@ -491,6 +488,8 @@ def _from_loaded(loaded: LoadedConfig, filename: str | None, format_code: bool) 
     try:
         cfg = Config(loaded.values, loaded.text, None, loaded.env_variables, format_code)
     except ConfigKeyError as error:
+        from mainspring.config.locate import locate
+
         error.location = locate(loaded.sources, error.config_path or "")
         raise
     cfg._filename = filename

@@ -12,10 +12,8 @@ from mainspring.config.config_dict import ConfigDict
 from mainspring.config.errors import ConfigParsingError
 from mainspring.config.external import with_scope
 from mainspring.config.parse import is_dump, parse_dump
-from mainspring.config.recorded import deciding_line, load_recorded
 from mainspring.config.run_source import parsed
 from mainspring.config.source import LoadedConfig, ReadOptions, Source, check_acyclic
-from mainspring.config.text import base_statement, load_text
 from mainspring.errors import ConfigError, Location
 
 __all__ = ["load_source"]
@@ -38,6 +36,8 @@ def load_source(
     Raises:
         ConfigError: The file or a base cannot be read, see `load_text` and `load_recorded`.
     """
+    from mainspring.config.recorded import load_recorded
+    from mainspring.config.text import load_text
 
     def read_file(
         path: str,
@@ -110,6 +110,9 @@ def _is_recorded(source: Source, asked: bool | None) -> bool:
         return False
     if asked is None and not _MAY_BE_RECORDED.search(source.text):
         return False
+    from mainspring.config.recorded import deciding_line
+    from mainspring.config.text import base_statement
+
     try:
         line = deciding_line(source)
     except SyntaxError:

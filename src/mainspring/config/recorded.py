@@ -11,8 +11,7 @@ import ast
 import builtins
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType, GeneratorType, MethodType
@@ -51,17 +50,7 @@ from mainspring.config.text import bases_of_python, is_machinery
 from mainspring.errors import ConfigError, Location, did_you_mean
 from mainspring.utils import get_installed_path, is_installed
 
-__all__ = ["deciding_line", "load_recorded", "read_base"]
-
-
-@contextmanager
-def read_base() -> Iterator[None]:
-    """Mark the imports of a block as imports from other configs.
-
-    Inside of the block, ``from .base import *`` binds the variables of ``base.py``, and
-    ``from package.configs.base import model`` one of an installed package.
-    """
-    yield
+__all__ = ["deciding_line", "load_recorded"]
 
 
 _WORDS: dict[str, dict[str, Any]] = {
@@ -74,14 +63,14 @@ _WORDS: dict[str, dict[str, Any]] = {
     }
     | {
         "Factory": words.Factory,
-        "read_base": read_base,
+        "read_base": words.read_base,
         "sweep": sweep,
         "choice": choice,
         "uniform": uniform,
         "loguniform": loguniform,
     },
     "mainspring.runner": {"ByEpoch": words.ByEpoch, "ByIteration": words.ByIteration},
-    "mmengine.config": {"read_base": read_base},
+    "mmengine.config": {"read_base": words.read_base},
 }
 """Names that are there while a config is read, by the module that it imports them from."""
 
@@ -347,7 +336,7 @@ class _Importer:
         if not found and "read_base" in module:
             return {}
         if module in ("mainspring", "mmengine") or module.startswith(("mainspring.", "mmengine.")):
-            found = {"read_base": read_base, **found}
+            found = {"read_base": words.read_base, **found}
         if "include" in found:
             found = {**found, "include": self._include}
         return found

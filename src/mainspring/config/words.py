@@ -1,4 +1,4 @@
-"""The words of recorded configs: `later`, `edit`, `copy`, `env`, `eager`, `available`, `include`.
+"""The words of configs: `later`, `edit`, `copy`, `env`, `eager`, `available`, `include` and so on.
 
 In a config file they act on recorded calls; in a script they do the same with real classes. `L`
 makes nodes in scripts. `ByEpoch` and `ByIteration` are typed forms of ``train_cfg``.
@@ -38,6 +38,7 @@ __all__ = [
     "later",
     "later_partial",
     "partial",
+    "read_base",
 ]
 
 P = ParamSpec("P")
@@ -246,6 +247,16 @@ def available(package: str) -> bool:
         package: Name of a top-level package.
     """
     return importlib.util.find_spec(package.partition(".")[0]) is not None
+
+
+@contextmanager
+def read_base() -> Iterator[None]:
+    """Mark the imports of a block as imports from other configs.
+
+    Inside of the block, ``from .base import *`` binds the variables of ``base.py``, and
+    ``from package.configs.base import model`` one of an installed package.
+    """
+    yield
 
 
 def include(path: str) -> Any:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from mainspring.check import Problem, quick_check
+from typing import TYPE_CHECKING
+
 from mainspring.config import Config
 from mainspring.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mainspring.check import Problem
 
 __all__ = ["refuse_mistakes"]
 
@@ -18,6 +22,8 @@ def refuse_mistakes(cfg: Config) -> None:
     Raises:
         ConfigError: With all mistakes; the place and path are those of the first.
     """
+    from mainspring.check import quick_check
+
     errors = [problem for problem in quick_check(cfg) if problem.severity == "error"]
     if not errors:
         return
