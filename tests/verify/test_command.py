@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,7 @@ def state_of(folder):
 
 def test_a_config_that_holds_and_the_files_of_its_user(config, capsys, monkeypatch):
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.chdir(config.parent)
     before = state_of(config.parent)
     assert (

@@ -266,7 +266,7 @@ class Runner(Checkpoints, MMEngineNames):
                 if is_main_process():
                     record_config(self.cfg, self._log_dir)
 
-            with self.saving(), explaining_worker_deaths(), Interruption(self).listening():
+            with explaining_worker_deaths(), self.saving(), Interruption(self).listening():
                 model: nn.Module = self.train_loop.run()
             self.call_hook("after_run")
         return model

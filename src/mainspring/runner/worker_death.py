@@ -47,19 +47,45 @@ def explaining_worker_deaths(
     except WorkerDeathError:
         raise
     except (RuntimeError, OSError, EOFError) as error:
-        said = _TORCH_SAYS.search(str(error))
-        if isinstance(error, RuntimeError) and said is None:
+        explained = _explained(error, advice)
+        if explained is None:
             raise
-        with _without_reports():
-            dead = _end_broken_loaders()
-        if said is None and not dead:
-            raise
-        what = ", ".join(dead) or (said.group() if said else "").strip().rstrip(".")
-        raise WorkerDeathError(
-            f"a process that loads data is gone: {what}",
-            help="the system kills a worker when memory runs out (dmesg tells): fewer num_workers, "
-            f"a smaller prefetch_factor, or data that is not copied into each worker; {advice}",
-        ) from error
+        raise explained from error
+
+
+def _explained(error: Exception, advice: str) -> WorkerDeathError | None:
+    """The error to raise instead; ``None`` if no worker is dead."""
+    while True:
+        try:
+            with _without_reports():
+                said = _said_by_torch(error)
+                if isinstance(error, RuntimeError) and said is None:
+                    return None
+                dead = _end_broken_loaders()
+                if said is None and not dead:
+                    return None
+                what = ", ".join(dead) or (said.group() if said else "").strip().rstrip(".")
+                return WorkerDeathError(
+                    f"a process that loads data is gone: {what}",
+                    help="the system kills a worker when memory runs out (dmesg tells): fewer "
+                    "num_workers, a smaller prefetch_factor, or data that is not copied into each "
+                    f"worker; {advice}",
+                )
+        except RuntimeError as again:
+            # Another report, before reports were turned off.
+            if _TORCH_SAYS.search(str(again)) is None:
+                raise
+
+
+def _said_by_torch(error: BaseException) -> re.Match[str] | None:
+    """Torch's report, also where it caused a further error on its way, as in `torch.save`."""
+    reported: BaseException | None = error
+    while reported is not None:
+        said = _TORCH_SAYS.search(str(reported))
+        if said is not None:
+            return said
+        reported = reported.__cause__ or reported.__context__
+    return None
 
 
 def _end_broken_loaders() -> list[str]:
