@@ -62,7 +62,8 @@ def load_file(
         raise CheckpointError(
             f"{shown} holds objects that only running code from the file could restore, so it was "
             f"not read{f': it asks for {asked.group(1)}' if asked else ''}",
-            help="load it with trust=True if you made this file yourself",
+            help="if you made this file yourself, load it with trust=True, or make a plain one of "
+            "it with mainspring ckpt import-mmengine FILE -o OUT --trust",
         ) from error
     except Exception as error:
         # What reading a damaged file raises is not bounded; only these two say nothing of the file.
