@@ -249,7 +249,9 @@ def test_the_state_is_plain(tmp_path):
     source = ResumableLoader(LOADERS["own generator"](Counted()), seed=3)
     next(source.batches())
     torch.save(source.state_dict(), tmp_path / "state.pth")
-    torch.load(tmp_path / "state.pth", weights_only=True)
+    assert (
+        torch.load(tmp_path / "state.pth", weights_only=True).keys() == source.state_dict().keys()
+    )
 
 
 class DrawnOneByOne(Sampler):

@@ -166,3 +166,13 @@ def test_nothing_is_left_open():
 
 def test_a_single_process_keeps_its_own():
     assert share_between_ranks([np.zeros(1 << 21, np.uint8)]) is None
+
+
+def test_a_subset_in_place_lets_go_of_the_rest():
+    dataset = Inspecting()
+    dataset._look_at(SharedArrays.of((dataset.data_bytes, dataset.data_address)))
+    path = dataset._shared.path
+    dataset.get_subset_([5])
+    gc.collect()
+    assert dataset[0][:2] == [5, 300]
+    assert SharedArrays.open(path, []) is None

@@ -6,11 +6,13 @@ import os
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -133,3 +135,18 @@ def test_a_validation_or_a_test_alone_says_it_too(mode, tmp_path):
     with pytest.raises(WorkerDeathError, match=r"worker 0 \(pid \d+\) left with exit") as caught:
         getattr(runner, mode)()
     assert caught.value.help.endswith("run it again")
+
+
+@pytest.mark.parametrize("is_made", [False, True])
+def test_loaders_of_others_and_those_that_failed_to_start_are_no_obstacle(is_made):
+    iterator = object.__new__(_MultiProcessingDataLoaderIter)
+    if is_made:
+        iterator._shutdown = False
+        # As in a process that was forked meanwhile, which must not wait for what it did not start.
+        iterator._workers = [SimpleNamespace(_parent_pid=1)]
+    expected = pytest.raises(OSError, match="no space")
+    try:
+        with expected, explaining_worker_deaths():
+            raise OSError("no space")
+    finally:
+        iterator._shutdown = True

@@ -68,7 +68,11 @@ def test_functions_draw_what_torch_draws(ours, torchs):
 def test_functions_leave_modules_without_weight_alone():
     for initialise in (xavier_init, normal_init, kaiming_init, trunc_normal_init):
         initialise(nn.ReLU())
-        initialise(nn.BatchNorm1d(3, affine=False))
+        norm = nn.BatchNorm1d(3, affine=False)
+        initialise(norm)
+        assert norm.weight is None
+        assert norm.bias is None
+        assert torch.equal(norm.running_var, torch.ones(3))
 
 
 def test_truncated_normal_follows_the_cut_distribution():

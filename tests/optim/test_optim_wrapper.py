@@ -151,7 +151,11 @@ def test_clipping_by_value():
 
 def test_parameters_without_gradient_are_not_clipped():
     model = linear()
-    wrap(model, clip_grad=1.0).step()
+    before = weights(model)
+    wrapper = wrap(model, clip_grad=1.0)
+    wrapper.step()
+    assert all(map(torch.equal, weights(model), before))
+    assert "train/grad_norm" not in wrapper.message_hub.log_scalars
 
 
 @pytest.mark.parametrize(

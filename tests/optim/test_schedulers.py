@@ -240,6 +240,7 @@ def test_accumulating_gradients_is_using_the_optimizer():
     scheduler = optim.StepLR(wrapper, step_size=1, by_epoch=False)
     wrapper.update_params(parameter.sum())
     scheduler.step()
+    assert scheduler.last_step == 1
 
 
 def test_an_unused_wrapper_is_noticed_as_well():

@@ -5,6 +5,7 @@ import importlib.metadata
 import io
 import json
 import os
+import subprocess
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -241,6 +242,8 @@ class TestPackages:
 
     def test_commands(self):
         utils.call_command(["true"])
+        with pytest.raises(subprocess.CalledProcessError):
+            utils.call_command(["false"])
         utils.install_package("pytest")
 
 

@@ -97,7 +97,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _reader_has_gone() -> bool:
     """Whether nobody reads the output any more, as behind ``| head``; then it goes nowhere."""
-    output = sys.stdout.fileno()
+    try:
+        output = sys.stdout.fileno()
+    except (OSError, ValueError):
+        return False  # it is kept in memory, as in a notebook
     poll = select.poll()
     poll.register(output, select.POLLOUT)
     if not any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0)):

@@ -278,6 +278,7 @@ class BaseDataset(Dataset[Any]):
         """
         if self.serialize_data:
             self.data_bytes, self.data_address = self._get_serialized_subset(indices)
+            self.__dict__.pop("_shared", None)
         else:
             self.data_list = self._get_unserialized_subset(indices)
 

@@ -258,7 +258,9 @@ class CheckpointHook(Hook):
         if self._failure is not None:
             raise CheckpointError(
                 f"the last checkpoint of this training could not be written: {self._failure}",
-                help=f"the newest one is {self.last_ckpt}; resume=True trains the rest again",
+                help="none was written before"
+                if self.last_ckpt is None
+                else f"the newest one is {self.last_ckpt}; resume=True trains the rest again",
             ) from self._failure
         if self.published_keys is None or not is_main_process():
             return
@@ -437,8 +439,8 @@ class CheckpointHook(Hook):
             raise error
         self._failure = error
         runner.logger.error(
-            f"{file} could not be written: {type(error).__name__}: {error}. The newest checkpoint "
-            f"is {self.last_ckpt}. Training goes on, and the next one is tried at its time."
+            f"{file} could not be written: {type(error).__name__}: {error}. Newest checkpoint: "
+            f"{self.last_ckpt or 'none'}. Training goes on, and the next one is tried at its time."
         )
 
     def _remove_ordinary(self, steps: Sequence[int]) -> None:

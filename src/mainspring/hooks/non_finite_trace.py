@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from mainspring.structures.nested import tensors_in
 
 __all__ = ["NonFiniteTrace"]
 
@@ -45,7 +46,8 @@ class NonFiniteTrace:
         return look
 
     def _note(self, what: str, values: Any) -> None:
-        tensors = [tensor.detach() for tensor in _floating(values)]
+        floating = (tensor for tensor in tensors_in(values) if tensor.is_floating_point())
+        tensors = [tensor.detach() for tensor in floating if tensor.numel()]
         if tensors:
             is_nan = torch.stack([tensor.isnan().any() for tensor in tensors]).any()
             is_inf = torch.stack([tensor.isinf().any() for tensor in tensors]).any()
@@ -72,15 +74,3 @@ class NonFiniteTrace:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
-
-
-def _floating(values: Any) -> Iterator[Tensor]:
-    if isinstance(values, Tensor):
-        if values.is_floating_point() and values.numel():
-            yield values
-    elif isinstance(values, Mapping):
-        for item in values.values():
-            yield from _floating(item)
-    elif isinstance(values, list | tuple):
-        for item in values:
-            yield from _floating(item)

@@ -116,9 +116,9 @@ def compile_step(model: nn.Module, cfg: Any, optim_wrapper: Any) -> None:
 
 def _check_settings(settings: Mapping[str, Any]) -> None:
     """See that `torch.compile` takes the settings, before anything is changed."""
-    known = inspect.signature(torch.compile).parameters
+    known = [name for name in inspect.signature(torch.compile).parameters if name != "model"]
     for name in settings:
-        if name not in known or name == "model":
+        if name not in known:
             raise _mistake(
                 f"compile has no setting {name!r}",
                 did_you_mean(name, ("target", *known)) or f"it has target, {', '.join(known)}",

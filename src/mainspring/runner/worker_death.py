@@ -9,11 +9,13 @@ asked here is whether a worker is dead, whatever the error; and the loader is en
 from __future__ import annotations
 
 import gc
+import os
 import re
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
@@ -93,7 +95,9 @@ def _end_broken_loaders() -> list[str]:
     dead = []
     loading = [each for each in gc.get_objects() if type(each) is _MultiProcessingDataLoaderIter]
     for iterator in loading:
-        workers = [] if iterator._shutdown else iterator._workers
+        # Nothing to end: it failed while it was made, has ended, or is a forked copy of another's.
+        started: list[Any] = [] if getattr(iterator, "_shutdown", True) else iterator._workers
+        workers = [worker for worker in started if worker._parent_pid == os.getpid()]
         for number, worker in enumerate(workers):
             worker.join(_SECONDS / len(workers))
             if worker.exitcode:
