@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 BENCH := .bench-venv
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test install check lint types layers unit format docs-code bench clean
+.PHONY: demo test install check lint types layers unit format docs bench clean
 
 demo: install
 	$(BIN)/python examples/digits/train.py
@@ -26,6 +26,7 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/codespell src docs examples README.md CONTRIBUTING.md CHANGELOG.md
+	$(BIN)/python scripts/code_budget.py
 
 types: install
 	$(BIN)/mypy
@@ -40,6 +41,16 @@ unit: install
 format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# The site in English with the reference, and in Chinese beside it; any warning is an error.
+docs: $(VENV)/.docs-installed
+	$(BIN)/sphinx-build -q -E -W --keep-going -b html docs build/site
+	$(BIN)/sphinx-build -q -E -W --keep-going -b html -c docs -t chinese docs/zh build/site/zh
+	@echo "open build/site/index.html"
+
+$(VENV)/.docs-installed: $(INSTALLED) docs/constraints.txt
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --constraint docs/constraints.txt --editable ".[docs]"
+	touch $@
 
 bench: $(BENCH)/.installed
 	$(BENCH)/bin/python benchmarks/compare.py $(BENCH_OPTIONS)

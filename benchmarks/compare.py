@@ -7,16 +7,23 @@ medians over the rounds, and ratios are medians of the ratios to the bare loop o
 from __future__ import annotations
 
 import argparse
+import fcntl
 import importlib
 import importlib.util
 import json
 import os
+import pty
 import random
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +89,9 @@ def _options() -> argparse.Namespace:
         "--json", metavar="FILE", help="write every sample into a file, as it is measured"
     )
     parser.add_argument("--quick", action="store_true", help="see that all works; figures are poor")
+    parser.add_argument(
+        "--terminal", action="store_true", help="let samples write to a pseudo-terminal"
+    )
     parser.add_argument("--verbose", action="store_true", help="show what failing samples print")
     return parser.parse_args()
 
@@ -153,15 +163,18 @@ def _run(order: dict[str, Any], processes: int, options: argparse.Namespace) -> 
         command += ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
     order["started"] = time.time()
     command += [str(HERE / "sample.py"), json.dumps(order)]
-    with subprocess.Popen(
-        command,
-        env=environment,
-        cwd=order["work_dir"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
+    with (
+        _output(options.terminal) as output,
+        subprocess.Popen(
+            command,
+            env=environment,
+            cwd=order["work_dir"],
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as process,
+    ):
         try:
             _, errors = process.communicate(timeout=SECONDS_ALLOWED)
         except subprocess.TimeoutExpired:
@@ -170,6 +183,30 @@ def _run(order: dict[str, Any], processes: int, options: argparse.Namespace) -> 
     if process.returncode and options.verbose:
         print(f"\n{order['workload']} {order['engine']}:\n{errors[-3000:]}", file=sys.stderr)
     return f"ended with code {process.returncode}"
+
+
+@contextmanager
+def _output(on_terminal: bool) -> Iterator[int]:
+    """Where a sample writes: a terminal of 120 columns that is read all the time, or a pipe."""
+    if not on_terminal:
+        yield subprocess.PIPE
+        return
+    reader, writer = pty.openpty()
+    fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    drain = threading.Thread(target=_read_to_the_end, args=(reader,))
+    drain.start()
+    try:
+        yield writer
+    finally:
+        os.close(writer)
+        drain.join()
+        os.close(reader)
+
+
+def _read_to_the_end(descriptor: int) -> None:
+    with suppress(OSError):  # how the other side's closing shows
+        while os.read(descriptor, 1 << 16):
+            pass
 
 
 def _progress(text: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent / "e2e" / "programs"))
+sys.path[:0] = [str(Path(__file__).parent / "e2e" / "programs"), str(Path(__file__).parent)]
 
 
 @pytest.fixture(autouse=True)
@@ -26,6 +26,23 @@ def clean_process_state():
             owner.release_instance(name)
 
 
+@pytest.fixture
+def gpu_waits():
+    """Sets what CUDA does where the host waits for it, and puts it back at the end."""
+    import warnings
+
+    import torch
+
+    def set_to(mode: str) -> None:
+        with warnings.catch_warnings():
+            # It says each time that it is a prototype.
+            warnings.simplefilter("ignore")
+            torch.cuda.set_sync_debug_mode(mode)
+
+    yield set_to
+    set_to("default")
+
+
 def _generator_states():
     restores = []
     state = random.getstate()
@@ -41,9 +58,9 @@ def _generator_states():
 
 
 def _managers():
-    if "mainspring.utils.manager" not in sys.modules:
+    if "mainspring.registry.manager" not in sys.modules:
         return []
-    from mainspring.utils import ManagerMixin
+    from mainspring.registry.manager import ManagerMixin
 
     found, queue = [], [ManagerMixin]
     while queue:

@@ -25,6 +25,9 @@ class _Unsampled:
     sampler = None
 
 
+_TIMES: dict[int, list[float]] = {}
+
+
 class Batches:
     """Batches in memory that note the time at which each one is asked for.
 
@@ -39,12 +42,16 @@ class Batches:
     def __init__(self, batches: Sequence[Any], count: int) -> None:
         self.batches = batches
         self.count = count
-        self.asked: list[float] = []
         self.dataset = range(count * len(batches[0][1]))
         self.sampler = None
         self.batch_sampler = _Unsampled()
         self.batch_size = len(batches[0][1])
         self.num_workers = 0
+
+    @property
+    def asked(self) -> list[float]:
+        """When each batch was asked for; no attribute, which an engine might resume."""
+        return _TIMES.setdefault(id(self), [])
 
     def __len__(self) -> int:
         return self.count

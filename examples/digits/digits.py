@@ -24,6 +24,8 @@ class Digits(Dataset):  # type: ignore[type-arg]  # - torch's Dataset is generic
         shift: Move each image by up to this many pixels, at random; for training.
     """
 
+    classes = tuple("0123456789")
+
     def __init__(self, split: str, shift: int = 0) -> None:
         from sklearn.datasets import load_digits  # takes a second, which reading a config need not
 
@@ -43,6 +45,13 @@ class Digits(Dataset):  # type: ignore[type-arg]  # - torch's Dataset is generic
             down, right = torch.randint(-self.shift, self.shift + 1, (2,)).tolist()
             image = torch.roll(image, (down, right), dims=(1, 2))
         return image, self.labels[index]
+
+    def read_input(self, source: str) -> Tensor:
+        """A picture of a digit, bright on dark, for `mainspring predict`."""
+        from PIL import Image
+
+        picture = Image.open(source).convert("L").resize((8, 8))
+        return torch.tensor(np.asarray(picture) / 255.0, dtype=torch.float32)[None]
 
 
 @MODELS.register_module()
@@ -68,12 +77,25 @@ class SmallCNN(BaseModel):
             nn.Linear(2 * width * 16, num_classes),
         )
 
-    def forward(self, images: Tensor, labels: Tensor, mode: str = "tensor") -> Any:
+    def forward(self, images: Tensor, labels: Tensor | None = None, mode: str = "tensor") -> Any:
         """Scores, or the loss, or one prediction for each image."""
         scores = self.net(images)
         if mode == "loss":
             return {"loss": nn.functional.cross_entropy(scores, labels)}
+        if mode == "predict" and labels is None:
+            return [{"prediction": score} for score in scores]
         if mode == "predict":
             pairs = zip(scores, labels, strict=True)
             return [{"prediction": score, "target": label} for score, label in pairs]
         return scores
+
+
+def draw(model: Any, figure: Any) -> None:
+    """Digits that were held out, and what the model takes them for; mistakes in red."""
+    data = Digits("val")
+    scores = model.net(data.images)
+    hardest = scores.softmax(1).gather(1, data.labels[:, None])[:, 0].argsort()[:20]
+    for axis, index in zip(figure.subplots(2, 10).flat, hardest.tolist(), strict=True):
+        found = int(scores[index].argmax())
+        axis.imshow(data.images[index, 0].numpy(), cmap="gray_r")
+        axis.set_title(str(found), color="black" if found == data.labels[index] else "tab:red")

@@ -1,7 +1,8 @@
 """Mainspring: a training engine for PyTorch.
 
 The public names of the packages `config`, `fileio`, `logging`, `registry` and `utils` are also
-names of this package. They are imported when they are first asked for, and so are the packages.
+names of this package, and so is `Runner`. They are imported when they are first asked for, and so
+are the packages.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
     from mainspring.fileio import *  # noqa: F403 - as above
     from mainspring.logging import *  # noqa: F403 - as above
     from mainspring.registry import *  # noqa: F403 - as above
+    from mainspring.runner import Runner as Runner
     from mainspring.utils import *  # noqa: F403 - as above
 
 # The order in which a name is looked for, cheapest first; no name is in two of them.
 _SOURCES = ("utils", "registry", "fileio", "config", "logging")
+_ALSO = {"Runner": "runner"}
 
 version_info: tuple[int | str, ...] = tuple(
     int(part) if part.isdigit() else part for part in re.findall(r"rc\d+|\d+", __version__)
@@ -34,7 +37,7 @@ def __getattr__(name: str) -> Any:
     if not name.startswith("_"):
         if find_spec(f"{__name__}.{name}") is not None:
             return import_module(f"{__name__}.{name}")
-        for source in _SOURCES:
+        for source in (_ALSO[name],) if name in _ALSO else _SOURCES:
             package = import_module(f"{__name__}.{source}")
             if name in package.__all__:
                 value = globals()[name] = getattr(package, name)
@@ -48,4 +51,4 @@ def __dir__() -> list[str]:
 
 def _public_names() -> list[str]:
     packages = [import_module(f"{__name__}.{source}") for source in _SOURCES]
-    return sorted({name for package in packages for name in package.__all__})
+    return sorted({*_ALSO, *(name for package in packages for name in package.__all__)})

@@ -54,7 +54,9 @@ def problems_of(write):
                 problem.severity,
                 None
                 if problem.location is None
-                else f"{problem.location.line}:{problem.location.column}",
+                else f"{problem.location.line}:{problem.location.column}"
+                if problem.location.line
+                else str(problem.location),
                 problem.message,
                 problem.help,
             )

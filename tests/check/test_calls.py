@@ -234,16 +234,19 @@ def test_what_the_run_does_not_use_is_a_warning(spoilt):
     ]
 
 
-def test_a_mistake_on_the_command_line_has_a_path_but_no_place(problems_of, write):
+def test_a_mistake_on_the_command_line_has_its_word_as_place(problems_of, write):
     ((_, place, message, _),) = problems_of(RECORDED, overrides=["model.backbone.depth=deep"])
-    assert (place, message) == (None, "depth is 'deep', but Backbone takes int")
+    assert (place, message) == (
+        "command line: model.backbone.depth=deep",
+        "depth is 'deep', but Backbone takes int",
+    )
 
 
 def test_an_edited_argument_is_shown_at_the_edit(problems_of):
     text = RECORDED + "from mainspring.config import edit\nedit(model).width = 'wide'\n"
     ((_, place, message, _),) = problems_of(text)
     assert message == "width is 'wide', but Net takes int"
-    assert place == "20:1"
+    assert place == "20:13"
 
 
 def test_a_problem_reads_as_an_error_does(problems_of, write):
@@ -264,7 +267,7 @@ def test_a_problem_reads_as_an_error_does(problems_of, write):
 
 
 def test_without_imports_nothing_is_imported(problems_of):
-    text = RECORDED.replace("check_parts", "nosuchmodule") + "randomness = dict(sead=1)\n"
+    text = RECORDED.replace("check_parts", "nosuchmodule") + "randomnes = dict(seed=1)\n"
     assert [message for _, _, message, _ in problems_of(text, imports=False)] == [
-        "randomness has no setting 'sead'"
+        "randomnes is no section, so it has no effect on the run"
     ]

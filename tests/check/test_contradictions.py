@@ -10,9 +10,9 @@ BY_ITERATION = "train_cfg = dict(by_epoch=False, max_iters=100)"
 
 MISTAKES = [
     # lengths
-    ("train_cfg = dict(by_epoch=True, max_iters=3)", "error", "33", "train_cfg says by_epoch=True and max_iters", "replace max_iters by max_epochs, or say by_epoch=False"),
-    ("train_cfg = dict(by_epoch=True)", "error", "1", "train_cfg does not say how long to train", "give max_epochs=..."),
-    ("train_cfg = dict(max_epoch=3)", "error", "18", "train_cfg has no setting 'max_epoch'", "did you mean 'max_epochs'?"),
+    ("train_cfg = dict(by_epoch=True, max_iters=3)", "error", "33", "train_cfg counts in epochs but has no max_epochs", "replace max_iters by max_epochs, or set by_epoch=False"),
+    ("train_cfg = dict(by_epoch=True)", "error", "1", "train_cfg counts in epochs but has no max_epochs", "give max_epochs=..."),
+    ("train_cfg = dict(max_epoch=3)", "error", "18", "EpochBasedTrainLoop has no parameter 'max_epoch'", "did you mean 'max_epochs'?"),
     ("train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=3, by_epoch=True)", "error", "60", ..., ...),
     ("train_cfg = ByEpoch(max_epochs=12, val_interval=20)", "warning", "36", "val_interval is 20, so a run of 12 epochs validates only at its end", "give at most 12"),
     ("train_cfg = ByEpoch(max_epochs=12, val_begin=13)", "warning", "36", "val_begin is 13, so a run of 12 epochs never validates", "give at most 12"),
@@ -26,7 +26,7 @@ MISTAKES = [
     ("param_scheduler = later(CosineAnnealingLR)(T_max=20)", "warning", "44", "CosineAnnealingLR reaches its end after 20 epochs, later than the run of 12 epochs", ...),
     ("param_scheduler = later(CosineAnnealingLR)(end=10)", "warning", "44", "CosineAnnealingLR ends at 10, but the run has 12 epochs: the value stays as it is from there on", ...),
     ("param_scheduler = later(LinearLR)(end=20)", "warning", "35", "LinearLR ends at 20, later than the run of 12 epochs", ...),
-    ("param_scheduler = later(LinearLR)(begin=12)", "warning", "35", "LinearLR begins at 12, but the run has 12 epochs", None),
+    ("param_scheduler = later(LinearLR)(begin=12)", "error", "35", "LinearLR acts from 12 to 12, which is no range", ...),
     # metrics
     (ACCURACY.format("acuracy"), "error", "48", "save_best is 'acuracy', but the evaluator gives accuracy", "did you mean 'accuracy'?"),
     (ACCURACY.format(["accuracy", "f1"]), "error", "48", "save_best is 'f1', but the evaluator gives accuracy", "say 'accuracy'"),
@@ -34,7 +34,7 @@ MISTAKES = [
     # names of sections
     ("randomnes = dict(seed=1)", "warning", "1", "randomnes is no section, so it has no effect on the run", "did you mean 'randomness'?"),
     ("default_hooks = dict(chekpoint=CheckpointHook())", "warning", "22", "default_hooks has no hook 'chekpoint', so this one is added to the others", "did you mean 'checkpoint'?"),
-    ("test_dataloader = DataLoader(Points(), shuffle=False)", "error", "1", "test_cfg and test_evaluator are missing: test_dataloader, test_cfg and test_evaluator come together", "give all three, or leave out test_dataloader"),
+    ("test_dataloader = DataLoader(Points(), shuffle=False)", "error", "1", "test_dataloader, test_cfg and test_evaluator come together, but test_cfg and test_evaluator are missing", "give all three, or leave out test_dataloader"),
     # files
     ("load_from = 'nowhere/epoch_3.pth'", "error", "1", "load_from is 'nowhere/epoch_3.pth', which does not exist", "there is no folder 'nowhere'"),
     ("resume = 'epoch_3.pth'", "error", "1", "resume is 'epoch_3.pth', which does not exist", "did you mean 'epoch_30.pth'? (in .)"),
@@ -134,7 +134,9 @@ def test_metric_names_follow_from_the_arguments(problems_of, evaluator, names):
 
 
 def test_metrics_of_ones_own_are_not_guessed(problems_of, write):
-    assert problems_of(replaced("val_evaluator = [Accuracy(), Net]", ACCURACY.format("x"))) == []
+    assert (
+        problems_of(replaced("val_evaluator = [Accuracy(), Net]", ACCURACY.format("my_acc"))) == []
+    )
 
 
 def test_a_misspelt_section_that_is_needed_is_the_error(problems_of):
@@ -148,4 +150,4 @@ def test_a_misspelt_section_that_is_needed_is_the_error(problems_of):
 
 def test_a_config_without_model(problems_of):
     ((severity, _, message, _),) = problems_of(RECORDED.replace("model =", "network ="))
-    assert (severity, message) == ("error", "the config has no model")
+    assert (severity, message) == ("error", "the config has no 'model'")

@@ -156,16 +156,17 @@ train_dataloader:
   dataset: {type: Points}
   shuffle: true
 optim_wrapper:
-  optimizer: {type: SGD, lr: 1e-3}
+  optimizer: {type: SGD, lr: small}
 """
 
 
-def test_yaml(problems_of):
+def test_yaml(problems_of, monkeypatch):
+    monkeypatch.setattr("mainspring.names.gate._allowed", {"check_parts"})
     found = problems_of(YAML, name="config.yaml")
     assert [(place, message) for _, place, message, _ in found] == [
         ("4:30", "Backbone has no parameter 'depht'"),
-        ("7:3", "train_cfg has no setting 'val_intervall'"),
-        ("12:26", "lr is '1e-3', but SGD takes float | Tensor"),
+        ("7:3", "EpochBasedTrainLoop has no parameter 'val_intervall'"),
+        ("12:26", "lr is 'small', but SGD takes float | Tensor"),
     ]
 
 
@@ -214,3 +215,18 @@ def test_a_constructor_of_ones_own_reads_its_section_itself(problems_of):
     section = "optim_wrapper = dict(constructor='check_parts.Net', generator=dict(anything=1))"
     lines = [section if line.startswith("optim_wrapper") else line for line in TEXT.split("\n")]
     assert problems_of("\n".join(lines)) == []
+
+
+def test_schedules_by_name_for_a_constructor_of_ones_own(problems_of):
+    sections = """
+optim_wrapper = dict(constructor='check_parts.Net', left=dict(anything=1))
+param_scheduler = dict(
+    left=[dict(type='LinearLR', end=5)], right=dict(type='StepLR', step_size=2, gamma=0.5)
+)
+"""
+    replaced = ("optim_wrapper", "param_scheduler")
+    lines = [line for line in TEXT.split("\n") if not line.startswith(replaced)]
+    text = "\n".join(lines) + sections
+    assert problems_of(text) == []
+    (problem,) = problems_of(text.replace("gamma=", "gama="))
+    assert "'gama'" in problem[2]

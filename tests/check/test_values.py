@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from mainspring.check import quick_check
+from mainspring.check import check_config
 from mainspring.config import Config
+from mainspring.errors import ConfigError
+from mainspring.runner import Runner
 
 WRONG = [
     # the length of training, in each of its forms
@@ -38,7 +40,7 @@ WRONG = [
         "train_cfg = ByEpoch(max_epochs=3, val_interval=0)",
         "35",
         "val_interval is 0",
-        "give at least 1",
+        "give a whole number of at least 1",
     ),
     (
         "train_cfg = 6",
@@ -50,27 +52,27 @@ WRONG = [
     (
         "train_dataloader = DataLoader(Points('train'), batch_size=-1)",
         "48",
-        "batch_size is -1",
-        "give at least 1",
+        "batch_size should be a positive integer value, but got batch_size=-1",
+        None,
     ),
     (
         "val_dataloader = dict(a=DataLoader(Points(), batch_size=0), b=DataLoader(Points()))",
         "46",
-        "batch_size is 0",
-        "give at least 1",
+        "batch_size should be a positive integer value, but got batch_size=0",
+        None,
     ),
     (
         "train_dataloader = DataLoader(Points('train'), num_workers=-1)",
         "48",
-        "num_workers is -1",
-        "give at least 0",
+        "num_workers option should be non-negative; use num_workers=0 to disable multiprocessing.",
+        None,
     ),
     # hooks
     (
         "default_hooks = dict(logger=dict(type='LoggerHook', interval=0))",
         "53",
-        "interval is 0",
-        "give at least 1",
+        "LoggerHook: interval is 0",
+        "give a whole number > 0",
     ),
     (
         "custom_hooks = [dict(type='EMAHook'), 3]",
@@ -87,7 +89,7 @@ WRONG = [
     (
         "custom_hooks = dict(type='EMAHook')",
         "1",
-        "custom_hooks is EMAHook(...), but it is a list of hooks",
+        "custom_hooks is a dict, but it is a list of hooks",
         "write custom_hooks = [...]",
     ),
     # the process
@@ -95,7 +97,7 @@ WRONG = [
         "randomness = dict(seed='x')",
         "19",
         "seed is 'x'",
-        "give a whole number, or None for one drawn at random",
+        "give a whole number from 0 to 2**32 - 1, or None for one drawn at random",
     ),
     (
         "randomness = dict(sample_rng='worke')",
@@ -113,14 +115,14 @@ WRONG = [
         "env_cfg = dict(dist_cfg=dict(bakend='nccl'))",
         "30",
         "env_cfg.dist_cfg has no setting 'bakend'",
-        "did you mean 'backend'?",
+        "did you mean 'backend' or 'init_backend'?",
     ),
     ("launcher = 'pytroch'", "1", "launcher is 'pytroch'", "did you mean 'pytorch'?"),
     ("log_level = 'INF'", "1", "log_level is 'INF'", "did you mean 'INFO'?"),
     (
         "resume = dict(path='x')",
         "1",
-        "resume is a dict",
+        "resume is {'path': 'x'}",
         "give True, False or the file of a checkpoint",
     ),
     ("load_from = 3", "1", "load_from is 3", "give the file of a checkpoint"),
@@ -138,7 +140,10 @@ def test_a_value_that_cannot_be_is_an_error_at_its_place(spoilt, line, column, m
 
 
 SUSPICIOUS = [
-    ("default_hooks = dict(checkpoint=CheckpointHook(interval=0))", "interval is 0, so none"),
+    (
+        "default_hooks = dict(checkpoint=CheckpointHook(interval=0))",
+        "CheckpointHook: interval is 0, so none",
+    ),
     ("train_cfg = dict(by_epoch='no', max_epochs=3)", "by_epoch is 'no', which counts as True"),
 ]
 
@@ -186,8 +191,49 @@ def test_arguments_missing_in_a_part_of_supervised_are_reported(problems_of):
 
 def test_a_run_is_refused_for_such_values_before_anything_is_built(write):
     write("config.py", "train_cfg = dict(max_epochs='6')\ncustom_hooks = [3]\n")
-    found = quick_check(Config.fromfile("config.py"))
-    assert [(problem.severity, problem.location.line) for problem in found] == [
-        ("error", 1),
-        ("error", 2),
-    ]
+    with pytest.raises(ConfigError) as refused:
+        Runner.from_cfg(Config.fromfile("config.py"))
+    assert "max_epochs is '6'" in str(refused.value)
+    assert "custom_hooks.0 is 3" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("compile = 'stepp'", "the model has no 'stepp' to compile"),
+        ("compile = ['net', 'nett']", "the model has no module 'nett' to compile"),
+        ("compile = dict(target='net', mod='x')", "compile has no setting 'mod'"),
+        ("compile = dict(mode='most')", "torch.compile refuses these settings"),
+        ("activation_checkpointing = ['nett']", "Supervised has no module 'nett'"),
+        ("efficient_conv_bn_eval = ['nett']", "Supervised has no module 'nett'"),
+        ("work_dir = 's3://bucket/run'", "a URL, but has to be a folder of this machine"),
+        ("default_hooks = dict(type='EMAHook')", "default_hooks describes one hook"),
+        ("default_hooks = EMAHook()", "default_hooks describes one hook"),
+        ("record_digests = 'x'", "record_digests is 'x', but a run takes int | None"),
+        ("anew = 3", "anew is 3, but a run takes Sequence[str]"),
+        ("experiment_name = 3", "experiment_name is 3, but a run takes str | None"),
+        ("load_from = 3", "load_from is 3"),
+        ("default_scope = 3", "default_scope is 3, but a run takes str | None"),
+        ("log_level = 77.5", "log_level is 77.5, but a run takes str | int"),
+        ("resume = 3", "resume is 3, but a run takes bool | str"),
+        ("visualizer = 3", "visualizer is 3, but a run takes Visualizer"),
+        ("launcher = 'pytroch'", "launcher is 'pytroch'"),
+        ("param_scheduler = dict(type='ConstantLR')", "is given without optim_wrapper"),
+        ("resume = 1", None),
+        ("log_level = 20", None),
+        ("anew = ['lr']", None),
+        ("compile = True", None),
+        ("compile = ['net']", None),
+        ("activation_checkpointing = 'net'", None),
+    ],
+)
+def test_options_beside_the_sections(write, line, said):
+    write(
+        "run.py",
+        "from torch import nn\nfrom mainspring.hooks import EMAHook\n"
+        "from mainspring.model import Supervised\n"
+        f"model = Supervised(nn.Linear(3, 2), loss=nn.CrossEntropyLoss())\n{line}\n",
+    )
+    problems = check_config(Config.fromfile("run.py"))
+    assert [said in problem.message for problem in problems] == ([] if said is None else [True])
+    assert all(problem.location.line == 5 for problem in problems)

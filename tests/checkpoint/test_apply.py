@@ -31,6 +31,14 @@ def test_weights_go_through_a_file(tmp_path):
     assert all(map(torch.equal, source.state_dict().values(), target.state_dict().values()))
 
 
+def test_tensors_that_hooks_put_beside_the_weights_are_no_weights(tmp_path):
+    source, target = net(), net()
+    content = {"meta": {}, "state_dict": get_state_dict(source), "queue": torch.zeros(9)}
+    save_checkpoint(content, tmp_path / "a.pth")
+    load_checkpoint(target, tmp_path / "a.pth", logger="silent", strict=True)
+    assert all(map(torch.equal, source.state_dict().values(), target.state_dict().values()))
+
+
 def test_the_prefix_of_wrappers_is_cut_off(tmp_path):
     state = {f"module.{key}": value for key, value in net().state_dict().items()}
     save_checkpoint({"state_dict": state}, tmp_path / "a.pth")
@@ -76,6 +84,7 @@ def test_the_part_below_a_prefix(tmp_path):
     with pytest.raises(CheckpointError) as caught:
         _load_checkpoint_with_prefix("backbon", tmp_path / "a", logger="silent")
     assert "backbone" in caught.value.help
+    assert isinstance(caught.value, AssertionError)
 
 
 def test_weights_to_cpu_keeps_torchs_version_notes():

@@ -127,11 +127,11 @@ def test_from_object_storage(tmp_path, monkeypatch):
     state = {"w": torch.arange(3.0)}
     write_safetensors(state, tmp_path / "a.safetensors", {"epoch": 3})
     content = (tmp_path / "a.safetensors").read_bytes()
-    monkeypatch.setattr(fileio, "get", lambda name: content)
+    monkeypatch.setattr(fileio, "get", lambda name, backend_args=None: content)
     found = CheckpointLoader.load_checkpoint("s3://bucket/a.safetensors", "cpu", logger="silent")
     assert equal(found["state_dict"], state)
     assert found["meta"] == {"epoch": 3}
-    monkeypatch.setattr(fileio, "get", lambda name: content[:20])
+    monkeypatch.setattr(fileio, "get", lambda name, backend_args=None: content[:20])
     with pytest.raises(CheckpointError, match="damaged or not of safetensors"):
         CheckpointLoader.load_checkpoint("s3://bucket/a.safetensors", logger="silent")
 

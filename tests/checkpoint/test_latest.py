@@ -7,7 +7,12 @@ import os
 import pytest
 import torch
 
-from mainspring.checkpoint import find_resumable_checkpoint, require_whole, save_checkpoint
+from mainspring.checkpoint import (
+    begin_anew,
+    find_resumable_checkpoint,
+    require_whole,
+    save_checkpoint,
+)
 from mainspring.errors import CheckpointError
 
 
@@ -109,3 +114,39 @@ def test_checkpoints_of_another_run_are_not_taken(run, tmp_path):
     (run / "last_checkpoint").write_text(str(other))
     damage(other)
     assert find_resumable_checkpoint(str(run)).path == str(run / "epoch_10.pth")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda run: (run / "last_checkpoint").write_bytes(b"\0" * 10),
+        lambda run: (run / "last_checkpoint").write_text("a" * 300),
+        lambda run: (run / "last_checkpoint").write_text("a/" * 5000),
+        lambda run: (run / "last_checkpoint").write_bytes(b"\xff\xfe"),
+        lambda run: (run / "last_checkpoint").write_text("epoch_10.pth\nepoch_2.pth"),
+        lambda run: [(run / "last_checkpoint").unlink(), (run / "last_checkpoint").mkdir()],
+        lambda run: [(run / "last_checkpoint").unlink(), os.mkfifo(run / "last_checkpoint")],
+        lambda run: [(run / "last_checkpoint").unlink(), (run / "last_checkpoint").symlink_to("x")],
+        lambda run: (run / "epoch_11.pth").symlink_to("gone.pth"),
+        lambda run: (run / "epoch_11.pth").symlink_to("epoch_11.pth"),
+        lambda run: (run / "epoch_11.pth").mkdir(),
+        lambda run: os.mkfifo(run / "epoch_11.pth"),
+        lambda run: [(run / "d.pth").mkdir(), (run / "last_checkpoint").write_text("d.pth")],
+    ],
+)
+def test_whatever_else_lies_there(run, spoil):
+    spoil(run)
+    assert find_resumable_checkpoint(str(run)).path == str(run / "epoch_10.pth")
+
+
+def test_those_of_an_earlier_run_are_not_taken(run):
+    begin_anew(str(run))
+    assert find_resumable_checkpoint(str(run)) is None
+    save_checkpoint({"meta": {"iter": 1}}, run / "epoch_2.pth")
+    assert find_resumable_checkpoint(str(run)).path == str(run / "epoch_2.pth")
+    begin_anew(str(run))
+    assert find_resumable_checkpoint(str(run)) is None
+    for path in run.glob("*.pth"):
+        path.unlink()
+    begin_anew(str(run))
+    assert [path.name for path in run.iterdir()] == ["last_checkpoint"]

@@ -6,6 +6,7 @@ import collections
 import datetime as dt
 import enum
 import pathlib
+import pickle
 import random
 
 import numpy as np
@@ -14,7 +15,7 @@ import torch
 from torch import nn
 
 from mainspring.checkpoint import load_file, save_checkpoint
-from mainspring.checkpoint.plain_types import as_plain_types
+from mainspring.checkpoint.plain_types import as_plain_types, as_they_were
 from mainspring.config import ConfigDict
 from mainspring.errors import CheckpointError
 from mainspring.hooks import Hook
@@ -187,3 +188,13 @@ def test_a_hook_gets_its_arrays_back(tmp_path):
     hook = Remembers(None)
     run(tmp_path, hook, epochs=3, resume=True).train()
     np.testing.assert_array_equal(hook.value, np.full(3, 0.1, np.float32), strict=True)
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.uint32, np.uint64])
+def test_what_is_written_can_be_sent_to_another_process(kind):
+    for value in (kind(3), np.array([0, np.iinfo(kind).max], kind)):
+        sent = pickle.loads(pickle.dumps(as_plain_types({"value": value})))
+        back = as_they_were(sent)["value"]
+        assert type(back) is type(value)
+        assert back.dtype == kind
+        assert np.array_equal(back, value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import pickle
 
 import pytest
@@ -30,10 +32,27 @@ def run(tmp_path, monkeypatch):
 def test_listing(run, capsys):
     assert main(["ckpt", "ls", "."]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["file", "MB", "epoch", "iteration", "state"]
-    assert lines[1].split() == ["epoch_2.pth", "0.0", "2", "40", "whole"]
+    heads = ["file", "MB", "date", "epoch", "iteration", "metric", "state"]
+    assert lines[0].split() == heads
+    name, size, date, _, *rest = lines[1].split()
+    assert (name, size, rest) == ("epoch_2.pth", "0.0", ["2", "40", "whole"])
+    assert date.startswith("20")
     assert "damaged: its end is missing" in lines[2]
     assert lines[-1] == "resume=True takes epoch_2.pth"
+
+
+def test_listing_tells_what_a_validation_gave_there(run, capsys):
+    (run / "20260101_000000" / "vis_data").mkdir(parents=True)
+    (run / "20260101_000000" / "vis_data" / "scalars.json").write_text(
+        '{"loss": 0.5, "lr": 0.1, "iter": 40, "epoch": 2, "step": 40}\n'
+        '{"accuracy": 90.0, "val_loss": 0.7, "time": 0.1, "step": 2}\n'
+    )
+    assert main(["ckpt", "ls", "."]) == 0
+    assert "accuracy 90.00  whole" in capsys.readouterr().out
+    assert main(["ckpt", "ls", ".", "--format", "json"]) == 0
+    row = json.loads(capsys.readouterr().out)[0]
+    assert row["metrics"] == {"accuracy": 90.0, "val_loss": 0.7}
+    assert (row["file"], row["epoch"], row["iter"]) == ("epoch_2.pth", 2, 40)
 
 
 def test_describing(run, capsys):
@@ -47,7 +66,7 @@ def test_describing(run, capsys):
 
 def test_verifying(run, capsys):
     assert main(["ckpt", "verify", "epoch_2.pth"]) == 0
-    assert capsys.readouterr().out.startswith("ok       epoch_2.pth: its digest is right  sha256 ")
+    assert capsys.readouterr().out.startswith("ok       epoch_2.pth: its digest is right  xxh3 ")
     with pytest.raises(SystemExit) as end:
         main(["ckpt", "verify", "epoch_2.pth", "epoch_3.pth", "none.pth"])
     assert end.value.code == 1
@@ -185,3 +204,31 @@ def test_changes_of_a_config_are_refused(run, capsys):
     assert main(["ckpt", "strip", "epoch_2.pth", "-o", "out.pth", "lr=1"]) == 2
     assert "ckpt takes files, but got 'lr=1'" in capsys.readouterr().err
     assert not (run / "out.pth").exists()
+
+
+def test_odd_files_are_one_line_and_the_others_are_shown(tmp_path, capsys):
+    torch.save(
+        {"state_dict": {"w": torch.ones(2)}, "meta": {"epoch": "\x1b[2J"}}, tmp_path / "a.pth"
+    )
+    torch.save({"state_dict": {"w": torch.ones(1).expand(1 << 40)}}, tmp_path / "b.pth")
+    os.mkfifo(tmp_path / "c.pth")
+    assert main(["ckpt", "ls", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "whole" in said
+    assert "1,099,511,627,776 values" in said
+    assert "\x1b" not in said
+    with pytest.raises(SystemExit) as left:
+        main(["ckpt", "info", *(str(tmp_path / f"{name}.pth") for name in "bca")])
+    assert left.value.code == 2
+    said = capsys.readouterr().out
+    assert "c.pth is no file" in said
+    assert "2 values" in said
+    assert main(["ckpt", "info", str(tmp_path / "b.pth")]) == 2
+    with pytest.raises(SystemExit) as left:
+        main(["ckpt", "verify", str(tmp_path / "c.pth")])
+    assert left.value.code == 1
+    (tmp_path / "empty").mkdir()
+    assert main(["ckpt", "verify", str(tmp_path / "empty")]) == 0
+    assert "DAMAGED" not in capsys.readouterr().out.replace(
+        "DAMAGED  " + str(tmp_path / "c.pth"), ""
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import mainspring
 from mainspring.cli.common import looks_like_override
 from mainspring.cli.main import main
 from mainspring.config.override import parse_value
+from prepared_processes import run
 
 PROGRAMS = Path(__file__).parents[1] / "e2e" / "programs"
 
@@ -94,7 +96,16 @@ def test_train_change_resume_and_test(tmp_path, capsys):
     )
     code = main(["test", str(config_with_test), f"{work_dir}/epoch_2.pth", "--work-dir", work_dir])
     assert code == 0
-    assert "acc: " in capsys.readouterr().out
+    tested = capsys.readouterr().out
+    assert "test  acc 0." in tested
+    predictions = str(tmp_path / "predictions.pkl")
+    words = ["val", config, f"{work_dir}/epoch_2.pth", "--work-dir", work_dir]
+    assert main([*words, "--out", predictions]) == 0
+    validated = capsys.readouterr().out
+    assert (
+        validated.splitlines()[-1].split()[1:] == tested.splitlines()[-1].split()[1:]
+    )  # the same data
+    assert len(pickle.loads(Path(predictions).read_bytes())) == 40
 
 
 def test_cfg_options_and_words_change_the_config(tmp_path):
@@ -118,7 +129,7 @@ def test_modules_beside_the_config_can_be_named(tmp_path):
     (tmp_path / "beside.py").write_text("from mainspring.model import BaseModule\n")
     config = tmp_path / "run.py"
     config.write_text("custom_imports = dict(imports=['beside'])\n")
-    result = subprocess.run(
+    result = run(
         [sys.executable, "-m", "mainspring", "train", str(config)],
         capture_output=True,
         text=True,

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainspring.cli import diff
-from mainspring.config.compare import differences
+from mainspring.config.diff import differences
 from mainspring.errors import ConfigError
 
 HEAD = "from mainspring.config import later\nfrom zoo import A, B, C, D, Net\n"
@@ -79,7 +79,7 @@ def test_one_line_for_each_path(compared):
         ("None", "dict()", ["~ x  None -> dict()"]),
         ("A", "B", ["~ x  zoo.A -> zoo.B"]),
         ("later(A)(n=1)", "A(n=1)", ["~ x.type  later(zoo.A) -> zoo.A"]),
-        ("A(1)", "A(2)", ["~ x._args_.0  1 -> 2"]),
+        ("A(1)", "A(2)", ["~ x.0  1 -> 2"]),
         ("{1: 'a', 'b c': 2}", "{1: 'b', 'b c': 2}", ["~ x.1  'a' -> 'b'"]),
     ],
 )
@@ -195,7 +195,7 @@ def test_nothing_heavy_is_imported(tmp_path):
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path
     )
     assert result.returncode == 0, result.stderr
-    assert result.stdout == "~ x._args_.0._args_.1  2 -> 3   (a.py:4 | b.py:4)\n"
+    assert result.stdout == "~ x.0.1  2 -> 3   (a.py:4 | b.py:4)\n"
 
 
 VALUES = st.recursive(

@@ -110,7 +110,7 @@ class ChangeOneWeight(Hook):
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
         if runner.iter + 1 == self.iteration:
             weight = runner.model.net[3].weight.data
-            weight[0, 5] = torch.nextafter(weight[0, 5], torch.tensor(torch.inf))
+            weight[0, 5] = torch.nextafter(weight[0, 5], weight.new_tensor(torch.inf))
 
 
 def test_one_bit_of_one_weight(reference, tmp_path, capsys):

@@ -141,7 +141,7 @@ def test_a_call(shown):
 model.backbone = zoo.ResNet(depth=101)
   type     a call
   set by   base.py:5:13  model = Net(backbone=ResNet(depth=50, stages=1), classes=80)
-           run.py:5:1    edit(model).backbone = ResNet(depth=101)
+           run.py:5:13   edit(model).backbone = ResNet(depth=101)
   calls    zoo.ResNet(depth: int, stages: int = 0, act: str | None = None) -> None
   not set  stages=0, act=None
   about    A residual network, as in "Deep Residual Learning".

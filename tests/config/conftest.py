@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from mainspring.config import Config
+
+
+@pytest.fixture(autouse=True)
+def without_the_zoo_of_others():
+    """Looking for what a config names may import the folder `zoo` beside these tests."""
+    _forget_folder("zoo")
+    yield
+    _forget_folder("zoo")
+
+
+def _forget_folder(name):
+    module = sys.modules.get(name)
+    if module is not None and getattr(module, "__file__", None) is None:
+        del sys.modules[name]
 
 
 @pytest.fixture

@@ -130,7 +130,10 @@ def test_diff(write, read):
 
 
 def test_auto_argparser(write, monkeypatch):
-    write("run.py", "a = 1\nb = dict(c=[1.5], d=dict(e='x', f=False))\nn = None\nempty = []")
+    write(
+        "run.py",
+        "a = 1\nb = dict(c=[1.5], d=dict(e='x', f=False))\nn = None\nempty = []\nl = [dict(g=1)]",
+    )
     monkeypatch.setattr(sys, "argv", ["train", "run.py", "--b.c", "2", "3", "--b.d.f"])
     parser, cfg = Config.auto_argparser("Trains.")
     args = parser.parse_args()
@@ -138,4 +141,26 @@ def test_auto_argparser(write, monkeypatch):
     assert getattr(args, "b.c") == [2.0, 3.0]
     assert getattr(args, "b.d.f") is True
     assert args.a is None
+    assert args.l is None
     assert not hasattr(args, "n")
+
+
+def test_a_dump_replaces_a_file_whole_or_not_at_all(read, folder, monkeypatch):
+    cfg = read("a = 1")
+    cfg.dump("out.py")
+    (folder / "link.py").symlink_to("out.py")
+    before = (folder / "out.py").stat().st_ino
+    cfg.a = 2
+    cfg.dump("link.py")
+    assert (folder / "link.py").is_symlink()
+    assert (folder / "out.py").stat().st_ino != before  # a reader of the old one keeps it
+
+    def refuse(*_):
+        raise OSError("no space left")
+
+    cfg.a = 3
+    monkeypatch.setattr("os.fsync", refuse)
+    with pytest.raises(OSError, match="no space left"):
+        cfg.dump("out.py")
+    assert (folder / "out.py").read_text() == "a = 2\n"
+    assert sorted(path.name for path in folder.iterdir()) == ["link.py", "out.py", "run.py"]

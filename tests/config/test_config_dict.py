@@ -219,3 +219,9 @@ def test_after_an_update_every_leaf_of_the_update_is_there(base, change):
     for key, value in change.items():
         if not isinstance(value, dict):
             assert cfg[key] == value
+
+
+@pytest.mark.parametrize("words", [(1,), (["os", 1],), ("os", ["path"])])
+def test_lazy_objects_are_named_by_text(words):
+    with pytest.raises(TypeError):
+        LazyObject(*words)

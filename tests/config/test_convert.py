@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from mainspring.cli import convert as verb
 from mainspring.config import Config
-from mainspring.config.convert import convert, same_config
 from mainspring.errors import ConfigError
 from mainspring.registry import MODELS, root
+from mainspring.tools.convert import convert, same_config
 
 HERE = Path(__file__).parent
 ZOO = HERE / "zoo"
@@ -192,6 +192,7 @@ def converted(write):
         ("x = '{{$ZOO_A:b}}/c'", "x = f\"{env('ZOO_A', 'b')}/c\""),
         ("x = '{{$ZOO_A:b}}/{}'", "x = (env('ZOO_A', 'b') + '/{}')"),
         ("x = {{$ZOO_A:3}} + 1", 'x = env("ZOO_A", 3) + 1'),
+        ("x = {{'$ZOO_A:3'}} + 1", 'x = env("ZOO_A", 3) + 1'),
         ("x = '{{fileBasename}}'", "x = 'old.py'"),
         ("été = dict(ü='ß', type='Conv')  # ñ", "été = Conv(ü='ß')  # ñ"),
         (
@@ -353,10 +354,10 @@ def test_bases_keep_their_places_beside_a_file(write):
     write("configs/_base_/x.py", "m = dict(k=1)\n")
     write("configs/a/y-1.yaml", "z: 3\n")
     report = convert("configs/a/old.py", "out/b/new.py")
-    assert report.written == ["out/_base_/x.py", "out/b/y-1.py", "out/b/new.py"]
+    assert report.written == ["out/_base_/x.py", "out/b/y_1.py", "out/b/new.py"]
     text = Path("out/b/new.py").read_text()
     assert "from .._base_.x import *" in text
-    assert 'include("./y-1.py")' in text
+    assert "from .y_1 import *" in text
     cfg = Config.fromfile("out/b/new.py")
     assert (cfg.m.k, cfg.z) == (2, 3)
 
@@ -528,3 +529,24 @@ def test_the_verb_takes_no_changes(write):
     options.overrides = [*options.overrides, "x=2"]
     with pytest.raises(ConfigError, match="takes no changes, but got 'x=2'"):
         options.run(options)
+
+
+def test_converting_data_imports_only_what_it_may_name(write, folder, monkeypatch):
+    write("ms_evil.py", "raise SystemExit('imported')")
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.setattr("mainspring.names.gate._allowed", set())
+    text = '{"custom_imports": {"imports": "ms_evil"}}'
+    convert(write("old.json", text), "new.py")
+    assert "ms_evil" not in sys.modules
+    with pytest.raises(ConfigError, match="the module test is no part of a run"):
+        convert(write("old.json", '{"a": {"_ref_": "test.autotest.x"}}'), "other.py")
+
+
+def test_names_that_data_cannot_have_imported_stay_strings(write, folder):
+    convert(write("old.yaml", "model: {type: zoo_that_is_not.Net}"), "new.py")
+    assert (folder / "new.py").read_text() == 'model = dict(type="zoo_that_is_not.Net")\n'
+
+
+def test_keys_that_python_would_normalise_stay_texts(write, folder):
+    convert(write("old.json", '{"model": {"\\u00b5": 1, "\\u03bc": 2}}'), "new.py")
+    assert (folder / "new.py").read_text() == 'model = {"\u00b5": 1, "\u03bc": 2}\n'

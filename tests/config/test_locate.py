@@ -7,7 +7,6 @@ import copy
 import pytest
 
 from mainspring.config import Config
-from mainspring.config.locate import locate_in_config
 
 BASE = """lr = 0.1
 head = dict(classes=10)
@@ -74,7 +73,7 @@ def test_changes_after_the_assignment(read):
         "model.update(dict(c=dict(y=1)))\n"
         "copied = dict(model, d=4)\n"
     )
-    assert place(cfg, "model.a.x") == "run.py:2:1"
+    assert place(cfg, "model.a.x") == "run.py:2:12"
     assert place(cfg, "model.b") == "run.py:3:14"
     assert place(cfg, "model.c.y") == "run.py:4:26"
     assert place(cfg, "copied.b") == "run.py:3:14"
@@ -86,7 +85,7 @@ def test_new_style_files(write, read):
     cfg = read("from .base import *\nopt.update(dict(x=2))\nopt.y = 3")
     assert place(cfg, "opt.lr") == "base.py:3:12"
     assert place(cfg, "opt.x") == "run.py:2:17"
-    assert place(cfg, "opt.y") == "run.py:3:1"
+    assert place(cfg, "opt.y") == "run.py:3:5"
 
 
 def test_blocks_and_environment_variables(read):
@@ -163,7 +162,7 @@ def marked(text):
 
 
 def found(cfg, path):
-    place = locate_in_config(cfg, path)
+    place = cfg.nearest_place(path)
     return None if place is None else str(place)
 
 
@@ -174,13 +173,13 @@ def found(cfg, path):
         ("model = «Net(backbone=«Res())", ["model.type", "model.backbone.type"]),
         ("opt = later(«AdamW)(«lr=1)", ["opt.type", "opt.lr"]),
         ("model = Net(«a=1, **dict(«b=2))", ["model.a", "model.b"]),
-        ("model = Net(a=1)\n«edit(model).a = 2", ["model.a"]),
+        ("model = Net(a=1)\nedit(model).«a = 2", ["model.a"]),
         ("model = Net(a=1, «b=1)\nedit(model).update(«a=2)", ["model.b", "model.a"]),
-        ("model = Net(h=Head(n=1))\n«edit(model).h.n = 2", ["model.h.n"]),
-        ("model = Net(h=Head(n=1))\n«edit(model)['h'].n = 2", ["model.h.n"]),
-        ("model = Net(h=dict(n=1))\nh = edit(model.h)\n«h.n = 2", ["model.h.n"]),
-        ("model = Net(h=Head(n=1))\n«edit(model).h = Head(«m=2)", ["model.h", "model.h.m"]),
-        ("a = Net(«x=1, «y=1)\nb = copy(a)\n«edit(b).y = 2", ["a.x", "a.y", "b.y"]),
+        ("model = Net(h=Head(n=1))\nedit(model).h.«n = 2", ["model.h.n"]),
+        ("model = Net(h=Head(n=1))\nedit(model)['h'].«n = 2", ["model.h.n"]),
+        ("model = Net(h=dict(n=1))\nh = edit(model.h)\nh.«n = 2", ["model.h.n"]),
+        ("model = Net(h=Head(n=1))\nedit(model).«h = Head(«m=2)", ["model.h", "model.h.m"]),
+        ("a = Net(«x=1, «y=1)\nb = copy(a)\nedit(b).«y = 2", ["a.x", "a.y", "b.y"]),
         ("a = Net(«x=1)\nb = copy(a)", ["b.x"]),
         ("def net(n):\n    h = Head(«n=n)\n    return Net(«h=h)\nm = net(3)", ["m.h.n", "m.h"]),
         ("heads = [Head(«n=c) for c in (1, 2)]", ["heads.1.n"]),
@@ -210,8 +209,8 @@ def test_in_a_recorded_file(read, text, paths):
         ("a = [Head(n=1), «Head(n=2)]\nb = a[1:] + [«Net()]", ["b.0", "b.1"]),
         ("a = [Head(n=1), «Head(n=2), Net()]\nb = a[1:-1]", ["b.0"]),
         ("a = [«Head(n=1)]\nb = a + a", ["b.0"]),
-        ("hooks = [Head(n=1), Head(n=2)]\n«edit(hooks)[-1].n = 3", ["hooks.1.n"]),
-        ("hooks = [Head(n=1), Head(n=2)]\nfor h in edit(hooks):\n    «h.n = 3", ["hooks.1.n"]),
+        ("hooks = [Head(n=1), Head(n=2)]\nedit(hooks)[-1].«n = 3", ["hooks.1.n"]),
+        ("hooks = [Head(n=1), Head(n=2)]\nfor h in edit(hooks):\n    h.«n = 3", ["hooks.1.n"]),
     ],
 )
 def test_items_are_followed_through_changes_of_their_list(read, text, paths):
@@ -243,7 +242,7 @@ def test_what_an_assignment_replaced_is_not_found_in_the_base(read, write):
     cfg = read(f"{HEAD}from .base import *\nedit(model).backbone = Res(101)")
     assert cfg.locate("model.backbone.depth") is None
     assert found(cfg, "model.backbone.depth") == "run.py:4:24"
-    assert found(cfg, "model.backbone") == "run.py:4:1"
+    assert found(cfg, "model.backbone") == "run.py:4:13"
 
 
 @pytest.mark.parametrize(
@@ -260,7 +259,7 @@ def test_values_of_bases_are_found_there(read, write, imports, name):
     write("base.py", f"{HEAD}model = Net(depth=50, n=1)")
     cfg = read(f"{HEAD}{imports}\nmine = copy({name})\nedit(mine).n = 2")
     assert found(cfg, "mine.depth") == "base.py:3:13"
-    assert found(cfg, "mine.n") == "run.py:5:1"
+    assert found(cfg, "mine.n") == "run.py:5:12"
 
 
 def test_each_name_is_looked_for_in_its_own_base(read, write):
@@ -318,8 +317,8 @@ def test_items_keep_their_place_when_others_come_and_go(read):
     text, places = marked(f"{HEAD}hooks = [Head(n=1), «Head(n=2), «Head(n=3)]")
     cfg = read(text, overrides=["~hooks.0", "hooks+=x", "hooks.1.n=4"])
     assert [found(cfg, path) for path in ("hooks.0", "hooks.1")] == places
-    assert found(cfg, "hooks.2") is None
-    assert found(cfg, "hooks.1.n") is None
+    assert found(cfg, "hooks.2") == "command line: hooks+=x"
+    assert found(cfg, "hooks.1.n") == "command line: hooks.1.n=4"
 
 
 def test_a_variable_that_took_effect_is_where_it_is_assigned(read):

@@ -170,15 +170,23 @@ MISTAKES = {
     "a missing variable": (
         READ_BASE.replace("*", "modelx"),
         KeyError,
-        "run.py:3: the base has no variable 'modelx'\n  help: did you mean 'model'?",
+        "run.py:3:23: the base has no variable 'modelx'\n  help: did you mean 'model'?",
     ),
-    "a missing base": (READ_BASE.replace(".base", ".bsae"), RuntimeError, "run.py:3: there is no"),
+    "a missing base": (
+        READ_BASE.replace(".base", ".bsae"),
+        RuntimeError,
+        "run.py:3:10: there is no",
+    ),
     "a missing package": (
         READ_BASE.replace(".base", "ms_nothing.configs.x"),
         ImportError,
-        "run.py:3: the package 'ms_nothing' is not installed",
+        "run.py:3:10: the package 'ms_nothing' is not installed",
     ),
-    "itself as base": (READ_BASE.replace(".base", ".run"), RuntimeError, "run.py:3: 'run.py' is"),
+    "itself as base": (
+        READ_BASE.replace(".base", ".run"),
+        RuntimeError,
+        "run.py:3:10: 'run.py' is",
+    ),
 }
 
 

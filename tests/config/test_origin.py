@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from mainspring.config import Config
-from mainspring.config.locate import locate_in_config, search_of
-from mainspring.config.origin import leaves, origins
+from mainspring.config.history import leaves, origins
 from mainspring.errors import Location
 
 HEAD = "from zoo import Net, Res\nfrom mainspring.config import copy, edit\n"
@@ -60,7 +59,7 @@ def test_bases_come_before_children(read_child):
 def test_the_command_line_comes_last(read_child):
     assert chain(read_child("model.classes=20", "model.classes=30"), "model.classes") == [
         ("base.py:5:47", "model = Net(backbone=Res(depth=50, stages=1), classes=80)", 80),
-        ("run.py:6:1", "edit(model).classes = 10", 10),
+        ("run.py:6:13", "edit(model).classes = 10", 10),
         ("", "model.classes=20", 20),
         ("", "model.classes=30", 30),
     ]
@@ -112,8 +111,8 @@ def test_arguments_of_a_function_are_variables(read):
 def test_of_a_part_the_changes_inside_of_it_as_well(read_child):
     assert chain(read_child("model.classes=20"), "model") == [
         ("base.py:5:1", "model = Net(backbone=Res(depth=50, stages=1), classes=80)"),
-        ("run.py:5:1", "edit(model).backbone = Res(depth=101)"),
-        ("run.py:6:1", "edit(model).classes = 10", 10),
+        ("run.py:5:13", "edit(model).backbone = Res(depth=101)"),
+        ("run.py:6:13", "edit(model).classes = 10", 10),
         ("", "model.classes=20", 20),
     ]
 
@@ -122,7 +121,7 @@ def test_copies_have_the_history_of_the_original(read):
     cfg = read(HEAD + "a = Net(x=1, y=1)\nedit(a).y = 2\nb = copy(a)\nedit(b).x = 3")
     assert chain(cfg, "b.x") == [
         ("run.py:3:9", "a = Net(x=1, y=1)", 1),
-        ("run.py:6:1", "edit(b).x = 3", 3),
+        ("run.py:6:9", "edit(b).x = 3", 3),
     ]
     assert [value for *_, value in chain(cfg, "b.y")] == [1, 2]
 
@@ -183,7 +182,7 @@ def test_items_that_the_command_line_appends_or_removes(read):
 
 def test_positional_arguments_and_calls_that_hide_a_value(read):
     cfg = read(HEAD + "model = Net(Res(50))\nnets = dict(a=Net(**dict(x=1)))")
-    assert chain(cfg, "model._args_.0._args_") == [("run.py:3:17", "model = Net(Res(50))", [50])]
+    assert chain(cfg, "model._args_.0._args_") == [("run.py:3:17", "model = Net(Res(50))")]
     assert chain(cfg, "nets.a.x") == [("run.py:4:26", "nets = dict(a=Net(**dict(x=1)))", 1)]
 
 
@@ -221,8 +220,8 @@ def test_changes_of_the_base_and_parts_of_its_lists(write, read):
         "_base_ = 'base.py'\n_base_.x.y = 2\nz = _base_.x\nz.z = 3\n"
         "steps = [*_base_.steps[:2], dict(n=9), *_base_.steps[2:]]"
     )
-    assert chain(cfg, "x.y")[-1] == ("run.py:2:1", "_base_.x.y = 2", 2)
-    assert chain(cfg, "z.z")[-1] == ("run.py:4:1", "z.z = 3", 3)
+    assert chain(cfg, "x.y")[-1] == ("run.py:2:10", "_base_.x.y = 2", 2)
+    assert chain(cfg, "z.z")[-1] == ("run.py:4:3", "z.z = 3", 3)
     values = [chain(cfg, f"steps.{index}.n")[-1][-1] for index in range(4)]
     assert values == [0, 1, 9, 2]
 
@@ -238,7 +237,7 @@ def test_branches_and_loops(read):
         "y = []\nfor i in range(3):\n    y.append(dict(n=i, t='a'))"
     )
     assert chain(cfg, "x.n") == [("run.py:3:14", "x = dict(n=1)", 1)]
-    assert locate_in_config(cfg, "x.n") == Location("run.py", 3, 14)
+    assert cfg.nearest_place("x.n") == Location("run.py", 3, 14)
     assert chain(cfg, "y.1.t") == [("run.py:8:24", "y.append(dict(n=i, t='a'))", "a")]
 
 
@@ -252,9 +251,8 @@ def test_the_last_origin_of_a_value_is_where_it_is_written(name, monkeypatch):
     monkeypatch.chdir(ZOO)
     monkeypatch.syspath_prepend(ZOO)
     cfg = Config.fromfile(name, import_custom_modules=False)
-    search = search_of(cfg)
     for path, value in leaves(cfg):
-        last = origins(cfg, path, search)[-1]
-        assert locate_in_config(cfg, path, search) == last.location
+        last = origins(cfg, path)[-1]
+        assert cfg.nearest_place(path) == last.location
         if last.is_literal and last.variable is None:
             assert last.value == value, (path, last)

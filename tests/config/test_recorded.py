@@ -296,7 +296,9 @@ class TestInheritance:
         }
 
     def test_a_variable_that_the_base_does_not_have(self, read):
-        with pytest.raises(ConfigError, match=r"run.py:1: the base has no variable 'modle'") as e:
+        with pytest.raises(
+            ConfigError, match=r"run.py:1:19: the base has no variable 'modle'"
+        ) as e:
             read("from .base import modle")
         assert e.value.help == "did you mean 'model'?"
 
@@ -341,7 +343,7 @@ class TestOneCallForTheRun:
         assert error.value.help == "did you mean 'resnet'?"
 
     def test_a_misspelt_section(self, read):
-        with pytest.raises(ConfigError, match=r"run.py:4:12: Runner has no parameter") as error:
+        with pytest.raises(ConfigError, match=r"run.py:4:46: Runner has no parameter") as error:
             read(self.RUN.replace("train_cfg=", "train_cgf="))
         assert error.value.help == "did you mean 'train_cfg'?"
 
@@ -383,7 +385,7 @@ REFUSED = {
     "comparison of calls": ("x = zoo.f() == zoo.f()", "2:5", "cannot be compared", "type"),
     "iteration over a call": ("x = list(zoo.f())", "2:5", "iterated over", "plain values"),
     "unpacking a call": ("x = dict(**zoo.f(a=1))", "2:5", "its keys", "copy"),
-    "method of what is recorded": ("x = zoo.ResNet(depth=3).eval()", "2:5", "no 'eval'", "argument"),
+    "method of what is recorded": ("x = zoo.ResNet(depth=3).eval()", "2:25", "no 'eval'", "argument"),
     "base class": ("class A(zoo.ResNet):\n    pass", "2:9", "derives from zoo.ResNet", "module"),
     "decorator": ("@zoo.register\ndef f():\n    pass", "2:2", "the decorator zoo.register", "module"),
     "try around an import": (
@@ -409,10 +411,11 @@ REFUSED = {
         "a and b are the same object", r"b = copy\(a\) first",
     ),
     "editing what two sections share": (
-        SHARING + "edit(val_dataloader).d.x = 2", "7:1", "train_dataloader and val_dataloader", "copy",
+        SHARING + "edit(val_dataloader).d.x = 2", "7:1",
+        "train_dataloader.d and val_dataloader.d", "copy",
     ),
     "editing what is not there": (
-        "from mainspring.config import edit\nm = zoo.f(width=1)\nedit(m).widht.x = 2", "4:1",
+        "from mainspring.config import edit\nm = zoo.f(width=1)\nedit(m).widht.x = 2", "4:9",
         "has no 'widht' to edit", "did you mean 'width'",
     ),
     "editing a number": (
@@ -482,9 +485,9 @@ class TestWhatIsAllowed:
     def test_an_object_of_the_files_own_class_that_is_private(self, read):
         cfg = read(
             "from zoo import Head\nclass Sizes:\n    width = 3\n_sizes = Sizes()\n"
-            "head = Head(_sizes.width)\nclass Width(int):\n    pass\nwidth = Width(2)"
+            "head = Head(_sizes.width)\nclass Width(int):\n    pass\n_width = Width(2)"
         )
-        assert (cfg.head.channels, cfg.width) == (3, 2)
+        assert cfg.head.channels == 3
 
     def test_pure_modules_of_the_standard_library_work(self, read):
         cfg = read(

@@ -174,10 +174,11 @@ class TestTemplates:
         monkeypatch.delenv("MS_UNSET", raising=False)
         cfg = read(
             "a = {{$MS_SET:4}}\nb = '{{ $MS_SET:4 }}'\n"
-            "c = {{$MS_UNSET:7}}\nd = '{{$MS_UNSET:a b/c}}'"
+            "c = {{$MS_UNSET:7}}\nd = '{{$MS_UNSET:a b/c}}'\n"
+            "e = {{'$MS_SET:4'}}\nf = {{\"$MS_UNSET:8\"}}"
         )
-        assert cfg.to_dict() == dict(a=5, b="5", c=7, d="a b/c")
-        assert cfg.env_variables == dict(MS_SET="5", MS_UNSET="a b/c")
+        assert cfg.to_dict() == dict(a=5, b="5", c=7, d="a b/c", e=5, f=8)
+        assert cfg.env_variables == dict(MS_SET="5", MS_UNSET="8")
 
     def test_environment_variables_of_bases_are_known_too(self, write, read, monkeypatch):
         monkeypatch.setenv("MS_SET", "5")
@@ -330,7 +331,7 @@ def test_an_exception_of_the_file_keeps_its_type_and_shows_the_line(read, folder
 
     with pytest.raises(ZeroDivisionError) as error:
         read("a = 1\nb = a / 0\n")
-    assert error.value.__notes__ == ["while reading the config, run.py:2"]
+    assert error.value.__notes__ == ["while reading the config, run.py:2:5"]
     assert is_user_mistake(error.value)
     shown = "".join(traceback.format_exception(error.value))
     assert f'File "{folder}/run.py", line 2' in shown
@@ -354,3 +355,19 @@ def test_reading_warns_of_nothing(read):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         read("a = dict(b=[1])")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "place"),
+    [
+        ("c.yaml", "model: {type: A}\nlr: 1\nlr: 2\n", (3, 1)),
+        ("c.yaml", "model: {type: A, lr: 1, lr: 2}\n", (1, 25)),
+        ("c.json", '{"lr": 1,\n "lr": 2}', (2, 2)),
+        ("c.json", '{"m": {"lr": 1, "lr": 2}}', (1, 17)),
+    ],
+)
+def test_a_key_that_is_given_twice_is_refused_at_its_second_place(tmp_path, name, text, place):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ConfigError, match="'lr' is given twice") as refused:
+        Config.fromfile(tmp_path / name)
+    assert (refused.value.location.line, refused.value.location.column) == place

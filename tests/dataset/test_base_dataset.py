@@ -117,7 +117,17 @@ def test_subsets(ann_file, serialize, indices, expected):
     assert paths(whole) == names
     assert paths(BaseDataset(ann_file, serialize_data=serialize, indices=indices)) == names
     with pytest.raises(TypeError, match="indices"):
+        whole.get_subset_({})
+    with pytest.raises(TypeError, match="indices"):
         subset.get_subset("first")
+
+
+@pytest.mark.parametrize("indices", [7, -7, [0, 6], [-7]])
+def test_more_than_there_is_makes_no_subset(ann_file, indices):
+    dataset = BaseDataset(ann_file)
+    for subset in (dataset.get_subset, dataset.get_subset_):
+        with pytest.raises(IndexError, match="there are 6 items"):
+            subset(indices)
 
 
 def test_lazy_initialisation(ann_file, caplog):
@@ -171,6 +181,17 @@ def test_annotation_files_of_another_form(tmp_path, annotations, message):
         BaseDataset(str(path))
 
 
+@pytest.mark.parametrize("annotations", [[1], {"data_list": []}])
+@pytest.mark.parametrize("kind", [TypeError, ValueError])
+def test_an_annotation_file_of_another_form_is_caught_as_mmengines_users_do(
+    tmp_path, annotations, kind
+):
+    path = tmp_path / "ann.json"
+    path.write_text(json.dumps(annotations))
+    with pytest.raises(kind):
+        BaseDataset(str(path))
+
+
 def test_it_can_be_sent_to_a_worker(ann_file):
     assert labels(pickle.loads(pickle.dumps(BaseDataset(ann_file)))) == [0, 1] * 3
 
@@ -205,6 +226,7 @@ def test_a_pipeline_applies_its_transforms_in_order():
 
 
 def test_none_ends_a_pipeline():
+    assert repr(Compose([len, len])) == f"Compose(\n    {len}\n    {len}\n)"
     assert Compose([lambda data: None, lambda data: 1 / 0])(1) is None
 
 
@@ -212,3 +234,8 @@ def test_an_entry_that_cannot_be_called_is_refused():
     with pytest.raises(ConfigError, match="entry 1 of the pipeline is 3") as caught:
         Compose([len, 3])
     assert isinstance(caught.value, TypeError)
+
+
+def test_a_folder_of_data_is_a_path(tmp_path):
+    with pytest.raises(TypeError, match="data_prefix"):
+        BaseDataset(data_prefix={"img_path": ["images"]}, lazy_init=True)

@@ -202,7 +202,7 @@ def test_nested_tensors_are_found_and_moved():
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_on_a_gpu_batches_arrive_whole_whatever_is_computed_meanwhile():
+def test_on_a_gpu_batches_arrive_whole_whatever_is_computed_meanwhile(gpu_waits):
     device = torch.device("cuda")
     data = TensorDataset(torch.arange(64.0).repeat_interleave(1 << 16).view(64, -1))
     loader = TorchDataLoader(data, 8, pin_memory=True)
@@ -210,13 +210,11 @@ def test_on_a_gpu_batches_arrive_whole_whatever_is_computed_meanwhile():
     copies = CudaCopies(device)
     sums = []
     for _ in range(3):
-        torch.cuda.set_sync_debug_mode("error")
-        try:
-            for batch in ResumableLoader(loader, 1, copies).batches():
-                busy = busy @ busy.softmax(0)
-                sums.append(batch[0].sum(1, dtype=torch.float64))
-                del batch
-        finally:
-            torch.cuda.set_sync_debug_mode("default")
+        gpu_waits("error")
+        for batch in ResumableLoader(loader, 1, copies).batches():
+            busy = busy @ busy.softmax(0)
+            sums.append(batch[0].sum(1, dtype=torch.float64))
+            del batch
+        gpu_waits("default")
     expected = torch.arange(64.0, dtype=torch.float64).mul(1 << 16).repeat(3)
     assert torch.equal(torch.cat(sums).cpu(), expected)

@@ -133,3 +133,43 @@ def test_workers_see_the_real_data_set():
 @pytest.mark.parametrize("ready", [[1, 2, 3], range(3)], ids=type)
 def test_anything_else_is_iterated_as_it_is(ready):
     assert list(naming_batches(ready)) == list(ready)
+
+
+class Made(Dataset):
+    """Eight items that a function makes of their indices."""
+
+    def __init__(self, make):
+        self.make = make
+
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        return self.make(index)
+
+
+@pytest.mark.parametrize(
+    ("make", "said", "unsaid"),
+    [
+        (lambda i: None if i == 5 else (torch.ones(2), i), ["item 5 is None", "float32 (2,), int"], ["item 1"]),
+        (lambda i: None, ["None", "return"], ["item 5"]),
+        (lambda i: torch.ones(3, 2 + (i == 6)), ["item 6 is float32 (3, 3)", "float32 (3, 2)"], ["item 1"]),
+        (lambda i: torch.ones(i + 1), ["float32 (1,)", "alike"], []),
+        (lambda i: {"a": 1} if i != 3 else {"b": 1}, ["item 3", "{b: int}", "{a: int}"], ["item 1"]),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "passes",
+    [
+        lambda data: DataLoader(data, batch_size=8),
+        lambda data: naming_batches(TorchDataLoader(data, batch_size=8)),
+    ],
+    ids=["ours", "torch's"],
+)
+def test_the_item_that_is_unlike_the_others_is_named(passes, make, said, unsaid):
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - of any type
+        list(passes(Made(make)))
+    notes = " ".join(caught.value.__notes__)
+    assert all(words in notes for words in said), notes
+    assert not any(words in notes for words in unsaid), notes
+    assert notes.count("item ") < 4

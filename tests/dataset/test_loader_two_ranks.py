@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import os
 import random
-import socket
-import subprocess
-import sys
 
 import torch
 from torch.utils.data import Dataset
 
 from mainspring.dataset import DataLoader, InfiniteSampler
+from prepared_processes import run_ranks
 
 SCRIPT = """
 import json, sys
@@ -54,28 +52,8 @@ def as_set(batch):
 
 
 def test_two_ranks_share_the_batches_of_one(tmp_path):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, os.path.dirname(__file__), str(tmp_path)],
-            env={
-                **os.environ,
-                "RANK": str(rank),
-                "LOCAL_RANK": str(rank),
-                "WORLD_SIZE": "2",
-                "MASTER_ADDR": "127.0.0.1",
-                "MASTER_PORT": str(port),
-                "OMP_NUM_THREADS": "1",
-            },
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    errors = [process.communicate(timeout=120)[1] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], "\n".join(errors)
+    ended = run_ranks(2, ["-c", SCRIPT, os.path.dirname(__file__), str(tmp_path)])
+    assert [each.returncode for each in ended] == [0, 0], "\n".join(each.stdout for each in ended)
     ranks = [json.loads((tmp_path / f"rank_{rank}.json").read_text()) for rank in range(2)]
     # The ranks were given no seed: that of rank 0's torch generator, 0, is used by both.
     alone = batches(batch_size=8, seed=0)

@@ -10,9 +10,9 @@ import torch
 from torch.utils.data import BatchSampler, Dataset, IterableDataset, RandomSampler, Sampler
 from torch.utils.data import DataLoader as TorchDataLoader
 
-from mainspring.dataset import DataLoader
+from mainspring.dataset import DataLoader, index_plan
 from mainspring.dataset.resumable_loader import ResumableLoader
-from mainspring.device.random_states import RandomStates
+from mainspring.rng.states import RandomStates
 
 
 class Counted(Dataset):
@@ -51,6 +51,16 @@ class DrawnWhenItBegins(Sampler):
         return iter(order)
 
 
+class Walk(DrawnWhenItBegins):
+    """Goes on from index to index by a step that it draws from all three generators."""
+
+    def __iter__(self):
+        place = 0
+        for _ in range(self.size):
+            place += random.randrange(9) + np.random.randint(9) + int(torch.randint(9, ()))
+            yield place % self.size
+
+
 class Pairs(Sampler):
     """A batch sampler around a sampler, such as those that sort by aspect ratio."""
 
@@ -81,6 +91,15 @@ LOADERS = {
         data, sampler=RandomSampler(data, replacement=True)
     ),
     "sampler of Python": lambda data: torch_loader(data, sampler=DrawnWhenItBegins(len(data))),
+    "walk": lambda data: torch_loader(data, sampler=Walk(len(data))),
+    "walk, workers": lambda data: torch_loader(data, sampler=Walk(len(data)), num_workers=2),
+    "walk, persistent workers": lambda data: torch_loader(
+        data, sampler=Walk(len(data)), num_workers=2, persistent_workers=True, prefetch_factor=1
+    ),
+    "walk, ours": lambda data: DataLoader(data, batch_size=3, sampler=Walk(len(data)), seed=7),
+    "walk, ours with workers": lambda data: DataLoader(
+        data, batch_size=3, sampler=Walk(len(data)), num_workers=2, prefetch_factor=1, seed=7
+    ),
     "batch sampler": lambda data: TorchDataLoader(data, batch_sampler=Pairs(RandomSampler(data))),
     "drop last": lambda data: torch_loader(
         data, batch_sampler=BatchSampler(RandomSampler(data), 5, drop_last=True), batch_size=1
@@ -144,6 +163,18 @@ def test_a_continued_pass_is_the_rest_of_the_whole_one_and_loads_nothing_else(ki
         )
         after = sum(len(batch) if kind != "single items" else 1 for batch, _ in following)
         assert data.loaded == rest + after
+
+
+def test_a_pass_of_which_too_much_would_have_to_be_kept_is_said_once(monkeypatch, capsys):
+    monkeypatch.setattr(index_plan, "_MOST_NOTED", 2)
+    source = ResumableLoader(LOADERS["walk"](Counted()), seed=3)
+    trained_on(source, 0)
+    trained_on(source, 1)
+    printed = capsys.readouterr().out
+    assert printed.count("draws from the global generators batch by batch") == 1
+    assert "Walk" in printed
+    assert "behind 2 batches of a pass" in printed
+    assert len(source.state_dict()["interleaved"]) == 2
 
 
 @pytest.mark.parametrize("kind", ["shuffled", "own generator", "two workers", "persistent workers"])

@@ -17,9 +17,7 @@ from mainspring.registry import DATA_SAMPLERS
 
 
 def on_rank(rank, world_size):
-    return patch.multiple(
-        "mainspring.dataset.samplers", get_rank=lambda: rank, get_world_size=lambda: world_size
-    )
+    return patch("mainspring.dataset.samplers.get_dist_info", lambda: (rank, world_size))
 
 
 def permutation(size, seed):

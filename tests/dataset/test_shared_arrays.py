@@ -8,9 +8,6 @@ import json
 import os
 import pickle
 import re
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +15,7 @@ import pytest
 
 from mainspring.dataset import BaseDataset
 from mainspring.dataset.shared_arrays import SharedArrays, share_between_ranks
+from prepared_processes import run_ranks
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="needs Linux's memfd")
 
@@ -76,17 +74,9 @@ if __name__ == "__main__":
 
 def run(tmp_path, processes, *ways):
     (tmp_path / "program.py").write_text(SCRIPT)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    command = [sys.executable, str(tmp_path / "program.py"), str(Path(__file__).parent)]
-    started = []
-    for rank in range(processes):
-        ranks = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(processes),
-                 "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}  # fmt: skip
-        environment = {**os.environ, **(ranks if processes > 1 else {})}
-        started.append(subprocess.Popen([*command, str(tmp_path), *ways], env=environment))
-    assert [process.wait() for process in started] == [0] * processes
+    words = [str(tmp_path / "program.py"), str(Path(__file__).parent), str(tmp_path), *ways]
+    ended = run_ranks(processes, words)
+    assert [each.returncode for each in ended] == [0] * processes, ended
     return [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(processes)]
 
 

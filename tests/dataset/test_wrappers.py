@@ -38,8 +38,11 @@ def test_several_in_a_row(make):
     assert both._get_ori_dataset_idx(-1) == (1, 0)
     assert both[-3]["labels"] == [0]
     assert both.metainfo == {"classes": ["cat", "dog"]}
-    with pytest.raises(ValueError, match="no item 3 among 3"):
+    with pytest.raises(IndexError, match="no item 3 among 3"):
         both[3]
+    with pytest.raises(ValueError, match="no item -4 among 3"):
+        both[-4]
+    assert [item["labels"] for item in both] == [[0], [1], [2]]
 
 
 def test_meta_information_must_agree(make):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from prepared_processes import run_ranks
+
 import os
 import pickle
 import socket
@@ -103,7 +105,7 @@ got["local"] = (dist.get_local_rank(), dist.get_local_size())
 dist.barrier()
 dist.destroy_dist()
 got["after"] = (dist.is_distributed(), dist.get_dist_info())
-Path(sys.argv[2]).write_bytes(pickle.dumps(got))
+Path(sys.argv[2], f"{rank}.pkl").write_bytes(pickle.dumps(got))
 """
 
 
@@ -115,34 +117,8 @@ def both(tmp_path_factory):
     shared.mkdir()
     program = folder / "program.py"
     program.write_text(PROGRAM)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    processes = [
-        subprocess.Popen(
-            [sys.executable, str(program), str(shared), str(folder / f"{rank}.pkl")],
-            env={
-                **os.environ,
-                "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-                "RANK": str(rank),
-                "WORLD_SIZE": "2",
-                "LOCAL_RANK": str(rank),
-                "MASTER_ADDR": "127.0.0.1",
-                "MASTER_PORT": port,
-                "OMP_NUM_THREADS": "1",
-            },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for rank in (0, 1)
-    ]
-    try:
-        outputs = [process.communicate(timeout=100)[0] for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    assert [process.returncode for process in processes] == [0, 0], "\n".join(outputs)
+    ended = run_ranks(2, [str(program), str(shared), str(folder)])
+    assert [each.returncode for each in ended] == [0, 0], "\n".join(each.stdout for each in ended)
     return [pickle.loads((folder / f"{rank}.pkl").read_bytes()) for rank in (0, 1)]
 
 

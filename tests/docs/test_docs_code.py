@@ -5,20 +5,30 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from prepared_processes import run
+
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").glob("*.md"))]
-FENCE = re.compile(r"^```(\w+)(?: name=(\S+))?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+TWINS = [
+    (ROOT / "README.md", ROOT / "README.zh-CN.md"),
+    *((DOCS / page.name, page) for page in sorted((DOCS / "zh").glob("*.md"))),
+]
+FENCE = re.compile(
+    r"^```(\w+)(?: name=(\S+))?(?: needs=(\S+))?\n(.*?)^```", re.MULTILINE | re.DOTALL
+)
 
 
 def blocks_of(page):
-    """Language, file name and text of the code of a page."""
-    return FENCE.findall(page.read_text(encoding="utf-8"))
+    """Language, file name and text of the code of a page that can run here."""
+    found = FENCE.findall(page.read_text(encoding="utf-8"))
+    return [(a, name, text) for a, name, needs, text in found if not needs or find_spec(needs)]
 
 
 def run_command(command):
@@ -26,9 +36,7 @@ def run_command(command):
     words = shlex.split(command)
     assert words[0] == "mainspring"
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "NO_COLOR": "1"}
-    done = subprocess.run(
-        [sys.executable, "-m", *words], capture_output=True, text=True, env=environment
-    )
+    done = run([sys.executable, "-m", *words], capture_output=True, text=True, env=environment)
     return done.stdout + done.stderr
 
 
@@ -86,20 +94,46 @@ def test_named_configs_of_the_docs_load(tmp_path, monkeypatch):
                 assert Config.fromfile(name, import_custom_modules=False).to_dict()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page",
+    [*PAGES, *(page for _, page in TWINS), *sorted((ROOT / "examples").rglob("*.md"))],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
 def test_links_lead_to_files(page):
-    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (page.parent / target).exists(), target
 
 
-def test_both_readmes_show_the_same_code():
-    english, chinese = (blocks_of(ROOT / name) for name in ("README.md", "README.zh-CN.md"))
-    without_comments = [
-        [(*names, re.sub(r"\s*#.*", "", text)) for *names, text in blocks]
-        for blocks in (english, chinese)
-    ]
-    assert without_comments[0] == without_comments[1]
+@pytest.mark.parametrize("pair", TWINS, ids=lambda pair: pair[1].name)
+def test_a_chinese_page_shows_the_code_of_its_english_twin(pair):
+    english, chinese = (
+        [(*names, re.sub(r"\s*#.*", "", text)) for *names, text in blocks_of(page)] for page in pair
+    )
+    assert chinese == english
+
+
+# Its Chinese page leads to the English one, whose tables are generated and all names.
+UNTRANSLATED = "mmengine-names.md"
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [pair for pair in TWINS if pair[1].name != UNTRANSLATED],
+    ids=lambda pair: pair[1].name,
+)
+def test_a_chinese_page_says_what_its_english_twin_says(pair):
+    """What only one of them says shows in the names it mentions, its links, rows and items."""
+    english, chinese = (FENCE.sub("", page.read_text(encoding="utf-8")) for page in pair)
+    for kind, expression in (
+        ("names", r"`([^`\n]+)`"),
+        ("pages", r"\]\((?:docs/)?(?:zh/)?([a-z-]+\.md)"),
+    ):
+        shown, in_chinese = (set(re.findall(expression, page)) for page in (english, chinese))
+        assert in_chinese == shown, kind
+    for start in ("#", "|", "- "):
+        shown, in_chinese = (page.count(f"\n{start}") for page in (english, chinese))
+        assert in_chinese == shown, f"lines that begin with {start!r}"
 
 
 def test_the_docs_list_the_hook_points_of_the_table():

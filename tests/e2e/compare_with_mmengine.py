@@ -16,8 +16,15 @@ import tempfile
 from pathlib import Path
 
 PROGRAMS = Path(__file__).parent / "programs"
+EXAMPLES = Path(__file__).parents[2] / "examples" / "mmengine"
+PROJECTS = {
+    "detection": "point_tiny_8e_shapes",
+    "segmentation": "unet_80i_blobs-48x48",
+    "classification": "smallnet_4e_gratings",
+    "gan": "gan_ring",
+}
 NAMES = ["manual_objects", "by_name", "by_iteration", "config_file"]
-TIMINGS = ("time", "data_time", "memory")
+TIMINGS = ("time", "data_time", "memory", "val_time", "val_data_time")
 
 DRIVER = """
 import sys, json
@@ -55,6 +62,18 @@ def run(python, package, name, root):
     return work_dir
 
 
+def train_example(python, package, project, root):
+    work_dir = Path(root) / package / project
+    folder = EXAMPLES / project
+    verb = ["-m", "mainspring", "exec"] if package == "mainspring" else []
+    config = folder / "configs" / f"{PROJECTS[project]}.py"
+    words = [EXAMPLES / "tools" / "train.py", config, "--work-dir", work_dir]
+    result = subprocess.run([python, *verb, *words], capture_output=True, text=True)
+    if result.returncode:
+        sys.exit(f"{project} failed under {package}:\n{result.stderr[-3000:]}")
+    return work_dir
+
+
 def compare(ours, theirs):
     compared, differing = 0, []
     for index, (left, right) in enumerate(zip(ours, theirs, strict=False)):
@@ -74,13 +93,14 @@ def main():
     options = parser.parse_args()
     failed = False
     with tempfile.TemporaryDirectory() as root:
-        for name in NAMES:
-            theirs = scalars(run(options.mmengine, "mmengine", name, root))
+        for name in [*NAMES, *PROJECTS]:
+            train = train_example if name in PROJECTS else run
+            theirs = scalars(train(options.mmengine, "mmengine", name, root))
             if options.write_golden:
                 golden = Path(__file__).parent / "golden" / f"{name}.json"
                 golden.parent.mkdir(exist_ok=True)
                 golden.write_text("\n".join(json.dumps(row) for row in theirs) + "\n")
-            ours = scalars(run(sys.executable, "mainspring", name, root))
+            ours = scalars(train(sys.executable, "mainspring", name, root))
             compared, differing = compare(ours, theirs)
             print(
                 f"{name:16} rows {len(theirs):3}  values {compared:4}  differing {len(differing)}"

@@ -6,35 +6,35 @@ itself with 1; nothing is left on the disk, and what was there before is untouch
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from mainspring.cli.main import main
+from prepared_processes import run
 
 PROGRAMS = Path(__file__).parent / "programs"
 
 WORKING = (PROGRAMS / "base_config.py").read_text()
 
 MISTAKES = {
-    "missing model": ("model = dict(", "modle = dict(", ["no 'model'", "'modle'"]),
+    "missing model": ("model = dict(", "modle = dict(", ["modle is no section", "'model'"]),
     "missing optimizer section": (
         "optim_wrapper = dict(",
         "optim_wraper = dict(",
-        ["come together", "optim_wrapper", "'optim_wraper' looks like 'optim_wrapper'"],
+        ["optim_wraper is no section", "'optim_wrapper'"],
     ),
     "missing evaluator": ("val_evaluator", "validator", ["val_evaluator", "missing"]),
     "wrong model name": (
         'type="ToyModel"',
         'type="ToyModle"',
-        ["ToyModle is not in the mainspring::model registry", "ToyModel", "run.py:4"],
+        ["models has no 'ToyModle'", "ToyModel", "run.py:4"],
     ),
     "wrong data set name": (
         'type="ToyDataset", length',
         'type="ToyDatset", length',
-        ["ToyDatset is not in", "ToyDataset", "train_dataloader.dataset", "run.py:6"],
+        ["datasets has no 'ToyDatset'", "ToyDataset", "train_dataloader.dataset", "run.py:6"],
     ),
     "unknown keyword of the model": (
         'type="ToyModel", ',
@@ -46,7 +46,11 @@ MISTAKES = {
         "lenght=24",
         ["lenght", "did you mean 'length'", "train_dataloader.dataset"],
     ),
-    "unknown optimizer": ('type="SGD"', 'type="SDG"', ["SDG is not in", "SGD", "run.py:"]),
+    "unknown optimizer": (
+        'type="SGD"',
+        'type="SDG"',
+        ["optimizers has no 'SDG'", "SGD", "run.py:"],
+    ),
     "unknown optimizer argument": (
         "lr=lr",
         "lrr=lr",
@@ -166,7 +170,7 @@ def test_a_data_set_that_raises_is_named_with_the_index(workers, tmp_path):
     (tmp_path / "raising.py").write_text(RAISING)
     config = write_config(tmp_path, 'type="ToyDataset", length', 'type="RaisingDataset", length')
     config.write_text(config.read_text().replace('["toy"]', '["toy", "raising"]'))
-    result = subprocess.run(
+    result = run(
         [
             sys.executable, "-m", "mainspring", "train", str(config), "--work-dir",
             str(tmp_path / "w"), f"train_dataloader.num_workers={workers}",
@@ -183,7 +187,7 @@ def test_a_data_set_that_raises_is_named_with_the_index(workers, tmp_path):
 
 def test_the_exit_code_of_the_process(tmp_path):
     config = write_config(tmp_path, 'type="ToyModel"', 'type="ToyModle"')
-    result = subprocess.run(
+    result = run(
         [
             sys.executable,
             "-m",
@@ -198,7 +202,7 @@ def test_the_exit_code_of_the_process(tmp_path):
         env={**_environment(), "PYTHONPATH": f"{PROGRAMS}:{_environment()['PYTHONPATH']}"},
     )
     assert result.returncode == 2
-    assert result.stderr.startswith("error: ")
+    assert "ToyModle" in result.stderr.partition(": error: ")[2].partition("\n")[0]
 
 
 def _environment() -> dict[str, str]:

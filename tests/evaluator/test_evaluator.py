@@ -100,7 +100,7 @@ def test_evaluating_what_was_predicted_before():
     evaluator = Evaluator(Mean())
     assert evaluator.offline_evaluate(samples(1, 2, 6), chunk_size=2) == {"mean": 3}
     assert evaluator.offline_evaluate(samples(1, 3), data=[0, 0]) == {"mean": 2}
-    with pytest.raises(ValueError, match="more data_samples than data"):
+    with pytest.raises(AssertionError, match="more data_samples than data"):
         evaluator.offline_evaluate(samples(1, 3), data=[0])
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
+from prepared_processes import run_ranks
 
 SCRIPT = """
 import torch, torchmetrics
 from mainspring.dataset import DefaultSampler
 from mainspring.dist import get_rank, init_dist
-from mainspring.evaluator import Accuracy, BaseMetric, Evaluator
+from mainspring.evaluator import Accuracy, BaseMetric, ConfusionMatrix, Evaluator
 
 class Values(BaseMetric):
     def process(self, data_batch, data_samples):
@@ -40,7 +37,7 @@ init_dist("pytorch", backend="gloo")
 right = torch.tensor([1, 0, 1, 1, 0])
 scores = torch.nn.functional.one_hot(right).float()
 accuracy = torchmetrics.Accuracy(task="multiclass", num_classes=2, average="micro")
-evaluator = Evaluator([Values(), Accuracy(), accuracy, Count()])
+evaluator = Evaluator([Values(), Accuracy(), accuracy, Count(), ConfusionMatrix()])
 # Rank 1 gets sample 0 again, because 5 samples do not divide.
 for index in DefaultSampler(right, shuffle=False):
     evaluator.process([dict(index=index, prediction=scores[index], target=index % 2)])
@@ -50,6 +47,7 @@ assert metrics["sum"] == 10
 assert abs(metrics["accuracy"] - 100 * expected) < 1e-9, metrics
 assert abs(metrics["multiclassaccuracy"] - expected) < 1e-6, metrics
 assert metrics["count"] == 5, metrics
+assert metrics["confusion_matrix"] == [[1, 2], [1, 1]], metrics
 
 broken = Broken()
 broken.process(None, [dict(index=0)])
@@ -66,25 +64,5 @@ torch.distributed.destroy_process_group()
 
 
 def test_every_sample_counts_once_over_two_ranks():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", SCRIPT],
-            env={
-                **os.environ,
-                "RANK": str(rank),
-                "LOCAL_RANK": str(rank),
-                "WORLD_SIZE": "2",
-                "MASTER_ADDR": "127.0.0.1",
-                "MASTER_PORT": str(port),
-                "OMP_NUM_THREADS": "1",
-            },
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    errors = [process.communicate(timeout=120)[1] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], "\n".join(errors)
+    ended = run_ranks(2, ["-c", SCRIPT])
+    assert [each.returncode for each in ended] == [0, 0], "\n".join(each.stdout for each in ended)

@@ -28,6 +28,7 @@ from matrix_base import (
     of_section,
     ours,
     several,
+    streams_of,
     torchs,
     validated,
     variant,
@@ -44,13 +45,18 @@ from matrix_parts import (
     GroupsOfItems,
     ManyParts,
     NoNumberInOne,
+    OwnAccumulation,
+    OwnGenerator,
     OwnLoader,
     OwnLoop,
     PythonSampler,
+    Remembers,
+    RemembersItems,
     SavesAlone,
     ScaledOnCpu,
     Seen,
     ShuffledStream,
+    Smoothed,
     Stream,
     TwoShapes,
     ValidatesInBetween,
@@ -108,6 +114,15 @@ several(epochs_of, {
             num_workers=2,
         )
     },
+    "own_generator": {"loader": lambda: ours(sampler=OwnGenerator())},
+    "own_generator_2_workers": {"loader": lambda: ours(sampler=OwnGenerator(), **AHEAD)},
+    "torch_loader_own_generator_2_workers": {
+        "loader": lambda: torchs(sampler=OwnGenerator(), **AHEAD)
+    },
+    "sampler_with_state": {"loader": lambda: ours(sampler=Remembers())},
+    "torch_loader_batch_sampler_with_state": {
+        "loader": lambda: torchs(batch_sampler=TwoShapes(Remembers()), num_workers=2)
+    },
     "groups_of_items": {
         "loader": lambda: DataLoader(
             GroupsOfItems(),
@@ -131,13 +146,28 @@ several(iterations_of, {
     },
 })  # fmt: skip
 several(epochs_of, {
+    **layouts(ours, "one_stream_a_worker", "2", "2p", "4p", sample_rng="worker"),
+    **layouts(of_section, "default_sampler_one_stream_a_worker", "2p", sample_rng="worker"),
+    "one_stream_a_worker_drawn_order": {
+        "loader": lambda: ours(sampler=GlobalSampler(), sample_rng="worker", **AHEAD)
+    },
+    "one_stream_a_worker_more_workers_than_batches": {
+        "loader": lambda: ours(sample_rng="worker", num_workers=6, persistent_workers=True)
+    },
+})  # fmt: skip
+several(streams_of, {
+    **layouts(torchs, "torch_loader_one_stream_a_worker", "2", "2p"),
+    **layouts(torchs, "data_that_remember", "2", "2p", dataset=RemembersItems(), shuffle=True),
+})  # fmt: skip
+several(iterations_of, {
+    **layouts(ours, "one_stream_a_worker_by_iteration", "2", "2p", "4p", sample_rng="worker"),
+    **layouts(infinite, "infinite_one_stream_a_worker", "2", "4p", sample_rng="worker"),
+})  # fmt: skip
+several(epochs_of, {
     "stream": {"loader": lambda: DataLoader(Stream(), batch_size=BATCH)},
     "stream_2_workers": {"loader": lambda: DataLoader(Stream(), batch_size=BATCH, num_workers=2)},
     "torch_loader_stream": {"loader": lambda: torchs(Stream())},
     "torch_loader_stream_2_workers": {"loader": lambda: torchs(Stream(), num_workers=2)},
-    "one_stream_a_worker_2_workers": {
-        "loader": lambda: ours(sample_rng="worker", num_workers=2)
-    },
 }, replays=True)  # fmt: skip
 
 
@@ -160,6 +190,16 @@ def model_with_state():
         model=Supervised(Counted(), nn.MSELoss()),
         custom_hooks=[{"type": "EMAHook", "momentum": 0.1}],
     )
+
+
+@variant
+def state_outside_of_state_dict():
+    return base(model=Supervised(Smoothed(), nn.MSELoss()))
+
+
+@variant
+def own_accumulation():
+    return base(model=OwnAccumulation())
 
 
 @variant
@@ -493,6 +533,14 @@ several(noted, {
     "ready_loader_1_rank": {"loader": ours(batch_size=6)},
     "described_loader_1_rank": {"loader": described(6)},
 })  # fmt: skip
+
+
+@variant(ranks=2)
+def two_ranks_one_stream_a_worker():
+    loader = ours(num_workers=2, persistent_workers=True, sample_rng="worker")
+    return base(train_dataloader=loader, train_cfg={"max_epochs": 5})
+
+
 several(noted, {
     "ready_loader_2_ranks": {"loader": ours(batch_size=3)},
     "described_loader_2_ranks": {"loader": described(3)},

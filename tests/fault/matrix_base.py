@@ -16,7 +16,7 @@ from mainspring.model import Supervised
 __all__ = [
     "EPOCHS", "ITERATIONS", "LOADERS", "RANKS", "REPLAYING", "SAVING", "VARIANTS", "WINDOWS",
     "Arguments", "base", "by_iteration", "epochs_of", "infinite", "iterations_of", "layouts",
-    "of_section", "ours", "several", "torchs", "validated", "variant",
+    "of_section", "ours", "several", "streams_of", "torchs", "validated", "variant",
 ]  # fmt: skip
 
 EPOCHS, ITERATIONS = 3, 15
@@ -60,7 +60,7 @@ def several(
 
         function.__name__ = name
         variant(function, ranks=ranks, replays=replays)
-        if make in (epochs_of, iterations_of):
+        if make in (epochs_of, iterations_of, streams_of):
             LOADERS.add(name)
 
 
@@ -128,6 +128,11 @@ def layouts(make: Callable[..., Any], prefix: str, *counts: str, **more: Any) ->
 
 def epochs_of(loader: Callable[[], Any]) -> Arguments:
     return base(train_dataloader=loader())
+
+
+def streams_of(loader: Callable[[], Any]) -> Arguments:
+    """Each worker has a stream of random numbers, as torch and MMEngine give it."""
+    return base(train_dataloader=loader(), randomness={"seed": 5, "sample_rng": "worker"})
 
 
 def iterations_of(loader: Callable[[], Any]) -> Arguments:

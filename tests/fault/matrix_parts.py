@@ -37,6 +37,8 @@ __all__ = [
     "ManyParts",
     "Network",
     "NoNumberInOne",
+    "OwnAccumulation",
+    "OwnGenerator",
     "OwnLoader",
     "OwnLoop",
     "PythonSampler",
@@ -44,6 +46,9 @@ __all__ = [
     "ScaledOnCpu",
     "Seen",
     "ShuffledStream",
+    "Remembers",
+    "RemembersItems",
+    "Smoothed",
     "Stream",
     "TwoShapes",
     "ValidatesInBetween",
@@ -76,6 +81,19 @@ class Augmented(Dataset):
     def __getitem__(self, index):
         count_item()
         return item_of(index, draw())
+
+
+class RemembersItems(Augmented):
+    """Items depend on a generator of the data set's own, and on how many were loaded before."""
+
+    def __init__(self):
+        self.generator = np.random.default_rng(2)
+        self.loaded = 0
+
+    def __getitem__(self, index):
+        count_item()
+        self.loaded += 1
+        return item_of(index, draw() + self.generator.random() + self.loaded % 7)
 
 
 class ForValidation(Augmented):
@@ -215,6 +233,36 @@ class PythonSampler(GlobalSampler):
         return iter(np.random.permutation(order).tolist())
 
 
+class OwnGenerator(GlobalSampler):
+    """Draws its order from a generator of its own, index by index."""
+
+    def __init__(self):
+        super().__init__()
+        self.generator = np.random.default_rng(4)
+
+    def __iter__(self):
+        for _ in range(self.size):
+            yield int(self.generator.integers(self.size))
+
+
+class Remembers(GlobalSampler):
+    """Has a state, and another order in each pass."""
+
+    def __init__(self):
+        super().__init__()
+        self.passes = 0
+
+    def __iter__(self):
+        self.passes += 1
+        return iter(np.random.RandomState(self.passes).permutation(self.size).tolist())
+
+    def state_dict(self):
+        return {"passes": self.passes}
+
+    def load_state_dict(self, state):
+        self.passes = state["passes"]
+
+
 class TwoShapes(Sampler):
     """Batches of even or of odd items, as those by aspect ratio are made."""
 
@@ -298,6 +346,42 @@ class Counted(Network):
         self.steps = state["steps"]
 
 
+class Smoothed(Network):
+    """Has a buffer that is not persistent, a counter, and a generator of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(4), persistent=False)
+        self.steps, self.generator = 0, torch.Generator().manual_seed(9)
+
+    def forward(self, values):
+        if self.training:
+            self.steps += 1
+            self.mean.mul_(0.9).add_(values.mean(0), alpha=0.1)
+            values = values + 0.1 * torch.rand(values.shape, generator=self.generator)
+        return super().forward(values - self.mean) * (1 + 0.1 * (self.steps % 3))
+
+
+class OwnAccumulation(BaseModel):
+    """Steps after every third batch by itself; the wrapper knows nothing of it."""
+
+    def __init__(self):
+        super().__init__()
+        self.net, self.steps = Network(), 0
+
+    def forward(self, inputs, targets=None, mode="tensor"):
+        return self.net(inputs)
+
+    def train_step(self, data, optim_wrapper):
+        loss = nn.functional.mse_loss(self.net(data[0]), data[1])
+        loss.backward()
+        self.steps += 1
+        if self.steps % 3 == 0:
+            optim_wrapper.step()
+            optim_wrapper.zero_grad()
+        return {"loss": loss.detach()}
+
+
 class Error(BaseMetric):
     """The mean error, and a score that first gets better and then worse."""
 
@@ -354,7 +438,7 @@ class SavesAlone(Hook):
         self.way = way
 
     def before_train(self, runner):
-        runner._joint = JointSaving(patience=0.2)
+        runner._joint = JointSaving(runner.timestamp, patience=0.2)
 
     @master_only
     def save(self, runner):

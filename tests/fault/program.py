@@ -33,7 +33,11 @@ def main(work_dir, epochs, *options):
         ),
         work_dir=work_dir,
         train_dataloader=DataLoader(
-            Slow(), batch_size=4, shuffle=True, num_workers=2 if "workers" in options else 0
+            Slow(),
+            batch_size=4,
+            shuffle=True,
+            num_workers=2 if {"workers", "forkserver"} & set(options) else 0,
+            multiprocessing_context="forkserver" if "forkserver" in options else None,
         ),
         train_cfg={"max_epochs": int(epochs)},
         optim_wrapper={"optimizer": {"type": "AdamW", "lr": 0.01}},

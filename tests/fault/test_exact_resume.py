@@ -53,3 +53,21 @@ def most_items(cut):
     needed = (cut["last"] - cut["first"]) * batch_size
     # By iteration the loader may be started twice, and loads beyond the end of the run.
     return needed + (0 if cut["by_epoch"] else 2 * 2 * cut["workers"] * batch_size)
+
+
+@pytest.mark.parametrize(
+    ("variant", "kill_at", "first"),
+    [
+        # RandomSampler draws once more at its end, which workers met before the run was killed.
+        ("torch_loader_with_generator_2_workers", 7, 6),
+        # A batch sampler that keeps items back, of a sampler that draws index by index while the
+        # model draws as well.
+        ("torch_loader_batch_sampler", 3, 2),
+    ],
+)
+def test_orders_that_are_drawn_while_they_are_read(variant, kill_at, first, trainings, tmp_path):
+    whole = trainings.run(variant, tmp_path / "whole")
+    assert trainings.run(variant, tmp_path / "cut", kill_at=kill_at) is None
+    cut = trainings.run(variant, tmp_path / "cut", resume=True)
+    assert cut["first"] == first, "in the middle of a pass, of which more batches are on their way"
+    assert {name: cut[name] for name in STATES} == {name: whole[name] for name in STATES}

@@ -95,8 +95,10 @@ def test_the_run_is_the_same_and_says_nothing_strange(tmp_path, clock, capfd):
     jumping = run(folder, [Jumps(clock, folder)]).train().state_dict()
     assert all(torch.equal(whole[name], jumping[name]) for name in whole)
 
+    assert re.search(r"^finished in 0:\d\d, after", capfd.readouterr().out, re.MULTILINE)
+    (log,) = folder.glob("*/*.log")
     lines = re.findall(r"Epoch\(train\).*eta: (.+?)  time: (\S+)  data_time: (\S+)",
-                       capfd.readouterr().out)  # fmt: skip
+                       log.read_text())  # fmt: skip
     assert len(lines) == 20
     assert all(0 <= seconds_of(eta) < 3600 for eta, _, _ in lines)
     assert all(0 <= float(value) < 60 for _, *both in lines for value in both)

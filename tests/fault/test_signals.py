@@ -14,6 +14,7 @@ import pytest
 
 import mainspring
 from mainspring.checkpoint import verify_file
+from prepared_processes import Popen, start_ranks
 
 PROGRAM = Path(__file__).parent / "program.py"
 SOURCE = Path(mainspring.__file__).parents[1]
@@ -24,12 +25,13 @@ def start(work_dir, *options, launcher=()):
     # Two processes share the data of an epoch, which is then over in half the time.
     epochs = 4 * EPOCHS if launcher else EPOCHS
     environment = {**os.environ, "PYTHONPATH": str(SOURCE), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
+    return Popen(
         [sys.executable, *launcher, str(PROGRAM), str(work_dir), str(epochs), *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         env=environment,
+        start_new_session=True,
     )
 
 
@@ -61,25 +63,44 @@ def whole(tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("name", "codes", "options"),
-    [("SIGTERM", (143,), ("workers",)), ("SIGINT", (1, 130, -signal.SIGINT), ())],
+    [("SIGTERM", (143,), ("workers",)), ("SIGINT", (130, -signal.SIGINT), ("workers",))],
 )
 def test_the_iteration_is_finished_and_saved(tmp_path, whole, name, codes, options):
     process = start(tmp_path, *options)
-    wait_for(process, "Epoch(train) [2]", after=0.03)
-    process.send_signal(getattr(signal, name))
+    wait_for(process, " 1/4 ", after=0.03)
+    os.killpg(process.pid, getattr(signal, name))  # workers get it too
     output = finish(process)
     assert process.returncode in codes
     assert f"{name}: finishing this iteration" in output
     assert verify_file(tmp_path / "interrupted.pth").is_valid
     assert (tmp_path / "last_checkpoint").read_text() == "interrupted.pth"
     resumed = finish(start(tmp_path, "resume", *options))
-    assert "interrupted.pth: the newest checkpoint; its digest is right" in resumed
+    assert "from interrupted.pth, at iteration" in resumed
     assert digest_of(resumed) == whole
+
+
+def is_there(group):
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_no_worker_outlives_a_process_that_is_killed(tmp_path):
+    process = start(tmp_path, "forkserver")
+    wait_for(process, " 1/4 ")
+    process.kill()
+    process.communicate(timeout=10)  # to the end of the output, which workers have open too
+    until = time.monotonic() + 10
+    while is_there(process.pid):
+        assert time.monotonic() < until
+        time.sleep(0.1)
 
 
 def test_the_second_ctrl_c_leaves_at_once(tmp_path):
     process = start(tmp_path)
-    wait_for(process, "Epoch(train) [2]")
+    wait_for(process, " 1/4 ")
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGINT)
     finish(process)
@@ -88,7 +109,7 @@ def test_the_second_ctrl_c_leaves_at_once(tmp_path):
 
 def test_saving_and_going_on(tmp_path, whole):
     process = start(tmp_path)
-    wait_for(process, "Epoch(train) [2]")
+    wait_for(process, " 1/4 ")
     for _ in range(2):
         process.send_signal(signal.SIGUSR1)
         time.sleep(0.1)
@@ -102,27 +123,31 @@ def test_saving_and_going_on(tmp_path, whole):
 LAUNCHER = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
 
+def start_two(work_dir, *options):
+    words = [PROGRAM, work_dir, 4 * EPOCHS, "pytorch", *options]
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    return start_ranks(2, list(map(str, words)), env=environment)
+
+
 @pytest.fixture(scope="module")
 def whole_of_two(tmp_path_factory):
     """The digest of a run of two processes that nothing interrupts."""
-    folder = tmp_path_factory.mktemp("two")
-    return digest_of(finish(start(folder, "pytorch", launcher=LAUNCHER)))
+    output, _ = map(finish, start_two(tmp_path_factory.mktemp("two")))
+    return digest_of(output)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("target", ["one process", "the launcher"])
 def test_all_processes_stop_after_the_same_iteration(tmp_path, whole_of_two, target):
-    process = start(tmp_path, "pytorch", launcher=LAUNCHER)
-    wait_for(process, "Epoch(train)  [2]", after=0.02)
     if target == "one process":
-        found = subprocess.run(
-            ["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True
-        )
-        os.kill(int(found.stdout.split()[-1]), signal.SIGTERM)
+        processes = start_two(tmp_path)
     else:
-        process.send_signal(signal.SIGTERM)
-    finish(process)
-    assert process.returncode != 0
+        processes = [start(tmp_path, "pytorch", launcher=LAUNCHER)]
+    wait_for(processes[0], " 1/16 ", after=0.02)
+    processes[-1].send_signal(signal.SIGTERM)
+    for process in processes:
+        finish(process)
+        assert process.returncode != 0
     assert verify_file(tmp_path / "interrupted.pth").is_valid
-    resumed = finish(start(tmp_path, "pytorch", "resume", launcher=LAUNCHER))
+    resumed, _ = map(finish, start_two(tmp_path, "resume"))
     assert digest_of(resumed) == whole_of_two

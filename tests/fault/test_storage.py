@@ -21,6 +21,7 @@ from mainspring.errors import CheckpointError
 from mainspring.hooks import Hook
 from mainspring.model import Supervised
 from mainspring.runner import Runner
+from prepared_processes import Popen, run
 
 PROGRAM = Path(__file__).parent / "program.py"
 
@@ -156,7 +157,7 @@ def test_a_work_dir_that_vanishes_is_made_again(tmp_path):
 
 
 def test_a_second_training_in_the_same_work_dir_is_refused(tmp_path):
-    first = subprocess.Popen(
+    first = Popen(
         [sys.executable, PROGRAM, tmp_path / "run", "500"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -164,7 +165,7 @@ def test_a_second_training_in_the_same_work_dir_is_refused(tmp_path):
     try:
         while not (tmp_path / "run" / ".training").exists():
             assert first.poll() is None
-        second = subprocess.run(
+        second = run(
             [sys.executable, PROGRAM, tmp_path / "run", "1"], capture_output=True, text=True
         )
         assert second.returncode
@@ -174,9 +175,7 @@ def test_a_second_training_in_the_same_work_dir_is_refused(tmp_path):
     finally:
         first.kill()
         first.wait()
-    third = subprocess.run(
-        [sys.executable, PROGRAM, tmp_path / "run", "1"], capture_output=True, text=True
-    )
+    third = run([sys.executable, PROGRAM, tmp_path / "run", "1"], capture_output=True, text=True)
     assert third.returncode == 0, third.stderr
     assert not (tmp_path / "run" / ".training").exists()
 

@@ -327,8 +327,8 @@ def _train(job: dict[str, Any], launcher: str, items: Path) -> dict[str, Any]:
 def _report(runner: Any, first: int, items: Path) -> dict[str, Any]:
     """What must be the same after an interruption, and what the last process did of it."""
     from mainspring.checkpoint import load_file
-    from mainspring.device.random_states import RandomStates
     from mainspring.hooks import EMAHook
+    from mainspring.rng.states import RandomStates
 
     schedulers = runner.param_schedulers or []
     if isinstance(schedulers, dict):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import http.server
 import os
+import pickle
+import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -53,8 +56,9 @@ def test_listing_a_directory(tmp_path):
 
 def test_copies_links_and_removal(tmp_path):
     fileio.put(b"x", tmp_path / "tree" / "a")
-    assert fileio.copyfile(tmp_path / "tree" / "a", tmp_path / "b") == str(tmp_path / "b")
-    fileio.copytree(tmp_path / "tree", tmp_path / "copy")
+    assert fileio.copyfile(tmp_path / "tree" / "a", tmp_path / "b") == tmp_path / "b"
+    assert fileio.copyfile(tmp_path / "tree" / "a", str(tmp_path / "b")) == str(tmp_path / "b")
+    assert fileio.copytree(tmp_path / "tree", tmp_path / "copy") == tmp_path / "copy"
     assert fileio.get(tmp_path / "copy" / "a") == b"x"
     assert fileio.copy_if_symlink_fails(tmp_path / "b", tmp_path / "link") is True
     fileio.remove(tmp_path / "b")
@@ -62,6 +66,17 @@ def test_copies_links_and_removal(tmp_path):
     assert not fileio.exists(tmp_path / "copy")
     with pytest.raises(IsADirectoryError):
         fileio.remove(tmp_path / "tree")
+
+
+def test_where_no_link_can_be_made_there_is_a_copy(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise NotImplementedError("no links here")
+
+    fileio.put(b"x", tmp_path / "tree" / "a")
+    monkeypatch.setattr(os, "symlink", refuse)
+    assert fileio.copy_if_symlink_fails(tmp_path / "tree" / "a", tmp_path / "b") is False
+    assert fileio.copy_if_symlink_fails(tmp_path / "tree", tmp_path / "copy") is False
+    assert fileio.get(tmp_path / "b") == fileio.get(tmp_path / "copy" / "a") == b"x"
 
 
 @pytest.mark.parametrize("ending", ["json", "yaml", "yml", "pkl", "pickle"])
@@ -163,11 +178,138 @@ def test_both_spellings_of_backend_arguments_at_once_are_refused(tmp_path):
         fileio.load(tmp_path / "a.json", None, {"backend": "local"}, {"backend": "local"})
 
 
+def test_what_is_no_backend_is_not_registered():
+    class Reading(fileio.BaseStorageBackend):
+        def get(self, filepath):
+            return b""
+
+        def get_text(self, filepath, encoding="utf-8"):
+            return ""
+
+    for register in (fileio.register_backend, fileio.FileClient.register_backend):
+        for name, backend in [(1, Reading), ("reading", object), ("reading", print)]:
+            with pytest.raises(TypeError):
+                register(name, backend)
+        with pytest.raises(AssertionError, match="prefixes"):
+            register("reading", Reading, prefixes=1)
+    for uri in (None, []):
+        with pytest.raises(AssertionError):
+            fileio.FileClient.parse_uri_prefix(uri)
+
+
+def test_a_backend_is_kept_for_the_arguments_that_it_was_made_with(monkeypatch):
+    monkeypatch.setattr(fileio.io, "backend_instances", {})
+    kept = fileio.get_file_backend("a", enable_singleton=True)
+    assert fileio.get_file_backend("b", enable_singleton=True) is kept
+    assert fileio.get_file_backend("a") is not kept
+    other = fileio.get_file_backend("s3://a", backend_args={"anon": True}, enable_singleton=True)
+    assert fileio.io.backend_instances == {":{}": kept, 's3:{"anon": true}': other}
+
+
+def test_own_formats_are_dumped_as_they_write_files(tmp_path):
+    @fileio.register_handler(["lines", "packed"])
+    class Lines(fileio.BaseFileHandler):
+        def load_from_fileobj(self, file):
+            return file.read().splitlines()
+
+        def dump_to_fileobj(self, obj, file, end="\n"):
+            file.write(end.join(obj))
+
+        def dump_to_str(self, obj):
+            return ", ".join(obj)
+
+    fileio.dump(["a", "b"], tmp_path / "x.lines", end="\n\n")
+    assert (tmp_path / "x.lines").read_text() == "a\n\nb"
+    assert fileio.load(tmp_path / "x.lines") == ["a", "", "b"]
+    assert fileio.dump(["a", "b"], file_format="packed") == "a, b"
+
+
+@pytest.mark.parametrize("arguments", [{"backend": "older"}, {"prefix": "older"}])
+def test_the_older_spelling_means_the_older_clients(arguments):
+    class Older(fileio.BaseStorageBackend):
+        def get(self, filepath):
+            return b"[1]"
+
+        def get_text(self, filepath, encoding="utf-8"):
+            return "[1]"
+
+    fileio.FileClient.register_backend("older", Older, force=True, prefixes="older")
+    with pytest.warns(DeprecationWarning, match="file_client_args"):
+        assert fileio.load("x.json", file_client_args=arguments) == [1]
+    with pytest.warns(DeprecationWarning, match="file_client_args"):
+        assert fileio.list_from_file("x", file_client_args=arguments) == ["[1]"]
+
+
+def test_a_client_is_kept_until_its_backend_is_replaced():
+    class Kept(fileio.BaseStorageBackend):
+        def get(self, filepath):
+            return b"kept"
+
+        def get_text(self, filepath, encoding="utf-8"):
+            return "kept"
+
+    class Later(Kept):
+        pass
+
+    register = fileio.FileClient.register_backend
+    register("kept", Kept, prefixes=["keep"])
+    client = fileio.FileClient("kept")
+    assert fileio.FileClient("kept") is client
+    assert fileio.FileClient(prefix="keep").get_text("a") == "kept"
+    with pytest.raises(KeyError):
+        register("kept", Later)
+    register("kept", Later, force=True)
+    assert isinstance(fileio.FileClient("kept").client, Later)
+    with pytest.raises(ValueError, match="did you mean 'kept'"):
+        fileio.FileClient("kep")
+    with pytest.raises(ValueError, match="nowhere://"):
+        fileio.FileClient(prefix="nowhere")
+    with pytest.raises(KeyError, match="did you mean 'kept'"):
+        fileio.get("a", backend_args={"backend": "kep"})
+    assert fileio.FileClient(prefix="memory").name == "FsspecBackend"
+
+
+@pytest.mark.parametrize(("path", "parts", "joined"), [
+    ("s3://a/b/", ["c"], "s3://a/b/c"),
+    ("s3://a/b", ["/c", "d"], "s3://a/b/c/d"),
+])  # fmt: skip
+def test_a_path_below_a_uri_stays_below_it(path, parts, joined):
+    assert fileio.join_path(path, *parts) == joined
+
+
+def test_a_database_goes_to_workers_before_it_is_opened(tmp_path, monkeypatch):
+    opened = []
+
+    class Transaction(dict):
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+    def open_database(path, **settings):
+        opened.append((path, settings["readonly"]))
+        contents = Transaction({b"key": b"value"})
+        return SimpleNamespace(begin=lambda write: contents)
+
+    monkeypatch.setitem(sys.modules, "lmdb", SimpleNamespace(open=open_database))
+    backend = pickle.loads(pickle.dumps(fileio.LmdbBackend(tmp_path)))
+    assert opened == []
+    assert backend.get("key") == b"value"
+    assert opened == [(str(tmp_path), True)]
+    with pytest.raises(NotImplementedError):
+        backend.get_text("key")
+    with pytest.raises(FileNotFoundError):
+        backend.get("other")
+
+
 def test_the_older_client(tmp_path):
     client = fileio.FileClient()
     client.put_text("x", tmp_path / "a")
     assert client.get_text(tmp_path / "a") == "x"
     assert client.allow_symlink
+    with client.get_local_path(tmp_path / "a") as path:
+        assert path == str(tmp_path / "a")
     assert fileio.FileClient.parse_uri_prefix("cluster:s3://a") == "s3"
     assert fileio.FileClient.infer_client(uri="x").name == "HardDiskBackend"
 
@@ -175,4 +317,4 @@ def test_the_older_client(tmp_path):
 def test_a_client_package_that_is_missing_is_named():
     with pytest.raises(ImportError) as caught:
         fileio.LmdbBackend("x")
-    assert "pip install lmdb" in caught.value.__notes__[0]
+    assert str(caught.value).endswith("help: pip install lmdb")

@@ -37,11 +37,16 @@ class StandInRunner:
             by_epoch=by_epoch, stop_training=False, dataloader=self.train_dataloader
         )
         self._train_loop = self.train_loop
-        self._resume = False
+        self._resume = self.is_training = False
         self.lines: list[str] = []
+        self.shown: list[str] = []
         self.warnings: list[str] = []
         self.logger = SimpleNamespace(
-            info=self.lines.append, warning=self.warnings.append, error=self.warnings.append
+            info=lambda line, extra=None: (
+                self.shown if (extra or {}).get("only") == "terminal" else self.lines
+            ).append(line),
+            warning=self.warnings.append,
+            error=self.warnings.append,
         )
         self.drawn: list[tuple[dict[str, Any], int, str]] = []
         self.closed = False
@@ -58,6 +63,7 @@ class StandInRunner:
         )
         self.saved: list[dict[str, Any]] = []
         self.dispatch = HookDispatch()
+        self.hooks = self.dispatch.hooks
 
     def call_hook(self, point: str, **arguments: Any) -> None:
         for method in self.dispatch.methods(point):
@@ -90,6 +96,7 @@ class StandInRunner:
 
     def train(self, scores: list[dict[str, Any]] | None = None, iterations: int = 2) -> None:
         """The epochs and iterations that are left, each epoch followed by a validation."""
+        self.is_training = True
         self.call_hook("before_train")
         while self.epoch < self.max_epochs and not self.train_loop.stop_training:
             self.call_hook("before_train_epoch")
@@ -103,6 +110,7 @@ class StandInRunner:
                 self.call_hook("after_val_epoch", metrics=scores[self.epoch - 1])
                 self.call_hook("after_val")
         self.call_hook("after_train")
+        self.is_training = False
 
 
 @pytest.fixture

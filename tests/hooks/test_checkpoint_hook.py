@@ -40,7 +40,7 @@ def test_save_begin_and_template(make_runner) -> None:
         CheckpointHook(interval=2, save_begin=1, save_last=False, filename_tmpl="e{}.pth")
     )
     runner.train()
-    assert files(runner) == ["e3.pth"]
+    assert files(runner) == ["e1.pth", "e3.pth"]
 
 
 def test_old_checkpoints_go_after_the_new_one_is_there(make_runner) -> None:
@@ -272,3 +272,66 @@ def test_a_rule_that_cannot_be_inferred_must_be_given() -> None:
 def test_wrong_arguments_are_refused(arguments) -> None:
     with pytest.raises(ConfigError):
         CheckpointHook(**arguments)
+
+
+def test_what_derived_hooks_of_mmengine_look_for(make_runner) -> None:
+    class OfADetector(CheckpointHook):
+        _default_greater_keys = ("nds",)
+
+    hook = OfADetector(save_best=["nds", "loss"], less_keys="loss")
+    assert hook.key_indicators == ["nds", "loss"]
+    assert hook.rules == ["greater", "less"]
+    assert (hook.greater_keys, hook.less_keys) == (("nds",), ("loss",))
+    assert hook.best_ckpt_path_dict == {"nds": None, "loss": None}
+    assert not hasattr(hook, "best_ckpt_path")
+
+    hook = CheckpointHook(save_best="auto")
+    assert hook.key_indicators == ["auto"]
+    assert hook.best_ckpt_path is None
+    runner = make_runner(hook)
+    runner.train([{"acc": 0.1}] * 4)
+    assert (hook.key_indicators, hook.rules) == (["acc"], ["greater"])
+    assert hook.best_ckpt_path == os.path.join(runner.work_dir, "best_acc_epoch_1.pth")
+    assert not hasattr(hook, "best_ckpt_path_dict")
+    assert not hasattr(CheckpointHook(), "rules")
+
+
+def test_where_checkpoints_go_can_be_asked_for(make_runner) -> None:
+    hook, older = CheckpointHook(), CheckpointHook(file_client_args={"backend": "local"})
+    for each, name in ((hook, "new"), (older, "old")):
+        make_runner(each, name=name).train()
+        assert each.file_backend.exists(each.last_ckpt)
+        assert each.file_client.isfile(each.last_ckpt)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"save_best": {"acc": "acc"}},
+        {"save_best": ["acc"], "rule": 1},
+        {"save_best": ["acc"], "rule": ["greater", "less"]},
+        {"save_best": ["auto", "acc"]},
+    ],
+)
+def test_what_cannot_be_watched_is_refused_as_mmengine_does(arguments) -> None:
+    with pytest.raises(AssertionError) as error:
+        CheckpointHook(**arguments)
+    assert isinstance(error.value, ConfigError)
+
+
+def test_metrics_that_are_missing_are_said_outside_of_training_too(make_runner) -> None:
+    runner = make_runner(CheckpointHook(save_best="acc"))
+    runner.call_hook("after_val_epoch", metrics={})
+    assert runner.warnings == ["validation gave no metrics, so no best checkpoint is chosen"]
+
+
+def test_a_checkpoint_that_is_a_directory_is_removed_too(make_runner) -> None:
+    runner = make_runner(CheckpointHook(max_keep_ckpts=1))
+    whole = runner.save_checkpoint
+
+    def in_parts(out_dir, filename, *args, **kwargs) -> None:
+        whole(os.path.join(out_dir, filename), "part.pth", *args, **kwargs)
+
+    runner.save_checkpoint = in_parts
+    runner.train()
+    assert files(runner) == ["epoch_4.pth"]

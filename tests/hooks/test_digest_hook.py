@@ -15,8 +15,8 @@ from mainspring.errors import ConfigError
 from mainspring.hooks import DigestHook, EMAHook
 from mainspring.optim import OptimWrapper, OptimWrapperDict
 from mainspring.structures import BaseDataElement
-from mainspring.utils.bit_digest import bit_digests
-from mainspring.utils.nested_digest import nested_digest, nested_digests
+from mainspring.structures.bit_digest import bit_digests
+from mainspring.structures.nested_digest import nested_digest, nested_digests
 
 
 def digest(tensor):

@@ -55,7 +55,7 @@ def test_it_stops_within_an_interval_and_names_iteration_and_parameter(tmp_path)
         runner.train()
     assert runner.iter == 19
     assert "2 of 2 values of first.weight" in str(error.value)
-    assert "the loss was none first after iteration 13" in str(error.value)
+    assert "the loss was no number for the first time after iteration 13" in str(error.value)
     assert (tmp_path / "diverged_batch_rank0.pt").is_file()
     assert verify_file(tmp_path / "epoch_1.pth").is_valid
     assert not (tmp_path / "epoch_2.pth").exists()
@@ -325,7 +325,7 @@ def test_a_gradient_that_is_no_number_while_the_loss_is(tmp_path):
     """The loss is none one iteration later; the norm of the gradients tells."""
     with pytest.raises(DivergenceError) as error:
         overflowing(tmp_path / "a", 13, forward=False).train()
-    assert "grad_norm was none first after iteration 13" in str(error.value)
+    assert "grad_norm was no number for the first time after iteration 13" in str(error.value)
     with pytest.raises(DivergenceError) as error:
         overflowing(
             tmp_path / "b",

@@ -16,7 +16,7 @@ from mainspring.hooks import Hook, Priority, get_priority
         (4, 2, 0, True),
         (4, 0, 0, False),
         (4, -1, 0, False),
-        (3, 2, 3, False),
+        (3, 2, 3, True),
         (5, 2, 3, True),
         (2, 2, 4, False),
     ],

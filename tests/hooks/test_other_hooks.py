@@ -11,6 +11,7 @@ from torch import nn
 
 from mainspring.errors import ConfigError, MetricError
 from mainspring.hooks import (
+    CheckpointHook,
     DistSamplerSeedHook,
     EarlyStoppingHook,
     EmptyCacheHook,
@@ -32,6 +33,27 @@ def last(runner, name):
 
 
 # RuntimeInfoHook
+
+
+def test_the_stage_around_a_validation_can_be_asked_for(make_runner) -> None:
+    hook = RuntimeInfoHook()
+    runner = make_runner(hook)
+    runner.call_hook("before_train")
+    runner.call_hook("before_val")
+    assert hook.last_loop_stage == "train"
+    runner.call_hook("after_val")
+    assert hook.last_loop_stage is None
+
+
+def test_rates_are_those_of_the_wrapper_that_the_run_has_now(make_runner) -> None:
+    runner = make_runner(RuntimeInfoHook())
+    runner.train(iterations=1)
+    runner.optim_wrapper = SimpleNamespace(get_lr=lambda: {"lr": [0.125]})
+    runner.call_hook("before_train_iter", batch_idx=0)
+    assert last(runner, "train/lr") == 0.125
+    runner.optim_wrapper = SimpleNamespace(get_lr=lambda: 0.125)
+    with pytest.raises(TypeError, match="get_lr of SimpleNamespace gives a float"):
+        runner.call_hook("before_train_iter", batch_idx=0)
 
 
 def test_runtime_information_is_kept_up_to_date(make_runner) -> None:
@@ -176,6 +198,14 @@ def test_each_scheduler_is_stepped_where_it_counts(make_runner) -> None:
         assert plateau.calls == [(), ({"loss": 1.0},)] * 4
 
 
+def test_a_scheduler_alone_is_refused_where_a_list_is_meant(make_runner) -> None:
+    runner = make_runner(ParamSchedulerHook())
+    runner.param_schedulers = SimpleNamespace(by_epoch=True, step=lambda: None)
+    for point in ("after_train_epoch", "after_val_epoch"):
+        with pytest.raises(TypeError, match="put schedulers into a list"):
+            runner.call_hook(point, **({"metrics": {}} if "val" in point else {}))
+
+
 @pytest.mark.parametrize("unbuilt", [None, {"type": "StepLR"}, [{"type": "StepLR"}]])
 def test_validation_alone_steps_nothing(make_runner, unbuilt) -> None:
     runner = make_runner(ParamSchedulerHook())
@@ -258,11 +288,35 @@ def test_logs_are_copied_at_the_end(make_runner, tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"interval": 0}, {"interval": 1.5}, {"backend_args": {"backend": "local"}}]
+    ("arguments", "kind"),
+    [
+        ({"interval": 0}, ValueError),
+        ({"interval": 1.5}, TypeError),
+        ({"ignore_last": "no"}, TypeError),
+        ({"out_dir": 1}, TypeError),
+        ({"out_suffix": [".log", 2]}, TypeError),
+        ({"backend_args": {"backend": "local"}}, ValueError),
+    ],
 )
-def test_wrong_logger_arguments_are_refused(arguments) -> None:
-    with pytest.raises(ConfigError):
+def test_wrong_logger_arguments_are_refused(arguments, kind) -> None:
+    with pytest.raises(ConfigError) as error:
         LoggerHook(**arguments)
+    assert isinstance(error.value, kind)
+
+
+@pytest.mark.parametrize("hook", [LoggerHook, CheckpointHook])
+def test_the_older_name_of_the_backend_is_said_to_be_so(hook, tmp_path, capsys) -> None:
+    old = {"backend": "local"}
+    hook(out_dir=tmp_path, file_client_args=old)
+    assert "older name of backend_args" in capsys.readouterr().out
+    with pytest.raises(ConfigError, match="not both"):
+        hook(out_dir=tmp_path, file_client_args=old, backend_args=old)
+
+
+def test_the_end_of_an_epoch_is_logged_in_a_run_that_began_elsewhere(make_runner) -> None:
+    runner = make_runner(LoggerHook(ignore_last=False))
+    runner.call_hook("after_train_iter", batch_idx=1)
+    assert runner.lines[-1] == "train 1"
 
 
 # EarlyStoppingHook
@@ -307,10 +361,23 @@ def test_early_stopping_goes_on_counting_after_a_resume(make_runner) -> None:
     assert resumed.train_loop.stop_training
 
 
-def test_a_metric_that_nobody_computes_is_an_error(make_runner) -> None:
+def test_a_metric_that_nobody_computes_is_said_and_an_error_if_strict(make_runner) -> None:
     runner = make_runner(EarlyStoppingHook(monitor="acc"))
-    with pytest.raises(MetricError, match="validation gave f1"):
+    with pytest.warns(UserWarning, match="no 'acc', but f1"):
         runner.call_hook("after_val_epoch", metrics={"f1": 1.0})
+    runner = make_runner(EarlyStoppingHook(monitor="acc", strict=True))
+    with pytest.raises(MetricError, match="validation gave f1") as error:
+        runner.call_hook("after_val_epoch", metrics={"f1": 1.0})
+    assert isinstance(error.value, RuntimeError)  # as MMEngine's users catch it
+
+
+@pytest.mark.parametrize("rule", ["greater", "less"])
+def test_an_equal_score_is_no_improvement(make_runner, rule) -> None:
+    hook = EarlyStoppingHook(monitor="f1", rule=rule, min_delta=0, patience=3)
+    runner = make_runner(hook)
+    for _ in range(4):
+        runner.call_hook("after_val_epoch", metrics={"f1": 0.5})
+    assert runner.train_loop.stop_training
 
 
 @pytest.mark.parametrize("strict", [False, True])
@@ -321,8 +388,17 @@ def test_a_metric_that_is_missing_once_is_an_error_if_strict(make_runner, strict
         with pytest.raises(MetricError):
             runner.call_hook("after_val_epoch", metrics={})
     else:
-        runner.call_hook("after_val_epoch", metrics={})
-        assert "acc" in runner.warnings[-1]
+        with pytest.warns(UserWarning, match="acc"):
+            runner.call_hook("after_val_epoch", metrics={})
+
+
+def test_a_loop_that_cannot_be_stopped_is_refused(make_runner) -> None:
+    runner = make_runner(EarlyStoppingHook(monitor="acc"))
+    runner.train_loop = runner._train_loop = object()
+    with pytest.raises(AssertionError, match="stop_training"):
+        runner.call_hook("before_run")
+    runner._train_loop = {"max_epochs": 3}  # nothing is trained
+    runner.call_hook("before_run")
 
 
 def test_a_min_delta_too_large_for_the_metric_is_said(make_runner) -> None:
@@ -416,6 +492,22 @@ def test_the_model_is_wrapped_for_test_time_augmentation(make_runner) -> None:
     assert isinstance(runner.model, Augmented)
     assert runner.model.module is inner
     assert hook.tta_cfg == {"type": Augmented, "scale": 2}, "the config is left as it was"
+    runner.call_hook("after_test")
+    assert isinstance(runner.model, Augmented), "as in MMEngine"
+    runner.call_hook("before_test")
+    assert runner.model.module is inner, "wrapped once, however often it is tested"
+    other = make_runner(name="another run")
+    first, own = hook._plain_model, other.model
+    hook.begin_run(runner)
+    assert runner.model is inner is first
+    runner.call_hook("before_test")
+    hook.begin_run(other)
+    assert other.model is own
+
+    runner.model, runner.is_training = inner, True
+    runner.call_hook("before_test")
+    runner.call_hook("after_test")
+    assert runner.model is inner, "training goes on with the plain model"
 
 
 def test_a_config_without_augmentation_is_refused() -> None:
@@ -430,8 +522,8 @@ class RecordingDisplay:
     def start(self, total, description, completed):
         self.calls.append(("start", total, description, completed))
 
-    def update(self, completed, text):
-        self.calls.append(("update", completed, text))
+    def update(self, completed, text, description):
+        self.calls.append(("update", completed, text, description))
 
     def stop(self):
         self.calls.append(("stop",))
@@ -440,14 +532,14 @@ class RecordingDisplay:
 def test_progress_is_shown_a_few_times_per_second(make_runner, monkeypatch) -> None:
     display = RecordingDisplay()
     monkeypatch.setattr("mainspring.hooks.progress_hook.ProgressDisplay", lambda: display)
-    now = iter([0.5, 0.55, 0.56, 0.61, 0.62, 0.63, 0.64, 0.65])
+    now = iter([0.5, 0.5, 0.55, 0.56, 0.61, 0.62, 0.63, 0.64, 0.65])
     monkeypatch.setattr("time.monotonic", lambda: next(now))
     runner = make_runner(ProgressHook())
     runner.train()
     assert display.calls == [
-        ("start", 8, "train", 0),
-        ("update", 1, "epoch 1/4"),
-        ("update", 4, "epoch 2/4"),
+        ("start", 8, "epoch 1/4", 0),
+        ("update", 1, ["0:00"], "epoch 1/4"),
+        ("update", 4, ["0:00"], "epoch 2/4"),
         ("stop",),
     ]
 
@@ -471,3 +563,27 @@ def test_waiting_for_data_most_of_the_time_is_said_once(
         hook._after_iter(runner, index)
     assert len(runner.warnings) == is_said
     assert all("90% of the training time is waiting for data" in text for text in runner.warnings)
+
+
+def test_trackers_are_given_tags_over_iterations(make_runner) -> None:
+    runner = make_runner(LoggerHook(interval=2))
+    logs = []
+    runner.visualizer.add_log = lambda flat, tagged, **where: logs.append((flat, tagged, where))
+    runner.log_processor.get_log_after_epoch = lambda *_, **__: ({"loss": 0.5, "acc": 0.9}, "val")
+    runner.message_hub.update_scalar("train/loss", 1.0)
+    runner.call_hook("before_run")
+    runner.max_epochs = 1
+    runner.train(scores=[{}])
+    file = "20260101_000000.json"
+    assert logs == [
+        (
+            {"loss": 1.0},
+            {"train/loss": 1.0, "epoch": 1},
+            {"step": 2, "iteration": 2, "file_path": file},
+        ),
+        (
+            {"val_loss": 0.5, "acc": 0.9},
+            {"val/loss": 0.5, "val/acc": 0.9, "epoch": 1},
+            {"step": 1, "iteration": 2, "file_path": file},
+        ),
+    ]

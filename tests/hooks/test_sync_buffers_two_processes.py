@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
+from prepared_processes import run_ranks
 
 SCRIPT = """
 from types import SimpleNamespace
@@ -24,28 +21,5 @@ torch.distributed.destroy_process_group()
 
 
 def test_buffers_become_their_mean_over_the_ranks() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    processes = []
-    for rank in range(2):
-        environment = {
-            **os.environ,
-            "RANK": str(rank),
-            "LOCAL_RANK": str(rank),
-            "WORLD_SIZE": "2",
-            "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": str(port),
-            "OMP_NUM_THREADS": "1",
-        }
-        processes.append(
-            subprocess.Popen(
-                [sys.executable, "-c", SCRIPT],
-                env=environment,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        )
-    for process in processes:
-        _, errors = process.communicate(timeout=120)
-        assert process.returncode == 0, errors
+    ended = run_ranks(2, ["-c", SCRIPT])
+    assert [each.returncode for each in ended] == [0, 0], "\n".join(each.stdout for each in ended)

@@ -171,3 +171,20 @@ def test_the_quick_mean_of_whole_numbers_and_of_counts():
     whole, counted = HistoryBuffer([1, 2, 4], [1, 1, 1]), HistoryBuffer([1.0, 2.0], [2, 3])
     assert (whole.smoothed(2), whole.newest()) == (3.0, 4)
     assert (counted.smoothed(5), counted.newest()) == (0.6, 2.0)
+
+
+@pytest.mark.parametrize("value", [2**63, 2**64 + 5, -(2**70), 10**30])
+def test_whole_numbers_beyond_64_bits_are_shown_as_what_they_are(value):
+    buffer = HistoryBuffer()
+    buffer.update(value)
+    assert buffer.newest() == pytest.approx(value)
+    assert float(buffer.mean(1)) == pytest.approx(value)
+    again = HistoryBuffer.from_state_dict(buffer.state_dict())
+    assert again.newest() == pytest.approx(value)
+
+
+@pytest.mark.parametrize("kind", [list, np.array, torch.tensor])
+def test_values_may_come_in_rows(kind):
+    values, counts = HistoryBuffer(kind([[1.0, 2.0], [3.0, 4.0]]), kind([[1, 2], [3, 4]])).data
+    assert values.tolist() == [1, 2, 3, 4]
+    assert counts.tolist() == [1, 2, 3, 4]

@@ -255,3 +255,15 @@ def test_another_hub_is_copied_with_all_it_has(hub):
     assert history(other, "a") == [1.0]
     assert dict(other.runtime_info) == {"b": [1]}
     assert other.get_info("b") is not hub.get_info("b")
+
+
+def test_information_that_cannot_be_copied_is_shared(hub):
+    class Uncopied:
+        def __deepcopy__(self, memo):
+            raise NotImplementedError
+
+    handle, listed = Uncopied(), [1]
+    hub.load_state_dict({"runtime_info": {"handle": handle, "list": listed}})
+    assert hub.get_info("handle") is handle
+    assert hub.get_info("list") == listed
+    assert hub.get_info("list") is not listed

@@ -102,7 +102,7 @@ def test_nothing_is_shown_elsewhere(capsys):
 
 @pytest.mark.parametrize("enabled", [True, None, False])
 def test_nothing_is_shown_on_other_ranks(monkeypatch, enabled):
-    module = sys.modules["mainspring.logging.progress"]
+    module = sys.modules["mainspring.logging.progress_display"]
     monkeypatch.setattr(module, "is_main_process", lambda: False)
     assert not ProgressDisplay(enabled).enabled
 

@@ -154,3 +154,13 @@ def test_a_batch_without_labels_is_told_so():
     model = adapt_model(Classifier())
     with pytest.raises(TypeError, match=r"did the batch have labels\? It had \['input_ids'\]"):
         model.train_step({"input_ids": BATCH["input_ids"]}, Sgd(model))
+
+
+def test_a_step_of_its_own_is_kept():
+    class Own(nn.Module):
+        def test_step(self, data):
+            return ["own", data]
+
+    model = adapt_model(Own())
+    assert model.test_step(1) == ["own", 1]
+    assert callable(model.train_step)

@@ -8,6 +8,7 @@ from torch import nn
 
 from mainspring.logging import MMLogger
 from mainspring.model import BaseModule, ModuleDict, ModuleList, Sequential, update_init_info
+from mainspring.registry import MODEL_WRAPPERS
 
 
 def constant(value, layer="Linear", **kwargs):
@@ -139,3 +140,16 @@ def test_update_init_info_outside_of_init_weights_does_nothing():
     before = set(vars(module))
     update_init_info(module, "anything")
     assert set(vars(module)) == before
+
+
+def test_what_a_wrapper_holds_is_initialised(monkeypatch):
+    class Wrapper(nn.Module):
+        def __init__(self, module):
+            super().__init__()
+            self.module = module
+
+    monkeypatch.setitem(MODEL_WRAPPERS.module_dict, "Wrapper", Wrapper)
+    model = BaseModule()
+    model.wrapped = Wrapper(Inner(constant(7)))
+    model.init_weights()
+    assert (model.wrapped.module.linear.weight == 7).all()

@@ -100,6 +100,10 @@ class TestImages:
         with pytest.raises(AssertionError, match=message):
             ImgDataPreprocessor(**arguments)
 
+    def test_a_switch_that_is_a_word_is_refused(self):
+        with pytest.raises(TypeError, match="bgr_to_rgb is True or False, not 'false'"):
+            ImgDataPreprocessor(bgr_to_rgb="false")
+
     @pytest.mark.parametrize(
         ("data", "error", "message"),
         [

@@ -1,6 +1,5 @@
 """Wrappers for several processes, in two real ones."""
 
-import os
 import subprocess
 import sys
 
@@ -10,6 +9,7 @@ from torch import nn
 
 from mainspring.model import is_model_wrapper
 from mainspring.registry import MODEL_WRAPPERS, Registry
+from prepared_processes import run_ranks
 
 COMMON = """
 import contextlib, os, sys, warnings
@@ -18,7 +18,7 @@ from torch import nn
 from mainspring.model import BaseModel
 
 warnings.simplefilter("error")
-rank, folder = int(sys.argv[1]), sys.argv[2]
+rank, folder = int(os.environ["RANK"]), sys.argv[1]
 torch.distributed.init_process_group(
     "gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2
 )
@@ -143,19 +143,8 @@ os._exit(0)
 def test_two_processes_train_like_one(program, tmp_path):
     script = tmp_path / "worker.py"
     script.write_text(COMMON + program + END)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    workers = [
-        subprocess.Popen(
-            [sys.executable, str(script), str(rank), str(tmp_path)],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    outputs = [worker.communicate(timeout=120)[0] for worker in workers]
-    assert [worker.returncode for worker in workers] == [0, 0], "\n".join(outputs)
+    ended = run_ranks(2, [str(script), str(tmp_path)])
+    assert [each.returncode for each in ended] == [0, 0], "\n".join(each.stdout for each in ended)
 
 
 def test_registered_classes_are_wrappers_and_children_count():

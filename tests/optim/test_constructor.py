@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from mainspring.errors import ConfigError
 from mainspring.logging import MMLogger
 from mainspring.optim import (
     AmpOptimWrapper,
@@ -131,7 +132,16 @@ def test_custom_keys_hand_on_other_options():
     )
     groups = build_optim_wrapper(model, section).optimizer.param_groups
     assert [group["momentum"] for group in groups] == [0, 0.5]
-    assert "lr_mult" not in groups[1]
+    assert groups[1]["lr_mult"] == 2.0
+
+
+def test_custom_keys_hand_on_what_only_code_of_a_project_reads(capsys):
+    rules = dict(custom_keys={"conv": dict(fix_lr=True), "norm": dict(wd_mult=0.0)})
+    groups = build_optim_wrapper(
+        Net(), dict(optimizer=SGD, paramwise_cfg=rules)
+    ).optimizer.param_groups
+    assert [group.get("fix_lr") for group in groups].count(True) >= 1
+    assert capsys.readouterr().out.count("has the unknown setting") == 2
 
 
 def test_without_rules_all_parameters_are_one_group():
@@ -163,12 +173,32 @@ class Tied(nn.Module):
         self.b.weight = self.a.weight
 
 
-def test_shared_parameters_are_skipped_if_asked_for():
-    section = dict(optimizer=SGD, paramwise_cfg=dict(bypass_duplicate=True, bias_lr_mult=2.0))
+@pytest.mark.parametrize("asked", [{}, {"bypass_duplicate": True}, {"bypass_duplicate": False}])
+def test_a_shared_parameter_belongs_to_one_group(asked):
+    section = dict(optimizer=SGD, paramwise_cfg=dict(bias_lr_mult=2.0, **asked))
     assert len(build_optim_wrapper(Tied(), section).optimizer.param_groups) == 3
-    section["paramwise_cfg"]["bypass_duplicate"] = False
-    with pytest.raises(ValueError, match="more than one parameter group"):
-        build_optim_wrapper(Tied(), section)
+
+
+@pytest.mark.parametrize("kind", ["AdamW", torch.optim.AdamW])
+def test_what_the_optimizer_has_where_nothing_is_said_is_scaled(kind):
+    section = dict(
+        optimizer=dict(type=kind), paramwise_cfg=dict(bias_decay_mult=0.0, bias_lr_mult=2)
+    )
+    groups = build_optim_wrapper(nn.Linear(2, 2), section).optimizer.param_groups
+    assert [(group["lr"], group["weight_decay"]) for group in groups] == [(1e-3, 0.01), (2e-3, 0)]
+
+
+def test_rules_of_a_derived_constructor_are_its_own():
+    class ByDepth(DefaultOptimWrapperConstructor):
+        def add_params(self, params, module, prefix="", is_dcn_module=None):
+            rate = self.paramwise_cfg["layer_decay_rate"]
+            for depth, parameter in enumerate(module.parameters()):
+                params.append({"params": [parameter], "lr": self.base_lr * rate**depth})
+
+    wrapper = ByDepth(dict(optimizer=SGD), dict(layer_decay_rate=0.5))(nn.Linear(2, 2))
+    assert [group["lr"] for group in wrapper.optimizer.param_groups] == [SGD["lr"], SGD["lr"] / 2]
+    with pytest.raises(ConfigError, match="bias_lr_mult"):
+        DefaultOptimWrapperConstructor(dict(optimizer=SGD), dict(bias_lr_mul=0.5))
 
 
 def test_the_section_stays_as_it_was():

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import socket
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -17,6 +14,7 @@ from torch.nn import functional as F
 
 from mainspring.optim import AmpOptimWrapper, OptimWrapper
 from mainspring.structures import NormalizedLoss
+from prepared_processes import run_ranks
 
 IGNORED = -100
 
@@ -198,24 +196,5 @@ torch.distributed.destroy_process_group()
 
 
 def test_two_processes_equal_one():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", RANK_SCRIPT, os.path.dirname(__file__)],
-            env={
-                **os.environ,
-                **common,
-                "RANK": str(rank),
-                "LOCAL_RANK": str(rank),
-                "OMP_NUM_THREADS": "1",
-            },
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    outcomes = [(process.communicate(timeout=120)[1], process.returncode) for process in processes]
-    assert [code for _, code in outcomes] == [0, 0], "\n".join(errors for errors, _ in outcomes)
+    ended = run_ranks(2, ["-c", RANK_SCRIPT, os.path.dirname(__file__)])
+    assert [each.returncode for each in ended] == [0, 0], "\n".join(each.stdout for each in ended)

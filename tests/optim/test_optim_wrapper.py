@@ -253,7 +253,7 @@ def test_interrupted_inside_a_group_it_continues_exactly():
     assert (after.micro_steps, after.optimizer_steps) == (11, 3)
 
 
-def test_between_groups_there_is_nothing_to_save():
+def test_between_groups_there_are_no_gradients_to_save():
     model = linear()
     wrapper = wrap(model, accumulative_counts=2)
     assert wrapper.accumulation_state_dict() == {}
@@ -262,8 +262,21 @@ def test_between_groups_there_is_nothing_to_save():
     assert set(state["gradients"]) == {"0", "1"}
     assert state["gradients"]["0"].data_ptr() != model.weight.grad.data_ptr()
     wrapper.update_params(loss_of(model, DATA))
-    assert wrapper.accumulation_state_dict() == {}
+    assert wrapper.accumulation_state_dict() == {"inner_count": 2, "gradients": {}, "counts": {}}
     wrapper.load_accumulation_state_dict({})
+
+
+def test_gradients_that_another_step_has_left_are_saved_unless_they_are_zero():
+    model = linear()
+    wrapper = wrap(model)
+    loss_of(model, DATA).backward()
+    model.bias.grad.zero_()
+    state = wrapper.accumulation_state_dict()
+    assert list(state["gradients"]) == ["0"]
+    again = linear()
+    wrap(again).load_accumulation_state_dict(state)
+    assert torch.equal(again.weight.grad, model.weight.grad)
+    assert again.bias.grad is None
 
 
 def test_gradients_of_another_model_are_refused():

@@ -70,7 +70,7 @@ def test_state_by_name(pair):
     again = OptimWrapperDict(generator=wrap(1.0), discriminator=wrap(2.0, groups=2))
     again.load_state_dict(state)
     assert again.get_lr() == pair.get_lr()
-    with pytest.raises(KeyError, match="optimizer 'critic', which is not here"):
+    with pytest.raises(KeyError, match="there is no optimizer 'critic'"):
         again.load_state_dict({"critic": {}})
 
 

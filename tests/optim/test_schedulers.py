@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 from collections import Counter
 
@@ -265,7 +266,10 @@ def test_verbose_says_each_value(capfd):
         ("StepLR", {"step_size": 1, "begin": 3, "end": 3}, "acts from 3 to 3"),
         ("StepLR", {"step_size": 1, "begin": -1}, "acts from -1"),
         ("ConstantLR", {"factor": 2}, "factor is 2"),
-        ("LinearLR", {"start_factor": 0}, "start_factor is 0"),
+        ("LinearLR", {"start_factor": -1}, "start_factor is -1"),
+        ("LinearLR", {"last_step": 1.5}, "last_step is 1.5"),
+        ("LinearLR", {"last_step": -2}, "last_step is -2"),
+        ("ReduceOnPlateauLR", {"threshold": -1.0}, "threshold is -1.0"),
         ("LinearLR", {"end_factor": 1.5}, "end_factor is 1.5"),
         ("CosineAnnealingLR", {"eta_min": 0, "eta_min_ratio": 0}, "both of eta_min"),
         ("CosineRestartLR", {"periods": [1]}, "neither of eta_min"),
@@ -291,3 +295,39 @@ def test_every_scheduler_is_registered_under_its_name():
     names |= {f"{kind}ParamScheduler" for kind in NEEDED}
     assert names <= set(PARAM_SCHEDULERS.module_dict)
     assert names <= set(optim.__all__)
+
+
+@pytest.mark.parametrize("name", [name for name in optim.__all__ if name.endswith("Momentum")])
+def test_a_momentum_schedule_takes_what_that_of_the_learning_rate_takes(name):
+    twin = getattr(optim, name.replace("Momentum", "LR"))
+    of_any = getattr(optim, name.replace("Momentum", "ParamScheduler"))
+    own = inspect.signature(getattr(optim, name)).parameters
+    assert list(own.values()) == list(inspect.signature(twin).parameters.values())
+    those = inspect.signature(of_any).parameters.values()
+    assert [p for p in those if p.name != "param_name"] == list(own.values())
+
+
+@pytest.mark.parametrize("wrap", [lambda optimizer: optimizer, optim.OptimWrapper])
+def test_a_schedule_made_later_is_stepped_after_the_optimizer_too(wrap):
+    weight = torch.zeros(1, requires_grad=True)
+    used = wrap(torch.optim.SGD([weight], lr=0.4))
+    if isinstance(used, optim.OptimWrapper):
+        used.update_params(weight.sum())
+    else:
+        used.step()
+    used.param_groups[0]["initial_lr"] = 0.4
+    resumed = optim.LinearLR(used, last_step=3)
+    with pytest.warns(UserWarning, match="before the optimizer did"):
+        resumed.step()
+
+
+@pytest.mark.parametrize("schedule", [optim.LinearLR, optim.ReduceOnPlateauLR])
+def test_what_is_no_optimizer_is_refused(schedule):
+    with pytest.raises(TypeError, match="not a str") as error:
+        schedule("SGD")
+    assert isinstance(error.value, AssertionError)
+
+
+def test_a_metric_that_is_not_there_is_a_key_error_as_in_mmengine():
+    with pytest.raises(KeyError, match="did you mean 'loss_foo'"):
+        optim.ReduceOnPlateauLR(sgd(), monitor="loss").step({"loss_foo": 1.0})

@@ -248,3 +248,9 @@ def test_every_group_keeps_its_proportion():
     scheduler.step()
     assert scheduler.get_last_value() == pytest.approx([0.5, 0.05, 0.005])
     assert [group["initial_lr"] for group in optimizer.param_groups] == [1.0, 0.1, 0.01]
+
+
+def test_a_line_may_begin_at_nothing():
+    expected = [0, 0.08, 0.16, 0.24, 0.32, 0.32]
+    made = rates(lambda o: LinearLR(o, start_factor=0, end_factor=0.8, end=5), 6)
+    assert made == pytest.approx(expected)

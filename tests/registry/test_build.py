@@ -256,3 +256,10 @@ def test_a_list_of_specs_builds_a_sequential():
     assert [type(part).__name__ for part in built] == ["Linear", "Linear"]
     assert type(built).__name__ == "Sequential"
     assert type(registry.build(linear)).__name__ == "Linear"
+
+
+@pytest.mark.parametrize("build", [build_runner_from_cfg, build_scheduler_from_cfg])
+def test_what_is_no_description_is_refused_as_mmengine_refuses_it(build):
+    for kind in (AssertionError, TypeError):
+        with pytest.raises(kind, match="should be a dict"):
+            build(3, Registry("thing", scope="some_project"))

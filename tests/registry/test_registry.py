@@ -365,3 +365,34 @@ class TestScopes:
             assert type(tree.det.build({"type": "DetNet"})).__name__ == "DetNet"
             with pytest.raises(UnknownTypeError, match=r"base::model, det::model"):
                 tree.det.build({"type": "Xyz"})
+
+
+@pytest.fixture
+def packages_of_others(tmp_path, monkeypatch):
+    """A registry that asks the packages `others` and `broken` at last, of which one is installed."""
+    tmp_path.joinpath("others.py").write_text(
+        "class Theirs:\n    pass\n\ndef helper():\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield Registry("thing", scope="mainspring", packages=["absent", "others.absent", "others"])
+    sys.modules.pop("others", None)
+
+
+def test_classes_of_other_projects_have_their_names(packages_of_others):
+    assert packages_of_others.build(dict(type="Theirs")).__class__.__module__ == "others"
+    child = Registry("thing", scope="project", parent=packages_of_others)
+    assert child.get("Theirs").__module__ == "others"
+
+
+def test_what_is_registered_goes_before_the_packages_of_others(packages_of_others):
+    class Theirs:
+        pass
+
+    packages_of_others.register_module(module=Theirs)
+    assert packages_of_others.get("Theirs") is Theirs
+
+
+def test_only_classes_of_other_projects_are_named(packages_of_others):
+    assert packages_of_others.get("helper") is None
+    with pytest.raises(UnknownTypeError, match="Their is not in the mainspring::thing registry"):
+        packages_of_others.build(dict(type="Their"))

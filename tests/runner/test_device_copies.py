@@ -39,7 +39,8 @@ def on_cuda(model):
     ids=["base", "images", "supervised", "wrapped"],
 )
 def test_models_on_a_gpu(model):
-    assert copies_for(model) is None
+    if not torch.cuda.is_available():  # DataParallel moves its model there at once
+        assert copies_for(model) is None
     on_cuda(getattr(model, "module", model))
     assert isinstance(copies_for(model), CudaCopies)
 

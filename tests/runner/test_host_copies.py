@@ -142,22 +142,24 @@ class SynchronisationIsAnError(Hook):
 
     priority = "VERY_HIGH"
 
+    def __init__(self, gpu_waits: Callable[[str], None]) -> None:
+        self._gpu_waits = gpu_waits
+
     def before_train_iter(self, runner: Any, *args: Any, **kwargs: Any) -> None:
         line_is_due = (runner.iter + 1) % INTERVAL == 0
-        torch.cuda.set_sync_debug_mode("default" if line_is_due else "error")
+        self._gpu_waits("default" if line_is_due else "error")
 
     def after_train(self, runner: Any) -> None:
-        torch.cuda.set_sync_debug_mode("default")
+        self._gpu_waits("default")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_a_gpu_is_waited_for_only_by_a_log_line(tmp_path: Path) -> None:
+def test_a_gpu_is_waited_for_only_by_a_log_line(
+    tmp_path: Path, gpu_waits: Callable[[str], None]
+) -> None:
     batches = [
         (torch.randn(4, 4, device="cuda"), torch.randint(0, 3, (4,), device="cuda"))
         for _ in range(2 * ITERATIONS)
     ]
-    try:
-        optim_wrapper = dict(optimizer=dict(type="AdamW", lr=1e-3), clip_grad=dict(max_norm=1.0))
-        train(tmp_path, batches, optim_wrapper, [EMAHook(), SynchronisationIsAnError()])
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
+    optim_wrapper = dict(optimizer=dict(type="AdamW", lr=1e-3), clip_grad=dict(max_norm=1.0))
+    train(tmp_path, batches, optim_wrapper, [EMAHook(), SynchronisationIsAnError(gpu_waits)])

@@ -18,7 +18,7 @@ from torch.utils.data import Dataset, TensorDataset
 
 import mainspring
 from mainspring.dataset import DataLoader
-from mainspring.errors import ConfigError
+from mainspring.errors import ConfigError, LoopError
 from mainspring.evaluator import Accuracy
 from mainspring.hooks import Hook
 from mainspring.logging import MessageHub
@@ -118,7 +118,8 @@ def test_resuming_loads_no_item_to_throw_it_away(tmp_path):
     path = str(tmp_path / "whole" / "iter_5.pth")
     loader = DataLoader(data, batch_size=4, shuffle=True)
     make(tmp_path / "r", train_dataloader=loader, train_cfg={"max_epochs": 1}, resume=path).train()
-    assert data.loaded == 4
+    # The count of the data set goes on from the 5 batches of the first run; one more is loaded.
+    assert data.loaded == 5 * 4 + 4
 
 
 def test_a_checkpoint_inside_a_group_of_accumulation_resumes_exactly(tmp_path):
@@ -380,10 +381,12 @@ def test_the_runner_releases_what_it_put_into_the_process(tmp_path):
 
 def test_what_the_run_does_not_describe_cannot_be_run(tmp_path):
     runner = make(tmp_path)
-    with pytest.raises(ConfigError, match="describes no validation"):
+    with pytest.raises(LoopError, match="describes no validation"):
         runner.val()
-    with pytest.raises(ConfigError, match="describes no test"):
+    with pytest.raises(LoopError, match="describes no test") as error:
         runner.test()
+    assert isinstance(error.value, RuntimeError)  # as MMEngine's users catch it
+    assert "test_dataloader" in error.value.help
 
 
 def test_what_is_left_of_a_failed_start_does_not_take_a_later_run_s_parts_away(tmp_path):
@@ -423,3 +426,30 @@ def test_a_run_that_was_released_by_hand_takes_nothing_from_a_later_one_of_its_n
     del first
     gc.collect()
     assert MessageHub.check_instance_created(second.experiment_name)
+
+
+def test_parts_are_built_for_those_who_ask(tmp_path):
+    runner = make(tmp_path, data_preprocessor={"type": "BaseDataPreprocessor"})
+    assert runner.build_logger(name="own").instance_name == "own"
+    linear = {"type": nn.Linear, "in_features": 1, "out_features": 1}
+    assert isinstance(runner.build_model(linear), nn.Module)
+    for build, part in (
+        (runner.build_log_processor, runner.log_processor),
+        (runner.build_visualizer, runner.visualizer),
+    ):
+        assert build(part) is part
+        with pytest.raises(TypeError, match="'no part', which has no"):
+            build("no part")
+    with pytest.raises(RuntimeError, match="both type and by_epoch"):
+        runner.build_train_loop({"type": "EpochBasedTrainLoop", "by_epoch": True, "max_epochs": 1})
+    runner.optim_wrapper = {"optimizer": {"type": "SGD", "lr": 1}}
+    with pytest.raises(AssertionError, match="not a dict"):
+        runner.build_param_scheduler({"type": "StepLR", "step_size": 1})
+
+
+def test_the_list_of_hooks_can_be_exchanged(tmp_path):
+    runner = make(tmp_path)
+    runner._hooks = []
+    runner.register_hook({"type": "IterTimerHook"})
+    assert [type(hook).__name__ for hook in runner.hooks] == ["IterTimerHook"]
+    assert runner._hooks is runner.hooks

@@ -170,3 +170,25 @@ def test_a_subclass_stays_one():
 
     assert type(Mine(a=[1, 2])[0]) is Mine
     assert type(Mine.cat([Mine(a=[1]), Mine(a=[2])])) is Mine
+
+
+def test_fields_that_know_slices_only_need_cat():
+    class Slices:
+        def __init__(self, boxes):
+            self.boxes = boxes
+
+        def __len__(self):
+            return len(self.boxes)
+
+        def __getitem__(self, item):
+            return type(self)(self.boxes[item])
+
+    class Joined(Slices):
+        @staticmethod
+        def cat(parts):
+            return Joined([box for part in parts for box in part.boxes])
+
+    flags = torch.tensor([True, False, True])
+    assert InstanceData(boxes=Joined([1, 2, 3]))[flags].boxes.boxes == [1, 3]
+    with pytest.raises(ValueError, match="Slices .* no cat"):
+        InstanceData(boxes=Slices([1, 2, 3]))[flags]

@@ -31,6 +31,11 @@ OPEN = {
     "mainspring.hooks.ema_hook.EMAHook": "arguments of `ema_type`; overloads name those of ours",
     "mainspring.model.base_module.Sequential": "the modules, one after the other",
     "mainspring.model.wrappers.fully_sharded.MMFullyShardedDataParallel": "torch's own arguments",
+    "mainspring.runner._flexible_runner.FlexibleRunner": "the arguments of `Runner`",
+    "mainspring.runner.strategies.DDPStrategy": "the arguments of `BaseStrategy`",
+    "mainspring._strategy.colossalai": "missing here, whatever it is given",
+    "mainspring._strategy.deepspeed": "missing here, whatever it is given",
+    "mainspring._strategy.fsdp": "missing here, whatever it is given",
 }
 """What may take ``*args`` or ``**kwargs``, and why."""
 
@@ -47,7 +52,8 @@ def named_by_packages() -> Iterator[Any]:
         package = importlib.import_module(f"mainspring.{name}")
         for word in package.__all__:
             item = getattr(package, word)
-            if inspect.isclass(item) and not issubclass(item, Enum):
+            is_made = inspect.isclass(item) and not getattr(item, "_is_protocol", False)
+            if is_made and not issubclass(item, Enum):
                 yield item
 
 

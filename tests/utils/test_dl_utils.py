@@ -4,13 +4,15 @@ import hashlib
 import multiprocessing
 import os
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
+from mainspring.device import multi_processing
 from mainspring.utils import dl_utils
-from mainspring.utils.dl_utils import parrots_wrapper, setup_env
+from mainspring.utils.dl_utils import parrots_wrapper
 
 
 def test_parrots_wrapper_has_mmengines_names():
@@ -70,6 +72,13 @@ def test_collect_env_without_importing_what_it_reports():
     assert {"Python", "GCC", "PyTorch compiling details"} <= set(env)
 
 
+def test_collect_env_names_mmengine_where_it_is_imported(monkeypatch):
+    monkeypatch.delitem(sys.modules, "mmengine", raising=False)
+    assert "MMEngine" not in dl_utils.collect_env()
+    monkeypatch.setitem(sys.modules, "mmengine", SimpleNamespace(__version__="0.10.7"))
+    assert dl_utils.collect_env()["MMEngine"] == "0.10.7"
+
+
 def test_load_url_uses_the_cache_and_runs_no_code(tmp_path):
     source = tmp_path / "weights.pth"
     torch.save({"a": torch.ones(2)}, source)
@@ -122,7 +131,7 @@ class TestMultiProcessing:
     def test_opencv_is_not_imported_for_it(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "cv2", None)
         monkeypatch.delitem(sys.modules, "cv2")
-        setup_env._set_opencv_threads(0)
+        multi_processing._set_opencv_threads(0)
         assert os.environ["OPENCV_FOR_THREADS_NUM"] == "1"
         assert "cv2" not in sys.modules
 

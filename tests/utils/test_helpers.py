@@ -125,12 +125,13 @@ class TestRequirements:
 
         assert work(1, y=2) == 3
 
-    def test_missing_programs(self):
+    def test_missing_programs_are_printed_as_well(self, capsys):
         @utils.requires_executable("no_such_program")
         def work(): ...
 
         with pytest.raises(RuntimeError, match="no_such_program"):
             work()
+        assert "no_such_program" in capsys.readouterr().out
 
 
 class TestDeprecation:
@@ -155,6 +156,17 @@ class TestDeprecation:
             assert work(1) == 1
         assert ".. deprecated:: 1.0" in work.__doc__
         assert "Do it." in work.__doc__
+
+    @pytest.mark.parametrize(("own", "shown"), [
+        ("One line.", "    One line."),
+        ("One.\n\n        More.\n        ", "    One.\n\n    More.\n"),
+    ])  # fmt: skip
+    def test_the_docstring_is_kept_below_the_note(self, own, shown):
+        def work(): ...
+
+        work.__doc__ = own
+        documented = utils.deprecated_function("1.0", "2.0", "do it")(work)
+        assert documented.__doc__.endswith(f"\n\n\n{shown}")
 
 
 def test_methods():

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from mainspring.logging.scalar_lines import Curve, read_curves
 from mainspring.visualization import curves, plot_curves
 
 
@@ -34,10 +35,39 @@ def scalars(tmp_path):
 
 
 def test_a_validation_stands_at_the_iteration_where_it_took_place(scalars):
-    train, val = curves._read(scalars)
-    assert train["loss"][0] == [50, 100, 150, 200, 250, 300]
-    assert val["loss"] == ([100, 200, 300], [0.5, 0.25, 0.5 / 3])
-    assert val["accuracy"] == ([100, 200, 300], [91, 92, 93])
+    found = read_curves([scalars])
+    assert found.train["loss"].iterations == [50, 100, 150, 200, 250, 300]
+    assert found.val["loss"] == Curve([100, 200, 300], [0.5, 0.25, 0.5 / 3])
+    assert found.val["accuracy"] == Curve([100, 200, 300], [91, 92, 93])
+    assert found.epochs.values == [1, 1, 2, 2, 3, 3]
+
+
+def test_where_the_epoch_has_more_iterations_than_were_logged_it_stands_at_its_end(scalars):
+    assert read_curves([scalars], 105).val["accuracy"].iterations == [105, 210, 315]
+
+
+def test_a_start_that_goes_on_replaces_what_it_measures_again(tmp_path):
+    first = write(tmp_path / "1.json", [dict(loss=i, iter=i, step=i) for i in (10, 20, 30)])
+    second = write(tmp_path / "2.json", [dict(loss=-i, iter=i, step=i) for i in (20, 30, 40)])
+    assert read_curves([first, second]).train["loss"] == Curve(
+        [10, 20, 30, 40], [10, -20, -30, -40]
+    )
+
+
+def test_a_start_that_goes_on_with_a_validation_has_it_where_training_stood(tmp_path):
+    first = write(tmp_path / "1.json", [dict(loss=1, iter=40, step=40)])
+    second = write(tmp_path / "2.json", [dict(acc=9, step=1), dict(loss=2, iter=50, step=50)])
+    found = read_curves([first, second])
+    assert found.val["acc"] == Curve([40], [9])
+    assert found.train["loss"] == Curve([40, 50], [1, 2])
+
+
+def test_a_loss_of_validation_shares_the_panel_of_training(tmp_path, monkeypatch):
+    path = write(tmp_path / "s.json", [dict(loss=1, iter=1, step=1), dict(val_loss=2, step=1)])
+    panels = {}
+    monkeypatch.setattr(curves, "_draw", lambda found, path: panels.update(found))
+    plot_curves(path, tmp_path / "x.png")
+    assert panels == {"loss": [Curve([1], [1]), Curve([1], [2])]}
 
 
 def test_the_picture_is_written(scalars, tmp_path):
@@ -50,7 +80,7 @@ def test_panels_are_the_scalars_but_for_times(scalars, tmp_path, monkeypatch):
     panels = []
     monkeypatch.setattr(curves, "_draw", lambda found, path: panels.extend(found))
     plot_curves(scalars, tmp_path / "x.png")
-    assert panels == ["lr", "loss", "accuracy"]
+    assert panels == ["loss", "accuracy", "lr"]
     panels.clear()
     plot_curves(scalars, tmp_path / "x.png", keys=["time"])
     assert panels == ["time"]
@@ -61,9 +91,9 @@ def test_names_with_hierarchy_share_a_panel(tmp_path):
         tmp_path / "scalars.json",
         [{"train/loss": 1.0, "iter": 10, "step": 10}, {"val/loss": 2.0, "step": 1}],
     )
-    train, val = curves._read(path)
-    assert train["loss"] == ([10], [1.0])
-    assert val["loss"] == ([10], [2.0])
+    found = read_curves([path])
+    assert found.train["loss"] == Curve([10], [1.0])
+    assert found.val["loss"] == Curve([10], [2.0])
 
 
 def test_mistakes(scalars, tmp_path):
@@ -71,7 +101,9 @@ def test_mistakes(scalars, tmp_path):
         plot_curves(scalars, tmp_path / "x.png", keys=["acuracy"])
     with pytest.raises(ValueError, match="holds no scalars"):
         plot_curves(write(tmp_path / "empty.json", []), tmp_path / "x.png")
+
+
+def test_the_torn_line_of_a_killed_run_is_left_out(tmp_path):
     torn = tmp_path / "torn.json"
     torn.write_text('{"loss": 1, "iter": 1}\n{"loss": ')
-    with pytest.raises(ValueError, match=r"torn\.json:2 is no line of JSON"):
-        plot_curves(torn, tmp_path / "x.png")
+    assert read_curves([torn]).train["loss"] == Curve([1], [1])

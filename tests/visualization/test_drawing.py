@@ -51,7 +51,7 @@ def test_no_image_is_a_mistake():
 
 
 DRAWINGS = {
-    "points": lambda v: v.draw_points(torch.tensor([[20, 30]]), colors="r", sizes=np.array([9])),
+    "points": lambda v: v.draw_points(torch.tensor([[20, 30]]), colors="r", sizes=[9]),
     "texts": lambda v: v.draw_texts("x", np.array([20, 30]), font_sizes=8),
     "lines": lambda v: v.draw_lines(np.array([10, 30]), np.array([10, 30])),
     "circles": lambda v: v.draw_circles(np.array([[20, 30]]), np.array([9])),

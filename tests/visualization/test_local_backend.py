@@ -17,6 +17,7 @@ from hypothesis.extra import numpy as arrays
 from mainspring.config import Config
 from mainspring.visualization import LocalVisBackend, Visualizer
 from mainspring.visualization.images import write_png
+from prepared_processes import Popen
 
 
 def rows(path):
@@ -86,7 +87,7 @@ def test_a_killed_run_keeps_its_lines(tmp_path):
         "for step in range(100): backend.add_scalars({'loss': 1.0}, step)\n"
         "print('written', flush=True); time.sleep(60)\n"
     )
-    with subprocess.Popen(
+    with Popen(
         [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout.readline() == "written\n"

@@ -1,6 +1,9 @@
 """Trackers get what a run records; when they fail, the run goes on."""
 
+import os
 import sys
+from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -8,7 +11,8 @@ import pytest
 import torch
 
 from mainspring.config import Config
-from mainspring.logging import MessageHub
+from mainspring.logging import MessageHub, MMLogger
+from mainspring.output import note_secrets
 from mainspring.visualization import (
     AimVisBackend,
     BaseVisBackend,
@@ -17,8 +21,11 @@ from mainspring.visualization import (
     MLflowVisBackend,
     NeptuneVisBackend,
     TensorboardVisBackend,
+    TrackioVisBackend,
+    Visualizer,
     WandbVisBackend,
 )
+from prepared_processes import run
 
 IMAGE = np.zeros((4, 5, 3), dtype=np.uint8)
 
@@ -108,7 +115,7 @@ def test_wandb_records_stand_at_the_iteration(install, tmp_path):
         ({"img"}, {"step": 20}),
     ]
     assert named(calls, "log")[0][0][0] == {"loss": 0.5}
-    assert named(calls, "define_metric") == [((), {"name": "acc", "summary": "max"})]
+    assert named(calls, "define_metric") == [(("acc",), {"summary": "max"})]
     assert named(calls, "watch") == [(("model",), {})]
     assert len(named(calls, "finish")) == 1
 
@@ -143,7 +150,8 @@ def test_mlflow(install, tmp_path):
     )
     config.work_dir = str(tmp_path)
     backend.add_config(config)
-    backend.add_scalars({"loss": torch.tensor(0.5), "text": "no"}, step=3)
+    with pytest.warns(UserWarning, match="text is a str, not a number: MLflowVisBackend"):
+        backend.add_scalars({"loss": torch.tensor(0.5), "text": "no"}, step=3)
     backend.add_scalar("x", 1, 4)
     backend.add_image("img", IMAGE, 2)
     backend.close()
@@ -236,6 +244,7 @@ def test_aim(install):
         (NeptuneVisBackend, "neptune.types", "neptune"),
         (DVCLiveVisBackend, "dvclive", "dvclive"),
         (AimVisBackend, "aim", "aim"),
+        (TrackioVisBackend, "trackio", "mainspring[trackio]"),
     ],
 )
 def test_a_missing_package_is_named(monkeypatch, tmp_path, kind, package, install_name):
@@ -296,3 +305,155 @@ def test_a_backend_of_ones_own_is_started_at_its_first_use():
     assert backend.starts == 2
     with pytest.raises(TypeError, match="abstract"):
         BaseVisBackend("x")
+
+
+def test_trackio_starts_with_the_config_at_the_first_record(install):
+    calls = install("trackio")
+    backend = TrackioVisBackend("work/digits/20260101_000000/vis_data")
+    backend.add_config(Config(dict(a=(1, 2))))
+    assert calls == []
+    backend.add_scalars({"loss": torch.tensor(0.5), "lr": 0.1}, step=3)
+    backend.add_image("img", IMAGE, 2)
+    backend.close()
+    assert calls[0] == (
+        "init",
+        (),
+        {"project": "digits", "name": "20260101_000000", "config": {"a": [1, 2]},
+         "resume": "allow", "embed": False},
+    )  # fmt: skip
+    assert calls[1] == ("init().log", ({"loss": 0.5, "lr": 0.1},), {"step": 3})
+    assert calls[-1][0] == "finish"
+
+
+TRACKERS = {
+    AimVisBackend: ("aim",),
+    ClearMLVisBackend: ("clearml",),
+    DVCLiveVisBackend: ("dvclive",),
+    MLflowVisBackend: ("mlflow",),
+    NeptuneVisBackend: ("neptune", "neptune.types"),
+    TensorboardVisBackend: ("torch.utils.tensorboard",),
+    TrackioVisBackend: ("trackio",),
+    WandbVisBackend: ("wandb",),
+}
+"""All trackers, with the modules that they import. `LocalVisBackend` has tests of its own."""
+
+every_tracker = pytest.mark.parametrize("kind", TRACKERS, ids=lambda kind: kind.__name__)
+
+
+def record_everything(backend):
+    """Everything that a run sends, in its order."""
+    backend.add_config(Config(dict(lr=0.1, token="hunter2-hunter2")))
+    backend.add_scalars({"train/loss": torch.tensor(0.5), "n": np.int64(2)}, step=7)
+    backend.add_scalar("val/acc", 0.75, step=8)
+    backend.add_image("sample", IMAGE, step=9)
+    backend.close()
+
+
+@every_tracker
+def test_a_tracker_is_sent_names_values_and_steps(install, tmp_path, monkeypatch, kind):
+    monkeypatch.setenv("SOME_TOKEN", "hunter2-hunter2")
+    note_secrets()
+    calls = install(TRACKERS[kind][0])
+    for module in TRACKERS[kind][1:]:
+        install(module)
+    if kind is WandbVisBackend:
+        backend, calls = start_wandb(install, tmp_path)
+    else:
+        backend = kind(str(tmp_path))
+    assert calls == []
+    record_everything(backend)
+    sent = repr(calls)
+    for word in ("train/loss", "0.5", "val/acc", "0.75", "sample", "7", "8"):
+        assert word in sent
+    assert "tensor(" not in sent
+    assert "hunter2" not in sent
+    monkeypatch.undo()
+    note_secrets()
+
+
+@every_tracker
+def test_a_tracker_that_was_not_used_starts_nothing(install, tmp_path, kind):
+    calls = [install(module) for module in TRACKERS[kind]]
+    kind(str(tmp_path)).close()
+    assert not any(calls)
+
+
+@every_tracker
+@pytest.mark.parametrize("error", [RuntimeError, ImportError, OSError, KeyError])
+def test_a_tracker_that_fails_is_switched_off_and_said_once(
+    monkeypatch, tmp_path, caplog, kind, error
+):
+    tries = []
+
+    class Broken(ModuleType):
+        def __getattr__(self, name):
+            if name.startswith("__"):
+                raise AttributeError(name)
+            tries.append(name)
+            raise error("the network is gone")
+
+    for module in TRACKERS[kind]:
+        monkeypatch.setitem(sys.modules, module, Broken(module))
+    said = []
+    logger = SimpleNamespace(warning=lambda text, **_: said.append(text))
+    monkeypatch.setattr(MMLogger, "get_current_instance", lambda: logger)
+    local = dict(type="LocalVisBackend")
+    tracker = dict(type=kind.__name__)
+    shown = Visualizer(vis_backends=[tracker, local], save_dir=str(tmp_path))
+    record_everything(shown)
+    assert said == [
+        (
+            f"{kind.__name__} failed and is switched off for the rest of this run: "
+            f"{error.__name__}: {error('the network is gone')}"
+        )
+    ]
+    assert len(tries) == 1
+    assert (tmp_path / "vis_data" / "scalars.json").read_text().count("\n") == 2
+
+
+REAL = {
+    AimVisBackend: lambda folder: dict(init_kwargs=dict(repo=folder)),
+    ClearMLVisBackend: lambda folder: dict(init_kwargs=dict(project_name="p", task_name="t")),
+    DVCLiveVisBackend: lambda folder: dict(init_kwargs=dict(save_dvc_exp=False, dvcyaml=None)),
+    TrackioVisBackend: lambda folder: dict(init_kwargs=dict(project="contract")),
+}
+"""Arguments with which the real package stays on this machine; without an entry, none."""
+
+
+@every_tracker
+def test_the_real_package_takes_it_where_it_is_installed(tmp_path, monkeypatch, kind):
+    """In a process of its own: trackers start threads and patch what they can."""
+    package = TRACKERS[kind][0].partition(".")[0].replace("torch", "tensorboard")
+    if find_spec(package) is None:
+        pytest.skip(f"{package} is not installed")
+    arguments = REAL.get(kind, lambda folder: {})(str(tmp_path / "tracker"))
+    program = f"""
+import sys
+import numpy as np, torch
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from mainspring.config import Config
+from mainspring.visualization import {kind.__name__}
+if {kind.__name__!r} == "ClearMLVisBackend":
+    import clearml
+    clearml.Task.set_offline(offline_mode=True)
+backend = {kind.__name__}(save_dir={str(tmp_path / "run")!r}, **{arguments!r})
+backend.add_config(Config(dict(lr=0.1, kinds=(1, "a"), model=dict(type="Net", act=None))))
+backend.add_scalars({{"train/loss": torch.tensor(0.5), "n": np.int64(2)}}, step=7)
+backend.add_scalar("val/acc", 0.75, step=8)
+backend.add_image("sample", np.zeros((4, 5, 3), dtype=np.uint8), step=9)
+backend.close()
+print("recorded")
+"""
+    environment = {
+        **os.environ,
+        "WANDB_MODE": "offline",
+        "NEPTUNE_MODE": "offline",
+        "TRACKIO_DIR": str(tmp_path / "trackio"),
+        "HOME": str(tmp_path),
+        "MLFLOW_ALLOW_FILE_STORE": "true",
+    }
+    done = run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert (done.returncode, "recorded" in done.stdout) == (0, True), done.stderr

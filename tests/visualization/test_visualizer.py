@@ -1,5 +1,6 @@
 """The visualizer hands everything to its backends, on rank 0 only."""
 
+import json
 import subprocess
 import sys
 
@@ -132,3 +133,63 @@ def test_importing_it_loads_no_drawing_package():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert run.stdout == "[]\n"
+
+
+class OfAnotherKind:
+    """A backend that derives from nothing."""
+
+    def __init__(self, save_dir):
+        self.scalars = []
+
+    def add_scalars(self, scalar_dict, step=0, file_path=None, **kwargs):
+        self.scalars.append(scalar_dict)
+
+    def close(self):
+        pass
+
+
+def test_a_backend_need_not_derive_from_ours(tmp_path, monkeypatch):
+    monkeypatch.setitem(VISBACKENDS.module_dict, "OfAnotherKind", OfAnotherKind)
+    visualizer = Visualizer(
+        vis_backends=[dict(type="OfAnotherKind", name="built"), OfAnotherKind("here")],
+        save_dir=str(tmp_path),
+    )
+    visualizer.add_scalars({"loss": 1.0})
+    for name in ("built", "OfAnotherKind"):
+        assert visualizer.get_backend(name).scalars == [{"loss": 1.0}]
+    visualizer.close()
+
+
+def test_trackers_get_tags_over_iterations_and_the_file_of_scalars_flat_names(tmp_path):
+    class Tracker(BaseVisBackend):
+        experiment = None
+
+        def _init_env(self):
+            pass
+
+        def add_scalars(self, scalar_dict, step=0, file_path=None, **kwargs):
+            seen.append((scalar_dict, step))
+
+    seen = []
+    visualizer = Visualizer(
+        vis_backends=[Tracker(str(tmp_path)), dict(type="LocalVisBackend")], save_dir=str(tmp_path)
+    )
+    visualizer.add_log(
+        {"val_loss": 0.5}, {"val/loss": 0.5, "epoch": 2}, step=2, iteration=90, file_path="a.json"
+    )
+    assert seen == [({"val/loss": 0.5, "epoch": 2}, 90)]
+    for name in ("scalars.json", "a.json"):
+        assert json.loads((tmp_path / "vis_data" / name).read_text()) == {
+            "val_loss": 0.5,
+            "step": 2,
+        }
+
+
+def test_a_visualizer_of_a_users_own_sees_what_it_always_saw():
+    class Own(Visualizer):
+        def add_scalars(self, scalar_dict, step=0, file_path=None, **kwargs):
+            seen.append((scalar_dict, step))
+
+    seen = []
+    Own().add_log({"loss": 1.0}, {"train/loss": 1.0}, step=3, iteration=3)
+    assert seen == [({"loss": 1.0}, 3)]

@@ -1,6 +1,6 @@
 """Check a config before anything runs: every name, every call, and what contradicts itself."""
 
-from mainspring.check.checker import Findings, check_config, examine, quick_check
+from mainspring.check.checker import Findings, check_config, examine
 from mainspring.check.problem import Problem
 from mainspring.check.report import report_as_json, report_as_text, unreadable_as_json
 
@@ -9,7 +9,6 @@ __all__ = [
     "Problem",
     "check_config",
     "examine",
-    "quick_check",
     "report_as_json",
     "report_as_text",
     "unreadable_as_json",

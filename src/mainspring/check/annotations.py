@@ -18,9 +18,19 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from mainspring.registry.recorded import RecordedCall
 
-__all__ = ["annotation_of", "literal_options", "shown_annotation", "shown_value", "violates"]
+__all__ = [
+    "annotation_of",
+    "contradicts",
+    "literal_options",
+    "shown_annotation",
+    "shown_value",
+    "violates",
+]
 
 _PLAIN = (bool, int, float, str, list, tuple, dict, type(None))
+_WRITTEN: dict[Any, Any] = {int: int, float: int | float, complex: int | float, str: str}
+"""What stands for a number or text in a config."""
+
 _UNION = (Union, types.UnionType)
 _MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
 _SEQUENCES = (
@@ -80,17 +90,41 @@ def violates(value: Any, annotation: Any, target_of: Any = None) -> bool:
     return _plain_violates(value, annotation, origin, target_of)
 
 
+def contradicts(value: Any, annotation: Any, target_of: Any = None) -> bool:
+    """Whether a value is not what an annotation says even where its author was careless.
+
+    Projects write `dict` for a list of them, `float` for a pair, `int` for a fraction, and nobody
+    checks it. So shapes and kinds of numbers are not compared: text for a number, for instance, is.
+
+    Args:
+        value: The value in the config, not imported.
+        annotation: The annotation.
+        target_of: Function from a recorded call to what it calls, ``None`` if that is unknown.
+    """
+    if isinstance(value, RecordedCall) or not isinstance(value, dict | list | tuple):
+        return all(violates(value, option, target_of) for option in _leaves(annotation))
+    if isinstance(value, dict):
+        return False
+    return any(contradicts(item, annotation, target_of) for item in value)
+
+
+def _leaves(annotation: Any) -> Sequence[Any]:
+    """What single values an annotation allows, whatever holds them."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin in _UNION or origin is tuple or origin in _SEQUENCES or origin is Annotated:
+        inner = arguments[:1] if origin is Annotated else arguments
+        return [leaf for item in inner if item is not Ellipsis for leaf in _leaves(item)]
+    return (
+        [float] if annotation is int else [_UNKNOWN] if annotation in _SEQUENCES else [annotation]
+    )
+
+
 def _plain_violates(value: Any, annotation: Any, origin: Any, target_of: Any) -> bool:
     if annotation is bool:
         return not (isinstance(value, bool) or value in (0, 1))
-    if annotation is int:
-        return not isinstance(value, int)
-    if annotation is float:
-        return not isinstance(value, int | float)
-    if annotation is complex:
-        return not isinstance(value, int | float)
-    if annotation is str:
-        return not isinstance(value, str)
+    if annotation in _WRITTEN:
+        whole = annotation is int and isinstance(value, float) and value.is_integer()  # 9e4
+        return not (whole or isinstance(value, _WRITTEN[annotation]))
     if _is_tensor(annotation):
         return isinstance(value, str | dict) or value is None
     kind = annotation if origin is None else origin

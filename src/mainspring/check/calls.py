@@ -9,19 +9,20 @@ from contextlib import contextmanager
 from typing import Any
 
 from mainspring.check.annotations import shown_value
-from mainspring.check.compare import Call, mistakes_of
-from mainspring.check.places import Places
+from mainspring.check.call_arguments import Call, mistakes_of
 from mainspring.check.problem import Problem, Problems, Severity
 from mainspring.check.references import Failure, find_name, find_scope, import_name
-from mainspring.check.roles import NESTED, ROLES, SECTION_ROLES, Role, part_role
-from mainspring.check.signatures import Callee, callee_of
 from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path
 from mainspring.config.node import Node
+from mainspring.config.places import Places
 from mainspring.config.recording import CONFIG_MODULE
+from mainspring.config.schema import NESTED, ROLES, Role, part_role, train_loop_of
 from mainspring.errors import ConfigError, close_names
+from mainspring.names import ForbiddenNameError, origin_of, refuse_trust
 from mainspring.registry.default_scope import DefaultScope
-from mainspring.registry.parts import with_parts_built
-from mainspring.registry.recorded import POSITIONAL_KEY, RecordedCall, RecordedName
+from mainspring.registry.nested_specs import with_parts_built
+from mainspring.registry.recorded import POSITIONAL_KEY, RecordedCall
+from mainspring.registry.signatures import Callee, callee_of
 
 __all__ = ["CallChecker"]
 
@@ -41,7 +42,6 @@ class CallChecker:
         problems: Where to report.
         places: Where things are written.
         imports: Whether to import what the config names; without it nothing is compared.
-        quick: Report only what certainly fails, of recorded calls alone.
 
     Attributes:
         calls: How many calls were compared with a signature.
@@ -50,9 +50,7 @@ class CallChecker:
         targets: What each visited call or dict calls, by its identity.
     """
 
-    def __init__(
-        self, problems: Problems, places: Places, *, imports: bool = True, quick: bool = False
-    ) -> None:
+    def __init__(self, problems: Problems, places: Places, *, imports: bool = True) -> None:
         self.problems = problems
         self.places = places
         self.calls = 0
@@ -60,7 +58,6 @@ class CallChecker:
         self.import_seconds = 0.0
         self.targets: dict[int, Any] = {}
         self._imports = imports
-        self._quick = quick
         self._unused = False
         self._scope_is_missing = False
         self._named: dict[int, dict[Any, Any]] = {}
@@ -68,14 +65,15 @@ class CallChecker:
         self._callees: dict[int, Callee | None] = {}
         self._objects: dict[str, tuple[Any, Failure | None]] = {}
 
-    def check_section(self, name: str, value: Any) -> None:
+    def check_section(self, name: str, value: Any, role: Role) -> None:
         """Check a section of the run.
 
         Args:
             name: Its name.
             value: What it says, not imported.
+            role: What it holds.
         """
-        self._visit(value, (name,), ROLES[SECTION_ROLES.get(name, "nested")])
+        self._visit(value, (name,), role)
 
     def check_variable(self, name: str, value: Any) -> None:
         """Check the recorded calls of a variable that is no section: it may well be unused.
@@ -100,7 +98,7 @@ class CallChecker:
             registry: Name of the registry.
             path: Where it stands.
         """
-        if isinstance(name, str) and self._imports and not self._quick:
+        if isinstance(name, str) and self._imports:
             self._find(name, path, Role(registry))
 
     def check_scope(self, scope: str) -> bool:
@@ -130,11 +128,23 @@ class CallChecker:
         named = self._named.get(id(spec))
         return _raw(spec) if named is None else named
 
+    def resolved(self, value: LazyObject | LazyAttr) -> Any:
+        """What an imported name stands for; ``None`` for what cannot be imported.
+
+        Args:
+            value: What stands for it.
+        """
+        name = dotted_path(value)
+        if name not in self._objects:
+            with self.timing_imports():
+                self._objects[name] = import_name(value)
+        return self._objects[name][0]
+
     # Going through the config
 
     def _visit(self, value: Any, path: Path, role: Role) -> None:
         if isinstance(value, LazyObject | LazyAttr):
-            if self._imports and not (self._quick and not isinstance(value, RecordedName)):
+            if self._imports:
                 self._import(value, path)
         elif isinstance(value, dict):
             if self._is_call(value, path, role):
@@ -153,6 +163,8 @@ class CallChecker:
     def _is_call(self, value: dict[Any, Any], path: Path, role: Role) -> bool:
         if isinstance(value, RecordedCall):
             return True
+        if path == ("default_hooks",):
+            return False
         if dict.__contains__(value, "type"):
             return not (self._unused and isinstance(dict.__getitem__(value, "type"), str))
         return role.certain and not (role.several and _is_by_name(value, role))
@@ -168,7 +180,7 @@ class CallChecker:
             target = self._target(kind, spec, path, role)
             arguments, positions = self._with_names(spec, target, path)
             self._named[id(spec)] = arguments
-            self.places.remember(path, spec, positions)
+            self.places.remember(path, positions)
             if target is not None:
                 self.targets[id(spec)] = target
                 self._note_built_parts(target, arguments)
@@ -180,6 +192,8 @@ class CallChecker:
                 self._compare(call, path)
 
     def _target(self, kind: Any, spec: Any, path: Path, role: Role) -> Any:
+        if kind is _UNSAID and role is ROLES["train_loop"]:
+            kind = train_loop_of(spec)
         if kind is _UNSAID:
             if role.default is None:
                 if role.certain and not role.untyped:
@@ -188,7 +202,13 @@ class CallChecker:
             kind = role.default
         elif isinstance(kind, str) and kind in _SAME_AS_OURS and role is ROLES["loader"]:
             kind = role.default
-        if not self._imports or (self._quick and not isinstance(spec, RecordedCall)):
+        if origin_of(kind) == "data":
+            try:
+                refuse_trust(spec)
+            except ForbiddenNameError as error:
+                where = (*path, error.config_path) if error.config_path else path
+                self._add("error", error.message, where, help=error.help)
+        if not self._imports:
             return None
         if isinstance(kind, LazyObject | LazyAttr):
             return self._import(kind, (*path, "type"))
@@ -199,11 +219,8 @@ class CallChecker:
         return kind if callable(kind) else None
 
     def _import(self, value: LazyObject | LazyAttr, path: Path) -> Any:
-        name = dotted_path(value)
-        if name not in self._objects:
-            with self._timing_imports():
-                self._objects[name] = import_name(value)
-        found, failure = self._objects[name]
+        found = self.resolved(value)
+        failure = self._objects[dotted_path(value)][1]
         if failure is None:
             return found
         location = self.places.of_import(value) if failure.at_import else None
@@ -219,17 +236,19 @@ class CallChecker:
         return None
 
     def _find(self, name: str, path: Path, role: Role) -> Any:
-        with self._timing_imports():
+        with self.timing_imports():
             found, failure = find_name(name, role.registry if role.certain else "")
         if failure is not None:
             sure = role.certain or failure.is_near_miss
             severity: Severity = "error" if sure else "warning"
             if sure or not self._scope_is_missing:
-                self._add(severity, failure.message, path, help=failure.help)
+                # Where a part may mean anything by it, what builds the part says it.
+                self._add(severity, failure.message, path, help=failure.help, only_checked=not sure)
         return found
 
     @contextmanager
-    def _timing_imports(self) -> Iterator[None]:
+    def timing_imports(self) -> Iterator[None]:
+        """Count the time of the block as that of imports."""
         start = time.perf_counter()
         try:
             yield
@@ -237,8 +256,6 @@ class CallChecker:
             self.import_seconds += time.perf_counter() - start
 
     def _report_missing_type(self, spec: Any, path: Path) -> None:
-        if self._quick:
-            return
         keys = [str(key) for key in dict.keys(spec)]
         close = close_names("type", keys, count=1)
         self._add(
@@ -250,7 +267,7 @@ class CallChecker:
 
     def _refuse_local(self, value: types.FunctionType, path: Path) -> None:
         local = "<lambda>" in value.__qualname__ or "<locals>" in value.__qualname__
-        if self._quick or not (local or value.__module__ == CONFIG_MODULE):
+        if not (local or value.__module__ == CONFIG_MODULE):
             return
         shown = (
             "a lambda" if value.__name__ == "<lambda>" else f"the local function {value.__name__}"
@@ -274,7 +291,7 @@ class CallChecker:
         try:
             copy.bind()
         except ConfigError as error:
-            self.places.remember(path, spec, {})
+            self.places.remember(path, {})
             self._add("error", error.message, path, help=error.help, is_call=True)
             return arguments, {}
         except Exception:  # noqa: BLE001 - signatures of a project may be strange; then it is unknown
@@ -301,15 +318,16 @@ class CallChecker:
         self.arguments += len(call.names)
         if callee is None:
             return
-        target_of = None if self._quick else lambda part: self.targets.get(id(part))
-        for mistake in mistakes_of(call, callee, target_of):
-            if self._quick and not mistake.certain:
-                continue
-            if mistake.argument is None:
-                self._add(mistake.severity, mistake.message, path, help=mistake.help, is_call=True)
-            else:
-                at = (*path, mistake.argument)
-                self._add(mistake.severity, mistake.message, at, help=mistake.help)
+        for mistake in mistakes_of(call, callee, lambda part: self.targets.get(id(part))):
+            at = path if mistake.argument is None else (*path, mistake.argument)
+            self._add(
+                mistake.severity,
+                mistake.message,
+                at,
+                help=mistake.help,
+                is_call=mistake.argument is None,
+                only_checked=mistake.only_checked,
+            )
 
     # Reporting
 
@@ -324,10 +342,11 @@ class CallChecker:
         *,
         help: str | None = None,  # noqa: A002 - the word that compilers print
         is_call: bool = False,
+        only_checked: bool = False,
     ) -> None:
         location = self.places.of_call(path) if is_call else self.places.of(path)
         self.problems.add(
-            Problem(self._severity(severity), message, location, help, ".".join(path))
+            Problem(self._severity(severity), message, location, help, ".".join(path), only_checked)
         )
 
 
@@ -340,6 +359,8 @@ def _raw(spec: Any) -> dict[Any, Any]:
 
 def _is_by_name(value: dict[Any, Any], role: Role) -> bool:
     """Whether a dict holds several such parts by name rather than the arguments of one."""
+    if role is ROLES["loader"] and dict.__contains__(value, "loaders"):
+        return True
     return not any(dict.__contains__(value, name) for name in role.parts) and all(
         not isinstance(item, bool | int | float | str) for item in dict.values(value)
     )

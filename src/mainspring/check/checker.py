@@ -1,4 +1,4 @@
-"""`check_config` and `quick_check`: what is wrong with a config, all at once."""
+"""`check_config`: what is wrong with a config, all at once."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from mainspring.check.calls import CallChecker
-from mainspring.check.contradictions import Run, contradictions
-from mainspring.check.places import Places
+from mainspring.check.construction import prepare, try_parts
+from mainspring.check.files import missing_files
 from mainspring.check.problem import Problem, Problems
-from mainspring.check.roles import SECTION_ROLES
 from mainspring.check.sections import section_problems
-from mainspring.check.values import value_problems
-from mainspring.config.section_names import RUNNER_SECTIONS
+from mainspring.config.places import Places
+from mainspring.config.schema import role_of_section
 from mainspring.registry.default_scope import DefaultScope
 
-__all__ = ["Findings", "check_config", "examine", "quick_check"]
+__all__ = ["Findings", "check_config", "examine"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,27 +61,6 @@ def check_config(cfg: Any, *, imports: bool = True) -> list[Problem]:
     return examine(cfg, imports=imports).problems
 
 
-def quick_check(cfg: Any) -> list[Problem]:
-    """What certainly fails: recorded calls of what is not there, or with wrong arguments or values.
-
-    A config that MMEngine accepts has no such problem. It costs a millisecond or two once
-    what the config names is imported.
-
-    Args:
-        cfg: The config of a run.
-    """
-    values = _values(cfg)
-    problems = Problems()
-    calls = CallChecker(problems, Places(cfg), quick=True)
-    with DefaultScope.overwrite_default_scope(_scope(values)):
-        for name in RUNNER_SECTIONS:
-            if dict.__contains__(values, name):
-                calls.check_section(name, dict.__getitem__(values, name))
-    for problem in value_problems(Run(values, calls.arguments_of, calls.targets, calls.places)):
-        problems.add(problem)
-    return problems.in_order()
-
-
 def examine(cfg: Any, *, imports: bool = True) -> Findings:
     """Check a config, and count what was compared.
 
@@ -100,16 +78,20 @@ def examine(cfg: Any, *, imports: bool = True) -> Findings:
         scope = None
     with DefaultScope.overwrite_default_scope(scope):
         for name, value in dict.items(values):
-            if name in RUNNER_SECTIONS or name in SECTION_ROLES:
-                calls.check_section(str(name), value)
+            role = role_of_section(str(name))
+            if role is not None:
+                calls.check_section(str(name), value, role)
         calls.check_name(dict.get(values, "runner_type"), "RUNNERS", ("runner_type",))
         for name, value in dict.items(values):
-            known = name in RUNNER_SECTIONS or name in SECTION_ROLES
-            if not known and name not in imported:
+            if role_of_section(str(name)) is None and name not in imported:
                 calls.check_variable(str(name), value)
-    run = Run(values, calls.arguments_of, calls.targets, places)
-    for problem in [*section_problems(run), *value_problems(run), *contradictions(run)]:
+    for problem in [*section_problems(cfg, values, places), *missing_files(values, places)]:
         problems.add(problem)
+    if imports:
+        with calls.timing_imports():
+            prepare()
+        with DefaultScope.overwrite_default_scope(scope):
+            try_parts(values, calls, problems, places)
     found = problems.in_order()
     seconds = time.perf_counter() - start - calls.import_seconds
     return Findings(found, calls.calls, calls.arguments, seconds, calls.import_seconds)

@@ -6,10 +6,11 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from mainspring.check.nearest import nearest, suggestion
 from mainspring.check.problem import Problem
-from mainspring.check.run import Run
+from mainspring.config.places import Places
 
 __all__ = ["missing_files"]
 
@@ -18,23 +19,29 @@ _REMOTE = re.compile(r"[A-Za-z][\w+.-]+:")
 Windows has one letter."""
 
 
-def missing_files(run: Run) -> Iterator[Problem]:
+def missing_files(values: dict[Any, Any], places: Places) -> Iterator[Problem]:
     """Local checkpoints that ``load_from`` or ``resume`` names and that do not exist.
 
     Args:
-        run: The run.
+        values: The whole config, not imported.
+        places: Where things are written.
     """
     for name in ("load_from", "resume"):
-        path = run.section(name)
+        path = dict.get(values, name)
         if not isinstance(path, str) or not path or path == "auto" or _REMOTE.match(path):
             continue
-        if "\0" in path or os.path.exists(os.path.expanduser(path)):
+        work_dir = dict.get(values, "work_dir")
+        in_work_dir = path
+        if isinstance(work_dir, str) and os.path.dirname(path) == "":
+            in_work_dir = os.path.join(work_dir, path)
+        if "\0" in path or any(map(os.path.exists, (os.path.expanduser(path), in_work_dir))):
             continue
-        yield run.problem(
+        yield Problem(
             "error",
             f"{name} is {path!r}, which does not exist",
-            (name,),
-            help=_nearest(path),
+            places.of((name,)),
+            _nearest(path),
+            name,
         )
 
 

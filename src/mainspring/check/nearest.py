@@ -7,9 +7,11 @@ from difflib import SequenceMatcher
 
 from mainspring.errors import close_names
 
-__all__ = ["alike", "nearest", "suggestion"]
+__all__ = ["alike", "is_misspelling", "nearest", "suggestion"]
 
 _MARGIN = 0.1
+_ALIKE = 0.8
+_LETTERS = 2
 
 
 def alike(name: str, other: str) -> float:
@@ -26,6 +28,18 @@ def nearest(name: str, candidates: Iterable[str]) -> list[str]:
     """
     close = close_names(name, candidates)
     return [item for item in close if alike(name, item) >= alike(name, close[0]) - _MARGIN]
+
+
+def is_misspelling(name: str, other: str) -> bool:
+    """Whether two names differ by a slip of the keyboard: `widht`, not `deform` for `deformable`.
+
+    Args:
+        name: The name as it is written.
+        other: What it may stand for.
+    """
+    changes = SequenceMatcher(None, name, other).get_opcodes()
+    changed = sum(max(b - a, d - c) for kind, a, b, c, d in changes if kind != "equal")
+    return changed <= _LETTERS and alike(name, other) >= _ALIKE and name.lower() != other.lower()
 
 
 def suggestion(names: Iterable[str]) -> str | None:

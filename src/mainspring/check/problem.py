@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from mainspring.errors import Location, MainspringError
 
 __all__ = ["Problem", "Problems", "Severity"]
+
+_UNEXPECTED = "unexpected keyword argument"
 
 Severity = Literal["error", "warning"]
 
@@ -23,6 +25,8 @@ class Problem:
         location: Where it is written; ``None`` if no file says it.
         help: What to do instead, such as the nearest valid name.
         config_path: Dotted path in the config, such as ``model.backbone.depth``.
+        only_checked: Whether a run does not say it beforehand: building the part says it, or no
+            more speaks for it than an annotation of a project.
     """
 
     severity: Severity
@@ -30,6 +34,7 @@ class Problem:
     location: Location | None = None
     help: str | None = None
     config_path: str | None = None
+    only_checked: bool = False
 
     def __str__(self) -> str:
         return str(
@@ -51,11 +56,17 @@ class Problems:
     def add(self, problem: Problem) -> None:
         """Add a problem, unless the same one is known from another path to the same line."""
         place = problem.location or problem.config_path
+        for key, known in self._found.items() if _UNEXPECTED in problem.message else ():
+            same = known.config_path == problem.config_path and known.location == problem.location
+            if same and known.severity == "warning":  # its words are the better ones
+                self._found[key] = replace(known, severity=problem.severity)
+                return
         self._found.setdefault((problem.message, str(place)), problem)
 
-    def has_error(self) -> bool:
-        """Whether one of them is an error."""
-        return any(problem.severity == "error" for problem in self._found.values())
+    @property
+    def found(self) -> list[Problem]:
+        """The problems, as they were found."""
+        return list(self._found.values())
 
     def in_order(self) -> list[Problem]:
         """The problems by file, in the order in which files were first named, and by line."""

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import pkgutil
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 import mainspring.registry as registries
-from mainspring.check.nearest import alike, nearest, suggestion
+from mainspring.check.nearest import alike, is_misspelling, nearest, suggestion
 from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path
-from mainspring.errors import UnknownTypeError
+from mainspring.config.schema import NEAR
+from mainspring.names import ForbiddenNameError, is_of_stdlib
+from mainspring.names.imports import ObjectNotFoundError, import_object
 from mainspring.registry.autoimport import import_scope, installation_hint
-from mainspring.registry.default_scope import canonical_scope
+from mainspring.registry.default_scope import DefaultScope, canonical_scope
 from mainspring.registry.lookup import search_tree
 from mainspring.registry.registry import Registry
-from mainspring.utils.imports import ObjectNotFoundError, import_object
 
 __all__ = ["Failure", "all_registries", "find_name", "find_scope", "import_name"]
-
-
-_NEAR = 0.8
-"""How alike a name must be to one of any registry to count as a misspelling of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +57,8 @@ def import_name(value: LazyObject | LazyAttr) -> tuple[Any, Failure | None]:
 
 def _failure(value: LazyObject | LazyAttr, error: BaseException) -> Failure:
     path = dotted_path(value)
+    if isinstance(error, ForbiddenNameError):
+        return Failure(error.message, error.help)
     cause = error.__cause__
     if isinstance(cause, ObjectNotFoundError):
         at_import = not (isinstance(value, LazyAttr) and _exists(dotted_path(value.source)))
@@ -86,6 +86,8 @@ def _exists(path: str) -> bool:
 
 
 def _import_or_none(path: str) -> Any:
+    if is_of_stdlib(path):
+        return None
     try:
         return import_object(path)
     except (Exception, SystemExit):  # noqa: BLE001 - importing runs any code
@@ -132,11 +134,16 @@ def _names_in(owner: Any) -> Iterator[str]:
 
 
 def all_registries() -> Iterator[Registry]:
-    """The root registries, those of models and other often nested parts first."""
+    """The root registries, those of models and often nested parts first; then a project's own."""
     names = [name for name in registries.__all__ if name.isupper()]
     first = ("MODELS", "TASK_UTILS", "TRANSFORMS", "WEIGHT_INITIALIZERS", "METRICS", "HOOKS")
     for name in [*first, *(name for name in names if name not in first)]:
         yield getattr(registries, name)
+    scope = DefaultScope.get_current_instance()
+    package = sys.modules.get(f"{scope.scope_name}.registry") if scope else None
+    for own in vars(package).values() if package else ():
+        if isinstance(own, Registry) and own.parent is None:
+            yield own
 
 
 def find_name(name: str, registry: str) -> tuple[Any, Failure | None]:
@@ -154,13 +161,19 @@ def find_name(name: str, registry: str) -> tuple[Any, Failure | None]:
     if registry:
         return _in_registry(name, getattr(registries, registry))
     for known in all_registries():
-        found, _ = _look_up(name, known)
+        found, error = known.search(name)
         if found is not None:
             return found, None
+        if error is not None and isinstance(error.__cause__, ForbiddenNameError):
+            return None, Failure(error.message, error.help, is_near_miss=True)
     close = _close_to(name, {key for known in all_registries() for key in _known_names(known)})
     bare = name.replace(":", ".").rpartition(".")[2]
-    close = [item for item in close if alike(bare, item) >= _NEAR]
-    return None, Failure(f"no registry knows {name!r}", suggestion(close), bool(close))
+    close = [item for item in close if alike(bare, item) >= NEAR]
+    return None, Failure(
+        f"no registry knows {name!r}",
+        suggestion(close),
+        any(is_misspelling(bare, item) for item in close),
+    )
 
 
 def find_scope(scope: str) -> Failure | None:
@@ -185,11 +198,13 @@ def _has_registry(scope: str) -> bool:
 
 
 def _in_registry(name: str, registry: Registry) -> tuple[Any, Failure | None]:
-    found, error = _look_up(name, registry)
+    found, error = registry.search(name)
     if error is None:
         return found, None
+    if isinstance(error.__cause__, ForbiddenNameError):
+        return None, Failure(error.message, error.help)
     close = _close_to(name, _known_names(registry))
-    message = f"the registry of {_plural(registry.name)} has no {name!r}"
+    message = f"the registry of {registry.name.replace('_', ' ')}s has no {name!r}"
     reasons = error.message.partition("; ")[2]
     if reasons:
         message += f"; {reasons}"
@@ -211,30 +226,14 @@ def _close_to(name: str, known: Iterable[str]) -> list[str]:
     if "." not in name:
         return close
     path = name.replace(":", ".")
-    if _exists(canonical_scope(path.partition(".")[0])):
+    head, _, rest = path.partition(".")
+    if _exists(canonical_scope(head)):
         return _close_paths(path) or close
-    return close
-
-
-def _look_up(name: str, registry: Registry) -> tuple[Any, UnknownTypeError | None]:
-    """As building from a dict does: the current scope's registry first."""
-    in_scope, missing_scope, failure = registry.in_current_scope()
-    search = in_scope.look_up(name)
-    if search.found is not None:
-        return search.found, None
-    if failure is not None:
-        search.scope_failures.append(failure)
-    if in_scope is registry:
-        return None, search.error(missing_scope=missing_scope)
-    own = registry.look_up(name)
-    return (own.found, None) if own.found is not None else (None, own.error(tried=search))
+    packages = [found for found in _close_paths(path) if alike(head, found) >= NEAR]
+    return [f"{package}.{rest}" for package in packages] or close
 
 
 def _known_names(registry: Registry) -> Iterator[str]:
     yield from registry.module_dict
     for child in registry.children.values():
         yield from _known_names(child)
-
-
-def _plural(name: str) -> str:
-    return f"{name.replace('_', ' ')}s"

@@ -7,6 +7,7 @@ from typing import Any
 
 from mainspring.check.checker import Findings
 from mainspring.check.problem import Problem
+from mainspring.errors import as_ours
 
 __all__ = ["report_as_json", "report_as_text", "unreadable_as_json"]
 
@@ -84,13 +85,8 @@ def unreadable_as_json(error: BaseException, config: str) -> str:
         error: What reading it raised.
         config: The config file as the user named it.
     """
-    problem = Problem(
-        "error",
-        str(getattr(error, "message", "") or f"{type(error).__name__}: {error}"),
-        getattr(error, "location", None),
-        getattr(error, "help", None),
-        getattr(error, "config_path", None),
-    )
+    ours = as_ours(error)
+    problem = Problem("error", ours.message, ours.location, ours.help, ours.config_path)
     return report_as_json(Findings([problem], 0, 0, 0.0, 0.0), config)
 
 
@@ -100,7 +96,7 @@ def _as_dict(problem: Problem) -> dict[str, Any]:
         "severity": problem.severity,
         "message": problem.message,
         "file": place.file if place else None,
-        "line": place.line if place else None,
+        "line": (place.line or None) if place else None,
         "column": place.column if place else None,
         "config_path": problem.config_path,
         "help": problem.help,

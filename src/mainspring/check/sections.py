@@ -1,138 +1,180 @@
-"""Sections of a run that are misspelt, incomplete, or say what nobody reads."""
+"""Top-level names that no run reads: misspelt or old ones, and assignments without effect."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import ast
+import itertools
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
 
 from mainspring.check.nearest import alike, nearest, suggestion
-from mainspring.check.problem import Problem
-from mainspring.check.run import Run
-from mainspring.config.section_names import RUNNER_SECTIONS, SECTION_KEYS
+from mainspring.check.problem import Problem, Severity
+from mainspring.config.parse import is_dump
+from mainspring.config.places import Places
+from mainspring.config.schema import (
+    NEAR,
+    OLD_SECTIONS,
+    OTHER_NAMES,
+    RUNNER_SECTIONS,
+    SECTIONS,
+    TRIPLES,
+    misspelt_sections,
+)
+from mainspring.config.source import Source
+from mainspring.errors import Location
 
 __all__ = ["section_problems"]
 
-_TRIPLES = (
-    ("train_dataloader", "train_cfg", "optim_wrapper"),
-    ("val_dataloader", "val_cfg", "val_evaluator"),
-    ("test_dataloader", "test_cfg", "test_evaluator"),
-)
-_HAVE_DEFAULTS = ("val_cfg", "test_cfg")
-_READ_AS_THEY_ARE = ("randomness", "env_cfg", "auto_scale_lr", "train_cfg", "val_cfg", "test_cfg")
-_NEAR = 0.8
+_BASE_VALUE = re.compile(r"\{\{\s*_base_\.(\w+)")
 
 
-def section_problems(run: Run) -> Iterator[Problem]:
-    """Sections that are misspelt, incomplete, or have unknown keys.
+def section_problems(cfg: Any, values: Mapping[Any, Any], places: Places) -> Iterator[Problem]:
+    """Top-level names that have no effect on the run, though they look as if they had.
 
     Args:
-        run: The run.
+        cfg: The config; one that comes from files is compared with their texts.
+        values: Its values, not imported.
+        places: Where things are written.
     """
-    misspelt = _misspelt(run)
-    needed = _needed(run)
-    for key, name in misspelt.items():
-        yield run.problem(
-            "error" if name in needed else "warning",
-            f"{key} is no section, so it has no effect on the run",
-            (key,),
-            help=f"did you mean {name!r}?",
-        )
-    if "model" in needed and "model" not in misspelt.values():
-        yield run.problem("error", "the config has no model", ("model",), help="add model = ...")
-    for triple in _TRIPLES:
-        missing = [name for name in triple if name in needed and name not in misspelt.values()]
-        given = [name for name in triple if run.section(name) is not None]
-        if missing and not (missing == [triple[1]] and triple[1] in _HAVE_DEFAULTS):
-            verb = "is" if len(missing) == 1 else "are"
-            yield run.problem(
-                "error",
-                f"{' and '.join(missing)} {verb} missing: {', '.join(triple[:-1])} and "
-                f"{triple[-1]} come together",
-                (given[0],),
-                help=f"give all three, or leave out {' and '.join(given)}",
+    sources: tuple[Source, ...] = getattr(cfg, "_sources", ()) if hasattr(cfg, "_cfg_dict") else ()
+    imported = getattr(cfg, "_imported_names", ()) if sources else ()
+    uses = [_uses(source.text) for source in sources if source.format == ".py"]
+    read = {name for use in uses for name in use.read}
+    unread = [str(key) for key in values if str(key) not in read and key not in imported]
+    meant = misspelt_sections(unread)
+    for key in unread:
+        if key in meant:
+            message = f"{key} is no section, so it has no effect on the run"
+            severity: Severity = "error" if _is_needed(meant[key], values) else "warning"
+            yield Problem(
+                severity, message, places.of((key,)), f"did you mean {meant[key]!r}?", key
             )
-    yield from _strange_keys(run)
-    yield from _length(run)
+        elif key in OLD_SECTIONS and any(name in values for name in RUNNER_SECTIONS):
+            message = f"{key} has no effect: it is no section"
+            yield Problem("warning", message, places.of((key,)), OLD_SECTIONS[key], key)
+    hooks = values.get("default_hooks")
+    names = list(map(str, dict.keys(hooks))) if isinstance(hooks, dict) else []
+    for key in names:
+        known = SECTIONS["default_hooks"].keys
+        hint = suggestion(nearest(key, [name for name in known if name not in names]))
+        if key not in known and hint is not None:
+            yield Problem(
+                "warning",
+                f"default_hooks has no hook {key!r}, so this one is added to the others",
+                places.of(("default_hooks", key)),
+                hint,
+                f"default_hooks.{key}",
+            )
+    if not any(is_dump(source.text) for source in sources):
+        yield from _misspelt_variables(sources, values, read, meant)
+        yield from _dead_assignments(sources)
 
 
-def _misspelt(run: Run) -> dict[str, str]:
-    """Top-level names that no section has, but nearly; and the section that is meant."""
-    absent = [name for name in RUNNER_SECTIONS if run.section(name) is None]
-    found: dict[str, str] = {}
-    for key in map(str, run.values):
-        if key in RUNNER_SECTIONS or key.startswith("_"):
-            continue
-        for name in nearest(key, absent)[:1]:
-            if alike(key, name) >= _NEAR:
-                found[key] = name
-    return found
+def _is_needed(name: str, values: Mapping[Any, Any]) -> bool:
+    """Whether a section is missing beside those that are there."""
+    together = next((triple for triple in TRIPLES if name in triple), ())
+    siblings = any(other in values for other in together)
+    return name not in values and (name == "model" or siblings)
 
 
-def _needed(run: Run) -> set[str]:
-    """Sections that are missing beside those that are there."""
-    given = [name for name in RUNNER_SECTIONS if run.section(name) is not None]
-    needed = {"model"} if given and "model" not in given else set()
-    for triple in _TRIPLES:
-        missing = [name for name in triple if name not in given]
-        losses = run.argument(run.section(triple[1]), "compute_loss")
-        has_default = missing == [triple[1]] and triple[1] in _HAVE_DEFAULTS
-        if len(missing) < 3 and not has_default and not (missing == [triple[2]] and losses):
-            needed.update(missing)
-    return needed
-
-
-def _strange_keys(run: Run) -> Iterator[Problem]:
-    for name in _READ_AS_THEY_ARE:
-        section = run.section(name)
-        if not isinstance(section, dict) or dict.__contains__(section, "type"):
-            continue
-        known = SECTION_KEYS[name]
-        for key in map(str, dict.keys(section)):
-            if key not in known:
-                yield run.problem(
-                    "error" if name != "auto_scale_lr" else "warning",
-                    f"{name} has no setting {key!r}",
-                    (name, key),
-                    help=suggestion(nearest(key, known)) or f"it has {', '.join(known)}",
-                )
-    hooks = run.section("default_hooks")
-    if isinstance(hooks, dict):
-        known = SECTION_KEYS["default_hooks"]
-        for key in map(str, dict.keys(hooks)):
-            free = [name for name in known if not dict.__contains__(hooks, name)]
-            hint = suggestion(nearest(key, free))
-            if key not in known and hint is not None:
-                yield run.problem(
+def _misspelt_variables(
+    sources: tuple[Source, ...], values: Mapping[Any, Any], read: set[str], known: Mapping[str, str]
+) -> Iterator[Problem]:
+    """Variables that nobody reads and that have nearly the name of one that is read."""
+    used = {name for name in read if name in values}
+    for source in sources:
+        use = _uses(source.text) if source.format == ".py" else _Uses()
+        for name, lines in use.assigned.items():
+            plain = name not in read and name not in (*RUNNER_SECTIONS, *OTHER_NAMES, *known)
+            close = [other for other in nearest(name, used) if alike(name, other) >= NEAR]
+            if plain and name in values and not name.startswith("_") and close:
+                yield Problem(
                     "warning",
-                    f"default_hooks has no hook {key!r}, so this one is added to the others",
-                    ("default_hooks", key),
-                    help=hint,
+                    f"{name} has no effect: nothing reads it",
+                    Location(source.path, lines[-1], 1),
+                    suggestion(close),
+                    name,
                 )
 
 
-def _length(run: Run) -> Iterator[Problem]:
-    """A training that does not say how long it is, or not in what it counts."""
-    section = run.section("train_cfg")
-    if not isinstance(section, dict) or dict.__contains__(section, "type"):
-        return
-    keys = [str(key) for key in dict.keys(section)]
-    unknown = [key for key in keys if key not in SECTION_KEYS["train_cfg"]]
-    by_epoch = dict.get(section, "by_epoch")
-    needed = {True: ["max_epochs"], False: ["max_iters"]}
-    lengths = needed[by_epoch] if isinstance(by_epoch, bool) else ["max_epochs", "max_iters"]
-    other = "max_iters" if by_epoch else "max_epochs"
-    if any(name in keys for name in lengths):
-        return
-    if by_epoch is not None and other in keys:
-        yield run.problem(
-            "error",
-            f"train_cfg says by_epoch={by_epoch} and {other}",
-            ("train_cfg", other),
-            help=f"replace {other} by {lengths[0]}, or say by_epoch={not by_epoch}",
-        )
-    elif not any(nearest(key, lengths) for key in unknown):
-        yield run.problem(
-            "error",
-            "train_cfg does not say how long to train",
-            ("train_cfg",),
-            help=f"give {' or '.join(f'{name}=...' for name in lengths)}",
-        )
+def _dead_assignments(sources: tuple[Source, ...]) -> Iterator[Problem]:
+    """Assignments that come too late, since a base has used the value, or are made again."""
+    before: dict[str, tuple[str, int]] = {}
+    for index, source in enumerate(sources):
+        if source.format != ".py":
+            continue
+        use = _uses(source.text)
+        later = {name for other in sources[index + 1 :] for name in _uses(other.text).read}
+        for name, lines in use.assigned.items():
+            for line, following in itertools.pairwise(lines):
+                if not any(line < at <= following for at in use.read.get(name, ())):
+                    yield Problem(
+                        "warning",
+                        f"{name} has no effect here: line {following} assigns it again",
+                        Location(source.path, line, 1),
+                        "remove one of them",
+                        name,
+                    )
+            if (
+                name in before
+                and name != "_base_"
+                and name not in (*RUNNER_SECTIONS, *OTHER_NAMES)
+                and name not in later
+            ):
+                file, used_at = before[name]
+                if not any(at >= lines[-1] for at in use.read.get(name, ())):
+                    yield Problem(
+                        "warning",
+                        f"{name} has no effect here: {file}:{used_at} has used its former value",
+                        Location(source.path, lines[-1], 1),
+                        f"say it on the command line, {name}=..., which takes effect where the "
+                        "base assigns it; or edit what the base computed from it",
+                        name,
+                    )
+        for name, read_at in use.read.items():
+            before.setdefault(name, (source.path, min(read_at)))
+
+
+class _Uses:
+    """The names of a file.
+
+    Attributes:
+        assigned: Lines of the plain statements at the top level that assign a name.
+        read: Lines on which a name is read.
+    """
+
+    def __init__(self) -> None:
+        self.assigned: dict[str, list[int]] = defaultdict(list)
+        self.read: dict[str, list[int]] = defaultdict(list)
+
+
+@lru_cache(maxsize=64)
+def _uses(text: str) -> _Uses:
+    found = _Uses()
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        tree = ast.Module([], [])
+    for statement in tree.body:
+        targets: list[ast.expr] = []
+        if isinstance(statement, ast.Assign):
+            targets = statement.targets
+        elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+            targets = [statement.target]
+        for target in targets:
+            if isinstance(target, ast.Name):
+                found.assigned[target.id].append(statement.lineno)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            found.read[node.id].append(node.lineno)
+        elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            found.read[node.target.id].append(node.lineno)
+        elif isinstance(node, ast.Attribute):  # a base's variable, as in `base.epochs`
+            found.read[node.attr].append(node.lineno)
+    for number, line in enumerate(text.split("\n"), 1):
+        for name in _BASE_VALUE.findall(line):
+            found.read[name].append(number)
+    return found

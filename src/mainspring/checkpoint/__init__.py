@@ -15,11 +15,18 @@ from mainspring.checkpoint.foreign import import_mmengine
 from mainspring.checkpoint.latest import (
     LAST_CHECKPOINT,
     Resumable,
+    begin_anew,
     find_latest_checkpoint,
     find_resumable_checkpoint,
     record_latest_checkpoint,
     require_whole,
     resolve_recorded_path,
+)
+from mainspring.checkpoint.model_zoo import (
+    get_deprecated_model_names,
+    get_external_models,
+    get_mmcls_models,
+    get_torchvision_models,
 )
 from mainspring.checkpoint.safe_load import load_file
 from mainspring.checkpoint.safetensors_files import read_safetensors, write_safetensors
@@ -40,9 +47,14 @@ __all__ = [
     "_load_checkpoint",
     "_load_checkpoint_to_model",
     "_load_checkpoint_with_prefix",
+    "begin_anew",
     "find_latest_checkpoint",
     "find_resumable_checkpoint",
+    "get_deprecated_model_names",
+    "get_external_models",
+    "get_mmcls_models",
     "get_state_dict",
+    "get_torchvision_models",
     "load_checkpoint",
     "load_file",
     "load_state_dict",

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import re
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from mainspring.checkpoint.contents import weights_like
+from mainspring.checkpoint.frozen import with_left_out
 from mainspring.checkpoint.schemes import CheckpointLoader
+from mainspring.checkpoint.sharded import spread_like
 from mainspring.dist import get_rank
 from mainspring.errors import CheckpointError
 from mainspring.logging import print_log
@@ -47,6 +50,29 @@ def _wrapper_classes() -> tuple[type, ...]:
     return tuple(found)
 
 
+def _wrapped_parts(module: nn.Module) -> list[str]:
+    """Where parts of a model are wrapped for themselves, as ``maker.`` for ``maker.module.weight``.
+
+    Outer ones come first.
+    """
+    wrappers = _wrapper_classes()
+    return [
+        f"{name}."
+        for name, part in module.named_modules()
+        if name
+        and isinstance(part, wrappers)
+        and isinstance(getattr(part, "module", None), nn.Module)
+    ]
+
+
+def _without(wrapped_parts: list[str], key: str) -> str:
+    """The name of a weight without the wrappers of parts."""
+    for part in reversed(wrapped_parts):
+        if key.startswith(f"{part}module."):
+            key = part + key.removeprefix(f"{part}module.")
+    return key
+
+
 def load_state_dict(
     module: nn.Module,
     state_dict: Mapping[str, Any],
@@ -68,12 +94,12 @@ def load_state_dict(
     inner = getattr(target, "module", None)
     if hasattr(target, "merge_preds") and isinstance(inner, nn.Module):
         target = unwrap(inner)
-    weights = OrderedDict(state_dict)
-    metadata = getattr(state_dict, "_metadata", None)
-    if metadata is not None:
-        weights._metadata = metadata  # type: ignore[attr-defined]  # - torch keeps versions there
-
+    weights = weights_like(state_dict, state_dict.items())
     own = target.state_dict(keep_vars=True)
+    inside = _wrapped_parts(target)
+    if inside:
+        wrapped = {_without(inside, key): key for key in own}
+        weights = OrderedDict((wrapped.get(key, key), value) for key, value in weights.items())
     misshapen = [
         f"{key}: checkpoint {tuple(weights[key].shape)}, model {tuple(own[key].shape)}"
         for key in own.keys() & weights.keys()
@@ -84,6 +110,8 @@ def load_state_dict(
     ]
     for line in misshapen:
         del weights[line.split(":", 1)[0]]
+    for key in own.keys() & weights.keys():
+        weights[key] = spread_like(weights[key], own[key])
     result = target.load_state_dict(weights, strict=False)
     shapeless = {line.split(":", 1)[0] for line in misshapen}
     missing = [
@@ -95,6 +123,14 @@ def load_state_dict(
     if not (missing or unexpected or misshapen):
         return
     report = _difference_report(missing, unexpected, sorted(misshapen))
+    if not (own.keys() & weights.keys()):
+        fitting = without_other_prefix(weights, own)
+        if fitting is not None:
+            prefix, renamed = fitting
+            if get_rank() == 0:
+                print_log(f"weights of another prefix: {prefix}", logger, logging.WARNING)
+            load_state_dict(module, renamed, strict, logger)
+            return
     if own and state_dict and not (own.keys() & weights.keys()):
         raise CheckpointError(
             "this checkpoint belongs to another model: none of its "
@@ -104,6 +140,69 @@ def load_state_dict(
         raise CheckpointError(report)
     if get_rank() == 0:
         print_log(report, logger=logger, level=logging.WARNING)
+
+
+_WEIGHTS_OF_OTHERS = ("model_state_dict", "model", "model_state", "module", "net", "network")
+"""Keys under which other engines save the weights."""
+
+
+def _weights_in(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The weights of a checkpoint, which may itself be a state dict."""
+    if isinstance(found := checkpoint.get("state_dict"), Mapping):
+        return found  # whatever hooks have put beside it, tensors too
+    if any(isinstance(value, torch.Tensor) for value in checkpoint.values()):
+        return checkpoint
+    for name in _WEIGHTS_OF_OTHERS:
+        if isinstance(found := checkpoint.get(name), Mapping):
+            print_log(f"the weights are those under {name!r}", "current")
+            return found
+    return checkpoint
+
+
+def without_other_prefix(
+    weights: Mapping[str, Any], own: Mapping[str, Any]
+) -> tuple[str, OrderedDict[str, Any]] | None:
+    """Weights whose names differ from a model's by one prefix, with the model's names.
+
+    Args:
+        weights: The weights, none of which has a name of the model's.
+        own: The model's state dict.
+
+    Returns:
+        What the prefix is, and the weights; ``None`` if names differ in other ways.
+    """
+    theirs, ours = _common_prefix(weights), _common_prefix(own)
+    changes = [(old, new) for old in theirs for new in ours if old or new]
+    # The simplest first.
+    for old, new in sorted(changes, key=lambda pair: sum(each.count(".") for each in pair)):
+        renamed = OrderedDict(
+            (new + name.removeprefix(old), value)
+            for name, value in weights.items()
+            if name.startswith(old)
+        )
+        # Beside the weights there may be those of a loss, or of a wrapper.
+        if len(own.keys() & renamed.keys()) * 2 > max(len(own), len(renamed)):
+            said = f"{old!r} is taken off" if old else ""
+            added = f"{new!r} is put before each name" if new else ""
+            return " and ".join(filter(None, (said, added))), renamed
+    return None
+
+
+def _common_prefix(names: Iterable[str]) -> list[str]:
+    """The prefixes that most names share: `module.`, `module.model.`, and so on; none first."""
+    found, prefix = [""], ""
+    rest = list(names)
+    while rest:
+        heads = Counter(name.partition(".")[0] for name in rest if "." in name)
+        if not heads:
+            break
+        head, count = heads.most_common(1)[0]
+        if count * 2 <= len(rest):
+            break
+        prefix += f"{head}."
+        found.append(prefix)
+        rest = [name.partition(".")[2] for name in rest if name.startswith(f"{head}.")]
+    return found
 
 
 def _difference_report(missing: list[str], unexpected: list[str], misshapen: list[str]) -> str:
@@ -127,12 +226,13 @@ def _load_checkpoint_to_model(
     revise_keys: Sequence[tuple[str, str]] = ((r"^module\.", ""),),
 ) -> Mapping[str, Any]:
     """Load the weights of a checkpoint that is already in memory; returns the checkpoint."""
-    state = checkpoint.get("state_dict", checkpoint)
-    metadata = getattr(state, "_metadata", OrderedDict())
+    checkpoint = with_left_out(get_state_dict(model), checkpoint)
+    state = _weights_in(checkpoint)
+    weights = weights_like(state, state.items())
     for pattern, replacement in revise_keys:
-        state = OrderedDict((re.sub(pattern, replacement, key), v) for key, v in state.items())
-    weights = OrderedDict(state)
-    weights._metadata = metadata  # type: ignore[attr-defined]  # - torch keeps versions there
+        weights = weights_like(
+            state, ((re.sub(pattern, replacement, key), v) for key, v in weights.items())
+        )
     load_state_dict(model, weights, strict, logger)
     return checkpoint
 
@@ -169,12 +269,11 @@ def load_checkpoint(
 
 def weights_to_cpu(state_dict: Mapping[str, Any]) -> OrderedDict[str, Any]:
     """A copy of a state dict with its tensors on the CPU and torch's version notes kept."""
-    on_cpu = OrderedDict(
+    on_cpu = (
         (key, value.cpu() if isinstance(value, torch.Tensor) else value)
         for key, value in state_dict.items()
     )
-    on_cpu._metadata = getattr(state_dict, "_metadata", OrderedDict())  # type: ignore[attr-defined]  # - torch keeps versions there
-    return on_cpu
+    return weights_like(state_dict, on_cpu)
 
 
 def get_state_dict(
@@ -193,6 +292,9 @@ def get_state_dict(
     """
     module = unwrap(module)
     state = module.state_dict(prefix=prefix, keep_vars=keep_vars)
+    inside = [f"{prefix}{name}" for name in _wrapped_parts(module)]
+    if inside:
+        state = OrderedDict((_without(inside, key), value) for key, value in state.items())
     if destination is None:
         return OrderedDict(state) if not isinstance(state, OrderedDict) else state
     destination.update(state)

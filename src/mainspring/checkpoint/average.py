@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mainspring.checkpoint.contents import listed, meta_of, read_checkpoint, weights_of
+from mainspring.checkpoint.contents import (
+    listed,
+    meta_of,
+    read_checkpoint,
+    weights_like,
+    weights_of,
+)
 from mainspring.checkpoint.latest import _newest_first
 from mainspring.checkpoint.seal import verify_file
 from mainspring.errors import CheckpointError
@@ -57,12 +62,16 @@ def average_checkpoints(
                 wide = value.detach().to(_sum_type(value.dtype))
                 kinds.setdefault(name, value.dtype)
                 sums[name] = sums[name].add_(wide, alpha=share) if name in sums else wide * share
-    averaged = OrderedDict(
-        (name, sums.pop(name).div_(math.fsum(shares)).to(kinds[name]) if name in sums else value)
-        for name, value in state.items()
+    averaged = weights_like(
+        state,
+        (
+            (
+                name,
+                sums.pop(name).div_(math.fsum(shares)).to(kinds[name]) if name in sums else value,
+            )
+            for name, value in state.items()
+        ),
     )
-    if hasattr(state, "_metadata"):
-        averaged._metadata = state._metadata  # type: ignore[attr-defined]  # - torch keeps versions there
     meta = meta_of(last)
     names = [Path(path).name for path in paths]
     origin = {"files": names, "weights": list(shares)}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,23 @@ from mainspring.checkpoint.safetensors_files import is_safetensors, read_safeten
 from mainspring.checkpoint.seal import verify_file
 from mainspring.errors import CheckpointError, did_you_mean
 
-__all__ = ["listed", "meta_of", "read_checkpoint", "weights_of"]
+__all__ = [
+    "WeightsNameError",
+    "listed",
+    "meta_of",
+    "missing_file",
+    "read_checkpoint",
+    "weights_below",
+    "weights_like",
+    "weights_of",
+]
 
 _SHOWN_NAMES = 5
 _LONGEST_REASON = 200
+
+
+class WeightsNameError(CheckpointError, AssertionError):
+    """Weights are asked for by a name that none have, or that is in another form."""
 
 
 def read_checkpoint(path: str | Path, *, trust: bool = False) -> Mapping[str, Any]:
@@ -40,12 +54,10 @@ def read_checkpoint(path: str | Path, *, trust: bool = False) -> Mapping[str, An
             help=f"mainspring ckpt ls {path} lists the checkpoints of a work directory",
         )
     if not path.exists():
-        near = path.parent.iterdir() if path.parent.is_dir() else ()
-        hint = did_you_mean(path.name, (entry.name for entry in near))
-        raise FileNotFoundError(
-            f"checkpoint {str(path)!r} does not exist" + (f"; {hint}" if hint else "")
-        )
-    if path.is_file() and not path.stat().st_size:
+        raise missing_file(path)
+    if not path.is_file():
+        raise CheckpointError(f"{path} is no file")
+    if not path.stat().st_size:
         raise CheckpointError(f"{path} is empty")
     verdict = verify_file(path)
     if not verdict.is_valid:
@@ -57,8 +69,6 @@ def read_checkpoint(path: str | Path, *, trust: bool = False) -> Mapping[str, An
             content = load_file(path, map_location="cpu", trust=trust)
     except CheckpointError as error:
         raise CheckpointError(_one_line(error.message), help=error.help) from None
-    except MemoryError:
-        raise
     except Exception as error:  # noqa: BLE001 - what reading a damaged file raises is not bounded
         reason = _one_line(f"{type(error).__name__}: {error}")
         raise CheckpointError(f"{path} is damaged or not a checkpoint: {reason}") from None
@@ -88,6 +98,54 @@ def weights_of(checkpoint: Mapping[str, Any], path: str | Path) -> Mapping[str, 
             f"{path} holds no weights by name: its keys are {listed(map(repr, state))}"
         )
     return state
+
+
+def weights_like(
+    state: Mapping[str, Any], items: Iterable[tuple[str, Any]]
+) -> OrderedDict[str, Any]:
+    """Weights with the versions of modules that torch keeps beside those of a state dict.
+
+    Args:
+        state: The state dict.
+        items: The weights by name.
+    """
+    weights = OrderedDict(items)
+    if hasattr(state, "_metadata"):
+        weights._metadata = state._metadata  # type: ignore[attr-defined]  # - torch's own place
+    return weights
+
+
+def weights_below(state: Mapping[str, Any], prefix: str, source: str = "") -> OrderedDict[str, Any]:
+    """The weights below a prefix, which is cut off.
+
+    Args:
+        state: Weights by name.
+        prefix: Such as ``backbone`` or ``backbone.``.
+        source: The file, for messages.
+
+    Raises:
+        WeightsNameError: No name starts with it.
+    """
+    start = prefix if prefix.endswith(".") else f"{prefix}."
+    found = OrderedDict(
+        (name.removeprefix(start), value) for name, value in state.items() if name.startswith(start)
+    )
+    if not found:
+        tops = sorted({name.split(".", 1)[0] for name in state})
+        raise WeightsNameError(
+            f"no weight{f' in {source}' if source else ''} starts with {start!r}",
+            help=did_you_mean(start[:-1], tops) or f"weights start with {listed(tops)}",
+        )
+    return found
+
+
+def missing_file(path: Path) -> FileNotFoundError:
+    """The error for a checkpoint that is not there."""
+    message = f"checkpoint {str(path)!r} does not exist"
+    if not path.parent.is_dir():
+        return FileNotFoundError(f"{message}: there is no directory {str(path.parent)!r}")
+    hint = did_you_mean(path.name, (entry.name for entry in path.parent.iterdir()))
+    return FileNotFoundError(f"{message}; {hint}" if hint else message)
 
 
 def meta_of(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
+from mainspring.comparison import MISSING, in_short, is_number, pairs, same_numbers
 from mainspring.logging.history_buffer import HistoryBuffer
+from mainspring.structures.tensor_difference import kind_of_tensor, ratio, tensor_difference
 
 __all__ = ["Comparison", "Difference", "compare", "compare_checkpoints"]
-
-_LONGEST_VALUE = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,23 +93,21 @@ def compare(left: Any, right: Any) -> Comparison:
         left: One.
         right: The other.
     """
-    here, there = dict(_leaves(left)), dict(_leaves(right))
-    shared = [path for path in here if path in there]
-    found = [_difference(path, here[path], there[path]) for path in shared]
+    found = list(pairs(dict(_leaves(left)), dict(_leaves(right))))
+    both = [pair for pair in found if pair[1] is not MISSING and pair[2] is not MISSING]
+    different = filter(None, (_difference(*pair) for pair in both))
+
+    def size(difference: Difference) -> tuple[int, float]:
+        if difference.largest is None:
+            return 2, 0.0
+        return (1, 0.0) if math.isnan(difference.largest) else (0, difference.largest)
+
     return Comparison(
-        compared=len(shared),
-        only_left=tuple(path for path in here if path not in there),
-        only_right=tuple(path for path in there if path not in here),
-        different=tuple(
-            sorted((each for each in found if each is not None), key=_size, reverse=True)
-        ),
+        compared=len(both),
+        only_left=tuple(path for path, _, other in found if other is MISSING),
+        only_right=tuple(path for path, one, _ in found if one is MISSING),
+        different=tuple(sorted(different, key=size, reverse=True)),
     )
-
-
-def _size(difference: Difference) -> tuple[int, float]:
-    if difference.largest is None:
-        return 2, 0.0
-    return (1, 0.0) if math.isnan(difference.largest) else (0, difference.largest)
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -130,62 +127,26 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _difference(path: str, left: Any, right: Any) -> Difference | None:
-    if isinstance(left, Tensor) and isinstance(right, Tensor):
-        return _tensor_difference(path, left, right)
-    if _is_number(left) and _is_number(right):
-        if left == right or (math.isnan(left) and math.isnan(right)):
+    both_tensors = isinstance(left, Tensor) and isinstance(right, Tensor)
+    if both_tensors and left.shape == right.shape:
+        shown = kind_of_tensor(left), kind_of_tensor(right)
+        found = tensor_difference(left, right)
+        if found is None:
+            return None if shown[0] == shown[1] else Difference(path, *shown, 0.0, 0.0, 0)
+        return Difference(path, *shown, found.largest, found.relative, found.count)
+    if is_number(left) and is_number(right):
+        if same_numbers(left, right):
             return None
         largest = float(abs(left - right))
-        return Difference(path, repr(left), repr(right), largest, _ratio(largest, abs(left)))
+        return Difference(path, repr(left), repr(right), largest, ratio(largest, abs(left)))
     if type(left) is type(right) and not isinstance(left, Tensor) and left == right:
         return None
-    return Difference(path, _short(left), _short(right))
+    return Difference(path, _shown(left, both_tensors), _shown(right, both_tensors))
 
 
-def _tensor_difference(path: str, left: Tensor, right: Tensor) -> Difference | None:
-    shown = _signature(left), _signature(right)
-    if left.shape != right.shape:
-        return Difference(path, *shown)
-    one, other = _numbers(left), _numbers(right)
-    same = (one == other) | ((one != one) & (other != other))  # noqa: PLR0124 - NaN
-    if bool(same.all()):
-        return None if shown[0] == shown[1] else Difference(path, *shown, 0.0, 0.0, 0)
-    largest = float((one - other).abs().masked_fill_(same, 0).max())
-    return Difference(
-        path,
-        *shown,
-        largest,
-        _ratio(largest, float(one.abs().nan_to_num_(nan=0.0).max())),
-        int((~same).sum()),
-    )
-
-
-def _is_number(value: Any) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _numbers(tensor: Tensor) -> Tensor:
-    """The values in the widest type; differences of whole numbers beyond 2**53 are rounded."""
-    if tensor.is_quantized:
-        tensor = tensor.dequantize()
-    tensor = tensor.detach().to_dense() if tensor.layout != torch.strided else tensor.detach()
-    return tensor.to(torch.complex128 if tensor.is_complex() else torch.float64)
-
-
-def _ratio(difference: float, size: float) -> float:
-    if difference == 0:
-        return 0.0
-    return difference / size if size else math.inf
-
-
-def _signature(tensor: Tensor) -> str:
-    return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
-
-
-def _short(value: Any) -> str:
+def _shown(value: Any, both_tensors: bool) -> str:
     if isinstance(value, Tensor):
-        return f"tensor {_signature(value)}"
+        return f"{'' if both_tensors else 'tensor '}{kind_of_tensor(value)}"
     if isinstance(value, str) and "\n" in value:
         return f"text of {value.count(chr(10))} lines"
-    text = repr(value)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
+    return in_short(repr(value))

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mainspring.checkpoint.contents import listed
-from mainspring.errors import CheckpointError, did_you_mean
+from mainspring.checkpoint.contents import listed, weights_below, weights_like
+from mainspring.errors import CheckpointError
 
 __all__ = ["DTYPES", "export_weights"]
 
@@ -32,9 +32,9 @@ def export_weights(
     Raises:
         CheckpointError: No name starts with the prefix, or a number is too large for the type.
     """
-    taken = _below(state, prefix)
+    taken = weights_below(state, prefix) if prefix else state
     converted: dict[tuple[Any, ...], Tensor] = {}
-    exported: OrderedDict[str, Any] = OrderedDict()
+    exported = weights_like({} if prefix else state, ())
     overflowing = []
     for name, value in taken.items():
         if not isinstance(value, Tensor):
@@ -51,23 +51,7 @@ def export_weights(
             f"numbers of {listed(overflowing)} are too large for {dtype}",
             help="bf16 has the range of fp32",
         )
-    if not prefix and hasattr(state, "_metadata"):
-        exported._metadata = state._metadata  # type: ignore[attr-defined]  # - torch keeps versions there
     return exported
-
-
-def _below(state: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
-    if not prefix:
-        return state
-    start = prefix if prefix.endswith(".") else f"{prefix}."
-    found = {name[len(start) :]: v for name, v in state.items() if name.startswith(start)}
-    if not found:
-        tops = sorted({name.split(".", 1)[0] for name in state})
-        raise CheckpointError(
-            f"no weight starts with {start!r}",
-            help=did_you_mean(start[:-1], tops) or f"weights start with {listed(tops)}",
-        )
-    return found
 
 
 def _identity(tensor: Tensor) -> tuple[Any, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mainspring.checkpoint.contents import weights_of
+from mainspring.checkpoint.contents import weights_like, weights_of
 from mainspring.errors import CheckpointError
 from mainspring.logging import MessageHub
 
@@ -50,10 +49,13 @@ def import_mmengine(
     whole = checkpoint if "state_dict" in checkpoint else {}
     meta = whole.get("meta")
     meta = _plain(meta, "meta", notes) if isinstance(meta, Mapping) else {}
-    imported: dict[str, Any] = {"meta": meta, "state_dict": _plain_weights(weights)}
+    plain = weights_like(weights, ((name, _plain(v, name, [])) for name, v in weights.items()))
+    imported: dict[str, Any] = {"meta": meta, "state_dict": plain}
     for key, value in whole.items():
         if key == "message_hub":
-            imported[key] = _hub_state(value)
+            hub = MessageHub("imported")
+            hub.load_state_dict(value)
+            imported[key] = hub.state_dict()
         elif key not in imported:
             imported[key] = _plain(value, key, notes)
     is_mmcv = "mmcv_version" in meta or ("meta" in whole and "mmengine_version" not in meta)
@@ -66,19 +68,6 @@ def import_mmengine(
     elif "param_schedulers" not in imported:
         notes.append("it holds no state of schedules: those of the config begin at their start")
     return imported, notes
-
-
-def _plain_weights(weights: Mapping[str, Any]) -> OrderedDict[str, Any]:
-    plain = OrderedDict((name, _plain(value, name, [])) for name, value in weights.items())
-    if hasattr(weights, "_metadata"):
-        plain._metadata = weights._metadata  # type: ignore[attr-defined]  # - torch keeps versions there
-    return plain
-
-
-def _hub_state(state: Any) -> dict[str, Any]:
-    hub = MessageHub("imported")
-    hub.load_state_dict(state)
-    return hub.state_dict()
 
 
 def _plain(value: Any, path: str, notes: list[str]) -> Any:

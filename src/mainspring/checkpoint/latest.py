@@ -12,14 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mainspring import fileio
+from mainspring.checkpoint.earlier_runs import is_of_earlier_run, note_earlier_files
 from mainspring.checkpoint.seal import verify_file
-from mainspring.checkpoint.store import is_local_path, replacing
+from mainspring.checkpoint.store import is_local_path
 from mainspring.errors import CheckpointError
-from mainspring.logging import print_log
+from mainspring.logging import IN_FILE, print_log
+from mainspring.replacing import replacing
 
 __all__ = [
     "LAST_CHECKPOINT",
     "Resumable",
+    "begin_anew",
     "find_latest_checkpoint",
     "find_resumable_checkpoint",
     "record_latest_checkpoint",
@@ -38,14 +41,13 @@ def resolve_recorded_path(recorded: str, directory: str | Path) -> str:
     """
     if "://" in recorded:
         return recorded
-    path = Path(recorded)
-    here = Path(directory) / path
-    if not path.is_absolute() and here.exists():
-        return str(here)
-    if path.exists():
-        return str(path)
-    moved = Path(directory) / path.name
-    return str(moved if moved.exists() else here)
+    here = os.path.join(directory, recorded)
+    if not os.path.isabs(recorded) and os.path.exists(here):
+        return here
+    if os.path.exists(recorded):
+        return recorded
+    moved = os.path.join(directory, os.path.basename(recorded))
+    return moved if os.path.exists(moved) else here
 
 
 def record_latest_checkpoint(path: str, work_dir: str) -> None:
@@ -77,17 +79,23 @@ def find_latest_checkpoint(path: str) -> str | None:
         Path of the checkpoint, or ``None`` when the directory records none.
     """
     record = Path(path) / LAST_CHECKPOINT
-    try:
-        recorded = record.read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        print_log(f"no {LAST_CHECKPOINT} file in {path}", logger="current")
+    if not os.path.lexists(record):
+        print_log(f"no {LAST_CHECKPOINT} file in {path}", "current", extra=IN_FILE)
         return None
-    except (OSError, UnicodeDecodeError) as error:
+    try:
+        if not record.is_file():
+            raise ValueError("it is no file")
+        with record.open(encoding="utf-8") as file:
+            recorded = file.read(_LONGEST_PATH + 1).strip()
+        if len(recorded) > _LONGEST_PATH or not recorded.isprintable():
+            raise ValueError("it does not hold a path")
+    except (OSError, ValueError) as error:
         _warn(f"{record} is not used: {error}")
         return None
     return resolve_recorded_path(recorded, path) if recorded else None
 
 
+_LONGEST_PATH = 4096
 _OTHER = re.compile(r"^best_|^\.|-[0-9a-f]{8}\.pth$")
 """Best and published checkpoints hold no state of the optimizer."""
 
@@ -115,9 +123,19 @@ def find_resumable_checkpoint(work_dir: str) -> Resumable | None:
         The checkpoint, or ``None`` when the directory has none that is whole.
     """
     recorded = find_latest_checkpoint(work_dir)
+    if recorded is not None and recorded.startswith(("http://", "https://")):
+        _warn(f"{LAST_CHECKPOINT} in {work_dir} is not used: no run writes to {recorded}")
+        recorded = None
     if recorded is not None and not is_local_path(recorded):
         return Resumable(recorded, f"the file {LAST_CHECKPOINT} names it")
     candidates = _newest_first(work_dir, first=recorded)
+    others = [path for path in candidates if is_of_earlier_run(path, work_dir)]
+    if others:
+        _warn(
+            f"{work_dir} has checkpoints of an earlier run ({_listed(others)}) that are not "
+            "used: another run was begun there since; give the path of one to continue that run"
+        )
+        candidates = [path for path in candidates if path not in others]
     for damaged, path in enumerate(candidates):
         verdict = verify_file(path)
         if verdict.is_valid:
@@ -146,12 +164,46 @@ def require_whole(path: str) -> None:
         )
 
 
+def begin_anew(work_dir: str) -> None:
+    """Let a new run have a work directory: what is there already is of earlier ones.
+
+    Args:
+        work_dir: Work directory of the run.
+
+    Raises:
+        OSError: The storage refuses.
+    """
+    record = Path(work_dir) / LAST_CHECKPOINT
+    recorded = find_latest_checkpoint(work_dir) if os.path.lexists(record) else None
+    if recorded is not None and not is_local_path(recorded):
+        record.unlink()
+    files = _checkpoint_files(work_dir, recorded)
+    note_earlier_files(work_dir, files)
+    if files:
+        _warn(
+            f"{work_dir} has checkpoints of an earlier run ({_listed(files)}): they are left there "
+            "until this run writes files of the same names; resume=True continues this run only"
+        )
+
+
+def _checkpoint_files(work_dir: str, recorded: str | None) -> list[Path]:
+    """What may be a checkpoint, in the places where a run has them."""
+    found = [path for folder in _directories(work_dir, recorded) for path in folder.glob("*.pth")]
+    for path in found:
+        if path.is_symlink() and not path.exists():
+            _warn(f"{path} is not used: it is a link to nothing")
+    return sorted(path for path in found if path.is_file())
+
+
+def _listed(files: list[Path]) -> str:
+    return ", ".join(path.name for path in files[:3]) + (" ..." if files[3:] else "")
+
+
 def _newest_first(work_dir: str, first: str | None) -> list[Path]:
     """The ordinary checkpoints of a run; the recorded one comes first."""
     found = [
         path
-        for directory in _directories(work_dir, first)
-        for path in directory.glob("*.pth")
+        for path in _checkpoint_files(work_dir, first)
         if _number(path) is not None and not _OTHER.search(path.name)
     ]
     # By the number in the name, since clocks jump; by time where both count different things.

@@ -21,10 +21,12 @@ import torch
 
 from mainspring.config import ConfigDict
 from mainspring.errors import CheckpointError
+from mainspring.output import MASK, Secret
 
 __all__ = ["as_plain_types", "as_they_were"]
 
 _MARK = "mainspring.numpy"
+_LARGEST_CLAIM = 1 << 30
 _LEAVES = (type(None), bool, int, float, complex, str, bytes, torch.Tensor, torch.nn.Parameter)
 
 
@@ -49,10 +51,14 @@ def as_they_were(content: Any) -> Any:
 
     Args:
         content: What was read; dicts and lists are changed in place.
+
+    Raises:
+        CheckpointError: A tensor claims far more memory than the file holds.
     """
     if isinstance(content, dict):
         if _MARK in content:
             array = content[_MARK].cpu().numpy()
+            array = array.view(content.get("dtype", array.dtype))
             return array[()] if content["is_number"] else array
         for key, value in content.items():
             content[key] = as_they_were(value)
@@ -60,7 +66,18 @@ def as_they_were(content: Any) -> Any:
         content[:] = [as_they_were(value) for value in content]
     elif type(content) is tuple:
         return tuple(as_they_were(value) for value in content)
+    elif isinstance(content, torch.Tensor) and content.layout == torch.strided:
+        _refuse_claim(content)
     return content
+
+
+def _refuse_claim(tensor: torch.Tensor) -> None:
+    """Refuse a large tensor that repeats the little memory that the file holds for it."""
+    if tensor.nbytes > _LARGEST_CLAIM and tensor.nbytes > tensor.untyped_storage().nbytes():
+        raise CheckpointError(
+            f"a tensor says that it has {tensor.numel():,} values, and the file holds "
+            f"{tensor.untyped_storage().nbytes():,} bytes of it"
+        )
 
 
 def _plain(value: Any, place: str) -> Any:
@@ -116,14 +133,20 @@ def _marked(value: Any) -> dict[str, Any] | None:
     array = np.array(value, order="C")
     if array.dtype.kind not in "biufc":
         return None
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    mark: dict[str, Any] = {"is_number": isinstance(value, np.generic)}
+    if array.dtype.kind == "u" and array.itemsize > 1:
+        # Unsigned tensors cannot be pickled by themselves, as they are between processes.
+        mark["dtype"] = str(array.dtype)
+        array = array.view(f"i{array.itemsize}")
     try:
-        tensor = torch.from_numpy(array.astype(array.dtype.newbyteorder("="), copy=False))
+        return {_MARK: torch.from_numpy(array), **mark}
     except TypeError:  # of a precision that torch does not have
         return None
-    return {_MARK: tensor, "is_number": isinstance(value, np.generic)}
 
 
 _CONVERTED: dict[type, Callable[[Any], Any]] = {
+    Secret: lambda _: MASK,
     str: str.__str__,
     int: int,
     float: float,

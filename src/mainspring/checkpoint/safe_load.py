@@ -65,9 +65,13 @@ def load_file(
             help="if you made this file yourself, load it with trust=True, or make a plain one of "
             "it with mainspring ckpt import-mmengine FILE -o OUT --trust",
         ) from error
+    except MemoryError as error:
+        raise CheckpointError(f"{shown} asks for more memory than there is: {error}") from error
+    except CheckpointError as error:
+        raise CheckpointError(f"{shown} is damaged: {error.message}") from None
     except Exception as error:
-        # What reading a damaged file raises is not bounded; only these two say nothing of the file.
-        if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        # What reading a damaged file raises is not bounded; only this says nothing of the file.
+        if isinstance(error, torch.OutOfMemoryError):
             raise
         raise CheckpointError(
             f"{shown} is damaged or not a checkpoint: {type(error).__name__}: {error}"

@@ -48,8 +48,8 @@ def what_is_wrong(file: IO[bytes], size: int) -> str | None:
         ends = sorted(
             _extent(name, entry) for name, entry in header.items() if name != "__metadata__"
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        return f"its header is damaged: {error}"
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        return f"its header is damaged: {type(error).__name__}: {error}"
     position = 0
     for begin, end, name in ends:
         if begin != position:

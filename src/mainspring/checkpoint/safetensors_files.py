@@ -10,8 +10,8 @@ from typing import IO, Any
 import torch
 from torch import Tensor
 
-from mainspring.checkpoint.store import replacing
 from mainspring.errors import CheckpointError
+from mainspring.replacing import replacing
 
 __all__ = ["SUFFIX", "is_safetensors", "read_safetensors", "write_safetensors"]
 

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from mainspring import fileio
+from mainspring.checkpoint.contents import missing_file, weights_below
 from mainspring.checkpoint.safe_load import load_file
 from mainspring.checkpoint.safetensors_files import is_safetensors, read_safetensors
 from mainspring.dist import barrier, get_rank
-from mainspring.errors import CheckpointError, did_you_mean
-from mainspring.logging import print_log
+from mainspring.errors import CheckpointError
+from mainspring.logging import IN_FILE, print_log
+from mainspring.registry.run_again import is_made_again
 
 __all__ = ["CheckpointLoader", "_load_checkpoint", "_load_checkpoint_with_prefix"]
 
@@ -46,7 +48,8 @@ class CheckpointLoader:
 
         def register(function: Loader) -> Loader:
             for name in names:
-                if name in cls._schemes and not force:
+                taken = cls._schemes.get(name)
+                if taken is not None and not force and not is_made_again(taken, function):
                     raise KeyError(
                         f"{name} is already registered as a checkpoint scheme; "
                         "add force=True to replace it"
@@ -81,7 +84,7 @@ class CheckpointLoader:
         name = str(filename)
         loader = cls._get_checkpoint_loader(name)
         kind = loader.__name__.removeprefix("load_from_")
-        print_log(f"loads checkpoint by {kind} backend from path: {name}", logger)
+        print_log(f"loads checkpoint by {kind} backend from path: {name}", logger, extra=IN_FILE)
         return loader(name, map_location)
 
 
@@ -95,21 +98,13 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
             "newest checkpoint with resume=True",
         )
     if not path.is_file():
-        raise FileNotFoundError(_missing_file_message(path))
+        raise missing_file(path)
     return load_file(path, map_location)
-
-
-def _missing_file_message(path: Path) -> str:
-    message = f"checkpoint {str(path)!r} does not exist"
-    if path.parent.is_dir():
-        hint = did_you_mean(path.name, (entry.name for entry in path.parent.iterdir()))
-        return f"{message}; {hint}" if hint else message
-    return f"{message}: there is no directory {str(path.parent)!r}"
 
 
 def load_from_http(filename: str, map_location: Any = None) -> Any:
     """Load over HTTP(S), through torch's download cache; rank 0 downloads for its machine."""
-    from mainspring.utils.dl_utils import download_url
+    from mainspring.checkpoint.download import download_url
 
     if get_rank() == 0:
         download_url(filename)
@@ -117,27 +112,17 @@ def load_from_http(filename: str, map_location: Any = None) -> Any:
     return load_file(download_url(filename), map_location)
 
 
-def load_from_storage(filename: str, map_location: Any = None) -> Any:
-    """Load from object storage through the file backends."""
-    content = io.BytesIO(fileio.get(filename))
+def load_from_storage(filename: str, map_location: Any = None, backend: str | None = None) -> Any:
+    """Load from object storage, through the file backend of that name or of the prefix."""
+    backend_args = None if backend is None else {"backend": backend}
+    content = io.BytesIO(fileio.get(filename, backend_args))
     read = read_safetensors if is_safetensors(filename) else load_file
     return read(content, map_location)
 
 
-def load_from_torchvision(filename: str, map_location: Any = None) -> Any:
-    """Load the weights of a torchvision model, named ``model`` or ``model.WEIGHTS``."""
-    from mainspring.utils.dl_utils import load_url
-
-    name = filename.split("://", 1)[1]
-    try:
-        from torchvision.models import get_model_weights
-    except ImportError as error:
-        error.add_note(f"{filename} needs torchvision: pip install torchvision")
-        raise
-    model, _, wanted = name.partition(".")
-    choices = get_model_weights(model)
-    weights = choices[wanted] if wanted else choices.DEFAULT
-    return load_url(weights.url, map_location=map_location)
+def load_from_ceph(filename: str, map_location: Any = None, backend: str | None = None) -> Any:
+    """Load from S3 or Petrel: MMEngine's name of `load_from_storage`."""
+    return load_from_storage(filename, map_location, backend)
 
 
 def _load_checkpoint(filename: str | Path, map_location: Any = None, logger: Any = None) -> Any:
@@ -154,22 +139,10 @@ def _load_checkpoint_with_prefix(
         CheckpointError: No key of the checkpoint starts with `prefix`.
     """
     checkpoint = CheckpointLoader.load_checkpoint(filename, map_location, logger)
-    state = checkpoint.get("state_dict", checkpoint)
-    prefix = prefix if prefix.endswith(".") else f"{prefix}."
-    part = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
-    if not part:
-        tops = sorted({key.split(".", 1)[0] for key in state})
-        raise CheckpointError(
-            f"no weight in {filename} starts with {prefix!r}",
-            help=did_you_mean(prefix[:-1], tops) or f"its weights start with {', '.join(tops[:8])}",
-        )
-    return part
+    return weights_below(checkpoint.get("state_dict", checkpoint), prefix, str(filename))
 
 
 CheckpointLoader.register_scheme("", load_from_local)
 CheckpointLoader.register_scheme(("http://", "https://"), load_from_http)
-CheckpointLoader.register_scheme(
-    (r"(\S+\:)?s3://", r"(\S+\:)?petrel://", "gs://", "az://", "hdfs://", "memory://"),
-    load_from_storage,
-)
-CheckpointLoader.register_scheme(("modelzoo://", "torchvision://"), load_from_torchvision)
+CheckpointLoader.register_scheme((r"(\S+\:)?s3://", r"(\S+\:)?petrel://"), load_from_ceph)
+CheckpointLoader.register_scheme(("gs://", "az://", "hdfs://", "memory://"), load_from_storage)

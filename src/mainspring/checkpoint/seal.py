@@ -1,20 +1,23 @@
 """A digest inside of each checkpoint file, so that a torn or altered file is never trusted.
 
-A checkpoint is a zip archive, and a zip archive may end in a comment. The comment holds the SHA-256
-of everything before it, so the digest travels with the file, and every reader of zip archives, that
-of torch included, still reads it.
+A checkpoint is a zip archive, and a zip archive may end in a comment. The comment holds the XXH3 of
+everything before it, so the digest travels with the file, and every reader of zip archives, that of
+torch included, still reads it. It finds damage, not forgery: whoever alters a file can renew it.
+Files sealed with SHA-256 are verified too.
 """
 
 from __future__ import annotations
 
 import hashlib
-import threading
+import os
+import stat
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, NamedTuple
+
+import xxhash
 
 from mainspring.checkpoint.safetensors_check import looks_like_safetensors, what_is_wrong
 
@@ -22,14 +25,27 @@ __all__ = ["SealedWriter", "Verdict", "verify_file"]
 
 _END = b"PK\x05\x06"
 _END_SIZE = 22  # the archive's last record, without a comment
-_PREFIX = b"mainspring-sha256:"
-_COMMENT_SIZE = len(_PREFIX) + 64
 _CHUNK = 1 << 20
 
 
-class _Hash(Protocol):
-    def update(self, data: Any, /) -> None: ...
-    def hexdigest(self) -> str: ...
+class _Algorithm(NamedTuple):
+    make: Callable[[], Any]
+    digits: int
+
+    def comment_size(self, name: str) -> int:
+        """Bytes of the comment that holds a digest."""
+        return len(_prefix(name)) + self.digits
+
+
+_ALGORITHMS = {
+    "xxh3": _Algorithm(xxhash.xxh3_128, 32),
+    "sha256": _Algorithm(hashlib.sha256, 64),
+}
+_WRITTEN = "xxh3"
+
+
+def _prefix(name: str) -> bytes:
+    return f"mainspring-{name}:".encode()
 
 
 class SealedWriter:
@@ -44,35 +60,17 @@ class SealedWriter:
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self._hash: _Hash = hashlib.sha256()
+        self._hash = _ALGORITHMS[_WRITTEN].make()
         self.refusal: OSError | None = None
 
     def write(self, data: Any) -> int:
-        """Write bytes; a large piece is hashed while it is written."""
-        with self._hashing(data):
-            try:
-                return self._file.write(data)
-            except OSError as error:
-                self.refusal = error
-                raise
-
-    @contextmanager
-    def _hashing(self, data: Any) -> Iterator[None]:
-        thread = None
-        if len(data) >= _CHUNK:
-            thread = threading.Thread(target=self._hash.update, args=(data,), name="digest")
-            try:
-                thread.start()
-            except RuntimeError:
-                thread = None  # the interpreter ends, and starts no more threads
-        if thread is None:
-            self._hash.update(data)
+        """Write bytes."""
+        self._hash.update(data)
         try:
-            yield
-        finally:
-            if thread is not None:
-                # The piece is only lent until it is written.
-                thread.join()
+            return self._file.write(data)
+        except OSError as error:
+            self.refusal = error
+            raise
 
     def flush(self) -> None:
         """Hand what is written to the operating system."""
@@ -91,9 +89,10 @@ class SealedWriter:
         end = self._file.read(_END_SIZE)
         if not end.startswith(_END) or end[-2:] != b"\0\0":
             raise ValueError("only a zip archive without a comment can be sealed")
-        digest = self._hash.hexdigest()
+        digest: str = self._hash.hexdigest()
+        comment = _prefix(_WRITTEN) + digest.encode()
         self._file.seek(-2, 2)
-        self._file.write(_COMMENT_SIZE.to_bytes(2, "little") + _PREFIX + digest.encode())
+        self._file.write(len(comment).to_bytes(2, "little") + comment)
         return digest
 
 
@@ -104,7 +103,7 @@ class Verdict:
     Attributes:
         is_valid: Whether it is whole.
         reason: How that is known, or what is wrong.
-        digest: Its SHA-256, if the file holds one.
+        digest: Its algorithm and digest, such as ``"xxh3 0f..."``, if the file holds one.
     """
 
     is_valid: bool
@@ -122,6 +121,8 @@ def verify_file(path: str | Path) -> Verdict:
         path: Local path.
     """
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return Verdict(False, "it is no file")
         with open(path, "rb") as file:
             size = file.seek(0, 2)
             if not size:
@@ -129,42 +130,43 @@ def verify_file(path: str | Path) -> Verdict:
             written = _written_digest(file, size)
             if written is None:
                 return _verify_foreign(path, file, size)
-            found = _digest_of(file, size - _COMMENT_SIZE)
+            name, digest = written
+            found = _digest_of(file, size, name)
     except OSError as error:
         return Verdict(False, f"it cannot be read: {error}")
-    if found != written:
-        return Verdict(False, "its content is not what was written: the digest differs", written)
-    return Verdict(True, "its digest is right", written)
+    text = f"{name} {digest}"
+    if found != digest:
+        return Verdict(False, "its content is not what was written: the digest differs", text)
+    return Verdict(True, "its digest is right", text)
 
 
-def _written_digest(file: IO[bytes], size: int) -> str | None:
-    tail_size = _END_SIZE + _COMMENT_SIZE
-    if size < tail_size:
-        return None
-    file.seek(-tail_size, 2)
-    tail = file.read(tail_size)
-    comment = tail[_END_SIZE:]
-    is_ours = (
-        tail.startswith(_END)
-        and int.from_bytes(tail[_END_SIZE - 2 : _END_SIZE], "little") == _COMMENT_SIZE
-        and comment.startswith(_PREFIX)
-    )
-    return comment[len(_PREFIX) :].decode("latin-1") if is_ours else None
+def _written_digest(file: IO[bytes], size: int) -> tuple[str, str] | None:
+    """The algorithm and the digest that a file holds."""
+    for name, algorithm in _ALGORITHMS.items():
+        comment_size = algorithm.comment_size(name)
+        if size < _END_SIZE + comment_size:
+            continue
+        file.seek(-_END_SIZE - comment_size, 2)
+        tail = file.read(_END_SIZE + comment_size)
+        said = int.from_bytes(tail[_END_SIZE - 2 : _END_SIZE], "little")
+        comment = tail[_END_SIZE:]
+        if tail.startswith(_END) and said == comment_size and comment.startswith(_prefix(name)):
+            return name, comment.removeprefix(_prefix(name)).decode("latin-1")
+    return None
 
 
-def _digest_of(file: IO[bytes], size: int) -> str:
+def _digest_of(file: IO[bytes], size: int, name: str) -> str:
     """The hash of an archive as it was before the comment was added."""
+    algorithm = _ALGORITHMS[name]
     file.seek(0)
-    digest = hashlib.sha256()
-    left = size - 2
-    while left > 0:
-        chunk = file.read(min(_CHUNK, left))
-        if not chunk:
-            break
+    digest = algorithm.make()
+    left = size - algorithm.comment_size(name) - 2
+    while left > 0 and (chunk := file.read(min(_CHUNK, left))):
         digest.update(chunk)
         left -= len(chunk)
     digest.update(b"\0\0")
-    return digest.hexdigest()
+    found: str = digest.hexdigest()
+    return found
 
 
 def _verify_foreign(path: str | Path, file: IO[bytes], size: int) -> Verdict:
@@ -175,7 +177,8 @@ def _verify_foreign(path: str | Path, file: IO[bytes], size: int) -> Verdict:
             if wrong is not None:
                 return Verdict(False, wrong)
             return Verdict(True, "its sizes are right; the format has no checksums")
-        if size > 16 and _looks_like_pickle(file):
+        file.seek(0)
+        if size > 16 and file.read(2) in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
             return Verdict(True, "it is of torch's older format, which has no checksums")
         return Verdict(False, "it is no checkpoint: its beginning is damaged or foreign")
     file.seek(-min(size, _END_SIZE), 2)
@@ -190,9 +193,3 @@ def _verify_foreign(path: str | Path, file: IO[bytes], size: int) -> Verdict:
     if broken is not None:
         return Verdict(False, f"its entry {broken} is damaged")
     return Verdict(True, "it has no digest; the checksums of its archive are right")
-
-
-def _looks_like_pickle(file: IO[bytes]) -> bool:
-    file.seek(0)
-    start = file.read(2)
-    return start[:1] == b"\x80" and start[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")

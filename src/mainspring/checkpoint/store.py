@@ -8,10 +8,10 @@ file or the new one, never a mixture and never nothing. The file ends in a diges
 from __future__ import annotations
 
 import io
-import os
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+import logging
+import time
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -20,13 +20,40 @@ import torch
 from mainspring import fileio
 from mainspring.checkpoint.plain_types import as_plain_types
 from mainspring.checkpoint.seal import SealedWriter
+from mainspring.errors import ConfigError
+from mainspring.logging import print_log
+from mainspring.replacing import replacing
 
-__all__ = ["is_local_path", "remove_leftovers", "replacing", "save_checkpoint", "write_sealed"]
+__all__ = ["chosen_backend", "is_local_path", "remove_leftovers", "save_checkpoint", "write_sealed"]
 
 
 def is_local_path(path: str | Path) -> bool:
     """Whether a path lies on this machine's file system rather than behind a URI."""
     return "://" not in str(path)
+
+
+def chosen_backend(
+    file_client_args: dict[str, Any] | None, backend_args: dict[str, Any] | None
+) -> dict[str, Any] | None:
+    """A storage backend and its arguments, under whichever name they were given.
+
+    Args:
+        file_client_args: The older name, which is said to be so.
+        backend_args: The name of today.
+
+    Raises:
+        ConfigError: Both are given.
+    """
+    if file_client_args is None:
+        return backend_args
+    if backend_args is not None:
+        raise ConfigError("give either file_client_args or backend_args, not both")
+    print_log(
+        "file_client_args is the older name of backend_args: use that one",
+        logger="current",
+        level=logging.WARNING,
+    )
+    return file_client_args
 
 
 def save_checkpoint(
@@ -47,14 +74,13 @@ def save_checkpoint(
 
     Raises:
         CheckpointError: It holds something else, so that it could not be read again.
-        ValueError: Both `file_client_args` and `backend_args` are given.
+        ConfigError: Both `file_client_args` and `backend_args` are given.
         OSError: The storage refuses; the earlier file of that name, if any, is untouched.
     """
-    if file_client_args is not None and backend_args is not None:
-        raise ValueError("give either file_client_args or backend_args, not both")
-    backend_args = backend_args if backend_args is not None else file_client_args
+    backend_args = chosen_backend(file_client_args, backend_args)
     if is_local_path(filename) and backend_args is None:
-        _write_local(checkpoint, Path(filename))
+        with replacing(Path(filename)) as file:
+            write_sealed(checkpoint, file)
         return
     buffer = io.BytesIO()
     write_sealed(checkpoint, buffer)
@@ -86,67 +112,15 @@ def write_sealed(checkpoint: Mapping[str, Any], file: IO[bytes]) -> str:
     return writer.seal()
 
 
-def _write_local(checkpoint: Mapping[str, Any], path: Path) -> None:
-    with replacing(path) as file:
-        write_sealed(checkpoint, file)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write to that takes a name when the block ends, whole or not at all.
-
-    Args:
-        path: The name; directories are created.
-
-    Raises:
-        OSError: The storage refuses; what had the name before is untouched.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(
-        prefix=f".{path.name}.", suffix=".tmp", dir=path.parent
-    )
-    try:
-        with os.fdopen(descriptor, "w+b") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_current_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    _flush_directory(path.parent)
-
-
-def remove_leftovers(directory: str | Path) -> None:
+def remove_leftovers(directory: str | Path, older_than: float = 0) -> None:
     """Remove what processes that were killed in the middle of writing have left.
-
-    Nobody else may write in the directory meanwhile.
 
     Args:
         directory: Local directory of checkpoints.
+        older_than: Seconds that a file must not have been written to, where others may be writing.
     """
     for pattern in (".*.pth.*.tmp", ".last_checkpoint.*.tmp"):
         for leftover in Path(directory).glob(pattern):
             with suppress(OSError):
-                leftover.unlink()
-
-
-def _current_umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _flush_directory(directory: Path) -> None:
-    """Make a rename durable; file systems that cannot flush directories are left alone."""
-    try:
-        descriptor = os.open(directory, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        pass
-    finally:
-        os.close(descriptor)
+                if not older_than or time.time() - leftover.stat().st_mtime > older_than:
+                    leftover.unlink()

@@ -5,21 +5,20 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from mainspring.checkpoint.contents import meta_of, weights_of
+from mainspring.checkpoint.contents import meta_of, weights_like, weights_of
 from mainspring.checkpoint.store import save_checkpoint
 from mainspring.errors import CheckpointError
+from mainspring.output import masked_values
 
 __all__ = ["chosen_weights", "hashed_name", "save_by_hash", "strip_checkpoint"]
 
 Which = Literal["averaged", "raw"]
 
 _INNER = "module."
-_CHUNK = 1 << 20
 
 
 def strip_checkpoint(
@@ -36,7 +35,7 @@ def strip_checkpoint(
         CheckpointError: It holds no weights, or not those.
     """
     state = chosen_weights(checkpoint, path, which)
-    return {"meta": dict(meta_of(checkpoint)), "state_dict": state}
+    return {"meta": masked_values(meta_of(checkpoint)), "state_dict": state}
 
 
 def chosen_weights(
@@ -66,10 +65,8 @@ def chosen_weights(
         )
     if which == "averaged":
         return state
-    raw = OrderedDict((name, trained.get(_INNER + name, value)) for name, value in state.items())
-    if hasattr(state, "_metadata"):
-        raw._metadata = state._metadata  # type: ignore[attr-defined]  # - torch keeps versions there
-    return raw
+    raw = ((name, trained.get(_INNER + name, value)) for name, value in state.items())
+    return weights_like(state, raw)
 
 
 def save_by_hash(checkpoint: Mapping[str, Any], path: str | Path) -> Path:
@@ -91,7 +88,8 @@ def save_by_hash(checkpoint: Mapping[str, Any], path: str | Path) -> Path:
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
         written = Path(folder) / path.name
         save_checkpoint(checkpoint, written)
-        target = hashed_name(path, _sha256(written))
+        with written.open("rb") as file:
+            target = hashed_name(path, hashlib.file_digest(file, "sha256").hexdigest())
         os.replace(written, target)
     return target
 
@@ -99,11 +97,3 @@ def save_by_hash(checkpoint: Mapping[str, Any], path: str | Path) -> Path:
 def hashed_name(path: Path, digest: str) -> Path:
     """A file name with the first eight digits of a hash in it."""
     return path.with_name(f"{path.stem}-{digest[:8]}{path.suffix}")
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()

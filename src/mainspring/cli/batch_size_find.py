@@ -7,8 +7,8 @@ import re
 import sys
 from typing import Any
 
-from mainspring.cli.common import load_config
-from mainspring.cli.trial_options import add_trial_parser, count, use_device
+from mainspring.cli.trial_options import add_trial_parser, count, trial_config
+from mainspring.output import is_terminal
 
 __all__ = ["add_parser", "run"]
 
@@ -52,13 +52,12 @@ def run(options: argparse.Namespace) -> None:
     Raises:
         ConfigError: The config or an option has a mistake.
     """
-    use_device(options.device)
-    cfg = load_config(options, options.overrides)
+    cfg = trial_config(options)
 
-    from mainspring.profiling import batch_sizes_as_json, batch_sizes_as_text, find_batch_size
+    from mainspring.tools.profiling import batch_sizes_as_json, batch_sizes_as_text, find_batch_size
 
     def say(tried: Any) -> None:
-        if sys.stderr.isatty():
+        if is_terminal(sys.stderr):
             print(f"tried {tried.size}", file=sys.stderr)
 
     search = find_batch_size(cfg, options.largest, options.memory, say)

@@ -13,6 +13,7 @@ from typing import Any
 
 from mainspring.cli.common import add_config_options, load_config
 from mainspring.errors import is_user_mistake
+from mainspring.output import uses_colour
 
 __all__ = ["add_parser", "run"]
 
@@ -63,8 +64,7 @@ def run(options: argparse.Namespace) -> None:
     if options.format == "json":
         print(report_as_json(findings, options.config))
     else:
-        colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        print(report_as_text(findings, options.config, colour=colour))
+        print(report_as_text(findings, options.config, colour=uses_colour()))
     if findings.errors:
         raise SystemExit(_MISTAKE)
     if options.build:
@@ -91,7 +91,8 @@ def build_and_step(cfg: Any) -> str:
     cfg = copy.deepcopy(cfg)
     for name, value in _FOR_A_TRIAL.items():
         cfg[name] = value
-    _load_in_this_process(cfg.get("train_dataloader"))
+    for name in ("train_dataloader", "val_dataloader"):
+        _load_in_this_process(cfg.get(name))
     with tempfile.TemporaryDirectory(prefix="mainspring-check-") as folder:
         cfg["work_dir"] = folder
         return "\n".join(_trial(cfg))
@@ -133,8 +134,43 @@ def _trial(cfg: Any) -> Iterator[str]:
     start = time.perf_counter()
     values = model.train_step(batch, optim_wrapper=runner.optim_wrapper)
     seconds = time.perf_counter() - start
-    losses = ", ".join(f"{name} {float(value):.4g}" for name, value in values.items())
+    losses = ", ".join(f"{name} {_number(value):.4g}" for name, value in values.items())
     yield f"one training step on the CPU: {losses} ({seconds:.2f} s)"
+    if runner.val_loop is not None:
+        yield _validated(runner)
+
+
+def _validated(runner: Any) -> str:
+    """Take the first batch of each validation set through the metrics, whose names hooks watch.
+
+    Raises:
+        ConfigError: A hook or scheduler watches a metric that is not among them.
+    """
+    from mainspring.runner.error_places import building
+    from mainspring.runner.misfits import say_misfits
+
+    runner.model.eval()
+    for one in runner.val_loop.sets:
+        one.dataloader = _FirstBatch(one.dataloader)
+    runner.val_loop._enter(runner.val_loop.sets[0])
+    hooks, runner._dispatch.hooks = runner.hooks, []  # no run has begun for them
+    metrics = runner.val_loop.run()
+    runner._dispatch.hooks = hooks
+    with building(runner.cfg, "val_evaluator"):
+        say_misfits(runner, set(metrics))
+    return f"one validation batch: {', '.join(metrics) or 'no metric'}"
+
+
+class _FirstBatch(list[Any]):
+    """The first batch of a loader, as a loader."""
+
+    def __init__(self, loader: Any) -> None:
+        super().__init__([next(iter(loader))])
+        self.dataset = loader.dataset
+
+
+def _number(value: Any) -> float:
+    return float(value.detach() if hasattr(value, "detach") else value)
 
 
 def _shown(part: Any) -> str:

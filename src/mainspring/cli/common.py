@@ -10,17 +10,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mainspring.dist import names_peers
 from mainspring.errors import ConfigError
 
 if TYPE_CHECKING:
     from mainspring.config import Config
 
 __all__ = [
+    "add_allow_option",
     "add_config_options",
+    "add_import_option",
+    "import_registering",
     "load_config",
     "looks_like_override",
     "make_importable",
     "read_config",
+    "refuse_overrides",
 ]
 
 _PATH = r"[^\W\d]\w*(\.\w+)*"
@@ -43,15 +48,35 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         choices=["none", "pytorch", "slurm", "mpi"],
         help="how the processes of this run are started (default: as the config says)",
     )
+    add_allow_option(parser)
+    parser.add_argument("--local_rank", "--local-rank", type=int, help=argparse.SUPPRESS)
+
+
+def add_allow_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option of every verb that reads a config: packages that data may name and import."""
     parser.add_argument(
         "--allow",
         nargs="+",
-        action="extend",
+        action=_Allow,
         default=[],
         metavar="PACKAGE",
-        help="packages that dumps, JSON, YAML and changes may name, beside those that are known",
+        help="packages whose functions and classes YAML, JSON, TOML, dumps and changes may name, "
+        "which custom_imports in them may import, and which pickled annotations may hold",
     )
-    parser.add_argument("--local_rank", "--local-rank", type=int, help=argparse.SUPPRESS)
+
+
+class _Allow(argparse.Action):
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        from mainspring.names import allow_packages
+
+        allow_packages(*values)
+        setattr(namespace, self.dest, [*getattr(namespace, self.dest), *values])
 
 
 def looks_like_override(word: str) -> bool:
@@ -70,7 +95,7 @@ def load_config(options: argparse.Namespace, overrides: Sequence[str]) -> Config
         ConfigError: The config cannot be read, or a change cannot be applied.
     """
     from mainspring.config.sweep import refuse_unchosen
-    from mainspring.utils.allow import allow_packages
+    from mainspring.names import allow_packages
 
     allow_packages(*options.allow)
     if options.local_rank is not None:
@@ -79,6 +104,8 @@ def load_config(options: argparse.Namespace, overrides: Sequence[str]) -> Config
     _merge_cfg_options(cfg, options.cfg_options)
     if options.launcher is not None:
         cfg.launcher = options.launcher
+    elif names_peers() and cfg.get("launcher") in (None, "none"):
+        cfg.launcher = "pytorch"
     if options.work_dir is not None:
         cfg.work_dir = options.work_dir
     elif cfg.get("work_dir") is None:
@@ -88,21 +115,63 @@ def load_config(options: argparse.Namespace, overrides: Sequence[str]) -> Config
     return cfg
 
 
-def read_config(path: str, overrides: Sequence[str] = ()) -> Config:
+def read_config(path: str, overrides: Sequence[str] = (), *, running: bool = True) -> Config:
     """Read a config whose modules lie in the working directory, beside it, or are installed.
 
     Args:
         path: The config file, perhaps with ``:function``.
         overrides: Changes, see `mainspring.config.Config.override`.
+        running: False to look at it only: the modules of ``custom_imports`` are not imported.
 
     Raises:
         ConfigError: The config cannot be read, or a change cannot be applied.
     """
     from mainspring.config import Config
 
-    file = path.rpartition(":")[0] if ":" in path and not os.path.exists(path) else path
-    make_importable(Path.cwd(), Path(file).resolve().parent)
-    return Config.fromfile(path, overrides=overrides)
+    make_importable(path)
+    return Config.fromfile(path, import_custom_modules=running, overrides=overrides)
+
+
+def refuse_overrides(options: argparse.Namespace, verb: str, help: str) -> None:  # noqa: A002
+    """Refuse words that change a config, where a verb takes none.
+
+    Args:
+        options: The options of the verb.
+        verb: What it is and takes.
+        help: What to do instead.
+
+    Raises:
+        ConfigError: There are such words.
+    """
+    if options.overrides:
+        raise ConfigError(f"{verb}, but got {options.overrides[0]!r}", help=help)
+
+
+def import_registering(modules: Sequence[str]) -> None:
+    """Import the modules of ``--import``, which register names.
+
+    Raises:
+        ConfigError: One cannot be imported.
+    """
+    from mainspring.names.imports import import_modules_from_strings
+
+    for module in modules:
+        try:
+            import_modules_from_strings(module)
+        except ImportError as error:
+            raise ConfigError(f"--import {module}: {error}") from error
+
+
+def add_import_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option of verbs that look names up: modules that register them."""
+    parser.add_argument(
+        "--import",
+        dest="modules",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="a module of yours that registers names; may be given several times",
+    )
 
 
 def _merge_cfg_options(cfg: Config, words: Sequence[str]) -> None:
@@ -119,8 +188,27 @@ def _merge_cfg_options(cfg: Config, words: Sequence[str]) -> None:
         cfg.merge_from_dict(changes)
 
 
-def make_importable(*folders: Path) -> None:
-    """Let configs name modules that lie in the working directory or beside the config."""
+def make_importable(path: str) -> None:
+    """Let a config name modules of the working directory, and a program those that lie beside it.
+
+    Args:
+        path: The config file, perhaps with ``:function``. What lies beside a file of data may have
+            come with it, so it is not imported.
+    """
+    file = path.rpartition(":")[0] if ":" in path and not os.path.exists(path) else path
+    folders = [Path.cwd()]
+    if file.endswith(".py") and not _is_dump(file):
+        folders.append(Path(file).resolve().parent)
     for folder in map(str, folders):
         if folder not in sys.path:
             sys.path.append(folder)
+
+
+def _is_dump(file: str) -> bool:
+    from mainspring.config.parse import is_dump
+
+    try:
+        with open(file, encoding="utf-8", errors="replace") as opened:
+            return is_dump(opened.readline())
+    except OSError:
+        return False

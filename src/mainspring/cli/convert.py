@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
-from pathlib import Path
 from typing import Any
 
-from mainspring.cli.common import make_importable
-from mainspring.errors import ConfigError
+from mainspring.cli.common import (
+    add_allow_option,
+    add_import_option,
+    import_registering,
+    make_importable,
+    refuse_overrides,
+)
+from mainspring.output import uses_colour
 
 __all__ = ["add_parser", "run"]
 
@@ -30,16 +33,10 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument(
         "new", metavar="NEW", help="new .py file, or a directory for it and its bases"
     )
-    parser.add_argument(
-        "--import",
-        dest="modules",
-        action="append",
-        default=[],
-        metavar="MODULE",
-        help="a module that registers names which the config uses; may be given several times",
-    )
+    add_import_option(parser)
     parser.add_argument("--flat", action="store_true", help="write one file, without bases")
     parser.add_argument("--force", action="store_true", help="replace files that are there")
+    add_allow_option(parser)
     parser.set_defaults(run=run, overrides=[])
 
 
@@ -50,24 +47,18 @@ def run(options: argparse.Namespace) -> None:
         ConfigError: The config cannot be read or converted, a file is there already, or a module
             of ``--import`` cannot be imported.
     """
-    if options.overrides:
-        raise ConfigError(
-            f"convert takes no changes, but got {options.overrides[0]!r}",
-            help="change the new config, or give the change to `mainspring train`",
-        )
-    from mainspring.config.convert import convert
-    from mainspring.utils import import_modules_from_strings
+    refuse_overrides(
+        options,
+        "convert takes no changes",
+        "change the new config, or give the change to `mainspring train`",
+    )
+    from mainspring.tools.convert import convert
 
-    make_importable(Path.cwd(), Path(options.old).resolve().parent)
-    for module in options.modules:
-        try:
-            import_modules_from_strings(module)
-        except ImportError as error:
-            raise ConfigError(f"--import {module}: {error}") from error
+    make_importable(options.old)
+    import_registering(options.modules)
     report = convert(options.old, options.new, flat=options.flat, force=options.force)
     remarks, rest = "\n".join(map(str, report.remarks)), str(report)
-    is_coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    if remarks and is_coloured:
+    if remarks and uses_colour():
         rest = rest.replace(remarks, f"\x1b[33m{remarks}\x1b[0m", 1)
     print(rest)
     if not options.modules and any("no package gives" in r.text for r in report.remarks):

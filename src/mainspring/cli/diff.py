@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from mainspring.cli.show import config_of_checkpoint, is_checkpoint, read_without_running
+from mainspring.cli.common import add_allow_option, read_config, refuse_overrides
+from mainspring.cli.show import config_of_checkpoint, is_checkpoint
 
 if TYPE_CHECKING:
     from mainspring.config import Config
-    from mainspring.config.compare import Difference
+    from mainspring.config.diff import Difference
     from mainspring.errors import Location
 
 __all__ = ["add_parser", "run"]
@@ -30,6 +31,7 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument("other", metavar="B", help="another one")
     parser.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)
     parser.add_argument("--format", choices=["text", "json"], default="text")
+    add_allow_option(parser)
     parser.set_defaults(run=run)
 
 
@@ -40,14 +42,13 @@ def run(options: argparse.Namespace) -> None:
         ConfigError: One cannot be read, or words are left that change a config.
         SystemExit: They differ; the code is 1.
     """
-    from mainspring.config.compare import differences
-    from mainspring.errors import ConfigError
+    from mainspring.config.diff import differences
 
-    if options.overrides:
-        raise ConfigError(
-            f"diff takes two configs as they are, but got {options.overrides[0]!r}",
-            help="save the changed config first: mainspring show CONFIG key=value > other.py",
-        )
+    refuse_overrides(
+        options,
+        "diff takes two configs as they are",
+        "save the changed config first: mainspring show CONFIG key=value > other.py",
+    )
     one, other = _read(options.config), _read(options.other)
     found = list(differences(one._own_values(), other._own_values()))
     if options.format == "json":
@@ -62,7 +63,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _read(path: str) -> Config:
     if not is_checkpoint(path):
-        return read_without_running(path)
+        return read_config(path, running=False)
     from mainspring.config import Config
     from mainspring.config.parse import parse_dump
     from mainspring.config.source import Source
@@ -81,42 +82,39 @@ def _print_table(found: list[Difference], one: Config, other: Config) -> None:
     for difference in found:
         left = in_one_line(difference.left, _LIMIT) if difference.kind != "added" else ""
         right = in_one_line(difference.right, _LIMIT) if difference.kind != "removed" else ""
-        arrow = " -> " if left and right else ""
+        values = " -> ".join(filter(None, (left, right)))
         mark = paint(f"{marks[difference.kind]} {difference.path:<{width}}", difference.kind)
-        places = [_place(place) for place in _places(difference, one, other)]
-        shown = paint(f"({' | '.join(place for place in places if place)})", "place")
-        print(f"{mark}  {left}{arrow}{right}{f'   {shown}' if any(places) else ''}")
+        places = [f"{it.file}:{it.line}" for it in _places(difference, one, other) if it]
+        shown = "   " + paint(f"({' | '.join(places)})", "place") if places else ""
+        print(f"{mark}  {values}{shown}")
 
 
 def _places(
     difference: Difference, one: Config, other: Config
 ) -> tuple[Location | None, Location | None]:
-    from mainspring.config.locate import locate_in_config
-
     left, right = difference.left_path, difference.right_path
     return (
-        locate_in_config(one, left) if left is not None else None,
-        locate_in_config(other, right) if right is not None else None,
+        one.nearest_place(left) if left is not None else None,
+        other.nearest_place(right) if right is not None else None,
     )
-
-
-def _place(location: Location | None) -> str:
-    return f"{location.file}:{location.line}" if location is not None else ""
 
 
 def _as_json(found: list[Difference], one: Config, other: Config) -> str:
     import json
 
+    from mainspring.config.diff import shown_path
+
     rows = []
     for difference in found:
-        left, right = _places(difference, one, other)
         row: dict[str, Any] = {"path": difference.path, "kind": difference.kind}
-        if difference.kind != "added":
-            row |= {"a": _jsonable(difference.left), "a_path": difference.left_path}
-            row["a_place"] = str(left) if left else None
-        if difference.kind != "removed":
-            row |= {"b": _jsonable(difference.right), "b_path": difference.right_path}
-            row["b_place"] = str(right) if right else None
+        values = (difference.left, difference.right)
+        paths = (difference.left_path, difference.right_path)
+        places = _places(difference, one, other)
+        for side, value, path, place in zip("ab", values, paths, places, strict=True):
+            if path is not None:
+                row[side] = _jsonable(value)
+                row[f"{side}_path"] = shown_path(path)
+                row[f"{side}_place"] = str(place) if place else None
         rows.append(row)
     return json.dumps(rows, indent=2)
 

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mainspring.columns import in_columns
+
 if TYPE_CHECKING:
     from mainspring.logging.digest_comparison import Comparison, Difference, Thing
 
@@ -61,8 +63,10 @@ def run(options: argparse.Namespace) -> None:
     compared = _compare(options.a, options.b)
     if options.format == "json":
         import json
+        from dataclasses import asdict
 
-        print(json.dumps(_as_json(compared), indent=2))
+        content = {"equal": not compared.first, **asdict(compared), "gap": compared.gap}
+        print(json.dumps(content, indent=2))
     else:
         print("\n".join(_lines(compared)))
     if compared.first:
@@ -110,7 +114,10 @@ def _lines(compared: Comparison) -> list[str]:
         up_to = "up to " if compared.equal_until else "at "
         lines.append(f"runs agree {up_to}{_at(compared.equal_until)}")
     lines.append(_headline(compared, first))
-    lines += _shown_things(first)
+    rows = [(thing.name, _pair(thing, first.kind)) for thing in first.things[:_MOST_THINGS]]
+    lines += [f"  {line}" for line in in_columns(rows)]
+    if len(first.things) > _MOST_THINGS:
+        lines.append(f"  and {len(first.things) - _MOST_THINGS} more of {first.count}")
     if others:
         lines.append(f"  also: {'; '.join(_summary(other, first) for other in others)}")
     if compared.later:
@@ -152,16 +159,6 @@ def _headline(compared: Comparison, first: Difference) -> str:
     return f"{place}{of_rank}: {_TITLES[first.kind]} {verb} first"
 
 
-def _shown_things(difference: Difference) -> list[str]:
-    shown = difference.things[:_MOST_THINGS]
-    width = max(len(thing.name) for thing in shown)
-    lines = [f"  {thing.name:<{width}}  {_pair(thing, difference.kind)}" for thing in shown]
-    more = len(difference.things) - len(shown)
-    if more:
-        lines.append(f"  and {more} more of {difference.count}")
-    return lines
-
-
 def _summary(difference: Difference, first: Difference) -> str:
     on_rank = f" on rank {difference.rank}" if difference.rank != first.rank else ""
     if difference.kind in _IN_NUMBERS:
@@ -193,10 +190,3 @@ def _readable(value: str | None, kind: str) -> str:
         return repr(float.fromhex(value.partition(":")[0]))
     except ValueError:
         return value
-
-
-def _as_json(compared: Comparison) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    content = asdict(compared)
-    return {"equal": not compared.first, **content, "gap": compared.gap}

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from mainspring.check.docstrings import parameter_text
 from mainspring.cli.printing import in_lines, in_one_line, origin_lines, paint
 from mainspring.config.config_dict import keeping_lazy
+from mainspring.config.history import origins
 from mainspring.config.lazy import LazyAttr, LazyObject, is_lazy
-from mainspring.config.locate import item_of, keys_of, locate_in_config, value_at
 from mainspring.config.node import Node
-from mainspring.config.origin import origins
-from mainspring.config.section_names import RUNNER_SECTIONS
+from mainspring.config.places import keys_of, value_at
+from mainspring.config.schema import RUNNER_SECTIONS
 from mainspring.config.words import available
 from mainspring.errors import ConfigError, close_names
 from mainspring.registry.recorded import POSITIONAL_KEY
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["explain_key", "part_of"]
 
 _MISSING: Any = object()
-_PARAMETER = re.compile(r"\*{0,2}(\w+)\s*(?:\([^:]*\))?:\s*(.*)")
 
 
 def explain_key(cfg: Config, key: str) -> str:
@@ -44,7 +43,9 @@ def explain_key(cfg: Config, key: str) -> str:
     try:
         value = part_of(cfg, key)
     except ConfigError:
-        holder = value_at(cfg, keys_of(cfg, holder_path)) if holder_path else None
+        holder = (
+            value_at(cfg._cfg_dict, keys_of(cfg._cfg_dict, holder_path)) if holder_path else None
+        )
         parameter = _parameters(holder, cfg).get(name) if isinstance(holder, dict) else None
         if parameter is None:
             raise
@@ -55,7 +56,7 @@ def explain_key(cfg: Config, key: str) -> str:
     rows.append(("set by", origin_lines(chain, value)))
     if _is_call(value):
         rows += _call_rows(value, cfg)
-    holder = value_at(cfg, keys_of(cfg, holder_path)) if holder_path else None
+    holder = value_at(cfg._cfg_dict, keys_of(cfg._cfg_dict, holder_path)) if holder_path else None
     if _is_call(holder) and name != "type":
         rows += _parameter_rows(holder, name, cfg)
     title = f"{paint(key, 'title')} = {in_lines(value, 0, len(key) + 3)}"
@@ -73,14 +74,14 @@ def part_of(cfg: Config, key: str) -> Any:
         ConfigError: There is no such part; with the nearest one.
     """
     part: Any = cfg._cfg_dict
-    names = keys_of(cfg, key)
+    names = keys_of(cfg._cfg_dict, key)
     for depth, name in enumerate(names):
         found = _item(part, name)
         if found is _MISSING:
             here = ".".join(names[:depth])
             raise ConfigError(
                 f"{here} has no {name!r}" if here else f"the config has no {name!r}",
-                location=locate_in_config(cfg, here) if here else None,
+                location=cfg.nearest_place(here) if here else None,
                 config_path=key,
                 help=_nearest(cfg, part, names, depth),
             )
@@ -212,7 +213,7 @@ def _parameter_rows(call: Any, name: str, cfg: Config) -> list[tuple[str, list[s
     if parameter is None:
         return [("for", [f"{_name(call)}{_signature(target)}"])]
     rows = [("for", [f"{_name(call)}({parameter})"])]
-    text = _parameter_text(target, name)
+    text = parameter_text(target, name)
     if text:
         rows.append(("about", [text]))
     return rows
@@ -285,7 +286,7 @@ def _target(call: dict[str, Any], cfg: Config) -> Any:
     from mainspring.config.custom_imports import import_modules_of
 
     import_modules_of(cfg)
-    scope = item_of(cfg._cfg_dict, "default_scope")
+    scope = dict.get(cfg._cfg_dict, "default_scope")
     missing = isinstance(scope, str) and not available(scope)
     for one in vars(registry).values():
         if isinstance(one, registry.Registry):
@@ -300,42 +301,3 @@ def _target(call: dict[str, Any], cfg: Config) -> Any:
 def _first_paragraph(target: Any) -> str:
     text = target.__doc__ and inspect.getdoc(target)
     return " ".join(text.split("\n\n")[0].split()) if text else ""
-
-
-def _parameter_text(target: Any, name: str) -> str:
-    """What the docstring of a class, or of its constructor, says about a parameter."""
-    for documented in (target, getattr(target, "__init__", None)):
-        text = inspect.getdoc(documented) if documented is not None else None
-        found = _in_docstring(text or "", name)
-        if found:
-            return found
-    return ""
-
-
-def _in_docstring(text: str, name: str) -> str:
-    """The description of a parameter in the ``Args:`` of a Google-style docstring."""
-    lines = text.split("\n")
-    starts = [i for i, line in enumerate(lines) if line.strip() in ("Args:", "Arguments:")]
-    found: list[str] = []
-    for start in starts:
-        outer = _indent(lines[start])
-        inner: int | None = None
-        for line in lines[start + 1 :]:
-            if not line.strip():
-                continue
-            indent = _indent(line)
-            if indent <= outer:
-                break
-            inner = indent if inner is None else inner
-            match = _PARAMETER.fullmatch(line.strip()) if indent == inner else None
-            if indent == inner and found:
-                break
-            if match is not None and match.group(1) == name:
-                found.append(match.group(2))
-            elif found:
-                found.append(line.strip())
-    return " ".join(found).strip()
-
-
-def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip())

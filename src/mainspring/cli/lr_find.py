@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from mainspring.cli.common import load_config
-from mainspring.cli.trial_options import add_trial_parser, count, require_writable, use_device
+from mainspring.cli.trial_options import add_trial_parser, count, trial_config
 
 __all__ = ["add_parser", "run"]
 
@@ -40,11 +39,9 @@ def run(options: argparse.Namespace) -> None:
     Raises:
         ConfigError: The config or an option has a mistake.
     """
-    use_device(options.device)
-    cfg = load_config(options, options.overrides)
-    require_writable("--plot", options.plot)
+    cfg = trial_config(options, "plot")
 
-    from mainspring.profiling import (
+    from mainspring.tools.profiling import (
         applicable,
         plot_range_test,
         range_test,

@@ -4,58 +4,103 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import select
 import sys
-import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from typing import Any, NoReturn, cast
 
 from mainspring.cli import (
     batch_size_find,
+    browse,
     check,
     ckpt,
     convert,
     diff,
     diverge,
+    eject,
+    evaluate,
+    execute,
+    export,
     lr_find,
+    new,
+    plot,
+    predict,
     profile,
+    report,
+    runs,
+    schema,
     show,
+    summary,
     sweep,
-    test,
     train,
     verify,
 )
 from mainspring.cli.common import looks_like_override
-from mainspring.errors import is_user_mistake
+from mainspring.cli.failure import shown_failure
+from mainspring.errors import as_ours, did_you_mean, is_user_mistake
+from mainspring.output import is_terminal, masked, printable
 from mainspring.version import __version__
 
 __all__ = ["main"]
 
 USER_MISTAKE = 2
 FAILED_RUN = 1
+_READING = ("check", "show", "diff", "convert", "ckpt", "report", "runs")
 READER_GONE = 128 + 13  # as by SIGPIPE
 
 
-def make_parser() -> argparse.ArgumentParser:
+class _Parser(argparse.ArgumentParser):
+    """Names what is near to a word that it does not know."""
+
+    def error(self, message: str) -> NoReturn:
+        found = re.search(r"invalid choice: '(.*?)'|unrecognized arguments: (\S+)", message)
+        if found is not None:
+            known = [*self._option_string_actions, *(self._verbs or ())]
+            near = did_you_mean(found.group(1) or found.group(2), known)
+            message += f"; {near}" if near else ""
+        super().error(message)
+
+    @property
+    def _verbs(self) -> Any:
+        return next(
+            (a.choices for a in self._actions if isinstance(a, argparse._SubParsersAction)), None
+        )
+
+
+def make_parser() -> _Parser:
     """The parser of all verbs; making it imports nothing heavy."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="mainspring",
         description="Train, test and continue PyTorch models described in a config.",
     )
     parser.add_argument("--version", action="version", version=f"mainspring {__version__}")
-    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", dest="verb", required=True)
     train.add_parser(verbs)
-    test.add_parser(verbs)
+    evaluate.add_parsers(verbs)
+    predict.add_parser(verbs)
     check.add_parser(verbs)
     show.add_parser(verbs)
     diff.add_parser(verbs)
+    schema.add_parser(verbs)
     convert.add_parser(verbs)
     sweep.add_parser(verbs)
     ckpt.add_parser(verbs)
+    report.add_parser(verbs)
+    summary.add_parser(verbs)
+    browse.add_parser(verbs)
+    plot.add_parser(verbs)
+    runs.add_parser(verbs)
     verify.add_parser(verbs)
     diverge.add_parser(verbs)
     profile.add_parser(verbs)
+    export.add_parser(verbs)
+    eject.add_parser(verbs)
+    new.add_parser(verbs)
     lr_find.add_parser(verbs)
     batch_size_find.add_parser(verbs)
+    execute.add_parser(verbs)
     return parser
 
 
@@ -69,15 +114,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0, or 2 for a mistake in the command or the config, or 1 for a run that failed; 130 if it
         was interrupted, and 141 if nobody reads its output any more.
     """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["exec"] and words[1:2] not in (["-h"], ["--help"]):
+        execute.run(words[1:])  # its words are none of ours
     parser = make_parser()
-    options, rest = parser.parse_known_args(arguments)
+    options, rest = parser.parse_known_args(words)
     strange = [word for word in rest if not looks_like_override(word)]
     if strange:
-        parser.error(f"unrecognized arguments: {' '.join(strange)}")
+        verb = (parser._verbs or {}).get(options.verb, parser)
+        verb.error(f"unrecognized arguments: {' '.join(strange)}")
     options.overrides = [*options.overrides, *rest]
     try:
-        options.run(options)
-        sys.stdout.flush()
+        with _showing_foreign_text(options):
+            options.run(options)
+        print(end="", flush=True)
     except KeyboardInterrupt:
         print("mainspring: interrupted", file=sys.stderr)
         return 130
@@ -85,14 +135,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error, BrokenPipeError) and _reader_has_gone():
             return READER_GONE
         if is_user_mistake(error) or isinstance(error, FileNotFoundError):
-            print(explain(error), file=sys.stderr)
+            print(printable(masked(explain(error))), file=sys.stderr)
             return USER_MISTAKE
-        traceback.print_exc()
-        print(f"mainspring: the run failed: {_headline(error)}", file=sys.stderr)
+        headline = f"mainspring: the run failed{_of_rank()}: {_headline(error)}"
+        print(printable(masked(shown_failure(error) + headline)), file=sys.stderr)
         return FAILED_RUN
     finally:
         _leave_process_group()
     return 0
+
+
+class _Printable:
+    """Standard output for verbs that print what stands in files: it cannot steer the terminal."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return int(self._stream.write(printable(text, colours=is_terminal(self._stream))))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def _showing_foreign_text(options: argparse.Namespace) -> Iterator[None]:
+    """Within the block of a verb that runs nothing, control characters are printed as text."""
+    verb = getattr(options.run, "func", options.run)
+    if verb.__module__.removeprefix("mainspring.cli.") not in _READING or sys.stdout is None:
+        yield
+        return
+    with redirect_stdout(cast("Any", _Printable(sys.stdout))):
+        yield
 
 
 def _reader_has_gone() -> bool:
@@ -109,6 +183,13 @@ def _reader_has_gone() -> bool:
     return True
 
 
+def _of_rank() -> str:
+    """Which of several processes this is."""
+    dist = sys.modules.get("mainspring.dist")
+    several = dist is not None and dist.get_world_size() > 1
+    return f" on rank {dist.get_rank()}" if dist is not None and several else ""
+
+
 def _leave_process_group() -> None:
     """End what a distributed run started, if there was one."""
     dist = sys.modules.get("mainspring.dist")
@@ -118,7 +199,11 @@ def _leave_process_group() -> None:
 
 def explain(error: BaseException) -> str:
     """An error as the user should read it: what, where, and what to do, without our frames."""
-    lines = [f"error: {_headline(error)}", *getattr(error, "__notes__", [])]
+    ours = as_ours(error)
+    notes: list[str] = getattr(error, "__notes__", [])
+    if ours is not error and ours.location is not None:  # then the first line has them
+        notes = [note for note in notes if not note.startswith(("help: ", "while reading the"))]
+    lines = [ours.report(), *notes]
     cause = error.__cause__
     if cause is not None:
         lines.append(f"caused by: {_headline(cause)}")

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import io
-import os
-import re
-import sys
 import token
 import tokenize
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mainspring.config.compare import LateType
-from mainspring.config.dump import plain
-from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path
-from mainspring.config.node import Node
-from mainspring.config.origin import Origin
-from mainspring.config.sweep import Sweep
-from mainspring.registry.recorded import POSITIONAL_KEY
+from mainspring.config.history import Origin
+from mainspring.config.in_words import entries_of, in_one_line, value_text
+from mainspring.output import uses_colour
 
-__all__ = ["highlight", "in_lines", "in_one_line", "origin_lines", "paint", "uses_colour"]
+__all__ = ["highlight", "in_lines", "in_one_line", "origin_lines", "paint"]
 
 _WIDTH = 88
 _COLOURS = {
@@ -33,17 +26,11 @@ _COLOURS = {
     "place": "90",
     "title": "1",
 }
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _STRINGS = frozenset(
     getattr(token, name)
     for name in ("STRING", "FSTRING_START", "FSTRING_MIDDLE", "FSTRING_END")
     if hasattr(token, name)
 )
-
-
-def uses_colour() -> bool:
-    """Whether the output is a terminal whose user has not set ``NO_COLOR``."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def paint(text: str, role: str) -> str:
@@ -108,21 +95,6 @@ def _role(word: tokenize.TokenInfo, following: tokenize.TokenInfo | None) -> str
     return None
 
 
-def in_one_line(value: Any, limit: int | None = None) -> str:
-    """A value as one would write it in a config, with full names for classes.
-
-    Nothing is imported.
-
-    Args:
-        value: Any value of a config.
-        limit: Longest text; a longer one is cut.
-    """
-    text = _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", _text(value))
-    if limit is not None and len(text) > limit:
-        return f"{text[: limit - 4]} ..."
-    return text
-
-
 def in_lines(value: Any, indent: int = 0, used: int = 0) -> str:
     """A value in as many lines as it needs, the first one without its indent.
 
@@ -131,49 +103,15 @@ def in_lines(value: Any, indent: int = 0, used: int = 0) -> str:
         indent: Indent of the line on which it begins.
         used: Characters that precede it there.
     """
-    text = _text(value)
+    text = value_text(value)
     if indent + used + len(text) < _WIDTH or not isinstance(value, dict | list | tuple):
         return text
-    opening, entries, closing = _entries(value)
+    opening, entries, closing = entries_of(value)
     pad = " " * (indent + 4)
     lines = [
         f"{pad}{prefix}{in_lines(item, indent + 4, len(prefix) + 1)},\n" for prefix, item in entries
     ]
     return f"{opening}\n{''.join(lines)}{' ' * indent}{closing}" if entries else text
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, dict | list | tuple):
-        opening, entries, closing = _entries(value)
-        inner = ", ".join(f"{prefix}{_text(item)}" for prefix, item in entries)
-        comma = "," if isinstance(value, tuple) and len(entries) == 1 else ""
-        return f"{opening}{inner}{comma}{closing}"
-    if isinstance(value, LazyObject | LazyAttr):
-        return dotted_path(value)
-    if isinstance(value, LateType):
-        return f"later({_text(value.target)})"
-    if isinstance(value, Sweep):
-        return repr(value)
-    shown = plain(value)
-    # A class is shown by its name, which is no string of the config.
-    return shown if isinstance(shown, str) and not isinstance(value, str) else repr(shown)
-
-
-def _entries(value: Any) -> tuple[str, list[tuple[str, Any]], str]:
-    """What a container begins with, its items with what precedes them, and what it ends with."""
-    if isinstance(value, list | tuple):
-        opening, closing = ("[", "]") if isinstance(value, list) else ("(", ")")
-        return opening, [("", item) for item in value], closing
-    items = dict(dict.items(value))
-    if isinstance(value, Node):
-        target = _text(items.pop("type"))
-        positional = items.pop(POSITIONAL_KEY, [])
-        entries = [("", item) for item in positional]
-        entries += [(f"{key}=", item) for key, item in items.items()]
-        return f"later({target})(" if value.is_late else f"{target}(", entries, ")"
-    if all(isinstance(key, str) and key.isidentifier() for key in items):
-        return "dict(", [(f"{key}=", item) for key, item in items.items()], ")"
-    return "{", [(f"{key!r}: ", item) for key, item in items.items()], "}"
 
 
 def origin_lines(chain: Sequence[Origin], value: Any) -> list[str]:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mainspring.cli.common import looks_like_override, make_importable
+from mainspring.cli.common import add_allow_option, looks_like_override, read_config
 from mainspring.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from mainspring.config import Config
 
-__all__ = ["add_parser", "config_of_checkpoint", "is_checkpoint", "read_without_running", "run"]
+__all__ = ["add_parser", "config_of_checkpoint", "is_checkpoint", "run"]
 
 _CHECKPOINTS = (".pth", ".pt", ".ckpt", ".bin")
 _DESCRIPTION = """\
@@ -42,6 +38,7 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument(
         "--format", choices=["py", "json", "yaml"], help="the format to print (default: py)"
     )
+    add_allow_option(parser)
     parser.set_defaults(run=run)
 
 
@@ -73,7 +70,7 @@ def run(options: argparse.Namespace) -> None:
         return
     from mainspring.config.config_dict import keeping_lazy
 
-    cfg = read_without_running(options.config, changes)
+    cfg = read_config(options.config, changes, running=False)
     if options.origin:
         _print_origins(cfg, key)
     elif key is not None:
@@ -120,40 +117,21 @@ def config_of_checkpoint(path: str) -> str:
     return text
 
 
-def read_without_running(path: str, overrides: Sequence[str] = ()) -> Config:
-    """Read a config to look at it: the modules of its ``custom_imports`` are not imported.
-
-    Args:
-        path: The config file, perhaps with ``:function``.
-        overrides: Changes, see `mainspring.config.Config.override`.
-
-    Raises:
-        ConfigError: The config cannot be read, or a change cannot be applied.
-    """
-    from mainspring.config import Config
-
-    file = path.rpartition(":")[0] if ":" in path and not os.path.exists(path) else path
-    make_importable(Path.cwd(), Path(file).resolve().parent)
-    return Config.fromfile(path, import_custom_modules=False, overrides=overrides)
-
-
 def _print_code(text: str) -> None:
     from mainspring.cli.printing import highlight
 
-    sys.stdout.write(highlight(text if text.endswith("\n") else f"{text}\n"))
+    print(highlight(text if text.endswith("\n") else f"{text}\n"), end="")
 
 
 def _print_origins(cfg: Config, key: str | None) -> None:
     from mainspring.cli.explain import part_of
     from mainspring.cli.printing import in_one_line, origin_lines, paint
-    from mainspring.config.locate import search_of
-    from mainspring.config.origin import leaves, origins
+    from mainspring.config.history import leaves, origins
 
     if key is not None:
         part_of(cfg, key)
-    search = search_of(cfg)
     for path, value in leaves(cfg):
         if key is None or path == key or path.startswith(f"{key}."):
             print(f"{paint(path, 'key')} = {in_one_line(value, 200)}")
-            for line in origin_lines(origins(cfg, path, search), value):
+            for line in origin_lines(origins(cfg, path), value):
                 print(f"    {line}")

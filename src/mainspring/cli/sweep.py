@@ -8,12 +8,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mainspring.cli.common import read_config
+from mainspring.cli.common import add_allow_option, read_config
 from mainspring.errors import ConfigError
+from mainspring.fileio.local_folder import local_folder
 
 if TYPE_CHECKING:
     from mainspring.config import Config
-    from mainspring.sweeps import Axis, Grid, Metric, Run, Search
+    from mainspring.tools.sweeps import Axis, Grid, Metric, Processes, Search
+
+    Load = Callable[[Sequence[str]], Config]
+    Prepared = tuple[Path, Metric | None, Grid | Search | None]
 
 __all__ = ["add_parser", "run"]
 
@@ -64,6 +68,7 @@ def add_parser(verbs: Any) -> None:
         "--prune", action="store_true", help="stop runs of a search that fall behind"
     )
     parser.add_argument("--seed", type=int, help="makes a search repeatable")
+    add_allow_option(parser)
     parser.set_defaults(run=run)
 
 
@@ -76,19 +81,19 @@ def run(options: argparse.Namespace) -> None:
     """
     devices = [device.strip() for device in (options.devices or "").split(",") if device.strip()]
     _check(options)
-    jobs = options.jobs if options.jobs is not None else max(1, len(devices))
-    overrides, given = _changes(options)
 
     def load(words: Sequence[str]) -> Config:
         return read_config(options.config, words)
 
-    from mainspring.sweeps import Processes, train_command
+    from mainspring.tools.sweeps import Processes, train_command
 
-    processes = Processes(train_command(options.config), jobs, devices)
-    if options.trials is None:
-        _grid(options, load, overrides, given, processes.run)
-    else:
-        _search(options, load, overrides, given, processes.run)
+    prepare = _grid if options.trials is None else _search
+    folder, metric, followed = prepare(options, load, *_changes(options))
+    if followed is None or metric is None:
+        return
+    jobs = options.jobs if options.jobs is not None else max(1, len(devices))
+    processes = Processes(train_command(options.config, options.allow), jobs, devices)
+    _finish(folder, metric, followed, processes)
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -103,14 +108,14 @@ def _check(options: argparse.Namespace) -> None:
             help="say how many runs the search makes: --trials 20",
         )
     if options.trials is not None:
-        from mainspring.sweeps import check_optuna
+        from mainspring.tools.sweeps import check_optuna
 
         check_optuna()
 
 
 def _changes(options: argparse.Namespace) -> tuple[list[str], list[Axis]]:
     """The changes for all runs, and what the command line sweeps."""
-    from mainspring.sweeps import axis_of_word
+    from mainspring.tools.sweeps import axis_of_word
 
     overrides, axes = list(options.overrides), dict[str, "Axis"]()
     for word in options.sweep:
@@ -131,39 +136,33 @@ def _changes(options: argparse.Namespace) -> tuple[list[str], list[Axis]]:
 
 
 def _grid(
-    options: argparse.Namespace,
-    load: Callable[[Sequence[str]], Config],
-    overrides: list[str],
-    given: list[Axis],
-    run_all: Callable[..., None],
-) -> None:
-    from mainspring.sweeps import Grid, combinations, grid_runs, metric_for
+    options: argparse.Namespace, load: Load, overrides: list[str], given: list[Axis]
+) -> Prepared:
+    from mainspring.tools.sweeps import Grid, combinations, grid_runs, metric_for
 
     found = combinations(load, overrides, given)
     folder = _folder(options, found[0].config)
     runs = grid_runs(found, folder)
     print(f"{len(runs)} runs in {folder}")
     for number, each in enumerate(runs, 1):
-        print(f"  [{number}] {each.name}\n      {_command(options.config, each)}")
+        words = [*each.words, "--work-dir", str(each.folder)]
+        command = shlex.join(["mainspring", "train", options.config, *words])
+        print(f"  [{number}] {each.name}\n      {command}")
     if options.dry_run:
-        return
+        return folder, None, None
     metric = metric_for(found[0].config, options.metric, options.direction)
     grid = Grid(runs, metric, _report)
     if options.resume:
         grid.take_up()
-    _finish(folder, metric, grid, run_all)
+    return folder, metric, grid
 
 
 def _search(
-    options: argparse.Namespace,
-    load: Callable[[Sequence[str]], Config],
-    overrides: list[str],
-    given: list[Axis],
-    run_all: Callable[..., None],
-) -> None:
+    options: argparse.Namespace, load: Load, overrides: list[str], given: list[Axis]
+) -> Prepared:
     from mainspring.config.sweep import finding_sweeps
-    from mainspring.sweeps import Search, metric_for
-    from mainspring.sweeps.search import STUDY_FILE
+    from mainspring.tools.sweeps import Search, metric_for
+    from mainspring.tools.sweeps.search import STUDY_FILE
 
     with finding_sweeps():
         cfg = load(overrides)
@@ -179,32 +178,18 @@ def _search(
     aim = "greatest" if metric.maximize else "least"
     print(f"{options.trials} runs in {folder}, in search of the {aim} {metric.name}")
     if options.dry_run:
-        return
-    search = Search(
-        load,
-        overrides,
-        given,
-        folder,
-        metric,
-        trials=options.trials,
-        prune=options.prune,
-        seed=options.seed,
-        report=_report,
-    )
-    _finish(folder, metric, search, run_all)
+        return folder, metric, None
+    settings = {name: getattr(options, name) for name in ("trials", "prune", "seed")}
+    search = Search(load, overrides, given, folder, metric, report=_report, **settings)
+    return folder, metric, search
 
 
-def _finish(
-    folder: Path,
-    metric: Metric,
-    followed: Grid | Search,
-    run_all: Callable[..., None],
-) -> None:
+def _finish(folder: Path, metric: Metric, followed: Grid | Search, processes: Processes) -> None:
     """Run everything, then print and write the table, however it ended."""
-    from mainspring.sweeps import format_table, ranked, write_results
+    from mainspring.tools.sweeps import format_table, ranked, write_results
 
     try:
-        run_all(followed.waiting(), followed)
+        processes.run(followed.waiting(), followed)
     except KeyboardInterrupt:
         _report("interrupted: the runs were stopped; --resume continues")
         raise
@@ -222,15 +207,11 @@ def _finish(
 
 def _folder(options: argparse.Namespace, cfg: Config) -> Path:
     if options.work_dir is not None:
-        return Path(options.work_dir)
+        return Path(local_folder(options.work_dir, "--work-dir"))
     if cfg.get("work_dir") is not None:
-        return Path(cfg.work_dir) / "sweep"
+        return Path(local_folder(cfg.work_dir, "work_dir")) / "sweep"
     name = Path(options.config).name.replace(":", "_").replace(".py", "")
     return Path("work_dirs") / Path(name).stem / "sweep"
-
-
-def _command(config: str, each: Run) -> str:
-    return shlex.join(["mainspring", "train", config, *each.words, "--work-dir", str(each.folder)])
 
 
 def _report(line: str) -> None:

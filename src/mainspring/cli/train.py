@@ -6,6 +6,8 @@ import argparse
 from typing import Any
 
 from mainspring.cli.common import add_config_options, load_config, looks_like_override
+from mainspring.cli.trial_options import use_device
+from mainspring.dist import names_peers
 from mainspring.errors import ConfigError
 
 __all__ = ["add_parser", "run"]
@@ -34,9 +36,24 @@ def add_parser(verbs: Any) -> None:
         metavar="PATH",
         help="continue the newest checkpoint of the work directory, or the one at PATH",
     )
+    parser.add_argument(
+        "--anew",
+        nargs="+",
+        metavar="NAME",
+        help="with --resume: settings that count as they are now, not as in the checkpoint: lr, "
+        "weight_decay, ..., schedule, optimizer",
+    )
     parser.add_argument("--amp", action="store_true", help="train with automatic mixed precision")
     parser.add_argument(
         "--auto-scale-lr", action="store_true", help="scale the learning rate by the batch size"
+    )
+    parser.add_argument(
+        "--device", metavar="DEVICE", help="cpu, cuda or cuda:1 (default: the best there is)"
+    )
+    parser.add_argument(
+        "--no-report",
+        action="store_true",
+        help="leave no curves.png and report.html in the work directory",
     )
     parser.set_defaults(run=run)
 
@@ -47,10 +64,12 @@ def run(options: argparse.Namespace) -> None:
     Raises:
         ConfigError: The options contradict the config.
     """
+    use_device(options.device)
     overrides = list(options.overrides)
     if options.resume and options.resume != "auto" and looks_like_override(options.resume):
         overrides.append(options.resume)
         options.resume = "auto"
+    overrides += [word for word in options.anew or [] if looks_like_override(word)]
     cfg = load_config(options, overrides)
     if options.amp:
         _use_mixed_precision(cfg)
@@ -59,27 +78,74 @@ def run(options: argparse.Namespace) -> None:
     if options.resume:
         cfg.resume = True
         cfg.load_from = None if options.resume == "auto" else options.resume
+    if options.anew:
+        words = [word for word in options.anew if not looks_like_override(word)]
+        if not (options.resume or cfg.get("resume")):
+            raise ConfigError(
+                "--anew is for runs that go on from a checkpoint", help="add --resume"
+            )
+        cfg.anew = words
 
     from mainspring.registry import RUNNERS
     from mainspring.runner import Runner
 
     runner = RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
+    if not options.no_report:
+        _leave_report(runner)
+    runner.invocation = _invocation(options)
     runner.train()
 
 
+def _invocation(options: argparse.Namespace) -> Any:
+    """The command, from which others that concern this run are made."""
+    from mainspring.runner.ending import Invocation
+
+    if names_peers():  # the words of their launcher are not known here
+        return None
+    words: list[str] = []
+    for name in ("work_dir", "launcher", "device"):
+        if getattr(options, name):
+            words += [f"--{name.replace('_', '-')}", getattr(options, name)]
+    words += [
+        f"--{name.replace('_', '-')}" for name in ("amp", "auto_scale_lr") if getattr(options, name)
+    ]
+    for name in ("cfg_options", "allow"):
+        if getattr(options, name):
+            words += [f"--{name.replace('_', '-')}", *getattr(options, name)]
+    return Invocation(options.config, options.overrides, words)
+
+
+def _leave_report(runner: Any) -> None:
+    """Add the hook that draws the report, unless the config lists one."""
+    from mainspring.hooks import ReportHook
+
+    hooks = getattr(runner, "hooks", None)
+    if hooks is not None and not any(isinstance(hook, ReportHook) for hook in hooks):
+        runner.register_hook(ReportHook())
+
+
 def _use_mixed_precision(cfg: Any) -> None:
-    wrapper = cfg.get("optim_wrapper")
-    if wrapper is None:
+    from torch.optim import Optimizer
+
+    from mainspring.optim import AmpOptimWrapper, OptimWrapper
+
+    if cfg.get("optim_wrapper") is None:
         raise ConfigError("--amp needs an optim_wrapper in the config")
-    kind = wrapper.get("type", "OptimWrapper")
-    if kind not in ("OptimWrapper", "AmpOptimWrapper"):
-        raise ConfigError(
-            f"--amp replaces OptimWrapper, but the config uses {kind!r}",
-            config_path="optim_wrapper.type",
-            help="set up mixed precision in the config instead",
-        )
-    wrapper["type"] = "AmpOptimWrapper"
-    wrapper.setdefault("loss_scale", "dynamic")
+    wrapper = cfg.optim_wrapper
+    several = not {"type", "optimizer"} & set(wrapper)
+    for path, part in wrapper.items() if several else [("", wrapper)]:
+        kind = part.get("type", OptimWrapper)
+        if isinstance(kind, type) and issubclass(kind, Optimizer):
+            cfg.optim_wrapper = dict(type=AmpOptimWrapper, optimizer=part)
+        elif kind in (OptimWrapper, AmpOptimWrapper, "OptimWrapper", "AmpOptimWrapper"):
+            part["type"] = AmpOptimWrapper
+        else:
+            name = getattr(kind, "__name__", kind)
+            raise ConfigError(
+                f"--amp replaces OptimWrapper, but the config uses {name}",
+                config_path=".".join(filter(None, ("optim_wrapper", path, "type"))),
+                help="set up mixed precision in the config instead",
+            )
 
 
 def _enable_lr_scaling(cfg: Any) -> None:

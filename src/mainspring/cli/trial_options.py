@@ -8,10 +8,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from mainspring.cli.common import add_config_options
+from mainspring.cli.common import add_config_options, load_config
+from mainspring.config import Config
 from mainspring.errors import ConfigError
 
-__all__ = ["add_trial_parser", "count", "require_writable", "use_device"]
+__all__ = ["add_trial_parser", "count", "require_writable", "trial_config", "use_device"]
 
 
 def add_trial_parser(verbs: Any, name: str, *, short: str, long: str) -> argparse.ArgumentParser:
@@ -36,6 +37,23 @@ def add_trial_parser(verbs: Any, name: str, *, short: str, long: str) -> argpars
     )
     add_config_options(parser)
     return parser
+
+
+def trial_config(options: argparse.Namespace, written: str | None = None) -> Config:
+    """The config that is tried, once the device is chosen and a file can be written in the end.
+
+    Args:
+        options: The words of the command line.
+        written: Name of the option for that file, such as ``"out"``; ``None`` for none.
+
+    Raises:
+        ConfigError: The config or one of these options has a mistake.
+    """
+    use_device(options.device)
+    cfg = load_config(options, options.overrides)
+    if written is not None:
+        require_writable(f"--{written}", getattr(options, written))
+    return cfg
 
 
 def count(word: str) -> int:

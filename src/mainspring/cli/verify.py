@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from mainspring.cli.common import load_config, looks_like_override
 from mainspring.cli.trial_options import add_trial_parser, count, use_device
-from mainspring.errors import ConfigError
+from mainspring.errors import ConfigError, LoopError
 
 if TYPE_CHECKING:
-    from mainspring.verify import Finding
+    from mainspring.tools.verify import Finding
 
 __all__ = ["add_parser", "run"]
 
@@ -69,13 +69,10 @@ def run(options: argparse.Namespace) -> None:
     use_device(options.device)
     cfg = load_config(options, options.overrides)
     if cfg.get("train_cfg") is None:
-        raise ConfigError(
-            "this run describes no training",
-            help="give train_dataloader, train_cfg and optim_wrapper",
-        )
+        raise LoopError.of("train")
     request = {name: getattr(options, name) for name in _PASSED_ON}
 
-    from mainspring.verify import (
+    from mainspring.tools.verify import (
         Trials,
         chosen_checks,
         finding_details,
@@ -113,7 +110,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _print_line(finding: Finding) -> None:
-    from mainspring.verify import finding_line
+    from mainspring.tools.verify import finding_line
 
     print(finding_line(finding), flush=True)
 
@@ -151,6 +148,6 @@ def _read(request: Mapping[str, Any]) -> Any:
 
 
 if __name__ == "__main__":
-    from mainspring.verify.host import serve
+    from mainspring.tools.verify.host import serve
 
     serve(_read)

@@ -19,7 +19,7 @@ from mainspring.config.words import (
     later,
     read_base,
 )
-from mainspring.utils.allow import allow_packages
+from mainspring.names import allow_packages
 
 __all__ = [
     "ByEpoch",

@@ -15,7 +15,7 @@ def add_args(
     """Add an option for each leaf of a config.
 
     Strings, numbers and booleans take one value, lists take several of the type of their first
-    item, dicts are descended into. Leaves of other types get no option.
+    item, dicts are descended into. Empty lists and leaves of other types get no option.
 
     Args:
         parser: Parser to add to.
@@ -33,6 +33,6 @@ def add_args(
             parser.add_argument(name, type=type(value))
         elif isinstance(value, Mapping):
             add_args(parser, value, f"{prefix}{key}.")
-        elif isinstance(value, list | tuple) and value and isinstance(value[0], str | int | float):
+        elif isinstance(value, list | tuple) and value:
             parser.add_argument(name, type=type(value[0]), nargs="+")
     return parser

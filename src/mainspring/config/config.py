@@ -6,7 +6,6 @@ import argparse
 import copy
 import difflib
 import os
-import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,8 +15,8 @@ from mainspring.config.argparser import add_args
 from mainspring.config.config_dict import ConfigDict
 from mainspring.config.custom_imports import import_modules_of
 from mainspring.config.dump import dump_data, format_config
-from mainspring.config.errors import ConfigKeyError, ConfigTypeError
 from mainspring.config.load import load_source
+from mainspring.config.marks import Spot
 from mainspring.config.merge import leaf_paths, merge, nest
 from mainspring.config.override import (
     DictAction,
@@ -26,28 +25,26 @@ from mainspring.config.override import (
     check_not_resolved,
     parse_override,
 )
+from mainspring.config.places import Places, keys_of, locate, note_change
+from mainspring.config.sharing import with_sharing_said
 from mainspring.config.source import LoadedConfig, ReadOptions, Source, check_format
 from mainspring.config.words import read_base
-from mainspring.errors import Location
+from mainspring.errors import ConfigKeyError, ConfigTypeError, Location
+from mainspring.output import is_terminal
+from mainspring.replacing import replacing
 
 __all__ = ["RESERVED_KEYS", "Config", "ConfigDict", "DictAction", "add_args", "read_base"]
 
 RESERVED_KEYS = ("filename", "text", "pretty_text", "env_variables")
 """Names that a config cannot have as keys, because they are attributes of `Config`."""
 
-_SLOTS = frozenset(
-    (
-        "_cfg_dict",
-        "_changed",
-        "_env_variables",
-        "_filename",
-        "_format_python_code",
-        "_imported_names",
-        "_overrides",
-        "_sources",
-        "_text",
-    )
+_STATE = (
+    *("_cfg_dict", "_filename", "_text", "_env_variables", "_format_python_code"),
+    "_imported_names",
 )
+"""The attributes of a config that MMEngine pickles, in its order."""
+
+_SLOTS = frozenset((*_STATE, "_changed", "_overrides", "_sources"))
 
 
 class Config:
@@ -66,6 +63,13 @@ class Config:
     Raises:
         TypeError: If ``cfg_dict`` is no dict.
         KeyError: If it has one of `RESERVED_KEYS`.
+
+    Example:
+        >>> cfg = Config(dict(epochs=3, model=dict(type="Net", depth=50)))
+        >>> cfg.override(["model.depth=101"])
+        >>> print(cfg.pretty_text, end="")
+        epochs = 3
+        model = dict(type='Net', depth=101)
     """
 
     _cfg_dict: ConfigDict
@@ -218,7 +222,7 @@ class Config:
             cfg if isinstance(cfg, Config) else Config.fromfile(cfg) for cfg in (cfg1, cfg2)
         )
         lines = difflib.unified_diff(one.pretty_text.split("\n"), other.pretty_text.split("\n"))
-        colours = {"+": "\x1b[32m", "-": "\x1b[31m"} if sys.stdout.isatty() else {}
+        colours = {"+": "\x1b[32m", "-": "\x1b[31m"} if is_terminal() else {}
         return "".join(
             f"{colours[line[0]]}{line}\x1b[0m\n" if line[:1] in colours else f"{line}\n"
             for line in (line.rstrip("\n") for line in lines)
@@ -249,8 +253,6 @@ class Config:
     def locate(self, path: str) -> Location | None:
         """Where a value was written.
 
-        The files are parsed for it, so this is for errors rather than for every day.
-
         Args:
             path: Dotted path, such as ``model.backbone.depth``.
 
@@ -258,25 +260,22 @@ class Config:
             File, line and column of the key; ``None`` when it was changed with `merge_from_dict`,
             or when no file writes it literally.
         """
-        for changed in self._changed:
-            if path == changed or path.startswith(f"{changed}."):
-                return None
-        from mainspring.config.locate import locate
-
-        return locate(self._sources, path)
+        return locate(self._cfg_dict, path)
 
     def nearest_place(self, path: str) -> Location | None:
         """Where a value, or the nearest part of the config around it, was written.
 
         Args:
             path: Dotted path.
-        """
-        from mainspring.config.locate import locate_in_config
 
-        return locate_in_config(self, path)
+        Returns:
+            File, line and column; of what was changed after the files were read, a place that
+            names the word of the command line.
+        """
+        return Places(self).of(keys_of(self._cfg_dict, path))
 
     def dump(self, file: str | Path | None = None) -> str | None:
-        """Write the config to a file, or return its text.
+        """Write the config to a file, whole or not at all, or return its text.
 
         Args:
             file: A ``.py``, ``.json``, ``.yaml`` or ``.yml`` file; ``None`` to return the text, in
@@ -299,7 +298,8 @@ class Config:
             )
         if file is None:
             return text
-        Path(file).write_text(text, encoding="utf-8")
+        with replacing(Path(os.path.realpath(file))) as written:
+            written.write(text.encode())
         return None
 
     def to_dict(self, keep_imported: bool = False) -> dict[str, Any]:
@@ -308,24 +308,18 @@ class Config:
         Args:
             keep_imported: Whether names that the file merely imports are kept.
         """
-        result: dict[str, Any] = self._cfg_dict.to_dict()
-        if keep_imported:
-            return result
-        return {key: value for key, value in result.items() if key not in self._imported_names}
+        return self._own(self._cfg_dict.to_dict(), keep_imported)
 
     def _to_lazy_dict(self, keep_imported: bool = False) -> dict[str, Any]:
         """Plain dicts all the way down; names that are not imported stay as they are."""
-        result: dict[str, Any] = self._cfg_dict._to_lazy_dict()
-        if keep_imported:
-            return result
-        return {key: value for key, value in result.items() if key not in self._imported_names}
+        return self._own(self._cfg_dict._to_lazy_dict(), keep_imported)
 
     def _own_values(self) -> dict[Any, Any]:
-        return {
-            key: value
-            for key, value in dict.items(self._cfg_dict)
-            if key not in self._imported_names
-        }
+        return self._own(self._cfg_dict)
+
+    def _own(self, values: dict[Any, Any], keep_imported: bool = False) -> dict[Any, Any]:
+        imported = () if keep_imported else self._imported_names
+        return {key: value for key, value in dict.items(values) if key not in imported}
 
     # Changing it
 
@@ -344,7 +338,11 @@ class Config:
         changes = nest(options)
         merged = merge(self._cfg_dict, changes, allow_list_keys=allow_list_keys)
         self._cfg_dict = merged
-        self._changed = (*self._changed, *leaf_paths(changes))
+        paths = list(leaf_paths(changes))
+        for path in paths:
+            spot = Spot(None, word="Config.merge_from_dict", is_change=True)
+            note_change(merged, path.split("."), spot, "set")
+        self._changed += with_sharing_said(merged, paths)
 
     def override(self, words: Sequence[str]) -> None:
         """Change values as the command line does.
@@ -366,8 +364,8 @@ class Config:
     def _apply(self, changes: Sequence[Override], used: set[str]) -> None:
         apply_overrides(self._cfg_dict, changes, used)
         self._overrides = (*self._overrides, *changes)
-        paths = (change.path for change in changes if change.path not in used)
-        self._changed = (*self._changed, *paths)
+        paths = [change.path for change in changes if change.path not in used]
+        self._changed += with_sharing_said(self._cfg_dict, paths)
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -424,28 +422,12 @@ class Config:
 
     # Copies
 
-    def __getstate__(
-        self,
-    ) -> tuple[ConfigDict, str | None, str, dict[str, Any], bool, set[str]]:
-        return (
-            self._cfg_dict,
-            self._filename,
-            self._text,
-            self._env_variables,
-            self._format_python_code,
-            self._imported_names,
-        )
+    def __getstate__(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name) for name in _STATE)
 
-    def __setstate__(
-        self, state: tuple[ConfigDict, str | None, str, dict[str, Any], bool, set[str]]
-    ) -> None:
-        values, filename, text, env_variables, format_python_code, imported_names = state
-        self._cfg_dict = values
-        self._filename = filename
-        self._text = text
-        self._env_variables = env_variables
-        self._format_python_code = format_python_code
-        self._imported_names = imported_names
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        for name, value in zip(_STATE, state, strict=True):
+            setattr(self, name, value)
         self._sources = ()
         self._changed = ()
         self._overrides = ()
@@ -460,16 +442,9 @@ class Config:
 
     def _copied(self, values: ConfigDict) -> Self:
         other = type(self).__new__(type(self))
-        other.__setstate__(
-            (
-                values,
-                self._filename,
-                self._text,
-                dict(self._env_variables),
-                self._format_python_code,
-                set(self._imported_names),
-            )
-        )
+        other.__setstate__((values, *self.__getstate__()[1:]))
+        other._env_variables = dict(self._env_variables)
+        other._imported_names = set(self._imported_names)
         other._sources = self._sources
         other._changed = self._changed
         other._overrides = self._overrides
@@ -488,9 +463,7 @@ def _from_loaded(loaded: LoadedConfig, filename: str | None, format_code: bool) 
     try:
         cfg = Config(loaded.values, loaded.text, None, loaded.env_variables, format_code)
     except ConfigKeyError as error:
-        from mainspring.config.locate import locate
-
-        error.location = locate(loaded.sources, error.config_path or "")
+        error.location = locate(loaded.values, error.config_path or "")
         raise
     cfg._filename = filename
     cfg._imported_names = loaded.imported_names

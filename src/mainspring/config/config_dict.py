@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import copy
+import operator
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar, Self
 
-from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path
+from mainspring.config.lazy import dotted_path, is_lazy
+from mainspring.config.marks import Marked, carry, current_session
+from mainspring.registry.recorded import RecordedCall
 
-__all__ = ["DELETE_KEY", "ConfigDict", "keeping_lazy", "map_items", "reading_imports"]
+__all__ = [
+    "DELETE_KEY",
+    "ConfigDict",
+    "duplicate",
+    "keeping_lazy",
+    "map_items",
+    "reading_imports",
+]
 
 DELETE_KEY = "_delete_"
 """In a dict that changes another: drop what the other has."""
@@ -19,7 +29,7 @@ DELETE_KEY = "_delete_"
 _keeps_lazy: ContextVar[bool] = ContextVar("mainspring_config_keeps_lazy", default=False)
 
 
-class ConfigDict(dict[Any, Any]):
+class ConfigDict(Marked):
     """A dict for configs.
 
     Items are attributes as well, and dicts inside of it, in lists and tuples too, are of the same
@@ -33,6 +43,12 @@ class ConfigDict(dict[Any, Any]):
 
     Attributes:
         lazy: Class attribute: while it is true, reading imports nothing.
+
+    Example:
+        >>> cfg = ConfigDict(model=dict(depth=50))
+        >>> cfg.update(dict(model=dict(width=2)))
+        >>> cfg.model.depth, cfg
+        (50, {'model': {'depth': 50, 'width': 2}})
     """
 
     lazy: ClassVar[bool] = False
@@ -40,6 +56,7 @@ class ConfigDict(dict[Any, Any]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
         for arg in args:
+            carry(arg, self)
             for key, value in _pairs(arg):
                 self[key] = value
         for key, value in kwargs.items():
@@ -149,7 +166,7 @@ class ConfigDict(dict[Any, Any]):
             if changes and isinstance(old, ConfigDict):
                 old.merge(value)
             else:
-                self[key] = _without_marks(value)
+                self[key] = duplicate(value, {}, marks=False)
 
     def __or__(self, other: Any) -> Self:
         if not isinstance(other, dict):
@@ -174,14 +191,14 @@ class ConfigDict(dict[Any, Any]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, dict):
             return False
-        if isinstance(other, ConfigDict) or not self._holds_lazy():
+        if isinstance(other, ConfigDict) or not any(map(is_lazy, dict.values(self))):
             return super().__eq__(other)
         return dict(self) == other
 
     def __ne__(self, other: object) -> bool:
         return not self == other
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]  # - as in every dict
 
     def copy(self) -> Self:
         """A shallow copy: lists are new, dicts are shared."""
@@ -200,8 +217,11 @@ class ConfigDict(dict[Any, Any]):
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         result = type(self)()
         memo[id(self)] = result
+        carry(self, result)
         for key, value in super().items():
-            dict.__setitem__(result, copy.deepcopy(key, memo), copy.deepcopy(value, memo))
+            copied = copy.deepcopy(value, memo)
+            carry(value, copied)
+            dict.__setitem__(result, copy.deepcopy(key, memo), copied)
         return result
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
@@ -209,7 +229,9 @@ class ConfigDict(dict[Any, Any]):
 
     def to_dict(self) -> dict[Any, Any]:
         """Plain dicts all the way down; names that are not imported become dotted paths."""
-        result: dict[Any, Any] = map_items(self, _dotted)
+        result: dict[Any, Any] = map_items(
+            self, lambda item: dotted_path(item) if is_lazy(item) else item
+        )
         return result
 
     def _to_lazy_dict(self) -> dict[Any, Any]:
@@ -221,17 +243,30 @@ class ConfigDict(dict[Any, Any]):
         """What a value stands for: a lazy object is imported, anything else is returned."""
         return _built(value)
 
-    def _holds_lazy(self) -> bool:
-        return any(isinstance(value, LazyObject | LazyAttr) for value in super().values())
-
     @classmethod
     def _wrap(cls, value: Any) -> Any:
-        if isinstance(value, dict):
-            # Other dict classes have a behaviour that somebody wants to keep.
-            return cls(value) if type(value) in (dict, OrderedDict) else value
-        if isinstance(value, list | tuple):
-            return _rebuilt(value, [cls._wrap(item) for item in value])
-        return value
+        is_dict = type(value) in (dict, OrderedDict)
+        if not is_dict and not isinstance(value, list | tuple):
+            return value  # other dict classes have a behaviour that somebody wants to keep
+        current = current_session()
+        copies = current.copies if current is not None else None
+        if current is None or copies is None:
+            return cls(value) if is_dict else _rebuilt(value, [cls._wrap(item) for item in value])
+        if id(value) in copies:
+            return copies[id(value)][2]
+        held = dict(value) if is_dict else dict(enumerate(value))
+        if is_dict:
+            result = cls(value)
+        else:
+            items = [cls._wrap(item) for item in value]
+            if all(map(operator.is_, items, value)):
+                return value
+            if type(value) is list and id(value) in current.kept:
+                value[:] = items  # the file itself has made it
+                return value
+            result = _rebuilt(value, items)
+        copies[id(value)] = (value, held, result)
+        return result
 
 
 @contextmanager
@@ -268,13 +303,9 @@ def reading_imports() -> bool:
 
 
 def _built(value: Any) -> Any:
-    if isinstance(value, LazyObject | LazyAttr) and reading_imports():
+    if is_lazy(value) and reading_imports():
         return value.build()
     return value
-
-
-def _dotted(value: Any) -> Any:
-    return dotted_path(value) if isinstance(value, LazyObject | LazyAttr) else value
 
 
 def _pairs(source: Any) -> Iterable[tuple[Any, Any]]:
@@ -292,19 +323,36 @@ def _pairs(source: Any) -> Iterable[tuple[Any, Any]]:
 def _rebuilt(original: Any, items: list[Any]) -> Any:
     """A list or tuple of the same class with other items."""
     make = getattr(original, "_make", None)
-    return make(items) if make is not None else type(original)(items)
+    result = make(items) if make is not None else type(original)(items)
+    carry(original, result)
+    return result
 
 
-def _without_marks(value: Any) -> Any:
-    """A copy without ``_delete_`` in any dict."""
-    if isinstance(value, ConfigDict):
-        result = value.empty_copy()
-        for key, item in dict.items(value):
-            if key != DELETE_KEY:
-                dict.__setitem__(result, key, _without_marks(item))
+def duplicate(value: Any, memo: dict[int, Any], *, marks: bool = True) -> Any:
+    """A copy of nested dicts, lists and tuples; nothing is imported for it.
+
+    Args:
+        value: Any value; what is no such container is not copied.
+        memo: The copies of recorded calls by the `id` of the original, which are one part wherever
+            they stand. Dicts that were written as such are copied for each place.
+        marks: Whether ``_delete_`` stays in dicts.
+    """
+    if isinstance(value, ConfigDict) or type(value) in (dict, OrderedDict):
+        if id(value) in memo:
+            return memo[id(value)]
+        result = value.empty_copy() if isinstance(value, ConfigDict) else ConfigDict()
+        if isinstance(value, RecordedCall):
+            memo[id(value)] = result
+        carry(value, result)
+        entries: Any = value
+        for key, item in dict.items(entries):
+            if marks or key != DELETE_KEY:
+                dict.__setitem__(result, key, duplicate(item, memo, marks=marks))
         return result
     if isinstance(value, dict):
-        return {key: _without_marks(item) for key, item in dict.items(value) if key != DELETE_KEY}
-    if isinstance(value, list | tuple):
-        return _rebuilt(value, [_without_marks(item) for item in value])
+        return copy.copy(value)  # of a class that has a behaviour of its own
+    if type(value) in (list, tuple):
+        items = type(value)(duplicate(item, memo, marks=marks) for item in value)
+        carry(value, items)
+        return items
     return value

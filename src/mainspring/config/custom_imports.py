@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from mainspring.config.errors import ConfigImportError, ConfigTypeError
-from mainspring.utils import import_modules_from_strings
+from mainspring.errors import ConfigImportError, ConfigTypeError
+from mainspring.names import DataName, ForbiddenNameError, is_allowed
+from mainspring.names.imports import import_modules_from_strings
 
 __all__ = ["import_modules_of"]
 
@@ -24,20 +25,38 @@ def import_modules_of(cfg: Any) -> None:
     if not wanted:
         return
     place = cfg.locate("custom_imports.imports") or cfg.locate("custom_imports")
-    if not isinstance(wanted, dict):
+    given = dict(wanted) if isinstance(wanted, dict) else {"": wanted}
+    names = given.get("imports")
+    listed = [names] if isinstance(names, str) else names or []
+    known = all(key in ("imports", "allow_failed_imports") for key in given)
+    if not (known and isinstance(listed, list | tuple) and all(map(_is_module, listed))):
         raise ConfigTypeError(
-            f"custom_imports is {wanted!r}",
+            f"custom_imports is {given.get('', given)!r}",
             location=place,
-            help="write custom_imports = dict(imports=['my_module'])",
+            help="write custom_imports = dict(imports=['my_module'], allow_failed_imports=False)",
         )
+    for name in listed:
+        if isinstance(name, DataName) and not is_allowed(name):
+            root = name.partition(".")[0]
+            raise ForbiddenNameError(
+                f"custom_imports asks for {name}, and data imports nothing",
+                location=place,
+                config_path="custom_imports",
+                help=f'allow it: --allow {root}, or allow = ["{root}"] under [tool.mainspring] in '
+                "pyproject.toml",
+            )
     try:
-        import_modules_from_strings(**wanted)
+        import_modules_from_strings(list(listed), bool(given.get("allow_failed_imports")))
     except ImportError as error:
         folders = "".join(f"\n    {folder}" for folder in sys.path)
         raise ConfigImportError(
-            f"Failed to import custom modules from {dict(wanted)!r}: {error}; "
+            f"Failed to import custom modules from {given!r}: {error}; "
             f"the current sys.path is:{folders}",
             location=place,
             config_path="custom_imports",
             help="start from the directory that contains your module, or set PYTHONPATH to it",
         ) from error
+
+
+def _is_module(name: object) -> bool:
+    return isinstance(name, str) and all(part.isidentifier() for part in name.split("."))

@@ -1,10 +1,15 @@
 """Configs in JSON and YAML: what these formats lack is written under a key with underscores.
 
 ======================  ==========================================================
-``{"_ref_": "a.B"}``    the object of that name
+``{"_ref_": "a.B"}``    the object of that name; ``"a:B.C"`` for what is inside of one
 ``"_call_": true``      in a dict: it is a recorded call; ``"_late_"``: one that waits
+``"_shared_": "name"``  in a call that stands in several places, in the others
+                        ``{"_same_": "name"}``; in YAML an anchor and aliases
 ``{"_tuple_": [...]}``  a tuple (in YAML, its tag); likewise ``_set_``, ``_frozenset_``
 ``{"_bytes_": "..."}``  bytes in base64; ``_complex_`` and ``_range_`` likewise
+``{"_env_": "TOKEN"}``  the value of an environment variable
+``{"_value_": [...]}``  a value by the path of what makes it, and the arguments
+``{"_lost_": "a.B"}``   an object that could not be written down
 ``{"_dict_": [...]}``   a dict by its items: keys that are no strings, or that look like these
 ======================  ==========================================================
 """
@@ -12,21 +17,33 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from typing import Any
 
-from mainspring.config.dumped import dumped_reference
+from mainspring.config.expression import from_environment
+from mainspring.config.lazy import LostObject
 from mainspring.config.node import Node
-from mainspring.config.plain import plain
-from mainspring.config.references import is_printed_as_call, reference_of
+from mainspring.config.plain import has_literal, plain
+from mainspring.config.reference import Reference, reference_to
+from mainspring.config.references import is_printed_as_call, reference_of, shared_calls
+from mainspring.config.sharing import refuse_endless
+from mainspring.config.values import MAKERS, builtin_of, call_of
+from mainspring.config.yaml_scalars import knowing_numbers
 from mainspring.errors import ConfigError
+from mainspring.output import Secret, masked
 
 __all__ = ["dump_data", "revive"]
 
 _REF, _CALL, _LATE = "_ref_", "_call_", "_late_"
+_SHARED, _SAME, _VALUE, _LOST = "_shared_", "_same_", "_value_", "_lost_"
 _SINGLE = frozenset(
-    (_REF, "_tuple_", "_set_", "_frozenset_", "_bytes_", "_complex_", "_range_", "_dict_")
+    (
+        *(_REF, _SAME, _VALUE, _LOST, "_tuple_", "_set_", "_frozenset_", "_bytes_", "_complex_"),
+        *("_range_", "_dict_", "_env_"),
+    )
 )
-_SPECIAL = _SINGLE | {_CALL, _LATE}
+_MARKS = frozenset((_CALL, _LATE, _SHARED))
+_SPECIAL = _SINGLE | _MARKS
 
 
 def dump_data(values: dict[Any, Any], extension: str) -> str:
@@ -36,9 +53,10 @@ def dump_data(values: dict[Any, Any], extension: str) -> str:
         values: The config.
         extension: ``.json``, ``.yaml`` or ``.yml``.
     """
-    tree = {key: _tree(item, extension) for key, item in dict.items(values)}
+    writer = _Writer(shared_calls(values), extension)
+    tree = {key: writer.tree(item) for key, item in dict.items(values)}
     if not all(isinstance(key, str) and key not in _SPECIAL for key in tree):
-        tree = _tree(values, extension)
+        tree = _Writer(shared_calls(values), extension).tree(values)
     if extension == ".json":
         import json
 
@@ -46,9 +64,12 @@ def dump_data(values: dict[Any, Any], extension: str) -> str:
         return json.dumps(tree).replace("{{", "{\\u007b")
     import yaml
 
-    class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]  # - chosen at run time
+    anchored = {id(part) for part in writer.written.values()}
+    quick = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+    class Dumper(knowing_numbers(quick, "int", "float")):  # type: ignore[misc]  # - chosen at run time
         def ignore_aliases(self, data: Any) -> bool:
-            return True
+            return id(data) not in anchored
 
     Dumper.add_representer(
         tuple,
@@ -64,22 +85,74 @@ def dump_data(values: dict[Any, Any], extension: str) -> str:
     return text.replace("{{", "{\\x7b")
 
 
-def _tree(value: Any, extension: str) -> Any:
-    if isinstance(value, dict):
-        return _dict_tree(value, extension)
-    if isinstance(value, list):
-        return [_tree(item, extension) for item in value]
-    if isinstance(value, tuple):
-        items = [_tree(item, extension) for item in value]
-        return {"_tuple_": items} if extension == ".json" else tuple(items)
-    reference = reference_of(value)
-    if reference is not None:
-        module, name = reference
-        return {_REF: f"{module}.{name.lstrip('.')}" if name else module}
-    value = plain(value)
-    if isinstance(value, set | frozenset):
-        items = [_tree(item, extension) for item in sorted(value, key=repr)]
-        return {"_frozenset_" if isinstance(value, frozenset) else "_set_": items}
+class _Writer:
+    """Makes trees of what the formats have.
+
+    Args:
+        shared: The calls that stand in several places, by their `id`.
+        extension: That of the file.
+
+    Attributes:
+        written: The trees of those that were written, by the same.
+    """
+
+    def __init__(self, shared: Mapping[int, Node], extension: str) -> None:
+        self._shared = shared
+        self._json = extension == ".json"
+        self.written: dict[int, dict[str, Any]] = {}
+
+    def tree(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return self._shared_tree(value) if id(value) in self._shared else self._dict(value)
+        if isinstance(value, list):
+            return [self.tree(item) for item in value]
+        if isinstance(value, tuple):
+            items = [self.tree(item) for item in value]
+            return {"_tuple_": items} if self._json else tuple(items)
+        reference = reference_of(value)
+        if reference is not None:
+            module, name = reference
+            if name.startswith("."):
+                return {_REF: f"{module}{name}"}
+            return {_REF: f"{module}{':' if '.' in name else '.'}{name}" if name else module}
+        if isinstance(value, Secret):
+            return {"_env_": value.variable}
+        call = call_of(value)
+        if call is not None:
+            return {_VALUE: [call[0], *(self.tree(argument) for argument in call[1])]}
+        literal = plain(value)
+        if isinstance(literal, set | frozenset):
+            items = [self.tree(item) for item in sorted(literal, key=repr)]
+            return {"_frozenset_" if isinstance(literal, frozenset) else "_set_": items}
+        if not has_literal(value) and literal is not ...:
+            return {_LOST: literal}
+        return _special(literal)
+
+    def _shared_tree(self, call: dict[Any, Any]) -> dict[str, Any]:
+        key = id(call)
+        if key in self.written:
+            return {_SAME: self.written[key][_SHARED]} if self._json else self.written[key]
+        tree = self._dict(call)
+        if self._json:
+            tree[_SHARED] = str(len(self.written) + 1)
+        self.written[key] = tree
+        return tree
+
+    def _dict(self, value: dict[Any, Any]) -> dict[str, Any]:
+        items = [(key, self.tree(item)) for key, item in dict.items(value)]
+        if not all(isinstance(key, str) and key not in _SPECIAL for key, _ in items):
+            pairs = [[self.tree(key), item] for key, item in items]
+            return {"_dict_": pairs, **_marks(value)}
+        items.sort(key=lambda item: item[0] != "type")
+        return {**dict(items), **_marks(value)}
+
+
+def _special(value: Any) -> Any:
+    """The tree of a literal of Python that the formats may not have."""
+    if value is ...:
+        return {_VALUE: ["builtins.Ellipsis"]}
+    if isinstance(value, str):
+        return masked(value)
     if isinstance(value, bytes):
         return {"_bytes_": base64.b64encode(value).decode()}
     if isinstance(value, complex):
@@ -89,19 +162,6 @@ def _tree(value: Any, extension: str) -> Any:
     return value
 
 
-def _dict_tree(value: dict[Any, Any], extension: str) -> Any:
-    items = [(key, _tree(item, extension)) for key, item in dict.items(value)]
-    if not all(isinstance(key, str) and key not in _SPECIAL for key, _ in items):
-        pairs = [[_tree(key, extension), item] for key, item in items]
-        return {"_dict_": pairs, **_marks(value)}
-    return {**_type_first(items), **_marks(value)}
-
-
-def _type_first(items: list[tuple[str, Any]]) -> dict[str, Any]:
-    tree = dict(items)
-    return {"type": tree.pop("type"), **tree} if "type" in tree else tree
-
-
 def _marks(value: dict[Any, Any]) -> dict[str, Any]:
     if not is_printed_as_call(value):
         return {}
@@ -109,7 +169,7 @@ def _marks(value: dict[Any, Any]) -> dict[str, Any]:
 
 
 def revive(value: Any) -> Any:
-    """What parsed JSON or YAML stands for.
+    """What parsed JSON, YAML or TOML stands for.
 
     Args:
         value: What the parser gave.
@@ -117,68 +177,123 @@ def revive(value: Any) -> Any:
     Raises:
         ConfigError: A key with underscores holds what it cannot hold.
     """
-    if isinstance(value, list):
-        return [revive(item) for item in value]
-    if isinstance(value, tuple):
-        return tuple(revive(item) for item in value)
-    if not isinstance(value, dict):
-        return value
-    if len(value) == 1 and (key := next(iter(value))) in _SINGLE and key != "_dict_":
-        return _revived(key, value[key])
-    if not value.keys().isdisjoint((_CALL, _LATE, "_dict_")):
-        return _revived_dict(value)
-    return {key: revive(item) for key, item in value.items()}
+    revived = _Reader(value).revived(value)
+    refuse_endless(revived)
+    return revived
 
 
-def _revived_dict(value: dict[Any, Any]) -> Any:
-    marks = {key: value[key] for key in (_CALL, _LATE) if key in value}
-    rest = {key: item for key, item in value.items() if key not in marks}
-    if "_dict_" in rest:
-        pairs = rest["_dict_"]
+class _Reader:
+    """Makes values of trees; a call that stands in several places is made once.
+
+    Args:
+        root: The whole tree.
+    """
+
+    def __init__(self, root: Any) -> None:
+        self._defined: dict[Any, dict[str, Any]] = {}
+        self._made: dict[int, Node] = {}
+        self._define(root)
+
+    def _define(self, value: Any) -> None:
+        if isinstance(value, dict):
+            if _CALL in value and isinstance(value.get(_SHARED), str):
+                self._defined[value[_SHARED]] = value
+            for item in value.values():
+                self._define(item)
+        elif isinstance(value, list | tuple):
+            for item in value:
+                self._define(item)
+
+    def revived(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self.revived(item) for item in value]
+        if isinstance(value, tuple):
+            return tuple(self.revived(item) for item in value)
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1 and (key := next(iter(value))) in _SINGLE and key != "_dict_":
+            return self._single(key, value[key])
+        if _CALL in value or _LATE in value:
+            if id(value) not in self._made:
+                self._made[id(value)] = self._call(value)
+            return self._made[id(value)]
+        return self._items(value)
+
+    def _call(self, value: dict[Any, Any]) -> Node:
+        marks = {key: value[key] for key in _MARKS if key in value}
+        items = self._items({key: item for key, item in value.items() if key not in marks})
+        marks.pop(_SHARED, None)
+        if any(mark is not True for mark in marks.values()) or "type" not in items:
+            raise _malformed(_CALL, value)
+        return Node(items.pop("type"), (), items, late=_LATE in marks)
+
+    def _items(self, value: dict[Any, Any]) -> dict[Any, Any]:
+        if "_dict_" not in value:
+            return {key: self.revived(item) for key, item in value.items()}
+        pairs = value["_dict_"]
         is_list = isinstance(pairs, list) and all(
             isinstance(p, list) and len(p) == 2 for p in pairs
         )
-        if len(rest) != 1 or not is_list:
+        if len(value) != 1 or not is_list:
             raise _malformed("_dict_", pairs)
         try:
-            items = {revive(key): revive(item) for key, item in pairs}
+            return {self.revived(key): self.revived(item) for key, item in pairs}
         except TypeError as error:
             raise _malformed("_dict_", pairs) from error
-    else:
-        items = {key: revive(item) for key, item in rest.items()}
-    if not marks:
-        return items
-    if any(mark is not True for mark in marks.values()) or "type" not in items:
-        raise _malformed(_CALL, value)
-    return Node(items.pop("type"), (), items, late=_LATE in marks)
+
+    def _single(self, key: str, held: Any) -> Any:
+        try:
+            if key == _REF and isinstance(held, str) and _is_path(held):
+                return _named(held)
+            if key == _SAME and isinstance(held, str) and held in self._defined:
+                return self.revived(self._defined[held])
+            if key == "_env_" and isinstance(held, str):
+                return from_environment(held)
+            if key == _LOST and isinstance(held, str):
+                return LostObject(held)
+            if key == _VALUE and isinstance(held, list) and held:
+                return self._value(*held)
+            if key == "_bytes_" and isinstance(held, str):
+                return base64.b64decode(held, validate=True)
+            if key == "_complex_" and isinstance(held, str):
+                return complex(held)
+            if key == "_range_" and isinstance(held, list) and len(held) == 3:
+                return range(*held)
+            makers = {"_tuple_": tuple, "_set_": set, "_frozenset_": frozenset}
+            if key in makers and isinstance(held, list):
+                return makers[key](self.revived(item) for item in held)
+        except (ValueError, TypeError, ArithmeticError) as error:
+            raise _malformed(key, held) from error
+        raise _malformed(key, held)
+
+    def _value(self, path: Any, *arguments: Any) -> Any:
+        if path == "builtins.Ellipsis" and not arguments:
+            return ...
+        given = [self.revived(argument) for argument in arguments]
+        if path in MAKERS:
+            return MAKERS[path](*given)
+        if not isinstance(path, str) or not _is_path(path):
+            raise ValueError(path)
+        return Node(reference_to(path, "data"), given)
 
 
-def _is_list_of_pairs(value: Any) -> bool:
-    if not isinstance(value, list):
-        return False
-    return all(isinstance(pair, list) and len(pair) == 2 for pair in value)
-
-
-def _revived(key: str, held: Any) -> Any:
-    try:
-        if key == _REF and isinstance(held, str) and _is_path(held):
-            return dumped_reference(held)
-        if key == "_bytes_" and isinstance(held, str):
-            return base64.b64decode(held, validate=True)
-        if key == "_complex_" and isinstance(held, str):
-            return complex(held)
-        if key == "_range_" and isinstance(held, list) and len(held) == 3:
-            return range(*held)
-        makers = {"_tuple_": tuple, "_set_": set, "_frozenset_": frozenset}
-        if key in makers and isinstance(held, list):
-            return makers[key](revive(item) for item in held)
-    except (ValueError, TypeError) as error:
-        raise _malformed(key, held) from error
-    raise _malformed(key, held)
+def _named(path: str) -> Any:
+    module, colon, inner = path.partition(":")
+    if colon:
+        outer, *rest = inner.split(".")
+        reference: Any = Reference(module, outer, None, "data")
+        for name in rest:
+            reference = reference.attribute_(name)
+        return reference
+    module, _, name = path.rpartition(".")
+    found = builtin_of(name) if module == "builtins" else MAKERS.get(path)
+    return reference_to(path, "data") if found is None else found
 
 
 def _is_path(text: str) -> bool:
-    return all(part.isidentifier() for part in text.split("."))
+    return text.count(":") < 2 and all(
+        part.isidentifier() for part in text.replace(":", ".").split(".")
+    )
 
 
 def _malformed(key: str, held: Any) -> ConfigError:

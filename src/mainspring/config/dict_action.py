@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any, NoReturn
 
-from mainspring.config.errors import OverrideError
+from mainspring.errors import OverrideError
 
 __all__ = ["DictAction"]
 
@@ -21,8 +21,11 @@ class DictAction(argparse.Action):
     be repeated; all words end up in one dict.
 
     Example:
-        ``parser.add_argument("--cfg-options", nargs="+", action=DictAction)`` reads
-        ``--cfg-options optimizer.lr=0.01 data.size=[224,224]``.
+        >>> parser = argparse.ArgumentParser()
+        >>> _ = parser.add_argument("--cfg-options", nargs="+", action=DictAction)
+        >>> words = ["--cfg-options", "optimizer.lr=0.01", "data.size=[224,224]"]
+        >>> parser.parse_args(words).cfg_options
+        {'optimizer.lr': 0.01, 'data.size': [224, 224]}
     """
 
     def __call__(

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import ast
 import linecache
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-from mainspring.config.config_dict import ConfigDict, keeping_lazy
+from mainspring.config.config_dict import keeping_lazy
+from mainspring.config.marks import session
 from mainspring.config.node import Node
 from mainspring.config.recording import (
     calling_frame,
     calling_place,
+    calling_token,
     is_recording,
     not_recording,
     refuse,
 )
-from mainspring.config.section_names import RUNNER_SECTIONS
+from mainspring.config.schema import RUNNER_SECTIONS
+from mainspring.config.sharing import places_of
 from mainspring.errors import ConfigError, did_you_mean
 
-__all__ = ["edit"]
+__all__ = ["Editor", "edit"]
 
 
 def edit(part: Any) -> Any:
@@ -36,8 +39,14 @@ def edit(part: Any) -> Any:
     Raises:
         ConfigError: The part is no part of a config, or it stands in two places of it, both of
             which would change.
+
+    Example:
+        >>> model = dict(backbone=dict(depth=50))
+        >>> edit(model).backbone.depth = 101
+        >>> model
+        {'backbone': {'depth': 101}}
     """
-    if isinstance(part, _Editor):
+    if isinstance(part, Editor):
         return part
     if not isinstance(part, dict | list):
         raise ConfigError(
@@ -45,11 +54,13 @@ def edit(part: Any) -> Any:
             location=calling_place(),
             help="assign the variable itself",
         )
+    with session() as current:
+        part = current.standing_for(part)
     _refuse_shared(part)
-    return _Editor(part)
+    return Editor(part)
 
 
-class _Editor:
+class Editor:
     """Passes assignments on to a part of a config."""
 
     __slots__ = ("_part",)
@@ -75,11 +86,8 @@ class _Editor:
 
     def __setitem__(self, key: Any, value: Any) -> None:
         part = self._part
-        value = value._part if isinstance(value, _Editor) else value
+        value = value._part if isinstance(value, Editor) else value
         _refuse_shared(part)
-        if isinstance(part, list) and isinstance(key, int | slice):
-            part[key] = value
-            return
         part[key] = value
 
     def __delattr__(self, name: str) -> None:
@@ -87,6 +95,7 @@ class _Editor:
 
     def __delitem__(self, key: Any) -> None:
         self._find(key)
+        _refuse_shared(self._part)
         del self._part[key]
 
     def __iter__(self) -> Iterator[Any]:
@@ -109,6 +118,7 @@ class _Editor:
 
     def pop(self, key: Any = -1, *default: Any) -> Any:
         """Remove an item of a list or dict and return it."""
+        _refuse_shared(self._part)
         return self._part.pop(key, *default)
 
     def update(self, *args: Any, **kwargs: Any) -> None:
@@ -116,13 +126,14 @@ class _Editor:
         for name, value in dict(*args, **kwargs).items():
             old = dict.get(self._part, name) if isinstance(self._part, dict) else None
             if isinstance(old, dict) and isinstance(value, dict) and not isinstance(value, Node):
-                _Editor(old).update(value)
+                Editor(old).update(value)
             else:
                 self[name] = value
 
     def _list(self, method: str) -> list[Any]:
         part = self._part
         if isinstance(part, list):
+            _refuse_shared(part)
             return part
         raise ConfigError(
             f"only a list has {method}(), but this is {_shown(part)}", location=calling_place()
@@ -136,7 +147,7 @@ class _Editor:
             except (IndexError, TypeError) as error:
                 raise ConfigError(
                     f"the list has no item {key!r}: it has {len(part)} items",
-                    location=calling_place(),
+                    location=calling_token(),
                 ) from error
         if not dict.__contains__(part, key) and isinstance(part, Node):
             _bind(part)
@@ -145,7 +156,7 @@ class _Editor:
         written = [str(name) for name in dict.keys(part)]
         raise ConfigError(
             f"{_shown(part)} has no {key!r} to edit",
-            location=calling_place(),
+            location=calling_token(),
             help=did_you_mean(str(key), written) or f"it has {', '.join(written)}",
         )
 
@@ -157,7 +168,7 @@ def _bind(node: Node) -> None:
 
 
 def _inner(value: Any) -> Any:
-    return _Editor(value) if isinstance(value, dict | list) else value
+    return Editor(value) if isinstance(value, dict | list) else value
 
 
 def _shown(part: Any) -> str:
@@ -184,12 +195,15 @@ def _refuse_shared(part: Any) -> None:
             f"{' and '.join(names)} are the same object, so editing one changes the other",
             f"write {other} = copy({names[0]}) first",
         )
-    sections = _sections_with(part, frame.f_globals)
-    if len(sections) > 1:
-        refuse(
-            f"the part stands in {' and '.join(sections)}, so editing it changes both",
-            "give one of them a copy(...) of it",
-        )
+    values = {k: v for k, v in frame.f_globals.items() if not k.startswith("__")}
+    sections = {name: values[name] for name in RUNNER_SECTIONS if name in values}
+    for searched in (sections, *({name: value} for name, value in values.items())):
+        places = places_of(searched, part)
+        if len(places) > 1:
+            refuse(
+                f"{' and '.join(places)} are the same object, so editing one changes the other",
+                "give one of them a copy(...) of it, or make the change where the object is made",
+            )
 
 
 def _loop_variables(frame: FrameType) -> set[str]:
@@ -202,15 +216,3 @@ def _loop_variables(frame: FrameType) -> set[str]:
         for name in ast.walk(node.target)
         if isinstance(name, ast.Name)
     }
-
-
-def _sections_with(part: Any, names: Mapping[str, Any]) -> list[str]:
-    return [name for name in RUNNER_SECTIONS if name in names and _holds(names[name], part)]
-
-
-def _holds(value: Any, part: Any) -> bool:
-    if value is part:
-        return True
-    if isinstance(value, ConfigDict):
-        return any(_holds(item, part) for item in dict.values(value))
-    return isinstance(value, list | tuple) and any(_holds(item, part) for item in value)

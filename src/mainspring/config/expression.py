@@ -7,17 +7,21 @@ no literal a reference; both are imported when they are built, if the allow-list
 from __future__ import annotations
 
 import ast
+import os
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from mainspring.config.config_dict import ConfigDict
-from mainspring.config.dumped import DumpedAttr, DumpedReference, dumped_reference
-from mainspring.config.errors import ConfigParsingError
-from mainspring.config.lazy import LazyAttr, LazyObject
+from mainspring.config.lazy import LazyAttr, LazyObject, LostObject, dotted_path
 from mainspring.config.node import Node
-from mainspring.errors import ConfigError, Location
+from mainspring.config.reference import Reference, ReferenceAttr, reference_to
+from mainspring.config.values import MAKERS, builtin_of
+from mainspring.config.words import ByEpoch, ByIteration
+from mainspring.errors import ConfigParsingError, Location
+from mainspring.output import MASK, Secret, note_secrets
 
-__all__ = ["Evaluator", "evaluate_call"]
+__all__ = ["Evaluator", "evaluate_call", "from_environment"]
 
 Place = Callable[[ast.AST], Location | None]
 
@@ -27,8 +31,6 @@ _NUMBERS = (int, float, complex)
 class ExpressionError(ConfigParsingError, SyntaxError):
     """A dump, or a word of the command line, holds what is neither a literal nor a call."""
 
-    __str__ = ConfigError.__str__
-
 
 class Evaluator:
     """Evaluates expressions of literals, names and calls.
@@ -36,11 +38,18 @@ class Evaluator:
     Args:
         names: What imported names stand for; ``None`` where every dotted name stands for itself.
         place: Where a node of the syntax tree is written.
+        mark: Takes each call and display with its value; returns the value to use.
     """
 
-    def __init__(self, names: Mapping[str, Any] | None, place: Place) -> None:
+    def __init__(
+        self,
+        names: Mapping[str, Any] | None,
+        place: Place,
+        mark: Callable[[ast.expr, Any], Any] = lambda _, value: value,
+    ) -> None:
         self._names = names
         self._place = place
+        self._mark = mark
 
     def value(self, node: ast.expr) -> Any:
         """The value of an expression.
@@ -49,23 +58,21 @@ class Evaluator:
             ConfigError: It holds something else than literals, names and calls.
         """
         if isinstance(node, ast.Constant):
-            if node.value is ...:
-                raise self._refused(node)
             return node.value
         if isinstance(node, ast.List):
-            return [self.value(item) for item in node.elts]
+            return self._mark(node, [self.value(item) for item in node.elts])
         if isinstance(node, ast.Tuple):
-            return tuple(self.value(item) for item in node.elts)
+            return self._mark(node, tuple(self.value(item) for item in node.elts))
         if isinstance(node, ast.Set):
             return self._made(set, node, [self.value(item) for item in node.elts])
         if isinstance(node, ast.Dict):
-            return self._dict(node)
+            return self._mark(node, self._dict(node))
         if isinstance(node, ast.UnaryOp | ast.BinOp):
             return self._number(node)
         if isinstance(node, ast.Name | ast.Attribute):
             return self._reference(node)
         if isinstance(node, ast.Call):
-            return self._call(node)
+            return self._mark(node, self._call(node))
         raise self._refused(node)
 
     def _dict(self, node: ast.Dict) -> dict[Any, Any]:
@@ -102,15 +109,19 @@ class Evaluator:
             root = root.value
         if not isinstance(root, ast.Name) or any(_is_dunder(part) for part in parts):
             raise self._refused(node)
+        known = self._names is not None and root.id in self._names
+        found = None if known or parts else builtin_of(root.id)
+        if found is not None:
+            return found
         if self._names is None:
-            return dumped_reference(".".join([root.id, *parts]))
-        if root.id not in self._names:
+            return reference_to(".".join([root.id, *parts]), "person")
+        if not known:
             raise ExpressionError(
                 f"{root.id!r} is not imported", location=self._place(root), help="import it first"
             )
         found = self._names[root.id]
         for part in parts:
-            if not isinstance(found, DumpedReference | DumpedAttr):
+            if not isinstance(found, Reference | ReferenceAttr):
                 raise self._refused(node)
             found = found.attribute_(part)
         return found
@@ -128,9 +139,19 @@ class Evaluator:
         known = isinstance(function, ast.Name) and (
             self._names is None or function.id not in self._names
         )
-        if known and isinstance(function, ast.Name) and function.id in _MAKERS and not late:
-            return self._made(_MAKERS[function.id], node, *args, **kwargs)
+        if known and isinstance(function, ast.Name) and not late:
+            if function.id == "lost" and len(args) == 1 and isinstance(args[0], str):
+                return LostObject(args[0], self._place(node))
+            if function.id in _MAKERS:
+                return self._made(_MAKERS[function.id], node, *args, **kwargs)
         target = self.value(function)
+        if any(target is maker for maker in MAKERS.values()) and not late:
+            return self._made(target, node, *args, **kwargs)
+        word = (
+            _WORDS.get(dotted_path(target)) if isinstance(target, LazyObject | LazyAttr) else None
+        )
+        if word is not None and not late:
+            return ConfigDict(self._made(word, node, *args, **kwargs))
         if not isinstance(target, LazyObject | LazyAttr):
             raise self._refused(node)
         return Node(target, args, kwargs, where=self._place(node), late=late)
@@ -183,6 +204,16 @@ def _make_float(text: Any) -> float:
     return float(text)
 
 
+def from_environment(variable: str) -> Secret:
+    """The value of a variable that a dump names instead of holding its value."""
+    if not isinstance(variable, str):
+        raise TypeError("env takes the name of a variable here")
+    note_secrets()
+    if variable not in os.environ:
+        warnings.warn(f"the environment variable {variable} is not set", stacklevel=2)
+    return Secret.of_variable(variable, os.environ.get(variable, MASK))
+
+
 def _make_complex(text: Any) -> complex:
     if not isinstance(text, str):
         raise TypeError("complex takes a string here")
@@ -190,13 +221,23 @@ def _make_complex(text: Any) -> complex:
 
 
 _MAKERS: dict[str, Callable[..., Any]] = {
+    "env": from_environment,
     "dict": _make_dict,
     "float": _make_float,
     "set": set,
     "frozenset": frozenset,
     "range": range,
     "complex": _make_complex,
+    **{name: MAKERS[f"builtins.{name}"] for name in ("bytearray", "slice", "type")},
 }
+
+
+_WORDS: dict[str, Callable[..., Any]] = {
+    f"mainspring.{module}.{word.__name__}": word
+    for module in ("config", "config.words", "runner")
+    for word in (ByEpoch, ByIteration)
+}
+"""Functions that stand for a dict, in files too."""
 
 
 def evaluate_call(text: str) -> Any:
@@ -210,7 +251,7 @@ def evaluate_call(text: str) -> Any:
     """
     tree = parse_expression(text)
     node = Evaluator(None, lambda _: None).value(tree)
-    if isinstance(node, Node | LazyObject | LazyAttr):
+    if isinstance(node, dict | LazyObject | LazyAttr):
         return node
     raise ExpressionError(f"{text!r} is no call", help="after @ comes a call: @zoo.Swin(depth=2)")
 

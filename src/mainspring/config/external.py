@@ -6,10 +6,10 @@ import os
 from typing import Any
 
 from mainspring.config.config_dict import ConfigDict
-from mainspring.config.errors import ConfigImportError, MissingConfigError
-from mainspring.errors import ConfigError, Location
-from mainspring.utils import get_installed_path, is_installed
-from mainspring.utils.openmmlab import MODULE2PACKAGE
+from mainspring.config.model_index import indexed_models
+from mainspring.errors import ConfigError, ConfigImportError, Location, MissingConfigError
+from mainspring.names.openmmlab import MODULE2PACKAGE
+from mainspring.names.packages import get_installed_path, is_installed
 
 __all__ = ["resolve_base", "with_scope"]
 
@@ -74,22 +74,14 @@ def _in_package(package: str, inner: str, location: Location | None) -> str:
 
 def _from_model_index(root: str, inner: str) -> str | None:
     """The config of a model that the package's index knows by the config's name."""
-    index_path = os.path.join(root, ".mim", "model-index.yml")
-    if not os.path.isfile(index_path):
+    folder = os.path.join(root, ".mim")
+    if not os.path.isfile(os.path.join(folder, "model-index.yml")):
         return None
-    import yaml
-
     wanted = os.path.splitext(os.path.basename(inner))[0]
-    with open(index_path, encoding="utf-8") as file:
-        index = yaml.safe_load(file) or {}
-    for metafile in index.get("Import") or []:
-        with open(os.path.join(root, ".mim", metafile), encoding="utf-8") as file:
-            models: Any = yaml.safe_load(file) or {}
-        entries = models.get("Models") if isinstance(models, dict) else models
-        for model in entries or []:
-            config = model.get("Config", "") if isinstance(model, dict) else ""
-            if os.path.splitext(os.path.basename(config))[0] == wanted:
-                return os.path.join(root, ".mim", config)
+    for model in indexed_models(folder):
+        config = model.get("Config", "")
+        if os.path.splitext(os.path.basename(config))[0] == wanted:
+            return os.path.join(folder, config)
     return None
 
 

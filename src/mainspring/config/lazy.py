@@ -7,40 +7,22 @@ read. Nothing else can be done with it: calling it while the file is read is an 
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self, TypeGuard
 
-from mainspring.config.errors import ConfigParsingError
-from mainspring.errors import ConfigError, mark_user_mistake
+from mainspring.errors import ConfigError, ConfigParsingError, Location, mark_user_mistake
+from mainspring.names import Origin, import_named
+from mainspring.names.imports import ObjectNotFoundError
 from mainspring.registry.default_scope import canonical_scope
-from mainspring.utils.imports import ObjectNotFoundError, import_object
+from mainspring.registry.recorded import RecordedName
 
-__all__ = ["LazyAttr", "LazyObject", "dotted_path", "is_lazy"]
+__all__ = ["LazyAttr", "LazyObject", "LostObject", "dotted_path", "is_lazy"]
 
 
-class LazyObject:
-    """Something importable that has not been imported.
+class _Lazy:
+    """What all that is not imported yet has in common."""
 
-    Args:
-        module: Dotted name of the module; of several (``import torch.nn`` and ``import torch``) the
-            common package is what the name stands for.
-        imported: Name in the module; ``None`` for the module itself.
-        location: Where it was imported, ``"file, line n"``.
-    """
-
-    def __init__(
-        self,
-        module: str | list[str] | tuple[str, ...],
-        imported: str | None = None,
-        location: str | None = None,
-    ) -> None:
-        self._modules = (module,) if isinstance(module, str) else tuple(module)
-        self._imported = imported
-        self.location = location
-
-    @property
-    def module(self) -> str:
-        """Dotted name of the module."""
-        return min(self._modules, key=len)
+    location: str | None
+    _origin: Origin
 
     def build(self) -> Any:
         """Import the object.
@@ -49,27 +31,35 @@ class LazyObject:
             ImportError: If it cannot be imported; the message says where the config names it.
             Exception: What the module raises while it is imported.
         """
-        for module in self._modules:
-            if module != self.module:
-                _import(module, self.location)
-        return _import(dotted_path(self), self.location)
+        origin: Any = self._origin
+        return _import(dotted_path(self), self.location, origin)
 
     def __getattr__(self, name: str) -> LazyAttr:
-        if _is_protocol(name):
+        # Python itself asks for such names (copying, pickling, inspecting); nobody configures
+        # them. So do notebooks and printers, with a single underscore.
+        if name.startswith("_") and name.endswith("_"):
             raise AttributeError(name)
         return LazyAttr(name, self, self.location)
 
     def __call__(self, *_: Any, **__: Any) -> NoReturn:
         """Refuse: there is nothing to call yet."""
-        _refuse_call(self)
+        imported = f" (imported in {self.location})" if self.location else ""
+        raise mark_user_mistake(
+            LazyCallError(
+                f"{dotted_path(self)} cannot be called in a config{imported}: it is not imported "
+                "before it is built",
+                help=f"write dict(type={self!s}, ...) to have it called later, or read the config "
+                "with lazy_import=False to import for real",
+            )
+        )
 
     def __eq__(self, other: object) -> bool:
-        return _equal(self, other)
+        return isinstance(other, _Lazy) and dotted_path(self) == dotted_path(other)
 
     def __hash__(self) -> int:
         return hash(dotted_path(self))
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> LazyObject:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
 
     def __getstate__(self) -> dict[str, Any]:
@@ -78,14 +68,58 @@ class LazyObject:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
 
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class LazyObject(_Lazy):
+    """Something importable that has not been imported.
+
+    Args:
+        module: Dotted name of the module; of several (``import torch.nn`` and ``import torch``) the
+            common package is what the name stands for.
+        imported: Name in the module; ``None`` for the module itself.
+        location: Where it was imported, ``"file, line n"``.
+        origin: Who wrote the name, which decides what it may stand for.
+
+    Example:
+        >>> adam = LazyObject("torch.optim", "AdamW")
+        >>> adam, adam.build().__module__
+        (AdamW, 'torch.optim.adamw')
+    """
+
+    def __init__(
+        self,
+        module: str | list[str] | tuple[str, ...],
+        imported: str | None = None,
+        location: str | None = None,
+        origin: Origin = "program",
+    ) -> None:
+        self._modules = tuple(module) if isinstance(module, list | tuple) else (module,)
+        if not all(isinstance(name, str) for name in (*self._modules, imported or "")):
+            raise TypeError(f"modules and objects are named by str, not {module!r}, {imported!r}")
+        self._imported = imported
+        self.location = location
+        self._origin = origin
+
+    @property
+    def module(self) -> str:
+        """Dotted name of the module."""
+        return min(self._modules, key=len)
+
+    def build(self) -> Any:
+        """Import the object, and all modules that its name stands for."""
+        for module in self._modules:
+            if module != self.module:
+                _import(module, self.location, "program")
+        return super().build()
+
     def __str__(self) -> str:
         own = self.__dict__
         return str(own["_imported"] or min(own["_modules"], key=len))
 
-    __repr__ = __str__
 
-
-class LazyAttr:
+class LazyAttr(_Lazy):
     """An attribute of something that has not been imported.
 
     Args:
@@ -94,12 +128,11 @@ class LazyAttr:
         location: Where the source was imported, ``"file, line n"``.
     """
 
-    def __init__(
-        self, name: str, source: LazyObject | LazyAttr, location: str | None = None
-    ) -> None:
+    def __init__(self, name: str, source: _Lazy, location: str | None = None) -> None:
         self.name = name
         self.source = source
         self.location = location
+        self._origin: Origin = source.__dict__["_origin"]
 
     @property
     def module(self) -> str:
@@ -107,51 +140,47 @@ class LazyAttr:
         return dotted_path(self.source)
 
     def build(self) -> Any:
-        """Import the object.
-
-        Raises:
-            ImportError: If it cannot be imported; the message says where the config names it.
-            Exception: What the module raises while it is imported.
-        """
-        self.source.build()
-        return _import(dotted_path(self), self.location)
-
-    def __getattr__(self, name: str) -> LazyAttr:
-        if _is_protocol(name):
-            raise AttributeError(name)
-        return LazyAttr(name, self, self.location)
-
-    def __call__(self, *_: Any, **__: Any) -> NoReturn:
-        """Refuse: there is nothing to call yet."""
-        _refuse_call(self)
-
-    def __eq__(self, other: object) -> bool:
-        return _equal(self, other)
-
-    def __hash__(self) -> int:
-        return hash(dotted_path(self))
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> LazyAttr:
-        return self
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        """Import the object, after what it is an attribute of."""
+        if self._origin == "program":
+            self.source.build()
+        return super().build()
 
     def __str__(self) -> str:
         return str(self.__dict__["name"])
 
-    __repr__ = __str__
+
+class LostObject(LazyObject, RecordedName):
+    """What is left of an object in a dump: the path of its class, or its own.
+
+    Args:
+        path: The path.
+        where: Where it is written.
+    """
+
+    def __init__(self, path: str, where: Location | None = None) -> None:
+        super().__init__(path)
+        self.where = where
+
+    def build(self) -> NoReturn:
+        """Refuse.
+
+        Raises:
+            ConfigError: Always.
+        """
+        raise ConfigError(
+            f"an object ({dotted_path(self)}) stood here when the config was written down, which "
+            "nothing can restore",
+            location=self.where,
+            help="describe it: as dict(type=..., ...), or as a call in a recorded config",
+        )
 
 
-def is_lazy(value: object) -> bool:
+def is_lazy(value: object) -> TypeGuard[LazyObject | LazyAttr]:
     """Whether a value stands for something that has not been imported."""
-    return isinstance(value, LazyObject | LazyAttr)
+    return isinstance(value, _Lazy)
 
 
-def dotted_path(value: LazyObject | LazyAttr) -> str:
+def dotted_path(value: _Lazy) -> str:
     """The full path of what a lazy object stands for, such as ``torch.optim.SGD``."""
     own = value.__dict__  # what it stands for may have attributes of the same names
     if isinstance(value, LazyAttr):
@@ -160,25 +189,13 @@ def dotted_path(value: LazyObject | LazyAttr) -> str:
     return f"{module}.{imported}" if imported else module
 
 
-def _is_protocol(name: str) -> bool:
-    # Python itself asks for such names (copying, pickling, inspecting); nobody configures them.
-    # So do notebooks and printers, with a single underscore.
-    return name.startswith("_") and name.endswith("_")
-
-
-def _equal(left: LazyObject | LazyAttr, right: object) -> bool:
-    if not isinstance(right, LazyObject | LazyAttr):
-        return False
-    return dotted_path(left) == dotted_path(right)
-
-
-def _import(path: str, location: str | None) -> Any:
+def _import(path: str, location: str | None, origin: Origin) -> Any:
     place = f"the config names it in {location}" if location else "a config names it"
     head, dot, rest = path.partition(".")
     try:
         if canonical_scope(head) != head:
-            return _import_alias(f"{canonical_scope(head)}{dot}{rest}", path)
-        return import_object(path, written_as_code=True)
+            return _import_alias(f"{canonical_scope(head)}{dot}{rest}", path, origin)
+        return import_named(path, origin)
     except ObjectNotFoundError as error:
         module, _, name = path.rpartition(".")
         if module:
@@ -191,7 +208,7 @@ def _import(path: str, location: str | None) -> Any:
         raise
 
 
-def _import_alias(path: str, written: str) -> Any:
+def _import_alias(path: str, written: str, origin: Origin) -> Any:
     """An object of this package, by a path that begins with the older name of the package.
 
     Where the older package had a module of its own for a class, ours may have another one, but the
@@ -200,25 +217,11 @@ def _import_alias(path: str, written: str) -> Any:
     *modules, name = path.split(".")
     for length in range(len(modules), 0, -1):
         try:
-            return import_object(".".join([*modules[:length], name]), written_as_code=True)
+            return import_named(".".join([*modules[:length], name]), origin)
         except ObjectNotFoundError:
             continue
-    return import_object(written, written_as_code=True)
-
-
-def _refuse_call(value: LazyObject | LazyAttr) -> NoReturn:
-    imported = f" (imported in {value.location})" if value.location else ""
-    raise mark_user_mistake(
-        LazyCallError(
-            f"{dotted_path(value)} cannot be called in a config{imported}: it is not imported "
-            "before it is built",
-            help=f"write dict(type={value}, ...) to have it called later, or read the config "
-            "with lazy_import=False to import for real",
-        )
-    )
+    return import_named(written, origin)
 
 
 class LazyCallError(ConfigParsingError):
     """A name that is not imported yet was called."""
-
-    __str__ = ConfigError.__str__

@@ -1,17 +1,21 @@
 """Read a recorded config before it runs, and refuse what could not mean what it seems to mean.
 
-Nothing is rewritten: the file that runs is the file that was written.
+Nothing is rewritten here; what runs is the file that was written, with the calls that set marks.
 """
 
 from __future__ import annotations
 
 import ast
+import builtins
 import sys
 from collections.abc import Iterator
+from functools import cached_property, lru_cache
 
-from mainspring.config.errors import ConfigParsingError, IllegalImportError
+from mainspring.config.run_source import parsed
 from mainspring.config.source import Source
 from mainspring.config.text import base_statement
+from mainspring.config.values import builtin_of
+from mainspring.errors import ConfigParsingError, IllegalImportError
 
 __all__ = [
     "PURE_MODULES",
@@ -20,14 +24,16 @@ __all__ = [
     "check_statements",
     "imports_stdlib",
     "is_stdlib",
+    "outline_of",
 ]
 
 PURE_MODULES = frozenset(
     (
-        *("__future__", "abc", "collections", "copy", "dataclasses", "datetime", "decimal"),
-        *("enum", "fractions", "functools", "itertools", "math", "numbers", "operator", "os"),
-        *("pathlib", "re", "statistics", "string", "textwrap", "types", "typing"),
-        *("typing_extensions", "warnings"),
+        *("__future__", "abc", "base64", "bisect", "cmath", "collections", "copy", "dataclasses"),
+        *("datetime", "decimal", "enum", "fractions", "functools", "hashlib", "heapq"),
+        *("itertools", "json", "math", "numbers", "operator", "os", "pathlib", "re"),
+        *("statistics", "string", "struct", "textwrap", "types", "typing", "typing_extensions"),
+        *("uuid", "warnings", "zlib"),
     )
 )
 """Modules of the standard library that a recorded config imports for real."""
@@ -52,6 +58,7 @@ class Outline:
         tree: The file.
 
     Attributes:
+        tree: The file.
         nodes: All nodes of the tree.
         base: The statement that sets ``_base_``, if there is one.
         base_blocks: The blocks ``with read_base():``.
@@ -61,6 +68,7 @@ class Outline:
     """
 
     def __init__(self, tree: ast.Module) -> None:
+        self.tree = tree
         self.nodes = list(ast.walk(tree))
         self.base = base_statement(tree)
         self.base_blocks = self._blocks("read_base")
@@ -75,11 +83,43 @@ class Outline:
             if isinstance(node, ast.With) and any(_calls(item, word) for item in node.items)
         ]
 
+    @cached_property
+    def only_calls_type(self) -> bool:
+        """Whether the file uses ``type`` for nothing but to ask for the type of one value."""
+        asked = {
+            id(node.func)
+            for node in self.nodes
+            if isinstance(node, ast.Call) and len(node.args) == 1
+        }
+        names = (node for node in self.nodes if isinstance(node, ast.Name) and node.id == "type")
+        return all(id(node) in asked for node in names)
+
+    @cached_property
+    def has_effects(self) -> bool:
+        """Whether the file has anything real that can touch files, beside pure modules."""
+        if self.eager_lines:
+            return True
+        if any("pathlib" in ast.unparse(node) for node in self.imports):
+            return True
+        names = {node.id for node in self.nodes if isinstance(node, ast.Name)}
+        return any(hasattr(builtins, name) and builtin_of(name) is None for name in names)
+
     @property
+    def imports_us(self) -> bool:
+        """Whether the file takes names from this package."""
+        return any(
+            isinstance(node, ast.ImportFrom)
+            and not node.level
+            and (node.module or "").partition(".")[0] == "mainspring"
+            for node in self.imports
+        )
+
+    @cached_property
     def imports(self) -> list[ast.Import | ast.ImportFrom]:
         """The import statements."""
         return [node for node in self.nodes if isinstance(node, ast.Import | ast.ImportFrom)]
 
+    @cached_property
     def is_ours(self) -> bool:
         """Whether a file is of the recorded format proper, rather than of MMEngine's new style.
 
@@ -88,42 +128,53 @@ class Outline:
         """
         names: set[str] = set()
         for node in self.imports:
-            if isinstance(node, ast.Import):
-                modules = [alias.name for alias in node.names]
-            elif node.level:
+            if isinstance(node, ast.ImportFrom) and node.level:
                 if node.lineno not in self.base_lines:
                     return True
                 continue
-            else:
-                modules = [node.module or ""]
-            if any(module.partition(".")[0] == "mainspring" for module in modules):
+            if any(module.partition(".")[0] == "mainspring" for module in _modules(node)):
                 return [alias.name for alias in node.names] != ["read_base"]
             if not imports_stdlib(node):
-                names.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
+                names |= _bound(node)
         names.discard("read_base")
         return any(isinstance(node, ast.Call) and _records(node, names) for node in self.nodes)
 
+    @cached_property
     def imported_names(self) -> set[str]:
         """The names that the file binds by importing modules, not configs."""
         names: set[str] = set()
         for node in self.imports:
-            if isinstance(node, ast.Import):
-                names.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
-            elif not (node.level or node.lineno in self.base_lines):
-                names.update(alias.asname or alias.name for alias in node.names)
+            is_base = isinstance(node, ast.ImportFrom) and (
+                node.level or node.lineno in self.base_lines
+            )
+            names |= set() if is_base else _bound(node)
         return names - self.assigned
 
     def recorded_names(self) -> set[str]:
         """Names that stand for something that is not imported while the file is read."""
         names: set[str] = set()
         for node in self.imports:
-            if isinstance(node, ast.Import) and not _imports_pure(node):
-                names.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
-            elif isinstance(node, ast.ImportFrom) and not (node.level or _imports_pure(node)):
-                words = node.module in ("mainspring.config", "mmengine.config")
-                if not words and node.lineno not in self.eager_lines:
-                    names.update(alias.asname or alias.name for alias in node.names)
+            if node.lineno in self.eager_lines:
+                continue
+            of_config = isinstance(node, ast.ImportFrom) and (
+                node.level or node.module in ("mainspring.config", "mmengine.config")
+            )
+            if not (of_config or _imports_pure(node)):
+                names |= _bound(node)
         return names
+
+
+@lru_cache(maxsize=64)
+def outline_of(source: Source) -> Outline:
+    """The outline of a file.
+
+    Args:
+        source: The file.
+
+    Raises:
+        SyntaxError: It is not valid Python.
+    """
+    return Outline(parsed(source, source.text))
 
 
 def _assigned(statements: list[ast.stmt]) -> Iterator[str]:
@@ -145,13 +196,20 @@ def _records(call: ast.Call, names: set[str]) -> bool:
     )
 
 
+def _bound(node: ast.Import | ast.ImportFrom) -> set[str]:
+    """The names that an import statement binds."""
+    is_from = isinstance(node, ast.ImportFrom)
+    return {a.asname or (a.name if is_from else a.name.partition(".")[0]) for a in node.names}
+
+
+def _modules(node: ast.Import | ast.ImportFrom) -> list[str]:
+    """The modules that an import statement names."""
+    names = [alias.name for alias in node.names]
+    return [node.module or ""] if isinstance(node, ast.ImportFrom) else names
+
+
 def _imports_pure(node: ast.Import | ast.ImportFrom) -> bool:
-    modules = (
-        [node.module or ""]
-        if isinstance(node, ast.ImportFrom)
-        else [alias.name for alias in node.names]
-    )
-    return all(module.partition(".")[0] in PURE_MODULES for module in modules)
+    return all(module.partition(".")[0] in PURE_MODULES for module in _modules(node))
 
 
 def _lines_in(blocks: list[ast.With]) -> set[int]:
@@ -167,16 +225,15 @@ def _calls(item: ast.withitem, word: str) -> bool:
     return name == word
 
 
-def check_statements(outline: Outline, source: Source, *, ours: bool) -> None:
+def check_statements(outline: Outline, source: Source) -> None:
     """Refuse what has no meaning in new-style and recorded files, before anything runs.
 
     Args:
         outline: The file.
-        source: Its text and path.
-        ours: Whether it is of the recorded format, which may also inherit with ``_base_``.
+        source: Its text and path. One of the recorded format may also inherit with ``_base_``.
     """
     base, blocks = outline.base, outline.base_blocks
-    if base is not None and (blocks or not ours):
+    if base is not None and (blocks or not outline.is_ours):
         line = blocks[0].lineno if blocks else base.lineno
         raise ConfigParsingError(
             f"the file inherits in two ways: _base_ (line {base.lineno}) and imports (line {line})",
@@ -190,6 +247,19 @@ def check_statements(outline: Outline, source: Source, *, ours: bool) -> None:
                     "only `from base import name` may stand in `with read_base():`",
                     location=source.location(statement.lineno, statement.col_offset + 1),
                     help="move the line out of the block",
+                )
+    names = outline.recorded_names()
+    for compared in (node for node in outline.nodes if isinstance(node, ast.Compare)):
+        if not any(isinstance(operator, ast.Is | ast.IsNot) for operator in compared.ops):
+            continue
+        for operand in (compared.left, *compared.comparators):
+            if isinstance(operand, ast.Name | ast.Attribute) and _root(operand) in names:
+                raise ConfigParsingError(
+                    f"{ast.unparse(operand)} is not imported while the config is read, so `is` "
+                    "compares something else",
+                    location=source.location(operand.lineno, operand.col_offset + 1),
+                    help="import it within `with eager():` to have its value while the config is "
+                    "read",
                 )
     allowed = outline.base_lines | outline.eager_lines
     for node in outline.imports:
@@ -262,14 +332,6 @@ def _refusals(node: ast.AST, names: set[str]) -> Iterator[tuple[str, str, ast.AS
                     "leave the line out: imported names are no part of the config",
                     node,
                 )
-    elif isinstance(node, ast.Assign | ast.AnnAssign | ast.keyword) and isinstance(
-        node.value, ast.Lambda
-    ):
-        yield (
-            "a lambda as a value cannot be written down with the config",
-            "define a function in a module and import it",
-            node.value,
-        )
 
 
 def _decorators(

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import re
-from collections.abc import Iterable
 from typing import Any
 
-from mainspring.config.config_dict import ConfigDict
-from mainspring.config.errors import ConfigParsingError
 from mainspring.config.external import with_scope
+from mainspring.config.marks import session
 from mainspring.config.parse import is_dump, parse_dump
 from mainspring.config.run_source import parsed
 from mainspring.config.source import LoadedConfig, ReadOptions, Source, check_acyclic
-from mainspring.errors import ConfigError, Location
+from mainspring.errors import ConfigError, ConfigParsingError, Location
+from mainspring.names import refuse_trust
+from mainspring.walk import items_of
 
-__all__ = ["load_source"]
+__all__ = ["is_data", "load_source"]
 
 _DEEPEST = 100
 _MOST_VALUES = 1_000_000
 _MAY_BE_RECORDED = re.compile(r"^\s*(from|import|with)\b|;\s*(from|import|with)\b", re.MULTILINE)
+
+
+def is_data(source: Source) -> bool:
+    """Whether a file is data, which is read without running anything, rather than a program."""
+    return source.format != ".py" or is_dump(source.text)
 
 
 def load_source(
@@ -40,6 +46,7 @@ def load_source(
     from mainspring.config.text import load_text
 
     def read_file(
+        child: Source,
         path: str,
         *,
         named_at: Location | None,
@@ -47,23 +54,32 @@ def load_source(
         scope: str | None = None,
     ) -> LoadedConfig:
         base = Source.read(path, named_at=named_at)
+        if is_data(child) or child.path in for_data:
+            for_data.add(base.path)
         check_acyclic(base, stack, named_at)
         loaded = load(base, stack, None)
+        if is_data(base) and base.path not in for_data:
+            refuse_trust(loaded.values)
         if scope is not None:
             with_scope(loaded.values, scope)
         return loaded
 
     def load(file: Source, stack: tuple[str, ...], lazy: bool | None) -> LoadedConfig:
         inner = (*stack, os.path.realpath(file.path))
-        if file.format == ".py" and is_dump(file.text):
+        read_base = functools.partial(read_file, file)
+        if file.format == ".py" and is_data(file):
             return _load_dump(file)
-        if _is_recorded(file, lazy):
-            return load_recorded(file, options, read_file, inner)
-        return load_text(file, options, read_file, inner)
+        is_for_data = file.path in for_data
+        if not is_for_data and _is_recorded(file, lazy):
+            return load_recorded(file, options, read_base, inner)
+        return load_text(file, options, read_base, inner, for_data=is_for_data)
 
+    for_data: set[str] = set()
     try:
-        loaded = load(source, (), lazy_import)
-        _check_depth(loaded.values, source)
+        with session() as current:
+            loaded = load(source, (), lazy_import)
+            _check_depth(loaded.values, source)
+            current.finish(loaded.values, set())
     except RecursionError as error:
         raise _too_deep(source) from error
     return loaded
@@ -73,18 +89,13 @@ def _check_depth(values: Any, source: Source) -> None:
     """Refuse values that hold themselves, or that nothing could print or copy."""
     level = [values]
     for _ in range(_DEEPEST):
-        level = [item for part in level for item in _inside(part)]
+        inside = (item for part in level for _, item in items_of(part))
+        level = [item for item in inside if isinstance(item, dict | list | tuple)]
         if not level:
             return
         if len(level) > _MOST_VALUES:
             break
     raise _too_deep(source)
-
-
-def _inside(part: Any) -> Iterable[Any]:
-    """The containers that a container holds."""
-    items: Iterable[Any] = dict.values(part) if isinstance(part, dict) else part
-    return [item for item in items if isinstance(item, dict | list | tuple)]
 
 
 def _too_deep(source: Source) -> ConfigError:
@@ -95,14 +106,9 @@ def _too_deep(source: Source) -> ConfigError:
 
 
 def _load_dump(source: Source) -> LoadedConfig:
-    values = ConfigDict(parse_dump(source.text, source.path))
-    return LoadedConfig(
-        values=values,
-        text=source.text,
-        sources=(source,),
-        origins=dict.fromkeys(values, (source.absolute_path,)),
-        namespace=dict(dict.items(values)),
-    )
+    values = parse_dump(source.text, source.path)
+    origins = dict.fromkeys(values, (source.absolute_path,))
+    return LoadedConfig.of(source, (), values, origins=origins)
 
 
 def _is_recorded(source: Source, asked: bool | None) -> bool:
@@ -128,14 +134,14 @@ def _is_recorded(source: Source, asked: bool | None) -> bool:
             location=source.location(base.lineno, base.col_offset + 1),
             help="import the bases inside of `with read_base():`, or leave lazy_import out",
         )
-    if not asked and line is not None and _imports_configs(tree):
+    if (
+        not asked
+        and line is not None
+        and any(isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(tree))
+    ):
         raise ConfigParsingError(
             "lazy_import=False, but the file imports from other configs",
             location=source.location(line),
             help="name them in _base_, or leave lazy_import out",
         )
     return asked
-
-
-def _imports_configs(tree: ast.Module) -> bool:
-    return any(isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(tree))

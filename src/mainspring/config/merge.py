@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from mainspring.config.config_dict import DELETE_KEY, ConfigDict, keeping_lazy
-from mainspring.config.errors import ConfigKeyError, ConfigTypeError
+from mainspring.config.config_dict import DELETE_KEY, ConfigDict, duplicate, keeping_lazy
+from mainspring.config.marks import overlay
 from mainspring.config.node import Node
 from mainspring.config.source import LoadedConfig
-from mainspring.errors import Location
+from mainspring.errors import ConfigKeyError, ConfigTypeError, Location
 
-__all__ = ["join_bases", "leaf_paths", "merge", "nest", "without_marks"]
+__all__ = ["join_bases", "leaf_paths", "merge", "nest"]
 
 
 def merge(
@@ -34,7 +34,15 @@ def merge(
         TypeError: If a dict would take the place of something that is no dict.
         KeyError: If a list has no item of a given number.
     """
-    result = base.copy()
+    result = duplicate(base, {})
+    _merge_into(result, child, {}, allow_list_keys, path)
+    return result
+
+
+def _merge_into(
+    result: Any, child: dict[Any, Any], memo: dict[int, Any], allow_list_keys: bool, path: str
+) -> None:
+    """Change a copy in place, so that a part which stands in several places changes in all."""
     for key, value in dict.items(child):
         if key == DELETE_KEY:
             continue
@@ -42,28 +50,30 @@ def merge(
         if isinstance(result, Node) and not dict.__contains__(result, key):
             with keeping_lazy(False):
                 result.bind()  # the key may be a parameter that is given by position
+        at: Any = _index(result, key, here) if isinstance(result, list) else key
+        exists = isinstance(result, list) or dict.__contains__(result, key)
+        old = (
+            (result[at] if isinstance(result, list) else dict.get(result, key)) if exists else None
+        )
+        replaces = not isinstance(value, dict) or dict.get(value, DELETE_KEY, False)
+        if not replaces and exists:
+            if isinstance(old, dict) or (allow_list_keys and isinstance(old, list)):
+                _merge_into(old, value, memo, allow_list_keys, here)
+                if isinstance(result, dict):
+                    overlay(result, key, child, old)
+                continue
+            raise ConfigTypeError(
+                f"{dict(dict.items(value))!r} is a dict and cannot be merged into {old!r}, which "
+                f"the base has in its place and which is of type {type(old).__name__}",
+                config_path=here,
+                help="add _delete_=True to the dict to replace what the base has",
+            )
+        new = duplicate(value, memo, marks=False)
         if isinstance(result, list):
-            index = _index(result, key, here)
-            result[index] = _merged(result[index], value, allow_list_keys, here)
-        elif dict.__contains__(result, key):
-            old = dict.__getitem__(result, key)
-            dict.__setitem__(result, key, _merged(old, value, allow_list_keys, here))
+            result[at] = new
         else:
-            dict.__setitem__(result, key, without_marks(value))
-    return result
-
-
-def _merged(old: Any, new: Any, allow_list_keys: bool, path: str) -> Any:
-    if not isinstance(new, dict) or dict.get(new, DELETE_KEY, False):
-        return without_marks(new)
-    if isinstance(old, dict) or (allow_list_keys and isinstance(old, list)):
-        return merge(old, new, allow_list_keys=allow_list_keys, path=path)
-    raise ConfigTypeError(
-        f"{dict(dict.items(new))!r} is a dict and cannot be merged into {old!r}, which the base "
-        f"has in its place and which is of type {type(old).__name__}",
-        config_path=path,
-        help="add _delete_=True to the dict to replace what the base has",
-    )
+            dict.__setitem__(result, key, new)
+            overlay(result, key, child, old)
 
 
 def _index(items: list[Any], key: Any, path: str) -> int:
@@ -79,19 +89,6 @@ def _index(items: list[Any], key: Any, path: str) -> int:
             help=f"the last index is {len(items) - 1}" if items else "the list is empty",
         )
     return int(text)
-
-
-def without_marks(value: Any) -> Any:
-    """A copy in `ConfigDict` form without ``_delete_`` in any dict; nothing is imported for it."""
-    if isinstance(value, dict):
-        result = value.empty_copy() if isinstance(value, ConfigDict) else ConfigDict()
-        for key, item in dict.items(value):
-            if key != DELETE_KEY:
-                dict.__setitem__(result, key, without_marks(item))
-        return result
-    if type(value) in (list, tuple):
-        return type(value)(without_marks(item) for item in value)
-    return value
 
 
 def nest(options: dict[str, Any]) -> ConfigDict:
@@ -135,6 +132,7 @@ def join_bases(bases: Iterable[LoadedConfig], location: Location | None) -> Conf
             if other is not base and not _same(other, base, key):
                 duplicates[key] = base
             dict.__setitem__(joined, key, value)
+            overlay(joined, key, base.values)
     if duplicates:
         places = [
             f"{key!r} is in {owner[key].sources[-1].path} and in {base.sources[-1].path}"

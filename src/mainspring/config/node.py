@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
-from mainspring.config.config_dict import ConfigDict, reading_imports
-from mainspring.config.recording import is_recording, refuse
+from mainspring.config.config_dict import ConfigDict, keeping_lazy, reading_imports
+from mainspring.config.marks import carry
+from mainspring.config.places import locate, name_positional
+from mainspring.config.recording import (
+    ARITHMETIC,
+    COMPARISONS,
+    calling_token,
+    give_operators,
+    is_asked_by_config,
+    is_recording,
+    not_recording,
+    refuse,
+)
 from mainspring.errors import ConfigError, Location
 from mainspring.registry.recorded import POSITIONAL_KEY, RecordedCall
 
 __all__ = ["Node"]
 
+_VALUE_HELP = (
+    "write the number or text, or import the callable within `with eager():` to call it now"
+)
 _COPY_HELP = "take copy(...) of it and change that with edit(...)"
 
 
@@ -81,6 +96,7 @@ class Node(ConfigDict, RecordedCall):
         object.__setattr__(other, "_where", self._where)
         object.__setattr__(other, "_late", self._late)
         object.__setattr__(other, "_edited", self._edited)
+        carry(self, other)
         return other
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -103,12 +119,18 @@ class Node(ConfigDict, RecordedCall):
         if not positional:
             return
         named, rest = self._names_for(positional, raw)
+        name_positional(self, list(named))
         dict.clear(self)
         dict.__setitem__(self, "type", raw.pop("type", None))
         for key, value in {**named, **raw}.items():
             dict.__setitem__(self, key, value)
         if rest:
             dict.__setitem__(self, POSITIONAL_KEY, rest)
+
+    def try_bind(self) -> None:
+        """`bind`, for which what is called is imported; where that fails nothing is changed."""
+        with contextlib.suppress(Exception), not_recording(), keeping_lazy(False):
+            self.bind()
 
     def _names_for(
         self, positional: list[Any], raw: Mapping[str, Any]
@@ -133,7 +155,8 @@ class Node(ConfigDict, RecordedCall):
         for name in named:
             if name in raw and name not in self._edited:
                 raise ConfigError(
-                    f"{shown} gets {name!r} twice, by position and by name", location=self._where
+                    f"{shown} gets {name!r} twice, by position and by name",
+                    location=locate(self, name) or self._where,
                 )
         return named, []
 
@@ -141,11 +164,17 @@ class Node(ConfigDict, RecordedCall):
         if dict.__contains__(self, POSITIONAL_KEY) and reading_imports():
             self.bind()
 
+    def _find(self, key: Any) -> bool:
+        """Whether an argument is there, also while the file runs; that may import the callable."""
+        if not dict.__contains__(self, key) and dict.__contains__(self, POSITIONAL_KEY):
+            self.try_bind()  # what cannot be imported now has no such argument yet
+        return dict.__contains__(self, key)
+
     # Reading: names for positional arguments are found when somebody asks
 
     def __getitem__(self, key: Any) -> Any:
         if not dict.__contains__(self, key):
-            if is_recording():
+            if is_recording() and not self._find(key):
                 self._refuse_while_recording(f"it has no item {key!r}", "give it as an argument")
             self._complete()
         return super().__getitem__(key)
@@ -153,10 +182,14 @@ class Node(ConfigDict, RecordedCall):
     def get(self, key: Any, default: Any = None) -> Any:
         """The value of a key, or the default."""
         if not dict.__contains__(self, key):
+            if is_asked_by_config() and not self._find(key):
+                self._refuse_while_recording(f"it has no item {key!r}", "give it as an argument")
             self._complete()
         return super().get(key, default)
 
     def __contains__(self, key: object) -> bool:
+        if is_asked_by_config():
+            self._refuse_while_recording("what it contains is", _COPY_HELP)
         if not dict.__contains__(self, key):
             self._complete()
         return dict.__contains__(self, key)
@@ -170,7 +203,7 @@ class Node(ConfigDict, RecordedCall):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)  # Python asks for such names; nobody configures them
-        if not is_recording() or dict.__contains__(self, name):
+        if not is_recording() or self._find(name):
             return super().__getattr__(name)
         shown = str(dict.get(self, "type"))
         return refuse(
@@ -178,6 +211,7 @@ class Node(ConfigDict, RecordedCall):
             "it has no methods yet",
             f"give {name} as an argument of {shown}, or do it in a function of a module that the "
             "config calls",
+            calling_token(),
         )
 
     def keys(self) -> Any:
@@ -227,6 +261,18 @@ class Node(ConfigDict, RecordedCall):
 
     __hash__ = None  # type: ignore[assignment]  # - as in every dict
 
+    def __repr__(self) -> str:
+        if is_asked_by_config():
+            self._refuse_while_recording("its text is", _VALUE_HELP)
+        return super().__repr__()
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        if is_asked_by_config():
+            self._refuse_while_recording("its text is", _VALUE_HELP)
+        return super().__format__(spec)
+
     def __call__(self, *_: Any, **__: Any) -> Any:
         """Refuse: what it gives when it is called is not known yet."""
         self._refuse_while_recording("it cannot be called", "call it in a function of a module")
@@ -239,13 +285,12 @@ class Node(ConfigDict, RecordedCall):
     def __exit__(self, *_: object) -> None:
         """Never reached: `__enter__` refuses."""
 
-    def __add__(self, other: Any) -> Any:
-        self._refuse_while_recording("it has no value to calculate with", "write the number")
+    def _calculated(self, *_: Any) -> Any:
+        self._refuse_while_recording("it has no value to calculate with", _VALUE_HELP)
         return NotImplemented
 
-    __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __add__
-    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = __matmul__ = __add__
-    __lt__ = __le__ = __gt__ = __ge__ = __add__
+    def __or__(self, other: Any) -> Any:
+        return self._calculated() if is_asked_by_config() else super().__or__(other)
 
     def _refuse_while_recording(self, what: str, help: str) -> None:  # noqa: A002 - as in errors
         if is_recording():
@@ -272,14 +317,21 @@ class Node(ConfigDict, RecordedCall):
         other = self.empty_copy()
         memo[id(self)] = other
         for key, value in dict.items(self):
-            dict.__setitem__(other, copy.deepcopy(key, memo), copy.deepcopy(value, memo))
+            copied = copy.deepcopy(value, memo)
+            carry(value, copied)
+            dict.__setitem__(other, copy.deepcopy(key, memo), copied)
         return other
 
     def __ror__(self, other: Any) -> Any:
+        if is_asked_by_config():
+            return self._calculated()
         return ConfigDict(other) | self if isinstance(other, dict) else NotImplemented
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         return _restored, (dict(dict.items(self)), self._where, self._late, self._edited)
+
+
+give_operators(Node, f"{ARITHMETIC} {COMPARISONS}", Node._calculated)
 
 
 def _restored(

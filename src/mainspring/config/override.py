@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import contextlib
 import inspect
 import re
 from collections.abc import Iterator, Sequence
@@ -12,13 +11,15 @@ from typing import Any, Literal
 
 from mainspring.config.config_dict import ConfigDict, keeping_lazy
 from mainspring.config.dict_action import DictAction
-from mainspring.config.errors import OverrideError
 from mainspring.config.expression import evaluate_call
+from mainspring.config.marks import Spot
 from mainspring.config.node import Node
 from mainspring.config.parse import is_dump
-from mainspring.config.section_names import RUNNER_SECTIONS, SECTION_KEYS
+from mainspring.config.places import key_in, note_change, value_at
+from mainspring.config.schema import RUNNER_SECTIONS, keys_of_section
 from mainspring.config.sweep import picked
-from mainspring.errors import close_names, did_you_mean
+from mainspring.errors import ConfigError, Location, OverrideError, close_names, did_you_mean
+from mainspring.walk import items_of
 
 __all__ = ["DictAction", "Override", "apply_overrides", "check_not_resolved", "parse_override"]
 
@@ -43,6 +44,12 @@ class Override:
     value: Any = None
 
     @property
+    def spot(self) -> Spot:
+        """The place that it is for what it changes."""
+        word = f"command line: {self.written}"
+        return Spot(None, is_change=True, word=word, value=self.value)
+
+    @property
     def sets_variable(self) -> bool:
         """Whether it gives a top-level variable a plain value, which takes effect in the file."""
         plain = not isinstance(self.value, dict)
@@ -58,10 +65,19 @@ def parse_override(word: str) -> Override:
     Raises:
         ConfigError: It is no change, or its value cannot be read.
     """
+    try:
+        return _parsed(word)
+    except ConfigError as error:
+        error.location = error.location or Location(f"command line: {word}", 0)
+        raise
+
+
+def _parsed(word: str) -> Override:
     if _OVERRIDE.fullmatch(word) is None:
         raise OverrideError(
             f"{word!r} is no change of the config",
-            help="write key=value, key+=value, +new.key=value or ~key",
+            help="write key=value (without spaces, or in quotes: 'key=a b'), key+=value, "
+            "+new.key=value or ~key",
         )
     if word.startswith("~"):
         return Override(word, "remove", word[1:])
@@ -83,12 +99,13 @@ def parse_value(text: str) -> Any:
     stripped = text.strip()
     if stripped.startswith("@"):
         return evaluate_call(stripped[1:])
-    if stripped.startswith("{"):
+    if stripped.startswith("{") or (stripped[:1] in ("[", "(") and "{" in stripped):
         try:
             return ast.literal_eval(stripped)
         except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError) as error:
             raise OverrideError(
-                f"{stripped!r} is no dict: {error}", help="write {'key': value}, quotes included"
+                f"{stripped!r} is no dict and no list of dicts: {error}",
+                help="write {'key': value}, quotes included",
             ) from error
     return DictAction.parse_value(text)
 
@@ -107,7 +124,11 @@ def apply_overrides(cfg: ConfigDict, changes: Sequence[Override], used: set[str]
     with keeping_lazy():
         for change in changes:
             if change.path not in used or change.path in dict.keys(cfg):
-                _apply(cfg, change)
+                try:
+                    _apply(cfg, change, took_effect=change.path in used)
+                except ConfigError as error:
+                    error.location = error.location or change.spot.location
+                    raise
 
 
 def check_not_resolved(cfg: ConfigDict, changes: Sequence[Override], text: str) -> None:
@@ -159,14 +180,14 @@ def _equal_leaves(part: Any, path: str, value: Any) -> Iterator[str]:
     if type(part) is type(value) and not isinstance(part, dict) and part == value:
         yield path
         return
-    if isinstance(part, dict | list | tuple):
-        for key, item in dict.items(part) if isinstance(part, dict) else enumerate(part):
-            yield from _equal_leaves(item, f"{path}.{key}", value)
+    for key, item in items_of(part):
+        yield from _equal_leaves(item, f"{path}.{key}", value)
 
 
-def _apply(cfg: ConfigDict, change: Override) -> None:
+def _apply(cfg: ConfigDict, change: Override, *, took_effect: bool) -> None:
     *parents, last = change.path.split(".")
     part: Any = cfg
+    old = value_at(cfg, [*parents, last])
     for depth, name in enumerate(parents):
         if not _has(part, name):
             here = ".".join(parents[:depth])
@@ -184,6 +205,8 @@ def _apply(cfg: ConfigDict, change: Override) -> None:
                 help=f"change it whole: {here}=...",
             )
     _change(cfg, part, ".".join(parents), last, change)
+    if not took_effect:  # then its place is where the file assigns it
+        note_change(cfg, [*parents, last], change.spot, change.action, old)
 
 
 def _change(cfg: ConfigDict, part: Any, here: str, name: str, change: Override) -> None:
@@ -202,23 +225,17 @@ def _change(cfg: ConfigDict, part: Any, here: str, name: str, change: Override) 
             )
         value = change.value
         more = value if isinstance(value, list | tuple) else [value]
-        part[_key(part, name)] = type(items)([*items, *more])
+        part[key_in(part, name)] = type(items)([*items, *more])
     elif change.action == "remove":
         if not exists:
             raise _missing(cfg, change, part, name, here)
-        del part[_key(part, name)]
+        del part[key_in(part, name)]
     else:
         known = exists or change.action == "force" or _may_have(part, name, here, cfg)
         if not known or (isinstance(part, list) and not exists):
             raise _missing(cfg, change, part, name, here)
         old = _item(part, name) if exists else None
-        part[_key(part, name)] = picked(old, change.value)
-
-
-def _key(part: Any, name: str) -> Any:
-    if isinstance(part, list):
-        return int(name)
-    return int(name) if name.isdigit() and not dict.__contains__(part, name) else name
+        part[key_in(part, name)] = picked(old, change.value)
 
 
 def _has(part: Any, name: str) -> bool:
@@ -233,9 +250,8 @@ def _has(part: Any, name: str) -> bool:
 
 
 def _item(part: Any, name: str) -> Any:
-    if isinstance(part, list | tuple):
-        return part[int(name)]
-    return dict.__getitem__(part, _key(part, name))
+    holds: Any = dict.__getitem__ if isinstance(part, dict) else type(part).__getitem__
+    return holds(part, key_in(part, name))
 
 
 def _may_have(part: Any, name: str, here: str, cfg: ConfigDict) -> bool:
@@ -244,7 +260,7 @@ def _may_have(part: Any, name: str, here: str, cfg: ConfigDict) -> bool:
         return name in RUNNER_SECTIONS
     if isinstance(part, list):
         return False
-    if name in SECTION_KEYS.get(here, ()):
+    if name in keys_of_section(here):
         return True
     return name in _parameters(part)
 
@@ -270,7 +286,7 @@ def _missing(cfg: ConfigDict, change: Override, part: Any, name: str, here: str)
             help=f"{here}+=... appends" if isinstance(part, list) else None,
         )
     what = f"{here} has no {name!r}" if here else f"the config has no {name!r}"
-    known = [*map(str, dict.keys(part)), *_parameters(part), *SECTION_KEYS.get(here, ())]
+    known = [*map(str, dict.keys(part)), *_parameters(part), *keys_of_section(here)]
     names = list(dict.fromkeys(known))
     candidates = [*names, *RUNNER_SECTIONS] if not here else names
     near = did_you_mean(name, [candidate for candidate in candidates if candidate != name])
@@ -289,11 +305,7 @@ def _missing(cfg: ConfigDict, change: Override, part: Any, name: str, here: str)
 
 def _paths(part: Any, prefix: str = "") -> Iterator[str]:
     if isinstance(part, Node):
-        # Only a suggestion depends on it, so a class that cannot be imported does no harm.
-        with contextlib.suppress(Exception), keeping_lazy(False):
-            part.bind()
-    items: Any = dict.items(part) if isinstance(part, dict) else enumerate(part)
-    for key, value in items:
+        part.try_bind()  # only a suggestion depends on it
+    for key, value in items_of(part):
         yield f"{prefix}{key}"
-        if isinstance(value, dict | list):
-            yield from _paths(value, f"{prefix}{key}.")
+        yield from _paths(value, f"{prefix}{key}.")

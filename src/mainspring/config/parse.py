@@ -9,23 +9,33 @@ import ast
 import warnings
 from typing import Any
 
-from mainspring.config.dumped import DumpedReference
-from mainspring.config.errors import ConfigParsingError
+from mainspring.config.config_dict import ConfigDict
 from mainspring.config.expression import Evaluator
-from mainspring.errors import ConfigError, ConfigSyntaxError, Location
+from mainspring.config.instrument import site_of, spot_of
+from mainspring.config.marking import Marker
+from mainspring.config.marks import Mark, MarkedText, overlay, session
+from mainspring.config.node import Node
+from mainspring.config.reference import Reference
+from mainspring.config.sharing import refuse_endless
+from mainspring.config.values import MAKERS
+from mainspring.errors import ConfigError, ConfigParsingError, ConfigSyntaxError, Location
+from mainspring.names import with_names_marked
 
-__all__ = ["MARK", "is_dump", "parse_dump"]
+__all__ = ["MARK", "SHARED", "is_dump", "parse_dump"]
 
 MARK = "# mainspring config, format 1: imports, literals and calls, read without running it"
 """First line of a dump with calls or imports."""
 
-_WORDS = {("mainspring.config", "later"), ("mmengine.config", "later")}
+SHARED = "_shared_"
+"""What variables begin with that are no part of the config: calls that stand in several places."""
+
+_WORDS = {
+    *(("mainspring.config", "later"), ("mainspring.config", "env"), ("mmengine.config", "later"))
+}
 
 
 class DumpError(ConfigParsingError, SyntaxError):
     """A dump holds a statement that is neither an import nor an assignment."""
-
-    __str__ = ConfigError.__str__
 
 
 def is_dump(text: str) -> bool:
@@ -33,7 +43,7 @@ def is_dump(text: str) -> bool:
     return text.startswith(MARK.partition(":")[0])
 
 
-def parse_dump(text: str, filename: str = "<dump>") -> dict[str, Any]:
+def parse_dump(text: str, filename: str = "<dump>") -> ConfigDict:
     """The values of a dump.
 
     Args:
@@ -51,7 +61,12 @@ def parse_dump(text: str, filename: str = "<dump>") -> dict[str, Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(text)
-        return _Reader(filename).values_of(tree)
+        with session() as current:
+            values = _Reader(filename, text).values_of(tree)
+            refuse_endless(values)
+            current.finish(values, set())
+        with_names_marked(values)
+        return values
     except ConfigError:
         raise
     except SyntaxError as error:
@@ -64,24 +79,32 @@ def parse_dump(text: str, filename: str = "<dump>") -> dict[str, Any]:
 
 
 class _Reader:
-    def __init__(self, filename: str) -> None:
+    def __init__(self, filename: str, text: str) -> None:
         self._filename = filename
+        self._text = MarkedText(filename, text, text)
         self._imported: dict[str, Any] = {}
-        self._values: dict[str, Any] = {}
-        self._evaluator = Evaluator(self._imported, self._place)
+        self._values = ConfigDict()
+        self._marker = Marker([], {}, self._text)
+        self._evaluator = Evaluator(self._imported, self._place, self._mark)
 
     def _place(self, node: ast.AST) -> Location:
         column = getattr(node, "col_offset", 0) + 1
         return Location(self._filename, getattr(node, "lineno", 1), column)
 
-    def values_of(self, tree: ast.Module) -> dict[str, Any]:
+    def _mark(self, node: ast.expr, value: Any) -> Any:
+        self._marker.sites = [site_of(node, self._text)]
+        return self._marker.made(0, value)
+
+    def values_of(self, tree: ast.Module) -> ConfigDict:
         for statement in tree.body:
             if isinstance(statement, ast.Import | ast.ImportFrom):
                 self._import(statement)
             elif isinstance(statement, ast.Assign):
                 self._assign(statement)
-            elif isinstance(statement, ast.Expr) and _is_docstring(statement):
-                continue
+            elif isinstance(statement, ast.Expr) and isinstance(
+                getattr(statement.value, "value", None), str
+            ):
+                continue  # a docstring
             elif not self._is_update(statement):
                 raise DumpError(
                     f"{ast.unparse(statement):.60} is neither an import nor an assignment",
@@ -97,23 +120,27 @@ class _Reader:
             if isinstance(statement, ast.Import):
                 package = alias.name.partition(".")[0]
                 if alias.asname is None:
-                    self._imported[package] = DumpedReference(package, None, place)
+                    self._imported[package] = Reference(package, None, place, "data")
                 else:
-                    self._imported[alias.asname] = DumpedReference(alias.name, None, place)
+                    self._imported[alias.asname] = Reference(alias.name, None, place, "data")
             elif statement.level or alias.name == "*":
                 raise DumpError(
                     "a file of data imports names of packages, not from other configs",
                     location=self._place(statement),
                 )
             elif (statement.module, alias.name) not in _WORDS:
-                reference = DumpedReference(statement.module or "", alias.name, place)
+                maker = MAKERS.get(f"{statement.module}.{alias.name}")
+                reference = maker or Reference(statement.module or "", alias.name, place, "data")
                 self._imported[alias.asname or alias.name] = reference
 
     def _assign(self, statement: ast.Assign) -> None:
         value = self._evaluator.value(statement.value)
         for target in statement.targets:
             if isinstance(target, ast.Name):
-                self._values[target.id] = value
+                if isinstance(value, Node):
+                    self._imported[target.id] = value
+                if not target.id.startswith(SHARED):
+                    self._set(target, statement.value, value)
                 continue
             names = target.elts if isinstance(target, ast.Tuple) else []
             if not isinstance(value, tuple) or len(names) != len(value) or not names:
@@ -124,7 +151,13 @@ class _Reader:
             for name, item in zip(names, value, strict=True):
                 if not isinstance(name, ast.Name):
                     raise DumpError("only names are assigned", location=self._place(name))
-                self._values[name.id] = item
+                self._set(name, statement.value, item)
+
+    def _set(self, name: ast.Name, written: ast.expr, value: Any) -> None:
+        self._values[name.id] = value
+        with session() as current:
+            spot = spot_of(name, written, self._text)
+            current.marks(self._values).set(name.id, Mark(spot))
 
     def _is_update(self, statement: ast.stmt) -> bool:
         """``globals().update({...})``: keys that are no names of Python."""
@@ -133,9 +166,8 @@ class _Reader:
             return False
         if len(call.args) != 1 or call.keywords or not isinstance(call.args[0], ast.Dict):
             return False
-        self._values.update(dict.items(self._evaluator.value(call.args[0])))
+        more = self._evaluator.value(call.args[0])
+        for key, value in dict.items(more):
+            self._values[key] = value
+            overlay(self._values, key, more)
         return True
-
-
-def _is_docstring(statement: ast.Expr) -> bool:
-    return isinstance(statement.value, ast.Constant) and isinstance(statement.value.value, str)

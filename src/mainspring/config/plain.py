@@ -3,15 +3,44 @@
 from __future__ import annotations
 
 import enum
+import keyword
 import re
+import unicodedata
 from pathlib import PurePath
 from typing import Any
 
 from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path
 
-__all__ = ["path_of", "plain"]
+__all__ = ["DOTTED", "LITERALS", "has_literal", "is_name", "is_scalar_of_numpy", "path_of", "plain"]
 
-_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+"""A path such as ``torch.float32``."""
+
+
+LITERALS = (type(None), bool, int, float, complex, str, bytes, range)
+
+
+def is_name(key: object) -> bool:
+    """Whether a key can be the name of a variable or argument, exactly as it is."""
+    if not isinstance(key, str) or not key.isidentifier() or keyword.iskeyword(key):
+        return False
+    # Python normalises the names that it reads.
+    return key.isascii() or unicodedata.normalize("NFKC", key) == key
+
+
+def has_literal(value: Any) -> bool:
+    """Whether `plain` gives the value itself, or the number or text that it is.
+
+    Args:
+        value: Any value that holds no others.
+    """
+    return isinstance(value, LITERALS) or is_scalar_of_numpy(value)
+
+
+def is_scalar_of_numpy(value: Any) -> bool:
+    """Whether a value is a number of numpy, which is written as one of Python."""
+    is_scalar = type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0
+    return is_scalar and type(value.item()) in LITERALS
 
 
 def plain(value: Any) -> Any:
@@ -25,7 +54,7 @@ def plain(value: Any) -> Any:
         dotted paths for classes, functions and names that are not imported yet; for other objects
         their class in angle brackets.
     """
-    if value is None or type(value) in (bool, int, float, complex, str, bytes):
+    if value is ... or type(value) in LITERALS:
         return value
     if isinstance(value, LazyObject | LazyAttr):
         return dotted_path(value)
@@ -35,7 +64,7 @@ def plain(value: Any) -> Any:
     for kind in kinds:
         if isinstance(value, kind):
             return kind(value)
-    if type(value) in (set, frozenset, range):
+    if type(value) in (set, frozenset):
         return value
     if isinstance(value, PurePath):
         return str(value)
@@ -59,7 +88,7 @@ def path_of(value: Any) -> str | None:
 
 def _described(value: Any) -> Any:
     kind = type(value)
-    if kind.__module__.partition(".")[0] == "numpy" and getattr(value, "ndim", None) == 0:
+    if is_scalar_of_numpy(value):
         return value.item()
     if kind.__module__ == "datetime":
         return str(value)
@@ -68,4 +97,4 @@ def _described(value: Any) -> Any:
     except Exception:  # noqa: BLE001 - a config is printed in logs, which must not fail
         text = ""
     # torch prints `torch.float32` for a dtype and so on: a path that can be imported.
-    return text if _DOTTED.fullmatch(text) else f"<{kind.__module__}.{kind.__qualname__} object>"
+    return text if DOTTED.fullmatch(text) else f"<{kind.__module__}.{kind.__qualname__} object>"

@@ -1,4 +1,4 @@
-"""What a recorded config sees of the standard library: what is pure, and the environment."""
+"""What a recorded config sees of Python: what is pure, the environment, and careful builtins."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
-from mainspring.config.recording import refuse
+from mainspring.config.lazy import dotted_path, is_lazy
+from mainspring.config.node import Node
+from mainspring.config.recording import is_recording, refuse
+from mainspring.config.reference import EAGER
 from mainspring.config.words import env, partial
 
-__all__ = ["open_for_reading", "operating_system", "recording_functools"]
+__all__ = ["ASKING", "asking_type", "operating_system", "recording_functools"]
 
 _NAMES = ("path", "sep", "linesep", "name", "curdir", "pardir", "fspath", "cpu_count", "PathLike")
 
@@ -61,26 +64,6 @@ class _Functools(ModuleType):
         return getattr(functools, name)
 
 
-def open_for_reading(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
-    """`open` for configs, which write nothing.
-
-    Args:
-        file: As for `open`.
-        mode: Likewise; for reading alone.
-        *args: As for `open`.
-        **kwargs: As for `open`.
-
-    Raises:
-        ConfigError: The file would be written.
-    """
-    if not set(mode).isdisjoint("wax+"):
-        refuse(
-            f"the config opens {str(file)!r} for writing: reading a config has no effects",
-            "write the file in the program that reads the config",
-        )
-    return open(file, mode, *args, **kwargs)
-
-
 def _getenv(key: str, default: Any = None) -> Any:
     return env(key) if key in os.environ else default
 
@@ -91,3 +74,38 @@ for _name in _NAMES:
     setattr(operating_system, _name, getattr(os, _name))
 operating_system.environ = _Environment()  # type: ignore[attr-defined]  # - a module's own names
 operating_system.getenv = _getenv  # type: ignore[attr-defined]  # - a module's own names
+
+
+def _asking(function: Any, instead: str) -> Any:
+    """A builtin that refuses to ask for what only the real object knows."""
+
+    @functools.wraps(function)
+    def ask(*arguments: Any, **named: Any) -> Any:
+        if not is_recording():
+            return function(*arguments, **named)
+        if function is getattr and len(arguments) == 2:
+            return getattr(*arguments)  # as with a dot
+        for value in arguments[:2] if function in (isinstance, issubclass) else arguments[:1]:
+            for one in value if isinstance(value, tuple) else (value,):
+                named_one: Any = one
+                if is_lazy(one) or (isinstance(one, Node) and function not in (getattr, hasattr)):
+                    shown = dotted_path(named_one) if is_lazy(one) else repr(one)
+                    refuse(
+                        f"{function.__name__}() of {shown}: the object is not there yet",
+                        instead,
+                    )
+        return function(*arguments, **named)
+
+    return ask
+
+
+ASKING = {
+    function.__name__: _asking(function, instead)
+    for function, instead in (
+        *((one, "compare model.type with the imported name") for one in (isinstance, issubclass)),
+        *((one, EAGER) for one in (callable, dir, getattr, hasattr, id, vars)),
+    )
+}
+"""Builtins that would answer for what stands for an object."""
+
+asking_type = _asking(type, f"compare model.type with the imported name, or {EAGER}")

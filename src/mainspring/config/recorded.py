@@ -6,26 +6,22 @@ Calling one gives a `Node`. MMEngine's new-style files, with ``with read_base():
 """
 
 from __future__ import annotations
+import __future__
 
 import ast
 import builtins
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from types import CodeType, GeneratorType, MethodType
+from types import MethodType
 from typing import Any
 
 from mainspring.config import words
-from mainspring.config.config_dict import ConfigDict, keeping_lazy
-from mainspring.config.errors import (
-    ConfigKeyError,
-    ConfigParsingError,
-    MissingConfigError,
-)
+from mainspring.config.config_dict import ConfigDict, duplicate, keeping_lazy
+from mainspring.config.edit import Editor
+from mainspring.config.effects import without_effects
 from mainspring.config.external import resolve_base
-from mainspring.config.lazy import is_lazy
 from mainspring.config.lint import (
     PURE_MODULES,
     Outline,
@@ -33,22 +29,38 @@ from mainspring.config.lint import (
     check_statements,
     imports_stdlib,
     is_stdlib,
+    outline_of,
 )
+from mainspring.config.marking import Marker
+from mainspring.config.marks import key_marks, overlay, session
 from mainspring.config.namespace import Namespace
 from mainspring.config.private_modules import (
-    open_for_reading,
+    ASKING,
+    asking_type,
     operating_system,
     recording_functools,
 )
-from mainspring.config.recording import CONFIG_MODULE, not_recording, recording, refuse
+from mainspring.config.recording import (
+    calling_place,
+    calling_token,
+    not_recording,
+    recording,
+)
 from mainspring.config.reference import Reference
 from mainspring.config.root import unpack_runner
-from mainspring.config.run_source import compiled, executed, parsed
+from mainspring.config.run_source import executed
 from mainspring.config.source import FileReader, LoadedConfig, ReadOptions, Source
 from mainspring.config.sweep import choice, loguniform, sweep, uniform
-from mainspring.config.text import bases_of_python, is_machinery
-from mainspring.errors import ConfigError, Location, did_you_mean
-from mainspring.utils import get_installed_path, is_installed
+from mainspring.config.text import Program, is_machinery, program_of
+from mainspring.config.unfinished import refuse_dead_changes, refuse_unfinished
+from mainspring.errors import (
+    ConfigKeyError,
+    ConfigParsingError,
+    Location,
+    MissingConfigError,
+    did_you_mean,
+)
+from mainspring.names.packages import get_installed_path, is_installed
 
 __all__ = ["deciding_line", "load_recorded"]
 
@@ -85,72 +97,23 @@ def deciding_line(source: Source) -> int | None:
     Raises:
         SyntaxError: If it is not valid Python.
     """
-    outline = _outline(source)[1]
-    if outline.base is not None and not outline.base_blocks and not _imports_us(outline):
+    outline = outline_of(source)
+    if outline.base is not None and not outline.base_blocks and not outline.imports_us:
         return None
     lines = [node.lineno for node in outline.imports if not imports_stdlib(node)]
     return min([*lines, *outline.base_lines], default=None)
 
 
-def _imports_us(outline: Outline) -> bool:
-    return any(
-        isinstance(node, ast.ImportFrom)
-        and not node.level
-        and (node.module or "").partition(".")[0] == "mainspring"
-        for node in outline.imports
-    )
-
-
-@lru_cache(maxsize=64)
-def _outline(source: Source) -> tuple[ast.Module, Outline]:
-    tree = parsed(source, source.text)
-    return tree, Outline(tree)
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """What is the same whenever a file of this text is read.
-
-    Attributes:
-        code: The file without its ``_base_`` statement.
-        ours: Whether it is of the recorded format proper.
-        bases: What ``_base_`` names.
-        bases_location: Where.
-        base_lines: The lines that import from configs.
-        eager_lines: The lines whose imports happen for real.
-        imported_names: The names that it binds by importing modules.
-        assigned_names: The names that it assigns.
-    """
-
-    code: CodeType
-    ours: bool
-    bases: list[str]
-    bases_location: Location | None
-    base_lines: set[int]
-    eager_lines: set[int]
-    imported_names: set[str]
-    assigned_names: set[str]
-
-
 @lru_cache(maxsize=256)
-def _prepared(source: Source, _absolute_path: str) -> _Prepared:
+def _prepared(source: Source, absolute_path: str) -> Program:
     """Prepare a file; where it lies is asked for since a relative path may lead elsewhere later."""
-    tree, outline = _outline(source)
-    ours = outline.is_ours()
-    check_statements(outline, source, ours=ours)
-    if ours:
+    outline = outline_of(source)
+    check_statements(outline, source)
+    if outline.is_ours:
         check_recorded(outline, source)
-    body, written, location = bases_of_python(tree, source)
-    return _Prepared(
-        compiled(body, source),
-        ours,
-        written,
-        location,
-        outline.base_lines,
-        outline.eager_lines,
-        outline.imported_names(),
-        outline.assigned,
-    )
+    # Annotations stay texts: `ResNet | None` in a signature is a value to nobody.
+    flags = __future__.annotations.compiler_flag
+    return program_of(source, absolute_path, source.text, (), flags)
 
 
 def load_recorded(
@@ -167,22 +130,31 @@ def load_recorded(
     Raises:
         ConfigError: The file or a base cannot be read, or does what a config may not do.
     """
-    file = _prepared(source, source.absolute_path)
-    importer = _Importer(source, file, read_file, stack)
+    program = _prepared(source, source.absolute_path)
+    file = outline_of(source)
+    importer = _Importer(source, program, read_file, stack)
     names = Namespace(importer.globals, options)
     with not_recording():
-        for entry in file.bases:
-            path, scope = resolve_base(entry, source.path, file.bases_location)
-            names.take_over(importer.read(path, file.bases_location, scope).namespace)
+        for entry, place in program.bases:
+            path, scope = resolve_base(entry, source.path, place)
+            loaded = importer.read(path, place, scope)
+            names.take_over(loaded.namespace)
+            importer.marker.take_over(loaded.marks)
     asked: dict[str, Any] = {}
-    with keeping_lazy(), recording(source), words.asked_variables(asked):
-        executed(file.code, source, importer.globals, names)
-    return _result(source, file, importer, asked, options)
+    with session() as current, current.sharing(file.is_ours):
+        with (
+            keeping_lazy(),
+            recording(source),
+            without_effects(file.is_ours and file.has_effects),
+            words.asked_variables(asked),
+        ):
+            executed(program.code, source, importer.globals, names)
+        return _result(source, file, importer, asked, options)
 
 
 def _result(
     source: Source,
-    file: _Prepared,
+    file: Outline,
     importer: _Importer,
     asked: dict[str, Any],
     options: ReadOptions,
@@ -192,89 +164,42 @@ def _result(
         for name, value in importer.globals.items()
         if not (name.startswith("__") or name == "_base_")
     }
-    if file.ours and options.is_outermost(source):
+    importer.marker.give_marks(bound)
+    if file.is_ours and options.is_outermost(source):
         bound = unpack_runner(bound, source, options)
-    imported = file.imported_names | (importer.imported_names - file.assigned_names)
+    imported = file.imported_names | (importer.imported_names - file.assigned)
     values = ConfigDict()
     for key, value in bound.items():
-        dropped = file.ours and (key.startswith("_") or key in imported)
+        dropped = file.is_ours and (key.startswith("_") or key in imported)
         if not (dropped or is_machinery(value) or _is_word(value)):
             values[key] = value
-    if file.ours:
+            overlay(values, key, bound)
+    if file.is_ours:
         for key, value in dict.items(values):
-            _refuse_unfinished(value, key, source)
+            refuse_unfinished(value, key, source)
+        refuse_dead_changes(importer.globals, source)
     # What a file does not bind itself belongs to the file that it was imported from.
+    namespace = {**bound, **dict(dict.items(values))}
     origins: dict[str, tuple[str, ...]] = dict.fromkeys(values, (source.absolute_path,))
-    for base in importer.bases.values():
-        for key in set(base.origins).intersection(values):
-            if dict.get(base.values, key) is dict.get(values, key):
-                origins[key] = base.origins[key]
     bases = importer.bases.values()
-    return LoadedConfig(
-        values=values,
-        text=source.text,
-        sources=(*(s for base in bases for s in base.sources), source),
-        env_variables={
-            **{name: value for base in bases for name, value in base.env_variables.items()},
-            **asked,
-        },
+    for base in bases:
+        for key in set(base.origins).intersection(values):
+            if base.namespace[key] is namespace[key]:
+                origins[key] = base.origins[key]
+    return LoadedConfig.of(
+        source,
+        bases,
+        duplicate(values, {}) if file.is_ours else values,
+        env_variables=asked,
         imported_names=imported,
         origins=origins,
-        namespace={**bound, **dict(dict.items(values))},
+        namespace=namespace,
+        marks=key_marks(bound),
     )
 
 
-def _refuse_unfinished(value: Any, path: str, source: Source) -> None:
-    """Refuse values that look like a part of the run and are none."""
-    if isinstance(value, words.Unfinished):
-        raise ConfigError(
-            f"{value!r} describes nothing yet",
-            location=value.where,
-            config_path=path,
-            help=f"call it in turn, with the other arguments: {value!r}()",
-        )
-    if isinstance(value, GeneratorType):
-        raise ConfigError(
-            "a generator is used up when it is read once, so it cannot be part of a config",
-            location=source.location(value.gi_code.co_firstlineno),
-            config_path=path,
-            help="make a list: [... for ...]",
-        )
-    if type(value).__module__ == CONFIG_MODULE and not isinstance(value, _WRITTEN_AS_PLAIN):
-        name = path.partition(".")[0]
-        raise ConfigError(
-            f"{path} is an object of the class {type(value).__name__}, which the config file "
-            "defines, so it cannot be written down with the config",
-            location=_assignment(name, source),
-            config_path=path,
-            help=f"define the class in a module and import it; or name the variable _{name}, if "
-            "only the file itself uses it",
-        )
-    if isinstance(value, dict):
-        for key, item in dict.items(value):
-            if item is not value:
-                _refuse_unfinished(item, f"{path}.{key}", source)
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            _refuse_unfinished(item, f"{path}.{index}", source)
-
-
-_WRITTEN_AS_PLAIN = (dict, list, tuple, str, bytes, int, float, complex, set, frozenset, type)
-"""Objects of classes derived from these are written down as these."""
-
-
-def _assignment(name: str, source: Source) -> Location | None:
-    """Where a file last assigns a variable; ``None`` if it does so in no plain statement."""
-    found = None
-    for statement in _outline(source)[0].body:
-        targets = statement.targets if isinstance(statement, ast.Assign) else ()
-        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
-            found = source.location(statement.lineno)
-    return found
-
-
 def _is_word(value: Any) -> bool:
-    if isinstance(value, _Names | MethodType):
+    if isinstance(value, _Names | MethodType | Editor):
         return True
     return any(value is word for table in _WORDS.values() for word in table.values())
 
@@ -285,24 +210,26 @@ class _Importer:
     def __init__(
         self,
         source: Source,
-        file: _Prepared,
+        program: Program,
         read_file: FileReader,
         stack: tuple[str, ...],
     ) -> None:
         self.source = source
+        file = outline_of(source)
         self.base_lines = file.base_lines
         self.eager_lines = file.eager_lines
         self.read_file = read_file
         self.stack = stack
-        self.ours = file.ours
+        self.ours = file.is_ours
         self.bases: dict[str, LoadedConfig] = {}
         self.imported_names: set[str] = set()
-        private = {**vars(builtins), "__import__": self}
-        if self.ours:
-            private["isinstance"] = _checking_classes(isinstance)
-            private["issubclass"] = _checking_classes(issubclass)
-            private["open"] = open_for_reading
-        self.globals: dict[str, Any] = {"__builtins__": private}
+        self.globals: dict[str, Any] = {}
+        self.marker = Marker(program.sites, self.globals, program.text)
+        private = {**vars(builtins), **self.marker.words, "__import__": self}
+        private |= ASKING
+        if file.only_calls_type:
+            private["type"] = asking_type
+        self.globals["__builtins__"] = private
 
     def __call__(
         self,
@@ -313,10 +240,12 @@ class _Importer:
         level: int = 0,
     ) -> Any:
         line = sys._getframe(1).f_lineno
+        if isinstance(fromlist, list):  # Python's own C code needs a module, as for `strptime`
+            return builtins.__import__(name, globals, locals, fromlist, level)
         fromlist = fromlist or ()
         with not_recording():
             if level or line in self.base_lines:
-                return self._config(name, fromlist, level, self.source.location(line))
+                return self._config(name, fromlist, level, self._import_place(line))
             if line in self.eager_lines:
                 return builtins.__import__(name, globals, locals, fromlist, level)
             if is_stdlib(name):
@@ -330,6 +259,17 @@ class _Importer:
         names: dict[str, Any] = {inner: Reference(name, inner, place) for inner in fromlist}
         names.update((n, word) for n, word in self._words(name).items() if n in names)
         return _Names(names, None)
+
+    def _import_place(self, line: int, name: str | None = None) -> Location:
+        """Where an import statement names its module, or a name that it takes from there."""
+        for node in outline_of(self.source).imports:
+            if node.lineno != line or not isinstance(node, ast.ImportFrom):
+                continue
+            for alias in node.names:
+                if alias.name == name or not (name or node.module):
+                    return self.source.location(alias.lineno, alias.col_offset + 1)
+            return self.source.location(line, node.col_offset + len("from ") + 1)
+        return self.source.location(line)
 
     def _words(self, module: str) -> dict[str, Any]:
         found = _WORDS.get(module, {})
@@ -362,31 +302,34 @@ class _Importer:
     def read(self, path: str, location: Location | None, scope: str | None = None) -> LoadedConfig:
         """Read a base, once for this file."""
         if path not in self.bases:
-            self.bases[path] = self.read_file(
-                path, named_at=location, stack=self.stack, scope=scope
-            )
+            with session() as current, current.sharing(False):
+                self.bases[path] = self.read_file(
+                    path, named_at=location, stack=self.stack, scope=scope
+                )
         return self.bases[path]
 
     def _include(self, path: str) -> Any:
         """`include`, for this file."""
-        location = self.source.location(sys._getframe(1).f_lineno)
+        location = calling_place() or self.source.location(sys._getframe(1).f_lineno)
         with not_recording():
             found, scope = resolve_base(path, self.source.path, location)
             loaded = self.read(found, location, scope)
         self.globals.update(_public(loaded.namespace))
+        self.marker.take_over(loaded.marks)
         self.imported_names.update(loaded.imported_names)
-        return _Names(loaded.namespace, location)
+        return _Names(loaded.namespace, lambda _: calling_token() or location)
 
     def _config(self, name: str, fromlist: Sequence[str], level: int, location: Location) -> _Names:
         if not name:
             # `from . import base`: the configs themselves, as modules.
+            place = lambda _: calling_token() or location  # noqa: E731 - two names of one import
             folder = self._path("x", level, location)
             paths = {
                 inner: os.path.join(os.path.dirname(folder), f"{inner}.py") for inner in fromlist
             }
             return _Names(
-                {k: _Names(self.read(p, location).namespace, location) for k, p in paths.items()},
-                location,
+                {k: _Names(self.read(p, location).namespace, place) for k, p in paths.items()},
+                place,
             )
         path = self._path(name, level, location)
         try:
@@ -400,7 +343,9 @@ class _Importer:
         wanted = loaded.namespace if "*" in fromlist else fromlist
         self.imported_names.update(name for name in wanted if name in loaded.imported_names)
         names = loaded.namespace
-        return _Names(_public(names) if self.ours and "*" in fromlist else names, location)
+        self.marker.imported = loaded.marks
+        public = _public(names) if self.ours and "*" in fromlist else names
+        return _Names(public, lambda name: self._import_place(location.line, name))
 
     def _path(self, name: str, level: int, location: Location) -> str:
         parts = name.split(".") if name else []
@@ -425,25 +370,23 @@ class _Importer:
 class MissingBaseError(MissingConfigError, ConfigParsingError):
     """A file that ``with read_base():`` imports from is not there."""
 
-    __str__ = ConfigError.__str__
-
 
 class _Names:
     """What an import statement takes names from."""
 
-    def __init__(self, names: Mapping[str, Any], location: Location | None) -> None:
-        self.__dict__.update({"_names": names, "_location": location, "__all__": list(names)})
+    def __init__(self, names: Mapping[str, Any], place: Callable[[str], Location] | None) -> None:
+        self.__dict__.update({"_names": names, "_place": place, "__all__": list(names)})
 
     def __getattr__(self, name: str) -> Any:
         names = self.__dict__["_names"]
         if name in names:
             return names[name]
-        location = self.__dict__["_location"]
-        if location is None or name.startswith("__"):
+        place = self.__dict__["_place"]
+        if place is None or name.startswith("__"):
             raise AttributeError(name)
         raise ConfigKeyError(
             f"the base has no variable {name!r}",
-            location=location,
+            location=place(name),
             help=did_you_mean(name, names),
         )
 
@@ -451,19 +394,3 @@ class _Names:
 def _public(names: Mapping[str, Any]) -> dict[str, Any]:
     """What the star takes: as in Python, no private names."""
     return {name: value for name, value in names.items() if not name.startswith("_")}
-
-
-def _checking_classes(function: Any) -> Any:
-    """`isinstance` or `issubclass` that refuses classes that are not imported."""
-
-    def check(value: Any, classes: Any) -> bool:
-        for one in classes if isinstance(classes, tuple) else (classes,):
-            if is_lazy(one) or is_lazy(value):
-                refuse(
-                    f"{function.__name__}() with {one!s} in a config: neither the object nor the "
-                    "class is there yet",
-                    "compare the type of the recorded call: model.type",
-                )
-        return bool(function(value, classes))
-
-    return check

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
 from types import CodeType, FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from mainspring.config.errors import ConfigParsingError
+from mainspring.config.marking import token_in
 from mainspring.config.source import Source
-from mainspring.errors import Location
+from mainspring.errors import ConfigParsingError, Location
 
 __all__ = [
+    "ARITHMETIC",
+    "COMPARISONS",
     "CONFIG_MODULE",
+    "RefusedError",
     "calling_frame",
     "calling_place",
+    "calling_token",
+    "failing_place",
+    "give_operators",
+    "is_asked_by_config",
     "is_recording",
     "not_recording",
     "recording",
@@ -27,13 +34,18 @@ __all__ = [
 CONFIG_MODULE = "__config__"
 """``__name__`` of a config file while it runs, and of its functions."""
 
+_REFLECTED = "add sub mul matmul truediv floordiv mod divmod pow lshift rshift and or xor"
+ARITHMETIC = (
+    f"{_REFLECTED} {' '.join(f'r{name}' for name in _REFLECTED.split())} neg pos abs invert"
+)
+COMPARISONS = "lt le gt ge"
+"""The special methods by which Python calculates and compares, without their underscores."""
+
 _source: ContextVar[Source | None] = ContextVar("mainspring_recorded_source", default=None)
 
 
 class RefusedError(ConfigParsingError, TypeError):
     """A config file uses something that it imports, or a recorded call, as if it were there."""
-
-    __str__ = ConfigParsingError.__str__
 
 
 @contextmanager
@@ -62,6 +74,19 @@ def is_recording() -> bool:
     return _source.get() is not None
 
 
+def is_asked_by_config(depth: int = 2) -> bool:
+    """Whether the code that called a method is of a config file, or of a library that it calls.
+
+    Methods that Python itself calls, such as ``__str__``, serve the engine's own messages as well.
+
+    Args:
+        depth: How many frames lie between: 2 in the method itself.
+    """
+    if not is_recording():
+        return False
+    return not str(sys._getframe(depth).f_globals.get("__name__")).startswith("mainspring.")
+
+
 def calling_frame() -> FrameType | None:
     """The innermost frame of a config file: of the one that is executed, or of one of its bases."""
     if not is_recording():
@@ -77,11 +102,39 @@ def calling_place() -> Location | None:
     frame = calling_frame()
     if frame is None:
         return None
+    return _place(frame, frame.f_lasti, frame.f_lineno)
+
+
+def failing_place(error: BaseException, word: str | None = None) -> Location | None:
+    """File, line and column at which a config file, or a function of one, raised an error.
+
+    Args:
+        error: The error.
+        word: Of a call, the keyword that is wrong.
+    """
+    found = None
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_globals.get("__name__") == CONFIG_MODULE:
+            frame, at = trace.tb_frame, trace.tb_lasti
+            found = token_in(frame, at, word) or _place(frame, at, trace.tb_lineno)
+        trace = trace.tb_next
+    return found
+
+
+def _place(frame: FrameType, instruction: int, line_number: int) -> Location:
     file = frame.f_globals["__file__"]
-    line, column = _positions(frame.f_code)[frame.f_lasti // 2]
+    line, column = _positions(frame.f_code)[instruction // 2]
     if line is None:
-        return Location(file, frame.f_lineno)
+        return Location(file, line_number)
     return Location(file, line, None if column is None else column + 1)
+
+
+def calling_token() -> Location | None:
+    """File, line and column of the token that the config file stands at: an attribute, a key."""
+    frame = calling_frame()
+    found = token_in(frame, frame.f_lasti) if frame is not None else None
+    return found or calling_place()
 
 
 @lru_cache(maxsize=64)
@@ -89,10 +142,32 @@ def _positions(code: CodeType) -> list[tuple[int | None, int | None]]:
     return [(line, column) for line, _, column, _ in code.co_positions()]
 
 
-def refuse(message: str, help: str) -> NoReturn:  # noqa: A002 - the word that compilers print
-    """Refuse what the config file does at the line that it stands at.
+def give_operators(cls: type, names: str, method: Callable[..., Any]) -> None:
+    """Let special methods of a class be one and the same, but for those that it has itself.
+
+    Args:
+        cls: The class.
+        names: Their names without underscores.
+        method: What they do.
+    """
+    for name in names.split():
+        if f"__{name}__" not in vars(cls):
+            setattr(cls, f"__{name}__", method)
+
+
+def refuse(
+    message: str,
+    help: str,  # noqa: A002 - the word that compilers print
+    location: Location | None = None,
+) -> NoReturn:
+    """Refuse what the config file does.
+
+    Args:
+        message: What is wrong.
+        help: What to do instead.
+        location: Where; the expression that the file stands at if not given.
 
     Raises:
         ConfigError: Always.
     """
-    raise RefusedError(message, location=calling_place(), help=help)
+    raise RefusedError(message, location=location or calling_place(), help=help)

@@ -7,17 +7,30 @@ Both are lazy objects; nothing is imported before somebody needs it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, Self, cast
 
-from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path
+from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path, is_lazy
 from mainspring.config.node import Node
-from mainspring.config.recording import calling_place, is_recording, refuse
+from mainspring.config.recording import (
+    ARITHMETIC,
+    COMPARISONS,
+    calling_place,
+    give_operators,
+    is_asked_by_config,
+    is_recording,
+    not_recording,
+    refuse,
+)
+from mainspring.names import ForbiddenNameError, Origin, import_named, is_of_stdlib
 from mainspring.registry.recorded import RecordedName
 
-__all__ = ["Reference", "ReferenceAttr"]
+__all__ = ["EAGER", "Reference", "ReferenceAttr", "reference_to"]
 
-_EAGER = "import it within `with eager():` to have its value while the config is read"
+EAGER = "import it within `with eager():` to have its value while the config is read"
 
+
+_OF_COPIES = frozenset(("__class__", "__deepcopy__", "__mro_entries__"))
+"""What `copy` and Python itself ask for, in libraries that a config calls."""
 
 _OWN_NAMES = frozenset(("build", "location", "module", "name", "source"))
 
@@ -28,7 +41,19 @@ class _Recording:
     def __getattribute__(self, name: str) -> Any:
         if name in _OWN_NAMES and is_recording():
             return self.attribute_(name)  # `zoo.build(...)` means the one of `zoo`
+        if name[:2] == "__" and is_asked_by_config() and name not in _OF_COPIES:
+            _refuse_value(self, f"its {name}")
         return super().__getattribute__(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if is_asked_by_config():
+            _refuse_effect(f"sets {dotted_path(cast('Reference', self))}.{name}")
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if is_asked_by_config():
+            _refuse_effect(f"deletes {dotted_path(cast('Reference', self))}.{name}")
+        super().__delattr__(name)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") and name.endswith("_"):
@@ -43,26 +68,28 @@ class _Recording:
         """Record a call."""
         if not is_recording():
             return super().__call__(*args, **kwargs)  # type: ignore[misc]  # - LazyObject refuses
+        _refuse_to_record(dotted_path(cast("Reference", self)))
         return Node(self, args, kwargs, where=calling_place())
 
-    def __or__(self, other: Any) -> Any:
-        return self._in_annotation("|", other)
-
-    __ror__ = __or__
-
-    def _in_annotation(self, operator: str, other: Any) -> Any:
-        """`ResNet | None` in the signature of a function is an annotation, which nobody reads."""
-        if not (other is None or isinstance(other, type | LazyObject | LazyAttr)):
-            _refuse_value(self, f"the operator {operator}")
-        return Any
-
     def __eq__(self, other: object) -> bool:
-        if is_recording():
+        if is_asked_by_config() and not (is_lazy(other) and super().__eq__(other)):
             _refuse_value(self, "a comparison")
         return super().__eq__(other)
 
     def __hash__(self) -> int:
+        if is_asked_by_config():
+            _refuse_value(self, "a key of a dict or a member of a set")
         return super().__hash__()
+
+    def __str__(self) -> str:
+        if is_asked_by_config():
+            _refuse_value(self, "a text")
+        return super().__str__()
+
+    __repr__ = __str__
+
+    def __copy__(self) -> Self:
+        return self
 
     def __bool__(self) -> bool:
         if is_recording():
@@ -84,7 +111,18 @@ class ReferenceAttr(_Recording, LazyAttr, RecordedName):
     """An attribute of an imported name, see `mainspring.config.lazy.LazyAttr`."""
 
 
-def _refuse_value(value: Any, use: str, help: str = _EAGER) -> NoReturn:  # noqa: A002 - as in errors
+def reference_to(path: str, origin: Origin) -> Reference:
+    """A reference by its dotted path.
+
+    Args:
+        path: Such as ``torch.optim.SGD``.
+        origin: Who wrote it.
+    """
+    module, _, name = path.rpartition(".")
+    return Reference(module or name, name if module else None, None, origin)
+
+
+def _refuse_value(value: Any, use: str, help: str = EAGER) -> NoReturn:  # noqa: A002 - as in errors
     path = dotted_path(value)
     if not is_recording():
         raise TypeError(f"{path} is not imported yet, so it cannot be used in {use}")
@@ -98,20 +136,43 @@ def _refusing(use: str) -> Callable[..., NoReturn]:
     return method
 
 
-_REFLECTED = "add sub mul matmul truediv floordiv mod divmod pow lshift rshift and xor"
+def _refuse_to_record(path: str) -> None:
+    """Refuse a call that is never made: of a function of Python's that is no part of a run."""
+    if not is_of_stdlib(path):
+        return
+    try:
+        with not_recording():
+            import_named(path, "program")
+    except ForbiddenNameError as error:
+        refuse(
+            f"{path}(...) would be recorded, not called, and is never called later: "
+            f"{error.message}",
+            "do it in a function of a module of yours, and call that; or import it within "
+            "`with eager():`, if it only reads",
+        )
+    except Exception:  # noqa: BLE001 - said when it is built
+        return
+
+
+def _refuse_effect(what: str) -> NoReturn:
+    refuse(
+        f"the config {what}: reading a config has no effects",
+        "do it in a module that custom_imports imports",
+    )
+
+
 _REFUSED = {
-    "arithmetic": f"{_REFLECTED} neg pos abs invert",
-    "a comparison": "lt le gt ge",
+    "arithmetic": ARITHMETIC,
+    "a comparison": COMPARISONS,
     "an index": "getitem setitem delitem",
     "a test of membership": "contains",
-    "len()": "len",
-    "a number": "int float complex index round",
+    "len()": "len length_hint reversed",
+    "iteration": "next aiter anext",
+    "a number": "int float complex index round trunc floor ceil",
+    "a path": "fspath",
+    "bytes": "bytes",
     "an f-string or format()": "format",
     "a with statement": "enter exit",
 }
-
 for _use, _names in _REFUSED.items():
-    for _name in _names.split():
-        setattr(_Recording, f"__{_name}__", _refusing(_use))
-for _name in _REFLECTED.split():
-    setattr(_Recording, f"__r{_name}__", _refusing("arithmetic"))
+    give_operators(_Recording, _names, _refusing(_use))

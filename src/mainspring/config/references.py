@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import inspect
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mainspring.config.lazy import LazyAttr, LazyObject
+from mainspring.config.lazy import LazyAttr, LazyObject, LostObject, is_lazy
 from mainspring.config.node import Node
-from mainspring.config.plain import path_of
-from mainspring.utils.allow import is_forbidden_module
+from mainspring.config.plain import DOTTED, LITERALS, is_scalar_of_numpy, path_of
+from mainspring.config.values import builtin_of, call_of, maker_path
+from mainspring.names import DataName, is_of_stdlib
+from mainspring.output import Secret
+from mainspring.registry.shared import repeated_calls
+from mainspring.walk import parts_of
 
-__all__ = ["Imports", "is_printed_as_call", "reference_of"]
+__all__ = ["Imports", "can_be_written", "is_printed_as_call", "reference_of", "shared_calls"]
 
 
 def is_printed_as_call(value: Any) -> bool:
@@ -21,32 +26,68 @@ def is_printed_as_call(value: Any) -> bool:
     return isinstance(value, Node) and reference_of(dict.get(value, "type")) is not None
 
 
+def shared_calls(values: Any) -> dict[int, Node]:
+    """The calls that are printed once, because they stand in several places, by their `id`."""
+    found: dict[int, Any] = repeated_calls(values)
+    return {key: call for key, call in found.items() if is_printed_as_call(call)}
+
+
+def can_be_written(value: Any) -> bool:
+    """Whether a value reads back from a printed config exactly as it is.
+
+    Args:
+        value: Any value that is no dict or list of the config; what it holds is read with it, so
+            that no name in it is imported when it is built.
+    """
+    if type(value) in (list, tuple, set, frozenset):
+        return all(can_be_written(item) and not is_lazy(item) for item in value)
+    if type(value) in (*LITERALS, DataName, Secret) or is_scalar_of_numpy(value) or value is ...:
+        return True
+    call = call_of(value)
+    if call is None:
+        return reference_of(value) is not None
+    return all(type(one) in (*LITERALS, list) or call_of(one) is not None for one in call[1])
+
+
 def reference_of(value: Any) -> tuple[str, str] | None:
     """Module and name under which a value can be imported again.
 
     Args:
-        value: A lazy object, class, function or member of an enumeration.
+        value: A lazy object, class, function, member of an enumeration, or what prints itself by a
+            path that leads to it, as data types of torch do.
 
     Returns:
         Such as ``("torch.optim", "SGD")`` or ``("zoo", "ResNet.from_pretrained")``. What is reached
         through the module itself has a name with a dot before it, ``("torch", ".bfloat16")``, and a
         module none. ``None`` for a value that cannot be imported.
     """
+    if isinstance(value, LostObject):
+        return None
     if isinstance(value, LazyObject | LazyAttr):
         return _of_lazy(value)
     if isinstance(value, enum.Enum):
         return _importable(
             type(value).__module__, f"{type(value).__qualname__}.{value.name}", value
         )
+    maker = maker_path(value)
+    if maker is not None:
+        module, _, name = maker.rpartition(".")
+        return module, name
     if isinstance(value, type) or inspect.isroutine(value):
-        path = path_of(value)
-        module = getattr(value, "__module__", None)
-        if path is not None and isinstance(module, str) and path.startswith(f"{module}."):
-            return _importable(module, path.removeprefix(f"{module}."), value)
+        path, home = path_of(value), getattr(value, "__module__", None)
+        if path is not None and isinstance(home, str) and path.startswith(f"{home}."):
+            return _importable(home, path.removeprefix(f"{home}."), value)
+        return None
+    if value is None or isinstance(value, str | int | float | bytes | list | tuple | dict):
+        return None
+    with contextlib.suppress(Exception):  # whatever an object does to print itself
+        module, _, name = repr(value).rpartition(".")
+        if DOTTED.fullmatch(f"{module}.{name}"):
+            return _importable(module, name, value)
     return None
 
 
-def _of_lazy(value: LazyObject | LazyAttr) -> tuple[str, str]:
+def _of_lazy(value: Any) -> tuple[str, str]:
     names: list[str] = []
     while isinstance(value, LazyAttr):
         names.insert(0, value.name)
@@ -60,7 +101,10 @@ def _of_lazy(value: LazyObject | LazyAttr) -> tuple[str, str]:
 def _importable(module: str, name: str, value: Any) -> tuple[str, str] | None:
     """The place of an object, unless it is not found there, or configs may not name it."""
     names = name.split(".")
-    if is_forbidden_module(module) or not all(part.isidentifier() for part in names):
+    if module == "builtins":
+        known: Any = builtin_of(name)
+        return (module, name) if known is not None and known is value else None
+    if is_of_stdlib(module) or not all(part.isidentifier() for part in names):
         return None
     found: Any = sys.modules.get(module)
     for part in names:
@@ -77,17 +121,20 @@ class Imports:
     """
 
     def __init__(self, values: Mapping[Any, Any], taken: set[str]) -> None:
-        self._taken = set(taken)
+        references = sorted(set(_references(values)))
+        self.builtins = {name for module, name in references if module == "builtins"}
+        self._taken = set(taken) | self.builtins
         self._bound: dict[tuple[str, str], str] = {}
-        self.uses_later = False
-        for reference in sorted(set(_references(values))):
+        for reference in references:
             self._bind(reference)
-        self.uses_later = any(_late_nodes(values))
+        parts = list(parts_of(dict(values)))
+        self.uses_later = any(isinstance(part, Node) and part.is_late for part in parts)
+        self.uses_env = any(isinstance(part, Secret) for part in parts)
 
     def _bind(self, reference: tuple[str, str]) -> None:
         module, name = reference
         root = name.partition(".")[0]
-        if (module, root) in self._bound:
+        if (module, root) in self._bound or module == "builtins":
             return
         wanted = root or module.rpartition(".")[2]
         chosen, count = wanted, 1
@@ -100,9 +147,12 @@ class Imports:
     def name_of(self, value: Any) -> str | None:
         """How the text refers to a value; ``None`` if it has no name."""
         reference = reference_of(value)
-        if reference is None:
-            return None
-        module, name = reference
+        return None if reference is None else self.name_at(*reference)
+
+    def name_at(self, module: str, name: str) -> str:
+        """How the text refers to a name of a module."""
+        if module == "builtins":
+            return name
         root, dot, rest = name.partition(".")
         return f"{self._bound[module, root]}{dot}{rest}"
 
@@ -119,6 +169,8 @@ class Imports:
                 named.setdefault(module, []).append(f"{root}{suffix}")
         if self.uses_later:
             named.setdefault("mainspring.config", []).append("later")
+        if self.uses_env:
+            named.setdefault("mainspring.config", []).append("env")
         lines = (f"from {module} import {', '.join(sorted(named[module]))}" for module in named)
         return [*sorted(plain), *sorted(lines)]
 
@@ -135,14 +187,9 @@ def _references(value: Any) -> Iterator[tuple[str, str]]:
         reference = reference_of(value)
         if reference is not None:
             yield reference
-
-
-def _late_nodes(value: Any) -> Iterator[Node]:
-    if isinstance(value, Node) and value.is_late:
-        yield value
-    if isinstance(value, dict):
-        for item in dict.values(value):
-            yield from _late_nodes(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _late_nodes(item)
+            return
+        call = call_of(value)
+        if call is not None:
+            module, _, name = call[0].rpartition(".")
+            yield module, name
+            yield from _references(call[1])

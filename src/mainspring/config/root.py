@@ -10,9 +10,11 @@ from typing import Any, TypeGuard
 
 from mainspring.config.config_dict import keeping_lazy
 from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path
+from mainspring.config.marks import overlay, session
 from mainspring.config.node import Node
+from mainspring.config.places import locate, name_positional
 from mainspring.config.recording import recording
-from mainspring.config.section_names import RUNNER_SECTIONS
+from mainspring.config.schema import RUNNER_SECTIONS
 from mainspring.config.source import ReadOptions, Source
 from mainspring.errors import ConfigError, did_you_mean
 from mainspring.registry.recorded import POSITIONAL_KEY
@@ -89,7 +91,7 @@ def _called(
     if _is_runner(result):
         return _unpacked(result, names)
     if isinstance(result, dict) and not isinstance(result, Node):
-        return {**names, **dict(dict.items(result))}
+        return _joined(names, result, {**names, **dict(dict.items(result))})
     raise ConfigError(
         f"{function_name}() returns {_shown(result)}, not a run",
         location=place,
@@ -107,11 +109,22 @@ def _unpacked(run: Node, names: Mapping[str, Any]) -> dict[str, Any]:
         if name not in RUNNER_SECTIONS and name != "cfg":
             raise ConfigError(
                 f"Runner has no parameter {name!r}",
-                location=run.where_written,
+                location=locate(run, name) or run.where_written,
                 config_path=name,
                 help=did_you_mean(name, RUNNER_SECTIONS),
             )
-    return {**helpers, **sections, **arguments}
+    name_positional(run, RUNNER_SECTIONS)
+    return _joined(names, run, {**helpers, **sections, **arguments})
+
+
+def _joined(names: Mapping[str, Any], run: Any, values: dict[str, Any]) -> dict[str, Any]:
+    """The values, with the marks that they have in what they are joined from."""
+    with session() as current:
+        current.marks(values)
+        for source in (names, run):
+            for key in values:
+                overlay(values, key, source)
+    return values
 
 
 def _is_runner(value: Any) -> bool:

@@ -6,15 +6,27 @@ import ast
 import builtins
 import inspect
 import re
-import traceback
 from types import CodeType
 from typing import Any
 
-from mainspring.config.recording import CONFIG_MODULE
+from mainspring.config.lazy import dotted_path, is_lazy
+from mainspring.config.recording import CONFIG_MODULE, RefusedError, failing_place
 from mainspring.config.source import Source
-from mainspring.errors import ConfigError, ConfigSyntaxError, did_you_mean, mark_user_mistake
+from mainspring.errors import (
+    ConfigError,
+    ConfigSyntaxError,
+    did_you_mean,
+    mark_user_mistake,
+    place_error,
+)
 
 __all__ = ["compiled", "executed", "parsed"]
+
+_STAND_IN = re.compile(r"\b(Node|Reference|ReferenceAttr)\b")
+"""In a message of Python: what stands for a value that is not there, where it takes none."""
+
+_USED = re.compile(r"\b[^\W\d]\w*\b(?!\s*\()")
+"""A name that is not called."""
 
 _UNEXPECTED = re.compile(r"(\w+)\(\) got an unexpected keyword argument '(\w+)'")
 
@@ -35,16 +47,22 @@ def parsed(source: Source, text: str) -> ast.Module:
         raise _readable(error, source, text) from error
 
 
-def compiled(tree: ast.Module, source: Source) -> CodeType:
+def compiled(tree: ast.Module, source: Source, flags: int = 0) -> CodeType:
     """The code of a syntax tree, which knows the file it comes from.
+
+    Args:
+        tree: The tree.
+        source: The file.
+        flags: Of future statements that hold for it.
 
     Raises:
         SyntaxError: If it is not valid Python.
     """
     try:
-        return compile(tree, source.absolute_path, "exec", dont_inherit=True)
+        code: CodeType = compile(tree, source.absolute_path, "exec", flags, dont_inherit=True)
     except SyntaxError as error:
         raise _readable(error, source, source.text) from error
+    return code
 
 
 def _readable(error: SyntaxError, source: Source, parsed_text: str) -> ConfigSyntaxError:
@@ -86,26 +104,49 @@ def executed(
     except ConfigError:
         raise
     except Exception as error:
-        lines = [
-            frame.lineno
-            for frame in traceback.extract_tb(error.__traceback__)
-            if frame.filename == source.absolute_path
-        ]
-        place = source.location(lines[-1] or 1) if lines else source.path
+        used = _used_value(error, source, names)
+        if used is not None:
+            raise used from error
+        keyword = _UNEXPECTED.search(str(error)) if isinstance(error, TypeError) else None
+        location = failing_place(error, keyword[2] if keyword else None)
         meant = _meant(error, names)
         if meant is not None:
             error.add_note(f"help: {meant}")
         for name, value in getattr(assigned, "given", {}).items():
             error.add_note(f"the command line gives {name} the value {value!r}")
-        error.add_note(f"while reading the config, {place}")
+        error.add_note(f"while reading the config, {location or source.path}")
+        place_error(error, location, meant)
         mark_user_mistake(error)
         raise
+
+
+def _used_value(error: Exception, source: Source, names: dict[str, Any]) -> RefusedError | None:
+    """What to say where Python itself refuses what stands for a value that is not there."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    lazy: list[str] = []
+    if trace is not None and trace.tb_frame.f_globals is names:
+        words = _USED.findall(_line(source.text, trace.tb_lineno))
+        lazy = [dotted_path(names[word]) for word in words if is_lazy(names.get(word))]
+    stand_in = _STAND_IN.search(str(error))
+    if not isinstance(error, TypeError) or not (stand_in or lazy):
+        return None
+    what = f"what is imported ({', '.join(lazy)})" if lazy else "a recorded call"
+    reason = "" if stand_in else f": {error}"
+    return RefusedError(
+        f"{what} has no value while the config is read, so it cannot be used here{reason}",
+        location=failing_place(error),
+        help="write the value, or import it within `with eager():` to have it now",
+    )
 
 
 def _meant(error: Exception, names: dict[str, Any]) -> str | None:
     """The name that a misspelt variable, or argument of a function that really ran, is close to."""
     if isinstance(error, NameError) and isinstance(error.name, str):
-        return did_you_mean(error.name, [*names, *dir(builtins)])
+        own = [name for name in names if not name.startswith("__")]
+        near = did_you_mean(error.name, own) or did_you_mean(error.name, dir(builtins), cutoff=0.8)
+        return near or f"{error.name} is not imported, and nothing in the file assigns it"
     unexpected = _UNEXPECTED.search(str(error)) if isinstance(error, TypeError) else None
     function = names.get(unexpected[1]) if unexpected else None
     if unexpected is None or not callable(function):

@@ -5,20 +5,23 @@ from __future__ import annotations
 import io
 import os
 import tokenize
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, Protocol
 
 from mainspring.config.config_dict import ConfigDict
-from mainspring.config.errors import (
+from mainspring.config.lazy import LazyAttr, LazyObject
+from mainspring.config.marks import Mark, MarkedText, key_marks
+from mainspring.errors import (
     ConfigParsingError,
+    ConfigSyntaxError,
+    Location,
     MissingConfigError,
     UnknownFormatError,
+    did_you_mean,
 )
-from mainspring.config.lazy import LazyAttr, LazyObject
-from mainspring.errors import ConfigSyntaxError, Location, did_you_mean
 
 __all__ = ["FORMATS", "FileReader", "LoadedConfig", "ReadOptions", "Source", "check_acyclic"]
 
@@ -101,13 +104,14 @@ class Source:
                 f"{path!r} is a directory, not a config file", location=named_at
             )
         if not os.path.isfile(path):
-            folder = Path(path).parent
-            siblings = [file.name for file in folder.iterdir()] if folder.is_dir() else []
+            folder = os.path.dirname(path) or os.curdir
+            is_there = os.path.isdir(folder)
+            siblings = os.listdir(folder) if is_there else []
             raise MissingConfigError(
                 f"there is no config file {path!r}",
                 location=named_at,
                 help=did_you_mean(Path(path).name, siblings)
-                or (None if folder.is_dir() else f"there is no directory {str(folder)!r} either"),
+                or (None if is_there else f"there is no directory {folder!r} either"),
             )
         extension = os.path.splitext(path)[1]
         check_format(extension, f"the config file {path!r}", named_at)
@@ -123,6 +127,15 @@ class Source:
     def is_string(self) -> bool:
         """Whether the text came from a string rather than from a file."""
         return self.path.startswith("<")
+
+    def marked(self, parsed: str | None = None, templates: Sequence[str] = ()) -> MarkedText:
+        """The text as marks need it.
+
+        Args:
+            parsed: The text with templates filled, if there are any.
+            templates: Paths of the values of bases that templates stand for.
+        """
+        return MarkedText(self.path, self.text, self.text if parsed is None else parsed, templates)
 
     def location(self, line: int, column: int | None = None) -> Location:
         """A place in this file; lines and columns count from 1."""
@@ -177,6 +190,7 @@ class LoadedConfig:
         imported_names: Names that are in the config only because a file imports them.
         origins: Files that wrote each top-level key.
         namespace: Everything that a file which imports from this one can have.
+        marks: Where the names of the namespace are written.
     """
 
     values: ConfigDict
@@ -186,6 +200,31 @@ class LoadedConfig:
     imported_names: set[str] = field(default_factory=set)
     origins: dict[str, tuple[str, ...]] = field(default_factory=dict)
     namespace: dict[str, Any] = field(default_factory=dict)
+    marks: dict[Any, Mark] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, source: Source, bases: Iterable[LoadedConfig], values: ConfigDict, **more: Any
+    ) -> LoadedConfig:
+        """What a file yields that builds on others.
+
+        Args:
+            source: The file.
+            bases: What its bases yield.
+            values: The config.
+            **more: Further attributes; of environment variables those of the file alone.
+        """
+        bases = list(bases)
+        asked = [*(base.env_variables for base in bases), more.pop("env_variables", {})]
+        more.setdefault("namespace", dict(dict.items(values)))
+        more.setdefault("marks", key_marks(values))
+        return cls(
+            values=values,
+            text=more.pop("text", source.text),
+            sources=(*(part for base in bases for part in base.sources), source),
+            env_variables={name: value for part in asked for name, value in part.items()},
+            **more,
+        )
 
 
 class FileReader(Protocol):

@@ -6,7 +6,6 @@ command line gives does, so that what the file computes from it follows.
 
 from __future__ import annotations
 
-import contextlib
 import dis
 import re
 from collections.abc import Iterator
@@ -14,11 +13,18 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NoReturn, TypeVar, cast
 
-from mainspring.config.config_dict import keeping_lazy
 from mainspring.config.node import Node
-from mainspring.config.recording import calling_frame, calling_place, is_recording
-from mainspring.errors import ConfigError, Location
+from mainspring.config.recording import (
+    ARITHMETIC,
+    COMPARISONS,
+    calling_frame,
+    calling_place,
+    give_operators,
+    is_recording,
+)
+from mainspring.errors import ConfigError, ConfigTypeError, Location
 from mainspring.registry.recorded import POSITIONAL_KEY
+from mainspring.walk import parts_of, paths_of
 
 __all__ = [
     "Range",
@@ -42,10 +48,8 @@ _INDEX = re.compile(r"sweep\[(\d+)\]")
 _found: ContextVar[dict[str, Sweep] | None] = ContextVar("mainspring_sweeps_found", default=None)
 
 
-class UnchosenError(ConfigError, TypeError):
+class UnchosenError(ConfigTypeError):
     """A value that is one of several is used as if it were one."""
-
-    __str__ = ConfigError.__str__
 
 
 class Sweep:
@@ -141,16 +145,13 @@ class Sweep:
         """Refuse: none of the values is chosen."""
         self._refuse()
 
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __matmul__ = __rmatmul__ = (
-        _refuse
-    )
-    __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _refuse
-    __divmod__ = __rdivmod__ = __pow__ = __rpow__ = __lshift__ = __rlshift__ = _refuse
-    __rshift__ = __rrshift__ = __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = _refuse
-    __lt__ = __le__ = __gt__ = __ge__ = __neg__ = __pos__ = __abs__ = __invert__ = _refuse
-    __int__ = __float__ = __complex__ = __index__ = __round__ = _refuse
-    __trunc__ = __floor__ = __ceil__ = __fspath__ = _refuse
-    __len__ = __iter__ = __getitem__ = __contains__ = _refuse
+
+give_operators(
+    Sweep,
+    f"{ARITHMETIC} {COMPARISONS} int float complex index round trunc floor ceil fspath "
+    "len iter getitem contains",
+    Sweep._refuse,
+)
 
 
 class Range(Sweep):
@@ -361,19 +362,15 @@ def refuse_unchosen(cfg: Any) -> None:
         )
 
 
-def sweeps_in(part: Any, prefix: str = "") -> Iterator[tuple[str, Sweep]]:
+def sweeps_in(part: Any) -> Iterator[tuple[str, Sweep]]:
     """The values of a config that are one of several, with their dotted paths.
 
     Args:
         part: A dict, list or tuple.
-        prefix: Path of the part, ending in a dot.
     """
-    items: Any = dict.items(part) if isinstance(part, dict) else enumerate(part)
-    for key, value in items:
+    for keys, value in paths_of(part):
         if isinstance(value, Sweep):
-            yield f"{prefix}{key}", value
-        elif isinstance(value, dict | list | tuple):
-            yield from sweeps_in(value, f"{prefix}{key}.")
+            yield ".".join(map(str, keys)), value
 
 
 def _named_path(values: Any, wanted: Sweep) -> str | None:
@@ -388,12 +385,6 @@ def bind_swept(part: Any) -> None:
     Args:
         part: A dict, list or tuple of a config; nodes in it are changed.
     """
-    if isinstance(part, Node):
-        positional = dict.get(part, POSITIONAL_KEY)
-        if positional and any(True for _ in sweeps_in(positional)):
-            with contextlib.suppress(ImportError), keeping_lazy(False):
-                part.bind()
-    items: Any = dict.values(part) if isinstance(part, dict) else part
-    for item in items:
-        if isinstance(item, dict | list | tuple):
-            bind_swept(item)
+    for node in parts_of(part):
+        if isinstance(node, Node) and any(sweeps_in(dict.get(node, POSITIONAL_KEY))):
+            node.try_bind()

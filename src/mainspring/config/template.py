@@ -1,9 +1,9 @@
 """The ``{{ }}`` of text-style configs: what is replaced in the text before it is parsed.
 
 Three kinds: predefined variables (``{{ fileDirname }}``), environment variables
-(``{{$NAME:default}}``), and values of the bases (``{{_base_.model.type}}``). The first two are
-replaced by text. A value of the bases can be anything, so a placeholder stands for it until the
-bases are known.
+(``{{$NAME:default}}``, or ``{{'$NAME:default'}}`` outside of a text), and values of the bases
+(``{{_base_.model.type}}``). The first two are replaced by text. A value of the bases can be
+anything, so a placeholder stands for it until the bases are known.
 """
 
 from __future__ import annotations
@@ -18,19 +18,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from mainspring.config.config_dict import ConfigDict
-from mainspring.config.errors import ConfigKeyError
+from mainspring.config.marks import BASE_VALUE_FUNCTION
 from mainspring.config.source import ReadOptions, Source
-from mainspring.errors import ConfigSyntaxError, Location, did_you_mean
+from mainspring.errors import ConfigError, ConfigKeyError, ConfigSyntaxError, Location, did_you_mean
+from mainspring.output import Secret, is_secret_name, note_secrets
 
-__all__ = ["BASE_VALUE", "ENVIRONMENT", "BaseValues", "fill_text"]
+__all__ = ["BASE_VALUE", "ENVIRONMENT", "BaseValues", "fill_text", "with_secrets_marked"]
 
 PREDEFINED = re.compile(
     r"\{\{\s*(fileDirname|fileBasename|fileBasenameNoExtension|fileExtname)\s*\}\}"
 )
-ENVIRONMENT = re.compile(r"\{\{\s*\$\s*(\w+)\s*(?::([^{}\n]*))?\}\}")
+ENVIRONMENT = re.compile(
+    r"\{\{\s*(?P<quote>['\"]?)\s*\$\s*(?P<name>\w+)\s*(?::(?P<default>[^{}\n]*?))?(?P=quote)\s*\}\}"
+)
 BASE_VALUE = re.compile(r"\{\{\s*_base_\.([\w.\-]+)\s*\}\}")
-
-_BASE_VALUE_FUNCTION = "_mainspring_base_value_"
 
 
 def fill_text(source: Source, options: ReadOptions, env_variables: dict[str, Any]) -> str:
@@ -69,7 +70,7 @@ def predefined_variables(source: Source) -> Mapping[str, str]:
 
 
 def _environment_value(match: re.Match[str], source: Source, env_variables: dict[str, Any]) -> str:
-    name, default = match.group(1), (match.group(2) or "").strip()
+    name, default = match["name"], (match["default"] or "").strip()
     value = os.environ.get(name, default)
     if value == "" and name not in os.environ:
         raise ConfigKeyError(
@@ -78,6 +79,42 @@ def _environment_value(match: re.Match[str], source: Source, env_variables: dict
             help=f"set {name}, or write {{{{${name}:default}}}}",
         )
     env_variables[name] = value
+    note_secrets()
+    return value
+
+
+def with_secrets_marked(value: Any, env_variables: Mapping[str, Any], source: Source) -> Any:
+    """Mark the secrets that a file of data asked for, so that what is written down names them.
+
+    Args:
+        value: The content of the file; dicts and lists are changed in place.
+        env_variables: The variables that it asked for.
+        source: The file.
+
+    Raises:
+        ConfigError: A secret is a part of a longer text: of a URL, for instance, that would send it
+            to whoever wrote the file.
+    """
+    secrets = {name: text for name, text in env_variables.items() if text and is_secret_name(name)}
+    if not secrets:
+        return value
+    if isinstance(value, dict | list):
+        items = dict.items(value) if isinstance(value, dict) else enumerate(value)
+        for key, item in list(items):
+            value[key] = with_secrets_marked(item, secrets, source)
+    for name, secret in secrets.items() if isinstance(value, str) else ():
+        if value == secret:
+            return Secret.of_variable(name, secret)
+        if secret in value and name in os.environ:
+            written = next(
+                match for match in ENVIRONMENT.finditer(source.text) if match["name"] == name
+            )
+            raise ConfigError(
+                f"{written[0]} puts a secret of the environment into a longer text, and a file of "
+                "data does not decide where it goes",
+                location=_place_of(written[0], source),
+                help="say it in a config that is a program: " + f'f"...{{env({name!r})}}..."',
+            )
     return value
 
 
@@ -125,13 +162,18 @@ class BaseValues:
                         location=self._location(text, match.start()),
                         help=f"write it without quotes: key = {match.group()}",
                     )
-            return f"{_BASE_VALUE_FUNCTION}({self._remember(text, match)})"
+            return f"{BASE_VALUE_FUNCTION}({self._remember(text, match)})"
 
         return BASE_VALUE.sub(replace, text)
 
     def names(self, bases: ConfigDict) -> dict[str, Callable[[int], Any]]:
         """The names that Python text needs so that its templates have values."""
-        return {_BASE_VALUE_FUNCTION: lambda index: self._value(index, bases)}
+        return {BASE_VALUE_FUNCTION: lambda index: self._value(index, bases)}
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths of the values, by the numbers that stand for them in Python text."""
+        return tuple(reference.path for reference in self._references)
 
     # YAML, JSON, TOML: a string that nobody writes takes the place of the template.
 
@@ -154,11 +196,13 @@ class BaseValues:
         if not self._references:
             return value
         if isinstance(value, dict):
-            for key in value:
+            for key, item in dict.items(value):
                 self._refuse_token(key)
-            return {key: self.fill_values(item, bases) for key, item in value.items()}
+                dict.__setitem__(value, key, self.fill_values(item, bases))
+            return value
         if isinstance(value, list):
-            return [self.fill_values(item, bases) for item in value]
+            value[:] = [self.fill_values(item, bases) for item in value]
+            return value
         if isinstance(value, str):
             for index in range(len(self._references)):
                 if value == _token(index):

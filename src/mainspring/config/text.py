@@ -3,38 +3,69 @@
 from __future__ import annotations
 
 import ast
+import builtins
+import functools
 import json
 import re
 import warnings
 from collections.abc import Sequence
-from types import FunctionType, ModuleType
+from dataclasses import dataclass
+from functools import lru_cache
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, TypeGuard
 
-from mainspring.config.config_dict import ConfigDict, keeping_lazy
+from mainspring.config.config_dict import ConfigDict, duplicate, keeping_lazy
 from mainspring.config.data_formats import revive
-from mainspring.config.errors import (
-    ConfigAttributeError,
-    ConfigKeyError,
-    ConfigTypeError,
+from mainspring.config.data_marks import (
+    Written,
+    mark_data,
+    written_in_json,
+    written_in_toml,
+    written_in_yaml,
 )
 from mainspring.config.external import resolve_base
-from mainspring.config.locate import locate_in_source
+from mainspring.config.instrument import Site, instrumented
+from mainspring.config.marking import Marker
+from mainspring.config.marks import MarkedText, session
 from mainspring.config.merge import join_bases, merge
 from mainspring.config.namespace import Namespace
+from mainspring.config.places import locate
 from mainspring.config.recording import CONFIG_MODULE
 from mainspring.config.run_source import compiled, executed, parsed
 from mainspring.config.source import FileReader, LoadedConfig, ReadOptions, Source
-from mainspring.config.template import BaseValues, fill_text
-from mainspring.errors import ConfigError, ConfigSyntaxError, Location
+from mainspring.config.template import BaseValues, fill_text, with_secrets_marked
+from mainspring.config.values_only import check_values_only
+from mainspring.config.yaml_scalars import changed_words, yaml_loader
+from mainspring.errors import (
+    ConfigAttributeError,
+    ConfigError,
+    ConfigKeyError,
+    ConfigSyntaxError,
+    ConfigTypeError,
+    Location,
+)
+from mainspring.names import with_names_marked
 
-__all__ = ["DEPRECATION_KEY", "base_statement", "bases_of_python", "is_machinery", "load_text"]
+__all__ = [
+    "DEPRECATION_KEY",
+    "base_statement",
+    "bases_of_python",
+    "is_machinery",
+    "load_text",
+    "program_of",
+]
 
 BASE_KEY = "_base_"
 DEPRECATION_KEY = "_deprecation_"
 
 
 def load_text(
-    source: Source, options: ReadOptions, read_file: FileReader, stack: tuple[str, ...]
+    source: Source,
+    options: ReadOptions,
+    read_file: FileReader,
+    stack: tuple[str, ...],
+    *,
+    for_data: bool = False,
 ) -> LoadedConfig:
     """Read a file of the text dialect and its bases.
 
@@ -43,6 +74,7 @@ def load_text(
         options: What is replaced in its text.
         read_file: Reads a base.
         stack: The files that are being read, this one last.
+        for_data: Whether it is a base of a file of data, which has no programs as bases.
 
     Raises:
         ConfigError: The file or a base cannot be read; subclasses are also `FileNotFoundError`,
@@ -51,30 +83,45 @@ def load_text(
     env_variables: dict[str, Any] = {}
     text = fill_text(source, options, env_variables)
     templates = BaseValues(source, text)
-    tree: ast.Module | None = None
+    marked = source.marked(templates.text, templates.paths)
+    program: Program | None = None
     content: dict[str, Any] = {}
+    written = Written()
     if source.format == ".py":
-        tree = parsed(source, templates.text)
-        tree, written, location = bases_of_python(tree, source)
+        if for_data:
+            check_values_only(parsed(source, templates.text), source)
+        program = program_of(source, source.absolute_path, templates.text, templates.paths)
+        entries, location = program.bases, program.location
     else:
-        content = _data(source, templates.text)
-        written, location = _listed(content.pop(BASE_KEY, None), None), None
-        if written:
-            location = locate_in_source(source, [BASE_KEY])
+        content, written = _data(source, marked)
+        content.pop("$schema", None)  # for the editor
+        entries, location = _bases_of_data(content, written)
 
-    bases = [_read_base(entry, source, location, read_file, stack) for entry in written]
+    bases: list[LoadedConfig] = []
+    for entry, place in entries:
+        path, scope = resolve_base(entry, source.path, place)
+        bases.append(read_file(path, named_at=place, stack=stack, scope=scope))
     base = join_bases(bases, location)
-    if tree is not None:
-        content = _run(tree, source, templates, base, options)
-    else:
-        content = templates.fill_values(content, base)
-        content = {key: options.value_of(key, value) for key, value in content.items()}
-    _warn_of_deprecation(content, source)
-    own = ConfigDict()
-    for key, value in content.items():
-        own[key] = _unshared(value)
-    values = _merged(base, own, source) if bases else own
-    return _result(source, values, own, bases, env_variables)
+    with session() as current:
+        if program is not None:
+            content = _run(program, source, templates, base, options)
+        else:
+            content = templates.fill_values(content, base)
+            content = {key: options.value_of(key, value) for key, value in content.items()}
+        if program is None or for_data:
+            content = with_names_marked(with_secrets_marked(content, env_variables, source))
+        if program is None:
+            mark_data(content, written, current)
+        _warn_of_deprecation(content, source)
+        own: ConfigDict = duplicate(content, {})
+        values = own
+        try:
+            values = merge(base, own) if bases else own
+        except (ConfigTypeError, ConfigKeyError) as error:
+            if error.config_path is not None:
+                error.location = locate(own, error.config_path)
+            raise
+        return _result(source, values, own, bases, env_variables)
 
 
 def base_statement(tree: ast.Module) -> ast.Assign | ast.AnnAssign | None:
@@ -91,14 +138,61 @@ def _is_base(node: ast.AST) -> TypeGuard[ast.Assign | ast.AnnAssign]:
     return [target.id for target in targets if isinstance(target, ast.Name)] == [BASE_KEY]
 
 
-def bases_of_python(
-    tree: ast.Module, source: Source
-) -> tuple[ast.Module, list[str], Location | None]:
+Bases = list[tuple[str, Location | None]]
+"""What a file names as its bases, and where it names each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What is the same whenever a Python file of this text is run.
+
+    Attributes:
+        code: The file without its ``_base_`` statement, with calls that set marks.
+        sites: What these calls report, see `Marker`.
+        text: The text.
+        bases: What ``_base_`` names.
+        location: Where.
+    """
+
+    code: CodeType
+    sites: list[Site]
+    text: MarkedText
+    bases: Bases
+    location: Location | None
+
+
+@lru_cache(maxsize=256)
+def program_of(
+    source: Source,
+    _absolute_path: str,
+    text: str,
+    templates: tuple[str, ...] = (),
+    flags: int = 0,
+) -> Program:
+    """Prepare a Python file to run.
+
+    Args:
+        source: The file.
+        _absolute_path: Where it lies: a relative path may lead elsewhere later.
+        text: Its text with templates filled.
+        templates: Paths of the values of the bases that templates stand for.
+        flags: Of future statements that hold for it.
+
+    Raises:
+        ConfigError: It is not valid Python, or its bases cannot be known.
+    """
+    tree, bases, location = bases_of_python(parsed(source, text), source)
+    marked = source.marked(text, templates)
+    tree, sites = instrumented(tree, marked)
+    return Program(compiled(tree, source, flags), sites, marked, bases, location)
+
+
+def bases_of_python(tree: ast.Module, source: Source) -> tuple[ast.Module, Bases, Location | None]:
     """The bases of a Python file.
 
     Returns:
         The file without the statement, since ``_base_`` is the name of the bases' values while it
-        runs; what the statement names; and where.
+        runs; what the statement names; and where its list is.
     """
     node = base_statement(tree)
     for inner in ast.walk(tree) if BASE_KEY in source.text else ():
@@ -116,7 +210,23 @@ def bases_of_python(
         value = ast.literal_eval(node.value)
     except ValueError:
         value = _evaluated(node.value, source, location)
-    return rest, _listed(value, location), location
+    written = _listed(value, location)
+    nodes = node.value.elts if isinstance(node.value, ast.List | ast.Tuple) else [node.value]
+    if len(nodes) != len(written):
+        nodes = [node.value] * len(written)
+    places = [source.location(item.lineno, item.col_offset + 1) for item in nodes]
+    return rest, list(zip(written, places, strict=True)), location
+
+
+def _bases_of_data(content: dict[str, Any], written: Written) -> tuple[Bases, Location | None]:
+    place = written.keys.get(BASE_KEY, Written())
+    location = place.value.location if place.value is not None else None
+    listed = _listed(content.pop(BASE_KEY, None), location)
+    spots = [item.spot for item in place.items]
+    if len(spots) != len(listed):
+        spots = [place.value] * len(listed)
+    places = [None if spot is None else spot.location for spot in spots]
+    return list(zip(listed, places, strict=True)), location
 
 
 def _evaluated(node: ast.expr, source: Source, location: Location) -> Any:
@@ -141,19 +251,8 @@ def _listed(value: Any, location: Location | None) -> list[str]:
     return list(entries)
 
 
-def _read_base(
-    written: str,
-    source: Source,
-    location: Location | None,
-    read_file: FileReader,
-    stack: tuple[str, ...],
-) -> LoadedConfig:
-    path, scope = resolve_base(written, source.path, location)
-    return read_file(path, named_at=location, stack=stack, scope=scope)
-
-
 def _run(
-    tree: ast.Module,
+    program: Program,
     source: Source,
     templates: BaseValues,
     base: ConfigDict,
@@ -161,13 +260,17 @@ def _run(
 ) -> dict[str, Any]:
     names: dict[str, Any] = {BASE_KEY: base, **templates.names(base)}
     added = set(names)
+    marker = Marker(program.sites, names, program.text)
+    names["__builtins__"] = {**vars(builtins), **marker.words}
     with keeping_lazy():
-        executed(compiled(tree, source), source, names, Namespace(names, options))
-    return {
+        executed(program.code, source, names, Namespace(names, options))
+    values = {
         key: value
         for key, value in names.items()
-        if key not in added and not key.startswith("__") and not is_machinery(value)
+        if key not in added and not str(key).startswith("__") and not is_machinery(value)
     }
+    marker.give_marks(values)
+    return values
 
 
 def is_machinery(value: Any) -> bool:
@@ -177,36 +280,34 @@ def is_machinery(value: Any) -> bool:
     return isinstance(value, ModuleType | FunctionType) or (type(value).__module__ == "__future__")
 
 
-def _data(source: Source, text: str) -> dict[str, Any]:
-    content = revive(_read_data(source, text))
-    if not isinstance(content, dict):
-        raise ConfigAttributeError(
-            f"a config is a mapping of keys to values, but the file holds {content!r:.60}",
-            location=source.location(1),
-        )
-    return content
-
-
-def _read_data(source: Source, text: str) -> Any:
+def _data(source: Source, text: MarkedText) -> tuple[dict[str, Any], Written]:
+    start = source.location(1)
     try:
-        return _parse_data(source, text)
+        raw, written = _parse_data(source, text)
     except ConfigError:
         raise
     except RecursionError as error:
-        raise ConfigSyntaxError(
-            "the file is nested too deep to be read", location=source.location(1)
-        ) from error
+        raise ConfigSyntaxError("the file is nested too deep to be read", location=start) from error
     except (ValueError, TypeError, AttributeError) as error:
         # What the parsers of these formats let through: numbers and dates that are none.
         raise ConfigSyntaxError(
-            f"a value of the file cannot be read: {error}", location=source.location(1)
+            f"a value of the file cannot be read: {error}", location=start
         ) from error
+    content = revive(raw)
+    if not isinstance(content, dict):
+        raise ConfigAttributeError(
+            f"a config is a mapping of keys to values, but the file holds {content!r:.60}",
+            location=start,
+        )
+    return content, written
 
 
-def _parse_data(source: Source, text: str) -> Any:
+def _parse_data(source: Source, marked: MarkedText) -> tuple[Any, Written]:
+    text = marked.parsed
     if source.format == ".json":
         try:
-            return json.loads(text)
+            read = json.loads(text, object_pairs_hook=functools.partial(_once, source, text))
+            return read, written_in_json(marked)
         except json.JSONDecodeError as error:
             place = source.location(error.lineno, error.colno)
             raise ConfigSyntaxError(f"not valid JSON: {error.msg}", location=place) from error
@@ -214,7 +315,7 @@ def _parse_data(source: Source, text: str) -> Any:
         import tomllib
 
         try:
-            return tomllib.loads(text)
+            return tomllib.loads(text), written_in_toml(marked)
         except tomllib.TOMLDecodeError as error:
             found = re.search(r"line (\d+), column (\d+)", str(error))
             # Without a line the mistake is at the end of the file.
@@ -226,12 +327,19 @@ def _parse_data(source: Source, text: str) -> Any:
     import yaml
 
     try:
-        loader = _yaml_loader()(text)
+        loader = yaml_loader()(text)
         node = loader.get_single_node()
         if node is None:
-            return None
-        _check_size(node, source)
-        return loader.construct_document(node)
+            return None, Written()
+        _check_document(node, source)
+        for word, meaning in changed_words(node):
+            place = source.location(word.start_mark.line + 1, word.start_mark.column + 1)
+            warnings.warn(
+                f"{place}: {word.value} is {meaning}, as YAML 1.2 has it: put it in quotes, or "
+                "write true, false or a number without a zero in front",
+                stacklevel=2,
+            )
+        return loader.construct_document(node), written_in_yaml(node, marked)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = source.location(mark.line + 1, mark.column + 1) if mark else source.location(1)
@@ -239,27 +347,51 @@ def _parse_data(source: Source, text: str) -> Any:
         raise ConfigSyntaxError(f"not valid YAML: {problem}", location=place) from error
 
 
+def _once(source: Source, text: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, whose keys must differ."""
+    found = dict(pairs)
+    for name in found if len(found) < len(pairs) else ():
+        if sum(key == name for key, _ in pairs) > 1:
+            # The parser does not say where: it is the only place but in rare files.
+            places = [at.start() for at in re.finditer(rf"{re.escape(json.dumps(name))}\s*:", text)]
+            before = text[: places[1] if len(places) > 1 else 0]
+            raise _repeated(name, source, before.count("\n") + 1, len(before) - before.rfind("\n"))
+    return found
+
+
+def _repeated(key: str, source: Source, line: int, column: int) -> ConfigSyntaxError:
+    return ConfigSyntaxError(
+        f"the key {key!r} is given twice, so the first has no effect",
+        location=source.location(line, column),
+        help="remove one of them",
+    )
+
+
 _MOST_VALUES = 1_000_000
 
 
-def _check_size(root: Any, source: Source) -> None:
-    """Refuse aliases that make a small file stand for endlessly many values."""
+def _check_document(root: Any, source: Source) -> None:
+    """Refuse a key that is given twice, and aliases that stand for endlessly many values."""
     sizes: dict[int, int] = {}
     open_nodes: set[int] = set()
 
     def size(node: Any) -> int:
-        known = sizes.get(id(node))
-        if known is not None:
-            return known
+        if id(node) in sizes:
+            return sizes[id(node)]
         place = source.location(node.start_mark.line + 1, node.start_mark.column + 1)
         if id(node) in open_nodes:
             raise ConfigError("an alias stands inside of what it names", location=place)
         open_nodes.add(id(node))
-        inner = [] if isinstance(node.value, str) else node.value
-        parts = [
-            part for entry in inner for part in (entry if isinstance(entry, tuple) else (entry,))
-        ]
-        total = 1 + sum(size(part) for part in parts)
+        total, keys = 1, set()
+        for entry in [] if isinstance(node.value, str) else node.value:
+            for part in entry if isinstance(entry, tuple) else (entry,):
+                total += size(part)
+            key = entry[0] if isinstance(entry, tuple) else None
+            if key is not None and isinstance(key.value, str) and key.value != "<<":
+                if key.value in keys:
+                    mark = key.start_mark
+                    raise _repeated(key.value, source, mark.line + 1, mark.column + 1)
+                keys.add(key.value)
         if total > _MOST_VALUES:
             raise ConfigError(
                 f"the aliases of the file stand for more than {_MOST_VALUES} values", location=place
@@ -269,20 +401,6 @@ def _check_size(root: Any, source: Source) -> None:
         return total
 
     size(root)
-
-
-def _yaml_loader() -> Any:
-    """A safe loader that also reads tuples, as `Config.dump` writes them."""
-    import yaml
-
-    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # - chosen at run time
-        pass
-
-    Loader.add_constructor(
-        "tag:yaml.org,2002:python/tuple",
-        lambda loader, node: tuple(loader.construct_sequence(node, deep=True)),
-    )
-    return Loader
 
 
 def _warn_of_deprecation(content: dict[str, Any], source: Source) -> None:
@@ -297,30 +415,6 @@ def _warn_of_deprecation(content: dict[str, Any], source: Source) -> None:
     warnings.warn(text, DeprecationWarning, stacklevel=2)
 
 
-def _unshared(value: Any) -> Any:
-    """A copy of the dicts, lists and tuples in a value, so that no two keys share one."""
-    if isinstance(value, dict):
-        if type(value) is not dict and not isinstance(value, ConfigDict):
-            return value
-        result = value.empty_copy() if isinstance(value, ConfigDict) else ConfigDict()
-        for key, item in dict.items(value):
-            dict.__setitem__(result, key, _unshared(item))
-        return result
-    if type(value) in (list, tuple):
-        return type(value)(_unshared(item) for item in value)
-    return value
-
-
-def _merged(base: ConfigDict, own: ConfigDict, source: Source) -> ConfigDict:
-    try:
-        merged: ConfigDict = merge(base, own)
-    except (ConfigTypeError, ConfigKeyError) as error:
-        if error.config_path is not None:
-            error.location = locate_in_source(source, error.config_path.split("."))
-        raise
-    return merged
-
-
 def _result(
     source: Source,
     values: ConfigDict,
@@ -329,20 +423,17 @@ def _result(
     env_variables: dict[str, Any],
 ) -> LoadedConfig:
     origins: dict[str, tuple[str, ...]] = {}
-    all_env_variables: dict[str, Any] = {}
     for base in bases:
         origins.update(base.origins)
-        all_env_variables.update(base.env_variables)
     for key in own:
         origins[key] = (*origins.get(key, ()), source.absolute_path)
     own_text = f"{source.absolute_path}\n{source.text}"
-    imported = {name for base in bases for name in base.imported_names} - set(own)
-    return LoadedConfig(
-        values=values,
+    return LoadedConfig.of(
+        source,
+        bases,
+        values,
         text="\n".join([*(base.text for base in bases), own_text]),
-        sources=(*(part for base in bases for part in base.sources), source),
-        env_variables={**all_env_variables, **env_variables},
-        imported_names=imported,
+        env_variables=env_variables,
+        imported_names={name for base in bases for name in base.imported_names} - set(own),
         origins=origins,
-        namespace=dict(dict.items(values)),
     )

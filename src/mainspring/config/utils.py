@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mainspring.config.errors import ConfigParsingError
-from mainspring.utils.openmmlab import MODULE2PACKAGE
+from mainspring.errors import ConfigParsingError
+from mainspring.names.openmmlab import MODULE2PACKAGE
 
 __all__ = ["MODULE2PACKAGE", "PKG2PROJECT", "ConfigParsingError"]
 

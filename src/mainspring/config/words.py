@@ -21,6 +21,8 @@ from mainspring.config.lazy import LazyAttr, LazyObject
 from mainspring.config.node import Node
 from mainspring.config.recording import calling_place, is_recording, refuse
 from mainspring.errors import ConfigError, Location
+from mainspring.output import Secret, note_secrets
+from mainspring.registry.build import later_partial
 
 __all__ = [
     "ByEpoch",
@@ -64,14 +66,20 @@ def later(target: Callable[Concatenate[Any, P], T]) -> Callable[P, Callable[...,
     Returns:
         A callable for the other arguments; it gives a node in a config, elsewhere a
         `functools.partial`.
+
+    Example:
+        >>> make = later(torch.optim.SGD)(lr=0.5)
+        >>> make([torch.ones(1, requires_grad=True)]).defaults["lr"]
+        0.5
     """
     if isinstance(target, LazyObject | LazyAttr):
-        return _late_node(target)
+        return Unfinished(target, calling_place())
     if is_recording() and isinstance(target, Unfinished | Node):
         refuse(f"later() of {target!r}", "it takes an imported class or function")
 
     def without_first(*args: P.args, **kwargs: P.kwargs) -> Callable[..., T]:
-        return later_partial(target, args, kwargs)
+        waiting: Callable[..., T] = later_partial(target, args, kwargs)
+        return waiting
 
     return without_first
 
@@ -90,29 +98,6 @@ def partial(target: Any, /, *args: Any, **kwargs: Any) -> Any:
         return Node(target, (), kwargs, where=calling_place(), late=True)
     recorded = LazyObject("functools", "partial")
     return Node(recorded, (target, *args), kwargs, where=calling_place())
-
-
-def later_partial(target: Callable[..., T], args: Sequence[Any], kwargs: Any) -> Callable[..., T]:
-    """A callable that takes the first argument of a target and already has the others.
-
-    Args:
-        target: The class or function.
-        args: Positional arguments from the second one on.
-        kwargs: Arguments by name.
-    """
-    if not args:
-        return functools.partial(target, **kwargs)
-    return functools.partial(_call_with_first, target, args, kwargs)
-
-
-def _call_with_first(
-    target: Callable[..., T], args: Sequence[Any], kwargs: dict[str, Any], first: Any
-) -> T:
-    return target(first, *args, **kwargs)
-
-
-def _late_node(target: Any) -> Callable[..., Any]:
-    return Unfinished(target, calling_place())
 
 
 class Unfinished:
@@ -146,6 +131,11 @@ class _NodeMaker:
 
         Returns:
             A callable with the parameters of the target that gives a node instead of calling it.
+
+        Example:
+            >>> from mainspring.registry import MODELS
+            >>> MODELS.build(L(nn.Linear)(3, out_features=2))
+            Linear(in_features=3, out_features=2, bias=True)
         """
 
         def record(*args: Any, **kwargs: Any) -> Any:
@@ -155,7 +145,7 @@ class _NodeMaker:
 
     def late(self, target: Callable[Concatenate[Any, P], T]) -> Callable[P, Callable[..., T]]:
         """Describe a call whose first argument the runner adds, see `later`."""
-        return _late_node(target)
+        return Unfinished(target, calling_place())
 
 
 L = _NodeMaker()
@@ -167,6 +157,12 @@ def copy(value: T) -> T:
 
     Args:
         value: Node, dict or list.
+
+    Example:
+        >>> options = dict(sizes=[1, 2])
+        >>> edit(copy(options)).sizes.append(3)
+        >>> options
+        {'sizes': [1, 2]}
     """
     return copying.deepcopy(value)
 
@@ -177,6 +173,9 @@ def env(name: str) -> str: ...
 def env(name: str, default: EnvT) -> EnvT: ...
 def env(name: str, default: Any = None) -> Any:
     """The value of an environment variable; the config remembers that it asked for it.
+
+    Text from the environment is written down nowhere: logs, records and checkpoints hold
+    ``env('NAME')`` in its place.
 
     Args:
         name: Name of the variable.
@@ -194,6 +193,9 @@ def env(name: str, default: Any = None) -> Any:
             help=f"set it, or give a default: env({name!r}, ...)",
         )
     value = default if written is None else _as_type_of(default, written, name)
+    if written is not None and isinstance(value, str):
+        note_secrets()
+        value = Secret.of_variable(name, value)
     asked = _asked.get()
     if asked is not None:
         asked[name] = value

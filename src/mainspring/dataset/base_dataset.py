@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.context import get_spawning_popen
@@ -14,14 +13,12 @@ from torch.utils.data import Dataset
 
 from mainspring.config import Config
 from mainspring.dataset.compose import Compose
-from mainspring.dataset.lazy_init import force_full_init
+from mainspring.dataset.lazy_init import force_full_init, init_for_item
 from mainspring.dataset.serialized_items import Addresses, Bytes, pack, select, unpack
 from mainspring.dataset.shared_arrays import SharedArrays, share_between_ranks
-from mainspring.errors import ConfigError, DataError
+from mainspring.errors import AnnotationError, ArgumentIndexError, ConfigTypeError, DataError
 from mainspring.fileio import join_path, list_from_file, load
-from mainspring.logging import print_log
 from mainspring.registry import DATASETS
-from mainspring.utils import is_abs
 
 __all__ = ["BaseDataset"]
 
@@ -54,6 +51,15 @@ class BaseDataset(Dataset[Any]):
         test_mode: Whether an item that the pipeline gives up is an error.
         lazy_init: Whether to put off loading the annotations.
         max_refetch: How often to try another item when the pipeline gives one up.
+
+    Example:
+        >>> import json, pathlib
+        >>> rows = [dict(img_path="a.png", img_label=0), dict(img_path="b.png", img_label=1)]
+        >>> text = json.dumps(dict(metainfo=dict(classes=["cat", "dog"]), data_list=rows))
+        >>> _ = pathlib.Path("train.json").write_text(text)
+        >>> dataset = BaseDataset("train.json", data_prefix=dict(img_path="images"))
+        >>> len(dataset), dataset.metainfo["classes"], dataset[1]["img_path"]
+        (2, ['cat', 'dog'], 'images/b.png')
     """
 
     METAINFO: dict[str, Any] = {}  # noqa: RUF012 - subclasses and instances may set their own
@@ -185,14 +191,7 @@ class BaseDataset(Dataset[Any]):
         raise NotImplementedError(f"{type(self).__name__} does not say which classes an item has")
 
     def __getitem__(self, idx: int) -> Any:
-        if not self._fully_initialized:
-            print_log(
-                f"call full_init() of {type(self).__name__} beforehand, or every worker loads the "
-                "annotations",
-                logger="current",
-                level=logging.WARNING,
-            )
-            self.full_init()
+        init_for_item(self)
         data = self.prepare_data(idx)
         if self.test_mode:
             if data is None:
@@ -213,18 +212,18 @@ class BaseDataset(Dataset[Any]):
         """Read the annotation file; to be overridden for other formats.
 
         Raises:
-            DataError: The file has another form.
+            AnnotationError: The file has another form.
         """
         annotations = load(self.ann_file or "")
         if not isinstance(annotations, dict):
-            raise DataError(
+            raise AnnotationError(
                 f"{self.ann_file} holds a {type(annotations).__name__}",
                 help="it is a dict with 'metainfo' and 'data_list'; override load_data_list for "
                 "another format",
             )
         for key in ("data_list", "metainfo"):
             if key not in annotations:
-                raise DataError(
+                raise AnnotationError(
                     f"{self.ann_file} has no {key!r}; it has {', '.join(map(str, annotations))}"
                 )
         for key, value in annotations["metainfo"].items():
@@ -259,14 +258,14 @@ class BaseDataset(Dataset[Any]):
     def _join_prefix(self) -> None:
         """Put the root before relative paths of the annotation file and the data."""
         root = self.data_root or ""
-        if self.ann_file and not is_abs(self.ann_file) and root:
+        if self.ann_file and not _is_whole(self.ann_file) and root:
             self.ann_file = join_path(root, self.ann_file)
         for key, folder in self.data_prefix.items():
             if not isinstance(folder, str):
-                raise ConfigError(
+                raise ConfigTypeError(
                     f"data_prefix[{key!r}] is {folder!r}", help="it is the path of a folder"
                 )
-            if not is_abs(folder) and root:
+            if not _is_whole(folder) and root:
                 self.data_prefix[key] = join_path(root, folder)
 
     @force_full_init
@@ -288,6 +287,9 @@ class BaseDataset(Dataset[Any]):
 
         Args:
             indices: How many to keep from the start (or, when negative, from the end), or which.
+
+        Raises:
+            IndexError: There are fewer items.
         """
         subset = self._copy_without_annotation()
         if self.serialize_data:
@@ -300,12 +302,16 @@ class BaseDataset(Dataset[Any]):
         if isinstance(indices, int):
             every = list(range(length))
             return every[:indices] if indices >= 0 else every[indices:]
-        if not isinstance(indices, str | bytes):
+        if not isinstance(indices, str | bytes | Mapping):
             return [index + length if index < 0 else index for index in indices]
         raise TypeError(f"indices is an int or a sequence of ints, not {type(indices).__name__}")
 
     def _get_serialized_subset(self, indices: Sequence[int] | int) -> tuple[Bytes, Addresses]:
-        chosen = self._chosen(indices, len(self.data_address))
+        length = len(self.data_address)
+        chosen = self._chosen(indices, length)
+        beyond = [index for index in chosen if not 0 <= index < length]
+        if beyond or (isinstance(indices, int) and abs(indices) > length):
+            raise ArgumentIndexError(f"there are {length} items, but {beyond or indices} asked for")
         return select(self.data_bytes, self.data_address, chosen)
 
     def _get_unserialized_subset(self, indices: Sequence[int] | int) -> list[Any]:
@@ -341,3 +347,8 @@ class BaseDataset(Dataset[Any]):
                 setattr(other, key, copy.deepcopy(value, memo))
         other.data_list = []
         return other
+
+
+def _is_whole(path: str) -> bool:
+    """Whether a path is absolute on the disk, or an address in some storage."""
+    return os.path.isabs(path) or "://" in path

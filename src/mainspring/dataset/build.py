@@ -10,13 +10,21 @@ from typing import Any
 from torch.utils.data import DataLoader as TorchDataLoader
 from torch.utils.data import IterableDataset
 
+from mainspring.dataset.any_loader import empty_loader_error
 from mainspring.dataset.collate import pseudo_collate
-from mainspring.dataset.data_loader import DataLoader, SampleRng, empty_loader_error
+from mainspring.dataset.data_loader import DataLoader
 from mainspring.dataset.first_items import FirstItems
-from mainspring.dataset.worker_seeds import worker_init_fn
+from mainspring.defaults import DEFAULTS
 from mainspring.dist import get_rank, get_world_size
-from mainspring.errors import ConfigError, close_names, did_you_mean, mark_user_mistake
+from mainspring.errors import (
+    ConfigKeyError,
+    ConfigTypeError,
+    close_names,
+    did_you_mean,
+    mark_user_mistake,
+)
 from mainspring.registry import DATA_SAMPLERS, DATASETS, FUNCTIONS, RecordedCall
+from mainspring.rng.seeding import SampleRng, worker_init_fn
 
 __all__ = ["build_dataloader"]
 
@@ -24,20 +32,12 @@ _TORCHS_DEFAULTS = {"persistent_workers": False, "pin_memory": False}
 """What a section without a type, which is MMEngine's form, means where it says nothing."""
 
 
-class _MissingKeyError(ConfigError, KeyError):
-    """A loader's section lacks what it cannot do without."""
-
-
-class _WrongTypeError(ConfigError, TypeError):
-    """Something in a loader's section is of a type that cannot be used there."""
-
-
 def build_dataloader(
     dataloader: Mapping[str, Any] | TorchDataLoader[Any],
     *,
     seed: int | None = None,
     diff_rank_seed: bool = False,
-    sample_rng: SampleRng = "sample",
+    sample_rng: SampleRng | None = None,
 ) -> TorchDataLoader[Any]:
     """Make a loader from its section, or take a ready one.
 
@@ -63,7 +63,8 @@ def build_dataloader(
         dataloader: The section, or a ready loader. One of ours without a seed takes the run's.
         seed: Seed of the run.
         diff_rank_seed: Whether ranks have different seeds; samplers then draw a common one.
-        sample_rng: Where items draw random numbers from, see `DataLoader`.
+        sample_rng: Where items draw random numbers from, see `DataLoader`; ``"sample"`` by default,
+            and ``"worker"`` under MMEngine's name.
 
     Raises:
         ConfigError: A key is missing (also a `KeyError`), unknown, or of a wrong type (also a
@@ -84,10 +85,10 @@ def build_dataloader(
         _default_order(section)
     _replace_sampler(section, dataset, sampler_seed)
     if "collate_fn" in section:
-        section["collate_fn"] = _collate(section["collate_fn"])
+        section["collate_fn"] = collate_function(section["collate_fn"])
     section["worker_init_fn"] = _worker_init(section, seed)
     if issubclass(loader_class, DataLoader):
-        section = {"seed": seed, "sample_rng": sample_rng, **section}
+        section = {"seed": seed, "sample_rng": sample_rng or DEFAULTS.sample_rng, **section}
     _check_keys(section, loader_class)
     loader: TorchDataLoader[Any] = loader_class(**section)
     _check_not_empty(loader)
@@ -100,7 +101,7 @@ def _ready(loader: Any, seed: int | None) -> TorchDataLoader[Any]:
     if isinstance(loader, DataLoader):
         loader.use_run_seed(seed)
     elif not hasattr(loader, "__iter__"):
-        raise _WrongTypeError(
+        raise ConfigTypeError(
             f"{loader!r} is no loader", help="give a dict with dataset=, or a torch DataLoader"
         )
     _check_not_empty(loader)
@@ -116,7 +117,7 @@ def _loader_class(section: Mapping[str, Any]) -> type[TorchDataLoader[Any]]:
         kind = _function(kind, "type")
     if isinstance(kind, type) and issubclass(kind, TorchDataLoader):
         return kind
-    raise _WrongTypeError(
+    raise ConfigTypeError(
         f"{kind!r} is no loader class", help="leave type out, or derive from torch's"
     )
 
@@ -129,7 +130,7 @@ def _looks_like(wanted: str, section: Mapping[str, Any]) -> str | None:
 
 def _dataset(section: dict[str, Any]) -> Any:
     if "dataset" not in section:
-        raise _MissingKeyError(
+        raise ConfigKeyError(
             "the loader has no dataset",
             help=_looks_like("dataset", section) or "add dataset=dict(type=...)",
         )
@@ -158,7 +159,7 @@ def _replace_sampler(section: dict[str, Any], dataset: Any, seed: int | None) ->
     if sampler is None and isinstance(batch_sampler, Mapping | None) and "shuffle" not in section:
         if isinstance(dataset, IterableDataset):
             return
-        raise _MissingKeyError(
+        raise ConfigKeyError(
             "the loader has no sampler",
             help=_looks_like("sampler", section)
             or "add sampler=dict(type='DefaultSampler', shuffle=True), or shuffle=True",
@@ -178,19 +179,20 @@ def _replace_sampler(section: dict[str, Any], dataset: Any, seed: int | None) ->
             section.pop(name, None)
 
 
-def _collate(spec: Any) -> Callable[..., Any] | None:
+def collate_function(spec: Any) -> Callable[..., Any] | None:
+    """The function of a ``collate_fn``: a function, a dict of ``type`` and arguments, or a call."""
     if isinstance(spec, RecordedCall):
         spec = FUNCTIONS.build(spec)
     if isinstance(spec, Mapping):
         arguments = {str(key): spec[key] for key in spec}
         if "type" not in arguments:
-            raise _MissingKeyError("collate_fn has no type", help="add type='default_collate'")
+            raise ConfigKeyError("collate_fn has no type", help="add type='default_collate'")
         function = _function(arguments.pop("type"), "collate_fn")
         return functools.partial(function, **arguments) if arguments else function
     if spec is None or callable(spec):
         collate: Callable[..., Any] | None = spec
         return collate
-    raise _WrongTypeError(
+    raise ConfigTypeError(
         f"collate_fn is {spec!r}", help="give a function, or a dict with type= and its arguments"
     )
 
@@ -210,12 +212,12 @@ def _worker_init(section: dict[str, Any], seed: int | None) -> Callable[[int], N
     if isinstance(spec, Mapping):
         own = {str(key): spec[key] for key in spec}
         if "type" not in own:
-            raise _MissingKeyError("worker_init_fn has no type", help="add type='worker_init_fn'")
+            raise ConfigKeyError("worker_init_fn has no type", help="add type='worker_init_fn'")
         return functools.partial(_function(own.pop("type"), "worker_init_fn"), **arguments | own)
     if callable(spec):
         init_fn: Callable[[int], Any] = spec
         return init_fn
-    raise _WrongTypeError(
+    raise ConfigTypeError(
         f"worker_init_fn is {spec!r}", help="give a function, or a dict with type="
     )
 
@@ -225,7 +227,7 @@ def _function(kind: Any, key: str) -> Callable[..., Any]:
     if callable(function):
         found: Callable[..., Any] = function
         return found
-    raise _WrongTypeError(
+    raise ConfigTypeError(
         f"{kind!r}, the type of {key}, is no function that is known",
         help=did_you_mean(str(kind), FUNCTIONS.module_dict)
         or "register it with FUNCTIONS, or give the function itself",
@@ -239,7 +241,7 @@ def _check_keys(section: Mapping[str, Any], loader_class: type[TorchDataLoader[A
     known = [*parameters, "num_batch_per_epoch", "disable_subprocess_warning"]
     for key in section:
         if key not in parameters:
-            raise _WrongTypeError(
+            raise ConfigTypeError(
                 f"a loader has no setting {key!r}",
                 help=did_you_mean(key, known) or f"it has {', '.join(known)}",
             )

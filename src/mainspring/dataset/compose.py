@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from mainspring.errors import ConfigError
+from mainspring.errors import ConfigTypeError
 from mainspring.registry import TRANSFORMS
 
 __all__ = ["Compose"]
-
-
-class _NotATransformError(ConfigError, TypeError):
-    """Something in a pipeline that cannot be called."""
-
-    __str__ = ConfigError.__str__
 
 
 class Compose:
@@ -28,6 +22,11 @@ class Compose:
 
     Raises:
         ConfigError: An entry is neither a dict nor callable (also a `TypeError`).
+
+    Example:
+        >>> double = Compose([lambda sample: dict(sample, value=2 * sample["value"])])
+        >>> double(dict(value=3))
+        {'value': 6}
     """
 
     def __init__(self, transforms: Sequence[Mapping[str, Any] | Callable[..., Any]] | None) -> None:
@@ -35,7 +34,7 @@ class Compose:
         for number, spec in enumerate(transforms or ()):
             transform = TRANSFORMS.build(spec) if isinstance(spec, Mapping) else spec
             if not callable(transform):
-                raise _NotATransformError(
+                raise ConfigTypeError(
                     f"entry {number} of the pipeline is {spec!r}, which cannot be called",
                     help="give a dict with type=, or a callable",
                 )
@@ -57,5 +56,5 @@ class Compose:
         return data
 
     def __repr__(self) -> str:
-        lines = [f"    {transform!r}," for transform in self.transforms]
-        return "\n".join([f"{type(self).__name__}([", *lines, "])"])
+        lines = [f"    {transform}" for transform in self.transforms]
+        return "\n".join([f"{type(self).__name__}(", *lines, ")"])

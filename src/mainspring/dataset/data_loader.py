@@ -9,29 +9,33 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing.context import BaseContext
-from typing import Any, Literal, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import torch
 from torch.utils.data import DataLoader as TorchDataLoader
 from torch.utils.data import Dataset, IterableDataset, Sampler, SequentialSampler
 
 from mainspring.config.words import Factory
+from mainspring.dataset.any_loader import empty_loader_error, refuse_without_length
 from mainspring.dataset.dataset_changes import DatasetState
 from mainspring.dataset.delivery import Delivery, Position
-from mainspring.dataset.generator_use import GeneratorUse
 from mainspring.dataset.index_plan import IndexPlan
-from mainspring.dataset.order_start import OrderStart
-from mainspring.dataset.sample_rng import mix
+from mainspring.dataset.order_start import LoaderState, OrderStart, is_continued_stream
 from mainspring.dataset.sample_view import SampleView, WorkerStart, as_it_is
 from mainspring.dataset.samplers import DefaultSampler
-from mainspring.dataset.worker_seeds import worker_init_fn as seed_worker
+from mainspring.dataset.worker_life import begin_showing
+from mainspring.dataset.worker_streams import WorkerStreams
 from mainspring.dist import broadcast_object_list, get_dist_info, get_rank, get_world_size
-from mainspring.errors import ConfigError, DataError
+from mainspring.errors import ConfigError
 from mainspring.logging import print_log
+from mainspring.rng.generator_use import GeneratorUse
+from mainspring.rng.item_seeds import mix
+from mainspring.rng.own_generators import warn_of_copies
+from mainspring.rng.seeding import SampleRng
+from mainspring.rng.seeding import worker_init_fn as seed_worker
 
 __all__ = ["DataLoader", "SampleRng"]
 
-SampleRng = Literal["sample", "worker"]
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -99,6 +103,11 @@ class DataLoader(TorchDataLoader[T_co]):
     Raises:
         ConfigError: `sample_rng` is neither, or a map-style data set has no length.
         ValueError: As from torch's `DataLoader`, such as for `sampler` with `shuffle`.
+
+    Example:
+        >>> loader = DataLoader(range(5), batch_size=2)
+        >>> [batch.tolist() for batch in loader]
+        [[0, 1], [2, 3], [4]]
     """
 
     def __init__(
@@ -126,6 +135,9 @@ class DataLoader(TorchDataLoader[T_co]):
     ) -> None:
         if sample_rng not in ("sample", "worker"):
             raise ConfigError(f"sample_rng is {sample_rng!r}", help="it is 'sample' or 'worker'")
+        for name, given in (("sampler", sampler), ("batch_sampler", batch_sampler)):
+            if not (given is None or callable(given) or hasattr(given, "__iter__")):
+                raise ConfigError(f"{name} is {given!r}", help="give something that gives indices")
         self.sample_rng = sample_rng
         self._seed = generator.initial_seed() if seed is None and generator is not None else seed
         self._seeded_sampler: Any = None
@@ -134,7 +146,7 @@ class DataLoader(TorchDataLoader[T_co]):
         self._resume_at: Position | None = None
         self._order_start: OrderStart | None = None
         self._resumed_order: OrderStart | None = None
-        self._resumed_ahead: list[Any] = []
+        self._resumed_plan: Mapping[str, Any] = {}
         is_map = not isinstance(dataset, IterableDataset)
         ready: Any = sampler
         ready_batches: Any = batch_sampler
@@ -169,14 +181,17 @@ class DataLoader(TorchDataLoader[T_co]):
             pin_memory_device=pin_memory_device,
             in_order=in_order,
         )
+        self._inner = LoaderState(weakref.proxy(self))
         self._generator_use = GeneratorUse()
         self._seen_by_workers: DatasetState | None = None
         self._delivery: weakref.ref[Delivery] | None = None
         self._plan: IndexPlan | None = None
+        self._streams: WorkerStreams | None = None
         if is_map:
             source: Any = self.sampler if self.batch_sampler is None else self.batch_sampler
             inner = getattr(source, "sampler", None) if source is self.batch_sampler else source
             self._plan = IndexPlan(source, inner, tagged=sample_rng == "sample")
+            self._streams = WorkerStreams.of(self) if sample_rng == "worker" else None
             # An order that nobody else tells the epoch is told by the loader.
             self._advances |= not (hasattr(inner, "set_epoch") or type(inner) is SequentialSampler)
 
@@ -191,11 +206,7 @@ class DataLoader(TorchDataLoader[T_co]):
             return sampler, shuffle
         if sampler is not None or (batch_sampler is not None and not _is_factory(batch_sampler)):
             return sampler, shuffle
-        if not hasattr(dataset, "__len__"):
-            raise ConfigError(
-                f"{type(dataset).__name__} has no length",
-                help="give it __len__, derive it from torch's IterableDataset, or pass a sampler",
-            )
+        refuse_without_length(dataset)
         self._seeded_sampler = DefaultSampler(dataset, bool(shuffle), seed=self._seed or 0)
         return self._seeded_sampler, None
 
@@ -207,7 +218,7 @@ class DataLoader(TorchDataLoader[T_co]):
     def _settle_seed(self) -> int:
         if self._seed is not None:
             return self._seed
-        shared = [torch.initial_seed() % 2**31]
+        shared = [_seed_of_its_own(torch.initial_seed() % 2**31)]
         if get_world_size() > 1:
             broadcast_object_list(shared)
         self._use_seed(shared[0])
@@ -224,8 +235,20 @@ class DataLoader(TorchDataLoader[T_co]):
 
     def _use_seed(self, seed: int) -> None:
         self._seed = seed
+        _seeded.add(self)
         if self._seeded_sampler is not None:
             self._seeded_sampler.seed = seed
+
+    def use_sampler(self, sampler: Any) -> None:
+        """Take another sampler in place of the one that batches are cut from.
+
+        Args:
+            sampler: Has the seed of the run.
+        """
+        assert self._plan is not None
+        self._plan.take_from(sampler)
+        # Torch forbids to assign it: whoever does would expect other batches of an iterator.
+        self.__dict__["sampler"] = self._seeded_sampler = sampler
 
     @property
     def epoch(self) -> int:
@@ -259,15 +282,20 @@ class DataLoader(TorchDataLoader[T_co]):
             "epoch": self.epoch,
             "batches": position.batches,
             "samples": position.samples_after(size),
+            "used": self._resume_at is None and position.was_used,
             "seed": self.seed,
             "world_size": get_world_size(),
         }
         if self._plan is not None and isinstance(getattr(self._plan.sampler, "seed", None), int):
             state["sampler_seed"] = self._plan.sampler.seed
         if self._order_start is not None:
-            state["order"] = self._order_start.state_dict()
-            state["ahead"] = [] if self._plan is None else list(self._plan.ahead)
-        if self._keeps_dataset_state():
+            start, now = self._order_start.state_dicts(OrderStart.of(self._inner))
+            state |= {"order": start, "order_now": now}
+            if self._plan is not None:
+                state |= self._plan.state_dict()
+        if self._streams is not None:
+            state["workers"] = self._streams.state_dict()
+        if is_continued_stream(self):
             state["dataset"] = self.dataset.state_dict()  # type: ignore[attr-defined]  # - just asked
         return state
 
@@ -295,9 +323,18 @@ class DataLoader(TorchDataLoader[T_co]):
         self._resumed_order = (
             OrderStart.from_state_dict(state["order"]) if "order" in state else None
         )
-        self._resumed_ahead = list(state.get("ahead", []))
-        if self._keeps_dataset_state() and "dataset" in state:
+        self._resumed_plan = state
+        if "order_now" in state:
+            OrderStart.from_state_dict(state["order_now"]).restore_own(self._inner)
+        if self._streams is not None and "workers" in state:
+            self._streams.load_state_dict(state["workers"])
+        if is_continued_stream(self) and "dataset" in state:
             self.dataset.load_state_dict(state["dataset"])  # type: ignore[attr-defined]  # - as above
+
+    def end_pass(self) -> None:
+        """Leave out what the pass under way still has: the next iteration is a new pass."""
+        if not self._is_endless:
+            self._resume_at, self._position = None, Position(self.epoch, is_finished=True)
 
     @property
     def _is_endless(self) -> bool:
@@ -307,15 +344,6 @@ class DataLoader(TorchDataLoader[T_co]):
     def _batch_cut(self) -> int | None:
         """Batch size, where batches are consecutive samples of a plain sampler."""
         return None if self._plan is None else self._plan.cuts_batches
-
-    def _keeps_dataset_state(self) -> bool:
-        """Whether an iterable data set in this process tells its own position."""
-        return (
-            isinstance(self.dataset, IterableDataset)
-            and self.num_workers == 0
-            and hasattr(self.dataset, "state_dict")
-            and hasattr(self.dataset, "load_state_dict")
-        )
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # - torch promises its own class
         if self._renews_workers and self.persistent_workers:
@@ -330,7 +358,8 @@ class DataLoader(TorchDataLoader[T_co]):
                 for _ in itertools.islice(batches, to_replay):
                     pass
         plan = self._plan
-        delivery = Delivery(batches, position, plan if plan and plan.draws_globally else None)
+        drawn = plan if plan and plan.draws_globally else None
+        delivery = Delivery(batches, position, drawn, self._streams)
         self._delivery = weakref.ref(delivery)
         return delivery
 
@@ -353,13 +382,13 @@ class DataLoader(TorchDataLoader[T_co]):
         elif resumed is not None and position.batches:
             self._order_start = resumed
             if plan is not None:
-                plan.resumed_ahead = self._resumed_ahead
-            with resumed.again(self):
+                plan.load_state_dict(self._resumed_plan)
+            with resumed.again(self._inner):
                 yield
                 if plan is not None:
                     plan.skip()
         else:
-            self._order_start = OrderStart.of(self)
+            self._order_start = OrderStart.of(self._inner)
             yield
 
     def _begin(self) -> Position:
@@ -379,14 +408,14 @@ class DataLoader(TorchDataLoader[T_co]):
         """Let the plan start there; returns how many batches must be loaded and thrown away."""
         plan = self._plan
         if plan is None:
-            return 0 if self._keeps_dataset_state() else position.batches
+            return 0 if is_continued_stream(self) else position.batches
         if not position.batches:
             self._check_not_empty()
         self._settle_seed()
-        replays = self.sample_rng == "worker" and self.num_workers > 0 and not plan.is_endless
-        plan.first_batch = 0 if replays else position.batches
-        plan.first_sample = 0 if replays else position.samples
-        return position.batches if replays else 0
+        plan.first_batch, plan.first_sample = position.batches, position.samples
+        if self._streams is not None:
+            plan.turns = self._streams.begin(self, position.batches > 0)
+        return 0
 
     def _check_not_empty(self) -> None:
         try:
@@ -404,16 +433,7 @@ class DataLoader(TorchDataLoader[T_co]):
 
     def _get_iterator(self) -> Any:
         """Make torch's iterator, which meanwhile sees other attributes than everybody else."""
-        attributes = self.__dict__
-        seen = self._seen_by_iterator()
-        kept = {name: attributes[name] for name in seen if name in attributes}
-        attributes.update(seen)
-        try:
-            return super()._get_iterator()
-        finally:
-            for name in seen:
-                del attributes[name]
-            attributes.update(kept)
+        return begin_showing(self, self._seen_by_iterator(), super()._get_iterator)
 
     def _seen_by_iterator(self) -> dict[str, Any]:
         init_fn = self.worker_init_fn
@@ -421,10 +441,13 @@ class DataLoader(TorchDataLoader[T_co]):
             init_fn = functools.partial(
                 seed_worker, num_workers=self.num_workers, rank=get_rank(), seed=self._seed
             )
+        if self.num_workers and (self._plan is None or self.sample_rng == "worker"):
+            warn_of_copies(self.dataset)
         if self._plan is None:
-            return {"worker_init_fn": init_fn}
+            return {"worker_init_fn": WorkerStart(init_fn)}
         if self.sample_rng == "worker":
-            return {"worker_init_fn": init_fn, "_plan_in_use": self._plan}
+            seen = {"worker_init_fn": WorkerStart(init_fn), "_plan_in_use": self._plan}
+            return seen if self._streams is None else {**seen, **self._streams.shown()}
         seed = self.seed
         rank, _ = get_dist_info()
         # Torch draws a base seed for the workers, which must not shift the global generator.
@@ -438,17 +461,21 @@ class DataLoader(TorchDataLoader[T_co]):
         }
 
 
-def empty_loader_error(loader: TorchDataLoader[Any]) -> DataError:
-    """The error for a loader that has no batch."""
-    name, items = type(loader.dataset).__name__, len(loader.dataset)  # type: ignore[arg-type]  # - map-style
-    if not items:
-        return DataError(
-            f"the data set {name} is empty", help="check its paths and filters: no item is left"
-        )
-    return DataError(
-        f"the {items} items of {name} make no batch",
-        help="with drop_last=True, a loader needs at least batch_size items on every rank",
-    )
+_seeded: weakref.WeakSet[DataLoader[Any]] = weakref.WeakSet()
+
+
+def _seed_of_its_own(seed: int) -> int:
+    """The seed for a loader that was given none: one that no other loader of the process has.
+
+    Two shuffled loaders side by side would visit the same places in the same order.
+    """
+    taken = {loader._seed for loader in _seeded}
+    own = seed
+    for number in itertools.count(1):
+        if own not in taken:
+            break
+        own = mix(seed, number) % 2**31
+    return own
 
 
 def _is_factory(value: Any) -> bool:

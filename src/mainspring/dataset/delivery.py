@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from mainspring.dataset.device_prefetch import Copies, DevicePrefetcher
 from mainspring.dataset.index_plan import IndexPlan
-from mainspring.dataset.sample_view import Failure
+from mainspring.dataset.worker_reports import Failure, Sent
+from mainspring.dataset.worker_streams import WorkerStreams
+from mainspring.logging import print_log
 
 __all__ = ["Delivery", "Position"]
 
@@ -48,16 +51,22 @@ class Delivery:
         batches: What torch's iterator gives.
         position: Where they are counted.
         plan: Which indices they are made of; is told of each.
+        streams: Where the workers stand; is told of each.
     """
 
-    __slots__ = ("__weakref__", "_batches", "_plan", "_position")
+    __slots__ = ("__weakref__", "_batches", "_plan", "_position", "_streams")
 
     def __init__(
-        self, batches: Iterator[Any], position: Position, plan: IndexPlan | None = None
+        self,
+        batches: Iterator[Any],
+        position: Position,
+        plan: IndexPlan | None = None,
+        streams: WorkerStreams | None = None,
     ) -> None:
         self._batches = batches
         self._position = position
         self._plan = plan
+        self._streams = streams
 
     @property
     def is_finished(self) -> bool:
@@ -89,6 +98,14 @@ class Delivery:
         except StopIteration:
             self._position.is_finished = True
             raise
+        if type(batch) is Sent:
+            if batch.note:
+                print_log(batch.note, logger="current", level=logging.WARNING)
+            if batch.states and self._streams is not None:
+                self._streams.took(batch)
+            elif batch.batch is None:
+                return next(self)  # the turn of a worker that had it before the run was resumed
+            batch = batch.batch
         if type(batch) is Failure:
             error = batch.error
             try:

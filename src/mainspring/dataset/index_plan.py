@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from torch.utils.data import (
@@ -14,13 +15,20 @@ from torch.utils.data import (
     Sampler,
     SequentialSampler,
     SubsetRandomSampler,
+    WeightedRandomSampler,
 )
 
-from mainspring.dataset.sample_rng import mix
-from mainspring.dataset.samplers import DefaultSampler, InfiniteSampler
+from mainspring.checkpoint.plain_types import as_plain_types, as_they_were
+from mainspring.dataset.samplers import DealtOrder, DefaultSampler, InfiniteSampler
 from mainspring.dist import get_dist_info
+from mainspring.logging import print_log
+from mainspring.rng.item_seeds import mix
+from mainspring.rng.states import RandomStates
 
 __all__ = ["IndexPlan"]
+
+_MOST_NOTED = 1000
+"""States that a checkpoint keeps, of 10 KB each."""
 
 
 class IndexPlan:
@@ -36,10 +44,13 @@ class IndexPlan:
         ahead: Batches of indices that were taken and not yet delivered as data, where the order
             draws from the global generators: workers are given some batches ahead.
         resumed_ahead: Such batches of an earlier process, which iterations begin with until `skip`.
+        interleaved: Of the pass that is read: batches before which others had drawn from the global
+            generators, where the order draws from them while it is read, and their states then.
         epoch: Epoch of a sampler that does not know its own.
         first_batch: Batches that the next iteration leaves out.
         first_sample: Samples of this rank that it leaves out, where batches are cut from a plain
             sampler; more than whole batches after the batch size has changed.
+        turns: Workers whose turn the next iteration leaves out, with ``None`` for their indices.
 
     Args:
         source: The batch sampler, or the sampler of a loader without batches.
@@ -54,10 +65,13 @@ class IndexPlan:
         self.epoch = 0
         self.first_batch = 0
         self.first_sample = 0
+        self.turns = 0
         self._in_batches = source is not sampler
         self._unskipped: _Rest | None = None
         self.ahead: deque[Any] = deque()
         self.resumed_ahead: list[Any] = []
+        self.interleaved: list[tuple[int, RandomStates]] = []
+        self._is_warned = False
 
     @property
     def cuts_batches(self) -> int | None:
@@ -73,9 +87,13 @@ class IndexPlan:
     @property
     def draws_globally(self) -> bool:
         """Whether the order may depend on the global generators, as in a `RandomSampler`."""
-        known = (DefaultSampler, InfiniteSampler, SequentialSampler, DistributedSampler)
+        return not self._is_of(
+            DefaultSampler, DealtOrder, InfiniteSampler, SequentialSampler, DistributedSampler
+        )
+
+    def _is_of(self, *kinds: type) -> bool:
         plain = self.source is self.sampler or type(self.source) is BatchSampler
-        return not (plain and type(self.sampler) in known)
+        return plain and type(self.sampler) in kinds
 
     @property
     def current_epoch(self) -> int:
@@ -93,6 +111,14 @@ class IndexPlan:
             if hasattr(owner, "set_epoch"):
                 owner.set_epoch(epoch)
 
+    def take_from(self, sampler: Any) -> None:
+        """Take another sampler in place of the one that batches are cut from."""
+        if self.source is self.sampler:
+            self.source = sampler
+        else:
+            self.source.sampler = sampler  # type: ignore[attr-defined]  # - a BatchSampler
+        self.sampler = sampler
+
     def __len__(self) -> int:
         return len(self.source)  # type: ignore[arg-type]  # - torch's loader asks samplers for it, too
 
@@ -101,7 +127,8 @@ class IndexPlan:
             return self._tagged(self.first_batch, self.first_sample)
         if not self.first_batch and not self.first_sample and not self.draws_globally:
             return iter(self.source)
-        return self._untagged(self.first_batch, self.first_sample)
+        rest = self._untagged(self.first_batch, self.first_sample)
+        return itertools.chain(itertools.repeat(None, self.turns), rest) if self.turns else rest
 
     def _untagged(self, first_batch: int, first_sample: int) -> Iterator[Any]:
         """Batches of indices from a position on."""
@@ -112,7 +139,42 @@ class IndexPlan:
             first_batch += len(resumed)
             first_sample += sum(map(len, resumed)) if self.cuts_batches else 0
         self.ahead = deque()
-        return self._remembered(resumed, self._cut_out(first_batch, first_sample), self.ahead)
+        self.interleaved = [each for each in self.interleaved if each[0] < first_batch]
+        rest = self._cut_out(first_batch, first_sample)
+        if not self._is_of(RandomSampler, SubsetRandomSampler, WeightedRandomSampler):
+            rest = self._noting_draws(rest, first_batch)
+        return self._remembered(resumed, rest, self.ahead)
+
+    def _noting_draws(self, rest: Iterator[Any], number: int) -> Iterator[Any]:
+        """Batches of an order that may draw when it is asked for one, between draws of others."""
+        after = b""
+        while True:
+            states = RandomStates.capture(devices=False)
+            before = states.fingerprint()
+            try:
+                indices = next(rest)
+            except StopIteration:
+                return
+            was_left_alone = before == after or not number
+            after = RandomStates.capture(devices=False).fingerprint()
+            if not was_left_alone and after != before:
+                self._note(number, states)
+            number += 1
+            yield indices
+
+    def _note(self, number: int, states: RandomStates) -> None:
+        if len(self.interleaved) < _MOST_NOTED:
+            self.interleaved.append((number, states))
+        elif not self._is_warned:
+            self._is_warned = True
+            drawing = self.sampler if self.cuts_batches else self.source
+            print_log(
+                f"{type(drawing).__name__} draws from the global generators batch by batch: "
+                f"behind {_MOST_NOTED} batches of a pass, a resumed run may have another order. "
+                "Let it draw the order at its start, or from a generator of its own",
+                logger="current",
+                level=logging.WARNING,
+            )
 
     def _remembered(
         self, resumed: list[Any], rest: Iterator[Any], ahead: deque[Any]
@@ -120,6 +182,25 @@ class IndexPlan:
         for indices in itertools.chain(resumed, rest):
             ahead.append(indices)
             yield indices
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the pass that is read needs besides its position, in plain types."""
+        states = [
+            [number, as_plain_types(states.state_dict())] for number, states in self.interleaved
+        ]
+        return {"ahead": list(self.ahead), "interleaved": states}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Let the next iteration go on with a pass of an earlier process.
+
+        Args:
+            state: What `state_dict` gave, among other things.
+        """
+        self.resumed_ahead = list(state.get("ahead", ()))
+        self.interleaved = [
+            (number, RandomStates.from_state_dict(as_they_were(dict(states))))
+            for number, states in state.get("interleaved", ())
+        ]
 
     def delivered(self) -> None:
         """The data of the batch of indices that was taken first have arrived."""
@@ -140,14 +221,18 @@ class IndexPlan:
     def _rest_of(self, order: Iterable[Any], first: int) -> Iterator[Any]:
         if not first:
             return iter(order)
-        self._unskipped = _Rest(order, first)
+        length = self.cuts_batches or 1
+        turns = [(number * length, states) for number, states in self.interleaved]
+        self._unskipped = _Rest(order, first, turns)
         return self._unskipped
 
     def skip(self) -> None:
         """Leave out now what the iteration that has begun leaves out: the sampler draws now."""
-        self.resumed_ahead = []
+        resumed, self.resumed_ahead = self.resumed_ahead, []
         if self._unskipped is not None:
             self._unskipped.skip()
+            if resumed and len(resumed[-1]) < (self.cuts_batches or 0):
+                next(self._unskipped, None)  # the end was met, where samplers may draw once more
             self._unskipped = None
 
     def _tagged(self, first_batch: int, first_sample: int) -> Iterator[tuple[Any, Any]]:
@@ -155,7 +240,8 @@ class IndexPlan:
         if type(source) is BatchSampler and type(source.sampler) is InfiniteSampler:
             visits: Iterator[Any] = source.sampler.visits(first_sample)
             batches = _cut(visits, source.batch_size, source.drop_last)
-            return (_unzipped(batch) for batch in batches)
+            pairs = (zip(*batch, strict=True) for batch in batches)
+            return ((list(passes), list(indices)) for passes, indices in pairs)
         if source is self.sampler and isinstance(source, InfiniteSampler):
             return source.visits(first_batch)
         batches = self._untagged(first_batch, first_sample)
@@ -183,13 +269,17 @@ class _Rest:
     Args:
         order: The whole order.
         first: How many to leave out.
+        states: The global generators as they were before some of these, in order.
     """
 
-    __slots__ = ("_first", "_rest")
+    __slots__ = ("_first", "_rest", "_states")
 
-    def __init__(self, order: Iterable[Any], first: int) -> None:
+    def __init__(
+        self, order: Iterable[Any], first: int, states: Sequence[tuple[int, RandomStates]]
+    ) -> None:
         self._rest = iter(order)
         self._first = first
+        self._states = [each for each in states if each[0] < first]
 
     def __iter__(self) -> _Rest:
         return self
@@ -202,13 +292,17 @@ class _Rest:
     def skip(self) -> None:
         """Leave out now what is to be left out, rather than when the next is asked for."""
         first, self._first = self._first, 0
-        if first:
-            next(itertools.islice(self._rest, first - 1, first), None)
+        turns, self._states = self._states, []
+        done = 0
+        for place, states in turns:
+            self._leave_out(place - done)
+            states.restore()
+            done = place
+        self._leave_out(first - done)
 
-
-def _unzipped(batch: list[tuple[int, Any]]) -> tuple[list[int], list[Any]]:
-    passes, indices = zip(*batch, strict=True)
-    return list(passes), list(indices)
+    def _leave_out(self, count: int) -> None:
+        if count:
+            next(itertools.islice(self._rest, count - 1, count), None)
 
 
 def _cut(samples: Iterator[Any], batch_size: int, drop_last: bool) -> Iterator[list[Any]]:

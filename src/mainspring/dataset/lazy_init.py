@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from mainspring.logging import print_log
 
-__all__ = ["force_full_init"]
+__all__ = ["force_full_init", "init_for_item"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -49,3 +49,19 @@ def _initialize(dataset: Any, needed_by: str) -> None:
     )
     dataset.full_init()
     dataset._fully_initialized = True
+
+
+def init_for_item(dataset: Any) -> None:
+    """Read the annotations since an item is asked for, with a warning; once only.
+
+    Args:
+        dataset: Has `full_init` and ``_fully_initialized``.
+    """
+    if not dataset._fully_initialized:
+        print_log(
+            f"call full_init() of {type(dataset).__name__} beforehand, or every worker loads the "
+            "annotations",
+            logger="current",
+            level=logging.WARNING,
+        )
+        dataset.full_init()

@@ -1,4 +1,4 @@
-"""The generators as an iteration found them, so that its order can be made again.
+"""The generators, and what samplers remember, as an iteration found them: its order once more.
 
 Samplers such as torch's `RandomSampler` draw the order of an epoch when the epoch begins. An epoch
 that is continued in its middle has the same order only if it begins from the same states.
@@ -10,86 +10,150 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import torch
+from torch.utils.data import DataLoader as TorchDataLoader
+from torch.utils.data import IterableDataset
 
-from mainspring.device.random_states import RandomStates
+from mainspring.checkpoint.plain_types import as_plain_types, as_they_were
+from mainspring.dataset.any_loader import loaders_inside
+from mainspring.device.inner_state import InnerState, Kept
+from mainspring.rng.states import RandomStates
 
-__all__ = ["OrderStart"]
+__all__ = ["LoaderState", "OrderStart", "is_continued_stream"]
+
+
+def is_continued_stream(loader: Any) -> bool:
+    """Whether the data set of a loader is a stream in this process that continues from its state.
+
+    Args:
+        loader: Any loader.
+    """
+    dataset: Any = getattr(loader, "dataset", None)
+    workers: int = getattr(loader, "num_workers", 1)
+    if not isinstance(dataset, IterableDataset) or workers:
+        return False
+    part: Any = dataset
+    while part is not None:
+        # The streams of Hugging Face leave what waits in such a buffer out of their states.
+        if hasattr(part, "buffer_size"):
+            return False
+        part = getattr(part, "_ex_iterable", None) or getattr(part, "ex_iterable", None)
+    return hasattr(dataset, "state_dict") and hasattr(dataset, "load_state_dict")
+
+
+class LoaderState(InnerState):
+    """What a loader, those inside of it, and their samplers remember; and a stream without state.
+
+    Args:
+        loader: What is iterated.
+    """
+
+    def __init__(self, loader: Any) -> None:
+        def owners() -> dict[str, Any]:
+            parts: dict[str, Any] = {}
+            for number, each in enumerate((loader, *loaders_inside(loader))):
+                place = f"loader {number}" if number else "loader"
+                if not isinstance(each, TorchDataLoader):
+                    parts[place] = each if each is loader else None
+                elif each is loader or not hasattr(each, "load_state_dict"):
+                    names = ("generator", "sampler", "batch_sampler")
+                    parts |= {f"{place}.{name}": getattr(each, name) for name in names}
+                    is_stream = isinstance(each.dataset, IterableDataset) and not each.num_workers
+                    if is_stream and not hasattr(each.dataset, "state_dict"):
+                        parts[f"{place}.dataset"] = each.dataset
+            return parts
+
+        super().__init__(owners, data=("loader", "loader.dataset"))
+        self.loader = loader
+
+    def positions_inside(self) -> list[Any]:
+        """The loaders inside that know their position."""
+        return [each for each in loaders_inside(self.loader) if hasattr(each, "load_state_dict")]
 
 
 class OrderStart:
-    """States of the global generators, and of those of a loader, at the start of an iteration.
+    """States of the global generators and of a loader, at the start of an iteration or later.
 
     Args:
         states: The global generators of the CPU.
-        own: A state for each generator of the loader and its samplers.
+        own: What the loader remembers.
+        inside: A state for each loader inside that knows its position.
     """
 
-    def __init__(self, states: RandomStates, own: list[torch.Tensor]) -> None:
+    def __init__(self, states: RandomStates, own: Kept, inside: list[dict[str, Any]]) -> None:
         self._states = states
         self._own = own
+        self._inside = inside
 
     @classmethod
-    def of(cls, loader: Any) -> OrderStart:
+    def of(cls, loader: LoaderState) -> OrderStart:
         """The states now.
 
         Args:
             loader: The loader that is about to be iterated.
         """
-        own = [generator.get_state() for generator in _own_generators(loader)]
-        return cls(RandomStates.capture(devices=False), own)
+        inside = [each.state_dict() for each in loader.positions_inside()]
+        return cls(RandomStates.capture(devices=False), loader.capture(all_of_it=True), inside)
 
     @contextmanager
-    def again(self, loader: Any) -> Iterator[None]:
-        """Within the block, the generators are as they were.
+    def again(self, loader: LoaderState) -> Iterator[None]:
+        """Within the block, everything is as it was; afterwards it goes on from where it is now.
 
-        Afterwards the global ones go on from where they are now; those of the loader stay, since
-        nobody else draws from them.
+        Only a sampler with a `state_dict` stays where the block has brought it: what it gives while
+        it is iterated may not be meant for a sampler that is.
 
         Args:
             loader: The loader that is iterated again.
         """
-        now = RandomStates.capture(devices=False)
+        now = OrderStart.of(loader)
         self._states.restore()
-        for generator, state in zip(_own_generators(loader), self._own, strict=False):
-            generator.set_state(state)
+        self.restore_own(loader)
         try:
             yield
         finally:
-            now.restore()
+            now._states.restore()
+            loader.restore(now._own, without="state_dict")
 
-    def restore_own(self, loader: Any) -> None:
-        """Put only the loader's generators into these states.
+    def restore_own(self, loader: LoaderState) -> None:
+        """Put only the loader, and those inside, into these states.
 
         Args:
             loader: The loader.
         """
-        for generator, state in zip(_own_generators(loader), self._own, strict=False):
-            generator.set_state(state)
+        loader.restore(self._own)
+        for each, position in zip(loader.positions_inside(), self._inside, strict=False):
+            each.load_state_dict(position)
+            if position.get("used") and hasattr(each, "end_pass"):
+                each.end_pass()
 
-    def state_dict(self) -> dict[str, Any]:
-        """Plain types and tensors, for a checkpoint."""
-        return {**self._states.state_dict(), "own": self._own}
+    def state_dicts(self, now: OrderStart) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Plain types and tensors, for a checkpoint: of this start, and of now.
+
+        Of the loader only what has changed, since settings may be others when it is resumed.
+
+        Args:
+            now: The states of the same loader at the checkpoint.
+        """
+        changed = {
+            path
+            for own in (self._own, now._own)
+            for path, kept in own.items()
+            if kept["changed"] or (path in self._own) != (path in now._own)
+        }
+        of_start, of_now = (
+            as_plain_types(
+                {
+                    **order._states.state_dict(),
+                    "inside": order._inside,
+                    "own": {path: kept for path, kept in order._own.items() if path in changed},
+                }
+            )
+            for order in (self, now)
+        )
+        return of_start, of_now
 
     @classmethod
     def from_state_dict(cls, state: Mapping[str, Any]) -> OrderStart:
-        """The inverse of `state_dict`."""
-        rest = {name: value for name, value in state.items() if name != "own"}
-        return cls(RandomStates.from_state_dict(rest), list(state["own"]))
-
-
-def _own_generators(loader: Any) -> list[torch.Generator]:
-    """The generators of a loader and of its samplers, each once."""
-    batch_sampler = getattr(loader, "batch_sampler", None)
-    owners = (
-        loader,
-        getattr(loader, "sampler", None),
-        batch_sampler,
-        getattr(batch_sampler, "sampler", None),
-    )
-    found: list[torch.Generator] = []
-    for owner in owners:
-        generator = getattr(owner, "generator", None)
-        if isinstance(generator, torch.Generator) and generator not in found:
-            found.append(generator)
-    return found
+        """The inverse of `state_dicts`, for one of the two."""
+        state = as_they_were(dict(state))
+        rest = {name: value for name, value in state.items() if name not in ("own", "inside")}
+        return cls(RandomStates.from_state_dict(rest), dict(state["own"]), list(state["inside"]))

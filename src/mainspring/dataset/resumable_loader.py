@@ -12,25 +12,29 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader as TorchDataLoader
 from torch.utils.data import IterableDataset
 
+from mainspring.dataset.any_loader import length_of
 from mainspring.dataset.data_loader import DataLoader
+from mainspring.dataset.dealing import comparing_ranks
 from mainspring.dataset.delivery import Delivery, Position
 from mainspring.dataset.device_prefetch import Copies
-from mainspring.dataset.generator_use import GeneratorUse
 from mainspring.dataset.index_plan import IndexPlan
 from mainspring.dataset.item_names import NamedItems
-from mainspring.dataset.order_start import OrderStart
-from mainspring.dataset.sample_rng import draws_nothing
+from mainspring.dataset.order_start import LoaderState, OrderStart, is_continued_stream
 from mainspring.dataset.sample_view import SampleView, WorkerStart, as_it_is
-from mainspring.dataset.tensor_rows import TensorRows
+from mainspring.dataset.tensor_rows import TensorRows, draws_nothing
+from mainspring.dataset.worker_life import begin_showing
+from mainspring.dataset.worker_streams import WorkerStreams
 from mainspring.logging import print_log
+from mainspring.rng.generator_use import GeneratorUse
+from mainspring.rng.own_generators import warn_of_copies
 
 __all__ = ["ResumableLoader", "naming_batches"]
 
@@ -45,8 +49,7 @@ class ResumableLoader:
 
     Args:
         loader: What is iterated.
-        seed: Seed of the items that workers load; ``None`` leaves them torch's streams, which
-            cannot be continued: then batches are loaded again.
+        seed: Seed of the items that workers load; ``None`` leaves them torch's streams.
         copies: How batches get to a device. Each is then copied while the one before is in use, if
             the loader pins memory, and if loading one sooner cannot change a random number.
     """
@@ -57,9 +60,14 @@ class ResumableLoader:
         self._seed = seed
         self._keeps_position = hasattr(loader, "load_state_dict")
         self._plan = None if self._keeps_position else self._plan_of(loader)
+        self._streams = None
+        if self._plan is not None and not self._plan.tagged:
+            self._streams = WorkerStreams.of(loader)
         self._use = GeneratorUse()
+        self._inner = LoaderState(loader)
         self._start: OrderStart | None = None
         self._reuses_workers = False
+        self._is_compared = False
         self._resumed: Mapping[str, Any] | None = None
 
     def _plan_of(self, loader: Any) -> IndexPlan | None:
@@ -73,12 +81,10 @@ class ResumableLoader:
         draws_in_workers = loader.num_workers > 0 and not draws_nothing(
             loader.dataset, loader.collate_fn
         )
-        if draws_in_workers and self._seed is None:
-            return None
         in_batches = loader.batch_sampler is not None
         source: Any = loader.batch_sampler if in_batches else loader.sampler
         sampler = getattr(source, "sampler", None) if in_batches else source
-        return IndexPlan(source, sampler, tagged=draws_in_workers)
+        return IndexPlan(source, sampler, tagged=draws_in_workers and self._seed is not None)
 
     def batches(self, epoch: int = 0, first_batch: int = 0) -> Iterator[Any]:
         """Begin a pass.
@@ -94,7 +100,10 @@ class ResumableLoader:
             and self._may_load_ahead(batches)
         ):
             batches.copy_ahead(self._copies)
-        return batches
+        if self._is_compared:
+            return batches
+        self._is_compared = True
+        return iter(comparing_ranks(batches, self.loader, "train_dataloader"))
 
     def _may_load_ahead(self, batches: Delivery) -> bool:
         """Whether a batch may be loaded while the one before it is in use."""
@@ -110,7 +119,13 @@ class ResumableLoader:
 
     def _batches_from(self, epoch: int, first_batch: int) -> Iterator[Any]:
         resumed, self._resumed = self._resumed, None
-        if first_batch and self._dataset_keeps_position() and first_batch >= self._length():
+        length = length_of(self.loader)
+        if (
+            first_batch
+            and length is not None
+            and first_batch >= length
+            and is_continued_stream(self.loader)
+        ):
             # The data set stands at its beginning again, but nobody has seen the end yet.
             return iter(())
         if self._keeps_position:
@@ -119,35 +134,31 @@ class ResumableLoader:
             return itertools.islice(self.loader, first_batch, None)
         self._reuses_workers = self._has_workers()
         if resumed is None:
-            self._start = OrderStart.of(self.loader)
+            self._start = OrderStart.of(self._inner)
             return self._begin(epoch, first_batch)
+        OrderStart.from_state_dict(resumed["now"]).restore_own(self._inner)
         if first_batch:
             self._start = OrderStart.from_state_dict(resumed["start"])
             self._reuses_workers = resumed["reuses_workers"]
             if self._plan is not None:
-                self._plan.resumed_ahead = list(resumed["ahead"])
-            with self._start.again(self.loader):
+                self._plan.load_state_dict(resumed)
+            with self._start.again(self._inner):
                 return self._begin(epoch, first_batch)
-        OrderStart.from_state_dict(resumed["now"]).restore_own(self.loader)
-        self._start = OrderStart.of(self.loader)
+        self._start = OrderStart.of(self._inner)
         self._reuses_workers = resumed["has_workers"]
         return self._begin(epoch, first_batch)
-
-    def _length(self) -> float:
-        try:
-            return len(self.loader)
-        except (TypeError, NotImplementedError):
-            return float("inf")
 
     def _has_workers(self) -> bool:
         """Whether workers of the pass before are there to go on."""
         return getattr(self.loader, "_iterator", None) is not None
 
     def _begin(self, epoch: int, first_batch: int) -> Iterator[Any]:
+        if getattr(self.loader, "num_workers", 0) and (self._plan is None or not self._plan.tagged):
+            warn_of_copies(self.loader.dataset)
         if self._plan is not None:
             return self._begin_at_index(self._plan, epoch, first_batch)
         batches = naming_batches(self.loader)
-        if first_batch and not self._dataset_keeps_position():
+        if first_batch and not is_continued_stream(self.loader):
             print_log(
                 f"Advance dataloader {first_batch} steps to skip data that has already been "
                 "trained",
@@ -166,7 +177,12 @@ class ResumableLoader:
         seen: dict[str, Any] = {
             "sampler" if loader.batch_sampler is None else "batch_sampler": plan
         }
-        if plan.tagged:
+        if self._streams is not None:
+            plan.turns = self._streams.begin(loader, first_batch > 0)
+            self._reuses_workers = self._reuses_workers and not self._streams.restarts
+            start = WorkerStart(loader.worker_init_fn)
+            seen |= {"worker_init_fn": start, **self._streams.shown()}
+        elif plan.tagged:
             seen |= {
                 "dataset": SampleView(
                     loader.dataset, loader.collate_fn, self._seed or 0, self._use
@@ -181,20 +197,10 @@ class ResumableLoader:
             seen["generator"] = torch.Generator()
         if self._has_workers() and not self._reuses_workers:
             loader._iterator = None
-        with _showing(loader, seen):
-            batches: Iterator[Any] = iter(loader)
-            plan.skip()
-        return Delivery(batches, Position(), plan if plan.draws_globally else None)
-
-    def _dataset_keeps_position(self) -> bool:
-        """Whether a data set in this process continues from its own state."""
-        dataset = getattr(self.loader, "dataset", None)
-        return (
-            getattr(self.loader, "num_workers", 1) == 0
-            and isinstance(dataset, IterableDataset)
-            and hasattr(dataset, "state_dict")
-            and hasattr(dataset, "load_state_dict")
-        )
+        batches = begin_showing(loader, seen, lambda: iter(loader))
+        plan.skip()
+        drawn = plan if plan.draws_globally else None
+        return Delivery(batches, Position(), drawn, self._streams)
 
     def state_dict(self) -> dict[str, Any]:
         """What a pass needs to be continued, besides the number of its batches."""
@@ -204,30 +210,51 @@ class ResumableLoader:
             return state
         if self._start is None:
             return {}
+        start, now = self._start.state_dicts(OrderStart.of(self._inner))
         state = {
-            "start": self._start.state_dict(),
-            "now": OrderStart.of(self.loader).state_dict(),
+            "start": start,
+            "now": now,
             "reuses_workers": self._reuses_workers,
             "has_workers": self._has_workers(),
-            "ahead": [] if self._plan is None else list(self._plan.ahead),
+            **({} if self._plan is None else self._plan.state_dict()),
         }
-        if self._dataset_keeps_position():
+        if self._streams is not None:
+            state["workers"] = self._streams.state_dict()
+        if is_continued_stream(self.loader):
             state["dataset"] = self.loader.dataset.state_dict()
         return state
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any], epoch: int = 0, batches: int = 0) -> None:
         """Let the next pass be the one that `state_dict` was taken in.
 
         Args:
-            state: What `state_dict` gave.
+            state: What `state_dict` gave, perhaps for another kind of loader, which is said.
+            epoch: Number of that pass.
+            batches: Batches of it that were given out.
         """
         if self._keeps_position:
+            if isinstance(self.loader, DataLoader) and "batches" not in state:
+                _say_other_kind()
+                state = {"epoch": epoch, "batches": batches, "seed": self.loader.seed}
             self.loader.load_state_dict(state)
             return
         if "start" in state:
             self._resumed = state
-        if "dataset" in state and self._dataset_keeps_position():
+            if self._streams is not None and "workers" in state:
+                self._streams.load_state_dict(state["workers"])
+        elif state:
+            _say_other_kind()
+        if "dataset" in state and is_continued_stream(self.loader):
             self.loader.dataset.load_state_dict(state["dataset"])
+
+
+def _say_other_kind() -> None:
+    print_log(
+        "the checkpoint was made with another kind of loader: this one goes on behind as many "
+        "batches, in an order of its own",
+        logger="current",
+        level=logging.WARNING,
+    )
 
 
 def naming_batches(loader: Any) -> Iterator[Any]:
@@ -236,33 +263,24 @@ def naming_batches(loader: Any) -> Iterator[Any]:
     Args:
         loader: Any loader.
     """
-    is_torchs = isinstance(loader, TorchDataLoader) and not isinstance(loader, DataLoader)
-    if (
-        not is_torchs
-        or isinstance(loader.dataset, IterableDataset)
-        or type(loader).__iter__ is not TorchDataLoader.__iter__
-    ):
+    if not isinstance(loader, TorchDataLoader) or isinstance(loader, DataLoader):
         return iter(loader)
-    with _showing(loader, _quick_or_named(loader)):
-        return iter(loader)
+    batches: Iterator[Any] = begin_showing(loader, _quick_or_named(loader), lambda: iter(loader))
+    return batches
 
 
 def _quick_or_named(loader: TorchDataLoader[Any]) -> dict[str, Any]:
     """What a torch loader is shown: rows of tensors taken at once, or items that errors name."""
     shown: dict[str, Any] = {"worker_init_fn": WorkerStart(loader.worker_init_fn)}
+    if (
+        isinstance(loader.dataset, IterableDataset)
+        or type(loader).__iter__ is not TorchDataLoader.__iter__
+    ):
+        return shown
     if loader.batch_sampler is not None:
         rows = TensorRows.of(loader.dataset, loader.collate_fn)
         if rows is not None:
             return {**shown, "dataset": rows, "collate_fn": as_it_is}
-    return {**shown, "dataset": NamedItems(loader.dataset)}
-
-
-@contextmanager
-def _showing(loader: Any, attributes: dict[str, Any]) -> Iterator[None]:
-    """Let a loader have other attributes while its iterator is made, which takes them over."""
-    kept = {name: loader.__dict__[name] for name in attributes}
-    loader.__dict__.update(attributes)
-    try:
-        yield
-    finally:
-        loader.__dict__.update(kept)
+        named = NamedItems(loader.dataset, loader.collate_fn)
+        return {**shown, "dataset": named, "collate_fn": named.collate}
+    return {**shown, "dataset": NamedItems(loader.dataset, loader.collate_fn)}

@@ -10,29 +10,15 @@ from typing import Any
 from torch.utils.data import get_worker_info
 
 from mainspring.dataset.batch_fetch import loads_batches
-from mainspring.dataset.generator_use import GeneratorUse
-from mainspring.dataset.item_names import NamedItems, naming
-from mainspring.dataset.sample_rng import ItemSeeds, draws_nothing
-from mainspring.dataset.tensor_rows import TensorRows
+from mainspring.dataset.item_names import NamedItems, naming, note_collating
+from mainspring.dataset.tensor_rows import TensorRows, draws_nothing
+from mainspring.dataset.worker_life import leave_signals_to_parent
+from mainspring.dataset.worker_reports import Failure, Sent, Watch
 from mainspring.errors import DataError
+from mainspring.rng.generator_use import GeneratorUse
+from mainspring.rng.item_seeds import ItemSeeds
 
-__all__ = ["Failure", "SampleView", "WorkerStart", "as_it_is"]
-
-
-class Failure:
-    """What a worker sends instead of a batch when loading failed: the error itself.
-
-    torch would send its text alone, and raise a new error of the same type if that type can be
-    made from a text.
-
-    Args:
-        error: The error, notes included.
-    """
-
-    __slots__ = ("error",)
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
+__all__ = ["SampleView", "WorkerStart", "as_it_is"]
 
 
 class SampleView:
@@ -47,11 +33,11 @@ class SampleView:
         dataset: The real data set.
         collate: Makes a batch of items, or, where there are no batches, converts an item.
         seed: Seed of the run.
-        use: What is known of the generators that items draw from.
+        use: What is known of the generators that items draw from; ``None`` seeds none.
     """
 
     def __init__(
-        self, dataset: Any, collate: Callable[[Any], Any], seed: int, use: GeneratorUse
+        self, dataset: Any, collate: Callable[[Any], Any], seed: int, use: GeneratorUse | None
     ) -> None:
         self.dataset = dataset
         self._collate = collate
@@ -59,6 +45,25 @@ class SampleView:
         self._use = None if draws_nothing(dataset, collate) else use
         self._rows = TensorRows.of(dataset, collate)
         self._loads_batches = loads_batches(dataset)
+        self._watch: Watch | None = None
+        self._is_first = use is not None and not use.was_shown
+        if use is not None:
+            use.was_shown = True
+
+    def begin_in_worker(self) -> None:
+        """Seed the generators that the data set keeps for itself, too: this is a copy of them."""
+        if self._use is not None:
+            self._use.add_own(self.dataset)
+            info = get_worker_info()
+            if self._is_first and info is not None and info.id == 0:
+                self._watch = Watch(self.dataset)
+
+    def started_in_worker(self, worker_id: int) -> None:
+        """Called once the user's own function has run there.
+
+        Args:
+            worker_id: Number of the worker.
+        """
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -77,7 +82,7 @@ class SampleView:
         try:
             return self._collate(items)
         except Exception as error:
-            error.add_note(f"while collating items {indices} of {type(self.dataset).__name__}")
+            note_collating(error, self.dataset, indices, items)
             raise
 
     def _items(self, streams: int | list[int], indices: list[Any]) -> Any:
@@ -121,7 +126,11 @@ class SampleView:
 
     def _guarded(self, load: Callable[[], Any]) -> Any:
         try:
-            return load() if self._use is None else self._use.load_batch(load)
+            batch = load() if self._use is None else self._use.load_batch(load)
+            if self._watch is None or not self._watch.is_watching:
+                return batch
+            note, info = self._watch.look(), get_worker_info()
+            return Sent(batch, info.id, note=note) if note and info is not None else batch
         except Exception as error:
             if get_worker_info() is None:
                 raise
@@ -153,6 +162,8 @@ def as_it_is(batch: Any) -> Any:
 class WorkerStart:
     """Begins a worker: shows users the real data set, then runs their own function.
 
+    Signals are left to the parent process, see `mainspring.dataset.worker_life`.
+
     Args:
         worker_init_fn: The user's function, called with the worker's number.
     """
@@ -162,9 +173,15 @@ class WorkerStart:
 
     def __call__(self, worker_id: int) -> None:
         """Run in the worker, before it loads anything."""
-        info = get_worker_info()
+        info, view = get_worker_info(), None
         if info is not None and isinstance(info.dataset, SampleView | TensorRows | NamedItems):
+            if isinstance(info.dataset, SampleView):
+                view = info.dataset
+                view.begin_in_worker()
             # WorkerInfo refuses assignments once it is made.
             object.__setattr__(info, "dataset", info.dataset.dataset)
+        leave_signals_to_parent()
         if self._worker_init_fn is not None:
             self._worker_init_fn(worker_id)
+        if view is not None:
+            view.started_in_worker(worker_id)

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 from collections.abc import Iterator, Sized
+from typing import Any
 
 import torch
 from torch.utils.data import Sampler
 
 from mainspring.dist import (
     broadcast_object_list,
-    get_rank,
-    get_world_size,
+    get_dist_info,
     sync_random_seed,
 )
 from mainspring.errors import DataError
 from mainspring.registry import DATA_SAMPLERS
 
-__all__ = ["DefaultSampler", "InfiniteSampler"]
+__all__ = ["DealtOrder", "DefaultSampler", "InfiniteSampler"]
 
 
 class _OfRank(Sampler[int]):
@@ -34,7 +35,7 @@ class _OfRank(Sampler[int]):
     seed: int
 
     def _take_seed(self, seed: int | None) -> None:
-        self._drew_alone = seed is None and get_world_size() == 1
+        self._drew_alone = seed is None and get_dist_info()[1] == 1
         self.seed = sync_random_seed() if seed is None else seed
 
     def _common_seed(self) -> int:
@@ -48,7 +49,7 @@ class _OfRank(Sampler[int]):
     @property
     def rank(self) -> int:
         """Number of this process."""
-        return get_rank() if self._rank is None else self._rank
+        return get_dist_info()[0] if self._rank is None else self._rank
 
     @rank.setter
     def rank(self, value: int) -> None:
@@ -57,7 +58,7 @@ class _OfRank(Sampler[int]):
     @property
     def world_size(self) -> int:
         """Number of processes that the order is dealt out over."""
-        return get_world_size() if self._world_size is None else self._world_size
+        return get_dist_info()[1] if self._world_size is None else self._world_size
 
     @world_size.setter
     def world_size(self, value: int) -> None:
@@ -78,6 +79,15 @@ class DefaultSampler(_OfRank):
         shuffle: Whether every epoch has another order.
         seed: Seed of the orders, the same on every rank; ``None`` draws one that all ranks share.
         round_up: Whether samples from the beginning are repeated until every rank has as many.
+
+    Example:
+        >>> list(DefaultSampler(range(4), shuffle=False))
+        [0, 1, 2, 3]
+        >>> sampler = DefaultSampler(range(4), seed=0)
+        >>> first = list(sampler)
+        >>> sampler.set_epoch(1)
+        >>> sorted(sampler) == sorted(first), list(sampler) == first
+        (True, False)
     """
 
     def __init__(
@@ -103,10 +113,16 @@ class DefaultSampler(_OfRank):
     def __iter__(self) -> Iterator[int]:
         size = len(self.dataset)
         if self.shuffle:
-            generator = torch.Generator().manual_seed(self._common_seed() + self.epoch)
-            indices = torch.randperm(size, generator=generator).tolist()
+            indices = torch.randperm(size, generator=self._generator_of_epoch()).tolist()
         else:
             indices = list(range(size))
+        return self._dealt(indices)
+
+    def _generator_of_epoch(self) -> torch.Generator:
+        return torch.Generator().manual_seed(self._common_seed() + self.epoch)
+
+    def _dealt(self, indices: list[int]) -> Iterator[int]:
+        size = len(indices)
         if self.round_up and size:
             indices = (indices * (self.total_size // size + 1))[: self.total_size]
         return iter(indices[self.rank : self.total_size : self.world_size])
@@ -121,6 +137,24 @@ class DefaultSampler(_OfRank):
             epoch: Number of the epoch, counted from 0.
         """
         self.epoch = epoch
+
+
+class DealtOrder(DefaultSampler):
+    """Deals out over the ranks, in turn, what a sampler of torch's draws once for all of them.
+
+    Args:
+        sampler: A sampler with a ``generator``, which is replaced by one of seed and epoch.
+        seed: Seed of the orders, the same on every rank.
+    """
+
+    dataset: Any
+
+    def __init__(self, sampler: Any, seed: int) -> None:
+        super().__init__(copy.copy(sampler), seed=seed)
+
+    def __iter__(self) -> Iterator[int]:
+        self.dataset.generator = self._generator_of_epoch()
+        return self._dealt(list(self.dataset))
 
 
 @DATA_SAMPLERS.register_module()
@@ -138,6 +172,11 @@ class InfiniteSampler(_OfRank):
 
     Raises:
         DataError: The data set is empty, and its stream would never give anything.
+
+    Example:
+        >>> from itertools import islice
+        >>> list(islice(InfiniteSampler(range(3), shuffle=False), 7))
+        [0, 1, 2, 0, 1, 2, 0]
     """
 
     def __init__(self, dataset: Sized, shuffle: bool = True, seed: int | None = None) -> None:

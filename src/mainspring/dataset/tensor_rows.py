@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Subset, TensorDataset, get_worker_info
+from torch.utils.data import Subset, TensorDataset, default_convert, get_worker_info
 from torch.utils.data._utils.collate import collate_tensor_fn, default_collate_fn_map
 from torch.utils.data._utils.collate import default_collate as torch_collate
 
-from mainspring.dataset.collate import default_collate
+from mainspring.dataset.collate import default_collate, pseudo_collate
 from mainspring.dataset.in_memory import InMemoryDataset
+from mainspring.fast import is_enabled
 
-__all__ = ["TensorRows"]
+__all__ = ["TensorRows", "draws_nothing"]
 
 
 class TensorRows:
@@ -59,6 +60,8 @@ class TensorRows:
             collate: The collate function of the loader; torch's default one or that of this
                 package.
         """
+        if not is_enabled():
+            return None
         inner, subsets = dataset, []
         while type(inner) is Subset:
             subsets.append(inner.indices)
@@ -147,3 +150,19 @@ def _is_plain(tensor: Tensor) -> bool:
         and not tensor.is_neg()
         and tensor.device.type in ("cpu", "cuda")
     )
+
+
+_COLLATES_WITHOUT_DRAWING = (torch_collate, default_convert, default_collate, pseudo_collate)
+
+
+def draws_nothing(dataset: Any, collate: Any) -> bool:
+    """Whether batches are known to need no random numbers, so that seeding can be left out.
+
+    Args:
+        dataset: The data set.
+        collate: The collate function.
+    """
+    while type(dataset) is Subset:
+        dataset = dataset.dataset
+    is_known = type(dataset) in (TensorDataset, InMemoryDataset)
+    return is_known and collate in _COLLATES_WITHOUT_DRAWING

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import bisect
 import copy
-import logging
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any, NoReturn, Protocol
 
-import numpy as np
 from torch.utils.data import ConcatDataset as TorchConcatDataset
 
 from mainspring.dataset.base_dataset import BaseDataset
 from mainspring.dataset.batch_fetch import loads_batches
-from mainspring.dataset.lazy_init import force_full_init
-from mainspring.errors import ConfigError
-from mainspring.logging import print_log
+from mainspring.dataset.lazy_init import force_full_init, init_for_item
+from mainspring.dataset.same_metainfo import is_same
+from mainspring.errors import ArgumentIndexError, ConfigError
 from mainspring.registry import DATASETS
 
 __all__ = ["ClassBalancedDataset", "ConcatDataset", "RepeatDataset"]
@@ -42,8 +40,62 @@ def _ready(dataset: Any, owner: str) -> Any:
     raise TypeError(f"{owner} takes a dict or a BaseDataset, not {type(dataset).__name__}")
 
 
+class _Outer:
+    """What data sets made of others share."""
+
+    _metainfo: dict[str, Any]
+    _fully_initialized = False
+
+    @property
+    def metainfo(self) -> dict[str, Any]:
+        """A copy of the meta information, that of the first data set inside."""
+        return copy.deepcopy(self._metainfo)
+
+    @property
+    def _inner_datasets(self) -> list[Any]:
+        raise NotImplementedError
+
+    def full_init(self) -> None:
+        """Load the annotations of all; once only."""
+        if not self._fully_initialized:
+            for dataset in self._inner_datasets:
+                dataset.full_init()
+            self._prepare()
+            self._fully_initialized = True
+
+    def _prepare(self) -> None:
+        raise NotImplementedError
+
+    def _place_of(self, idx: int) -> tuple[Any, int]:
+        """The data set that an item is of, and its index there."""
+        raise NotImplementedError
+
+    @force_full_init
+    def get_data_info(self, idx: int) -> dict[str, Any]:
+        """What the annotations say of an item."""
+        dataset, inner = self._place_of(idx)
+        info: dict[str, Any] = dataset.get_data_info(inner)
+        return info
+
+    def __getitem__(self, idx: int) -> Any:
+        init_for_item(self)
+        dataset, inner = self._place_of(idx)
+        return dataset[inner]
+
+    def get_subset_(self, indices: Sequence[int] | int) -> NoReturn:
+        """Refused: take subsets of the data sets inside."""
+        raise NotImplementedError(
+            f"{type(self).__name__} has no subsets: take those of the data sets inside, or set "
+            "their indices"
+        )
+
+    def get_subset(self, indices: Sequence[int] | int) -> NoReturn:
+        """Refused: take subsets of the data sets inside."""
+        self.get_subset_(indices)
+
+
 @DATASETS.register_module()
-class ConcatDataset(TorchConcatDataset[Any]):
+class ConcatDataset(_Outer, TorchConcatDataset[Any]):
     """Several data sets, one after the other.
 
     Args:
@@ -53,6 +105,16 @@ class ConcatDataset(TorchConcatDataset[Any]):
 
     Raises:
         ConfigError: The meta information differs.
+
+    Example:
+        >>> class Words(BaseDataset):
+        ...     METAINFO = dict(classes=["short", "long"])
+        ...
+        ...     def load_data_list(self):
+        ...         return [dict(word=word, label=len(word) // 4) for word in ("a", "of", "word")]
+        >>> both = ConcatDataset([Words(), Words()])
+        >>> len(both), both[4]["word"]
+        (6, 'of')
     """
 
     def __init__(
@@ -88,57 +150,37 @@ class ConcatDataset(TorchConcatDataset[Any]):
                     f"{key!r} is in the meta information of only one of data sets 1 and {number}",
                     help=f"add it, or set ignore_keys=[{key!r}]",
                 )
-            if not _equal(metainfo[key], self._metainfo[key]):
+            if not is_same(metainfo[key], self._metainfo[key]):
                 raise ConfigError(
                     f"{key!r} differs between data sets 1 and {number}",
                     help=f"make it the same, or set ignore_keys=[{key!r}]",
                 )
 
     @property
-    def metainfo(self) -> dict[str, Any]:
-        """A copy of the meta information, that of the first data set."""
-        return copy.deepcopy(self._metainfo)
+    def _inner_datasets(self) -> list[Any]:
+        return self.datasets
 
-    def full_init(self) -> None:
-        """Load the annotations of all; once only."""
-        if self._fully_initialized:
-            return
-        for dataset in self.datasets:
-            dataset.full_init()
+    def _prepare(self) -> None:
         self.cumulative_sizes = list(accumulate(len(dataset) for dataset in self.datasets))
-        self._fully_initialized = True
 
     @force_full_init
     def _get_ori_dataset_idx(self, idx: int) -> tuple[int, int]:
         """Which data set an item is of, and its index there."""
         length = len(self)
         if not -length <= idx < length:
-            raise ValueError(f"there is no item {idx} among {length}")
+            kind = ArgumentIndexError if idx > 0 else ValueError  # as MMEngine's users catch them
+            raise kind(f"there is no item {idx} among {length}")
         idx = idx + length if idx < 0 else idx
         dataset = bisect.bisect_right(self.cumulative_sizes, idx)
         return dataset, idx - (self.cumulative_sizes[dataset - 1] if dataset else 0)
 
-    @force_full_init
-    def get_data_info(self, idx: int) -> dict[str, Any]:
-        """What the annotations say of an item."""
+    def _place_of(self, idx: int) -> tuple[Any, int]:
         dataset, inner = self._get_ori_dataset_idx(idx)
-        info: dict[str, Any] = self.datasets[dataset].get_data_info(inner)
-        return info
+        return self.datasets[dataset], inner
 
     @force_full_init
     def __len__(self) -> int:
         return super().__len__()
-
-    def __getitem__(self, idx: int) -> Any:
-        if not self._fully_initialized:
-            _warn_not_initialized(self)
-            self.full_init()
-        dataset, inner = self._get_ori_dataset_idx(idx)
-        return self.datasets[dataset][inner]
-
-    @property
-    def _inner_datasets(self) -> list[Any]:
-        return self.datasets
 
     def __getitems__(self, indices: Sequence[int]) -> list[Any]:
         """Items in one call for each data set, where all of them load batches."""
@@ -153,19 +195,9 @@ class ConcatDataset(TorchConcatDataset[Any]):
                 found[slot] = item
         return found
 
-    def get_subset_(self, indices: Sequence[int] | int) -> NoReturn:
-        """Refused: take subsets of the data sets inside."""
-        _refuse_subset(self)
 
-    def get_subset(self, indices: Sequence[int] | int) -> NoReturn:
-        """Refused: take subsets of the data sets inside."""
-        _refuse_subset(self)
-
-
-class _Wrapper:
+class _Wrapper(_Outer):
     """What data sets around one other data set share."""
-
-    dataset: Any
 
     def __init__(self, dataset: Any, lazy_init: bool) -> None:
         self.dataset = _ready(dataset, type(self).__name__)
@@ -175,53 +207,21 @@ class _Wrapper:
             self.full_init()
 
     @property
-    def metainfo(self) -> dict[str, Any]:
-        """A copy of the meta information."""
-        return copy.deepcopy(self._metainfo)
-
-    def full_init(self) -> None:
-        """Load the annotations; once only."""
-        if not self._fully_initialized:
-            self.dataset.full_init()
-            self._prepare()
-            self._fully_initialized = True
-
-    def _prepare(self) -> None:
-        raise NotImplementedError
+    def _inner_datasets(self) -> list[Any]:
+        return [self.dataset]
 
     @force_full_init
     def _get_ori_dataset_idx(self, idx: int) -> int:
         raise NotImplementedError
 
-    @force_full_init
-    def get_data_info(self, idx: int) -> dict[str, Any]:
-        """What the annotations say of an item."""
-        info: dict[str, Any] = self.dataset.get_data_info(self._get_ori_dataset_idx(idx))
-        return info
-
-    def __getitem__(self, idx: int) -> Any:
-        if not self._fully_initialized:
-            _warn_not_initialized(self)
-            self.full_init()
-        return self.dataset[self._get_ori_dataset_idx(idx)]
-
-    @property
-    def _inner_datasets(self) -> list[Any]:
-        return [self.dataset]
+    def _place_of(self, idx: int) -> tuple[Any, int]:
+        return self.dataset, self._get_ori_dataset_idx(idx)
 
     def __getitems__(self, indices: Sequence[int]) -> Any:
         """Items in one call of the data set inside, where it loads batches."""
         if not loads_batches(self):
             return [self[idx] for idx in indices]
         return self.dataset.__getitems__([self._get_ori_dataset_idx(idx) for idx in indices])
-
-    def get_subset_(self, indices: Sequence[int] | int) -> NoReturn:
-        """Refused: take a subset of the data set inside."""
-        _refuse_subset(self)
-
-    def get_subset(self, indices: Sequence[int] | int) -> NoReturn:
-        """Refused: take a subset of the data set inside."""
-        _refuse_subset(self)
 
 
 @DATASETS.register_module()
@@ -232,6 +232,16 @@ class RepeatDataset(_Wrapper):
         dataset: The data set, or its dict.
         times: How often.
         lazy_init: Whether to put off loading the annotations.
+
+    Example:
+        >>> class Words(BaseDataset):
+        ...     METAINFO = dict(classes=["short", "long"])
+        ...
+        ...     def load_data_list(self):
+        ...         return [dict(word=word, label=len(word) // 4) for word in ("a", "of", "word")]
+        >>> twice = RepeatDataset(Words(), times=2)
+        >>> len(twice), twice[4]["word"]
+        (6, 'of')
     """
 
     def __init__(
@@ -263,6 +273,19 @@ class ClassBalancedDataset(_Wrapper):
         dataset: The data set, or its dict; it needs `get_cat_ids`.
         oversample_thr: Share below which a class counts as rare.
         lazy_init: Whether to put off loading the annotations.
+
+    Example:
+        >>> class Words(BaseDataset):
+        ...     METAINFO = dict(classes=["short", "long"])
+        ...
+        ...     def load_data_list(self):
+        ...         return [dict(word=word, label=len(word) // 4) for word in ("a", "of", "word")]
+        ...
+        ...     def get_cat_ids(self, idx):
+        ...         return [self.get_data_info(idx)["label"]]
+        >>> balanced = ClassBalancedDataset(Words(), oversample_thr=0.9)
+        >>> [balanced[index]["word"] for index in range(len(balanced))]
+        ['a', 'a', 'of', 'of', 'word', 'word']
     """
 
     def __init__(
@@ -304,26 +327,3 @@ class ClassBalancedDataset(_Wrapper):
         """Classes that occur in an item."""
         ids: list[int] = self.dataset.get_cat_ids(self._get_ori_dataset_idx(idx))
         return ids
-
-
-def _equal(first: Any, second: Any) -> bool:
-    """Whether two entries of meta information are the same; arrays are compared whole."""
-    if isinstance(first, np.ndarray) or isinstance(second, np.ndarray):
-        return np.array_equal(first, second)
-    return bool(first == second)
-
-
-def _warn_not_initialized(dataset: Any) -> None:
-    print_log(
-        f"call full_init() of {type(dataset).__name__} beforehand, or every worker loads the "
-        "annotations",
-        logger="current",
-        level=logging.WARNING,
-    )
-
-
-def _refuse_subset(dataset: Any) -> NoReturn:
-    raise NotImplementedError(
-        f"{type(dataset).__name__} has no subsets: take one of the data set inside, or set its "
-        "indices"
-    )

@@ -1,4 +1,4 @@
-"""Devices of this machine, and mixed precision on them."""
+"""Devices of this machine, mixed precision on them, the machine itself."""
 
 from mainspring.device.autocast import autocast
 from mainspring.device.devices import (

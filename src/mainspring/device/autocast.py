@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 
 from mainspring.device.devices import get_device
-from mainspring.device.errors import PrecisionError
+from mainspring.errors import ArgumentValueError
 
 __all__ = ["autocast"]
 
@@ -31,20 +31,20 @@ def autocast(
         cache_enabled: Whether to keep weights that were cast, as in `torch.autocast`.
 
     Raises:
-        PrecisionError: The device cannot compute in that type.
+        ArgumentValueError: The device cannot compute in that type.
     """
     device_type = device_type if device_type is not None else get_device()
     if device_type == "cpu":
         dtype = dtype if dtype is not None else torch.bfloat16
         if enabled and dtype not in _CPU_TYPES:
-            raise PrecisionError(
+            raise ArgumentValueError(
                 f"on the CPU autocast computes in torch.bfloat16 or torch.float16, not {dtype}"
             )
     elif dtype is None:
         dtype = torch.float16
     wants_bfloat16_on_cuda = enabled and device_type == "cuda" and dtype is torch.bfloat16
     if wants_bfloat16_on_cuda and not torch.cuda.is_bf16_supported():
-        raise PrecisionError("this GPU does not compute in torch.bfloat16; use torch.float16")
+        raise ArgumentValueError("this GPU does not compute in torch.bfloat16; use torch.float16")
     with torch.autocast(
         device_type=device_type, enabled=enabled, dtype=dtype, cache_enabled=cache_enabled
     ):

@@ -36,6 +36,7 @@ from mainspring.dist.process_group import (
     is_main_process,
     is_within_master_only,
     master_only,
+    names_peers,
 )
 
 __all__ = [
@@ -71,5 +72,6 @@ __all__ = [
     "is_main_process",
     "is_within_master_only",
     "master_only",
+    "names_peers",
     "sync_random_seed",
 ]

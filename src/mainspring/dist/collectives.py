@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterable
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from mainspring.dist.errors import CollectiveTypeError, CollectiveValueError
+from mainspring.errors import ArgumentTypeError, ArgumentValueError
 from mainspring.dist.process_group import (
     barrier,
     get_comm_device,
@@ -126,8 +126,10 @@ def sync_random_seed(group: ProcessGroup | None = None) -> int:
     seed = int(np.random.randint(2**31))  # noqa: NPY002 - MMEngine draws from the global generator
     if get_world_size(group) == 1:
         return seed
+    import torch.distributed as dist
+
     shared = torch.tensor(seed if get_rank(group) == 0 else 0, dtype=torch.int64)
-    broadcast(shared, 0, group)
+    broadcast(shared, 0 if group is None else dist.get_global_rank(group, 0), group)
     return int(shared.item())
 
 
@@ -135,10 +137,10 @@ def broadcast_object_list(data: list[Any], src: int = 0, group: ProcessGroup | N
     """Give all ranks the objects of rank `src`, in place; pickled on the way.
 
     Raises:
-        CollectiveTypeError: `data` is no list.
+        ArgumentTypeError: `data` is no list.
     """
     if not isinstance(data, list):
-        raise CollectiveTypeError(f"data is a list, not {type(data).__name__}")
+        raise ArgumentTypeError(f"data is a list, not {type(data).__name__}")
     if get_world_size(group) > 1:
         import torch.distributed as dist
 
@@ -180,7 +182,7 @@ def all_reduce_dict(
         group: The group; all processes by default.
     """
     if not isinstance(data, dict):
-        raise CollectiveTypeError(f"data is a dict, not {type(data).__name__}")
+        raise ArgumentTypeError(f"data is a dict, not {type(data).__name__}")
     if get_world_size(group) == 1 or not data:
         return
     import torch
@@ -257,13 +259,13 @@ def collect_results(
 
     Raises:
         NotImplementedError: `device` is none of the three.
-        CollectiveValueError: `tmpdir` is given with another device than ``"cpu"``.
+        ArgumentValueError: `tmpdir` is given with another device than ``"cpu"``.
     """
     if device not in ("cpu", "gpu", "npu"):
         raise NotImplementedError(f"device is 'cpu', 'gpu' or 'npu', not {device!r}")
     if device != "cpu":
         if tmpdir is not None:
-            raise CollectiveValueError("tmpdir goes with device='cpu'")
+            raise ArgumentValueError("tmpdir goes with device='cpu'")
         return collect_results_gpu(results, size)
     return collect_results_cpu(results, size, tmpdir)
 

@@ -7,12 +7,14 @@ import functools
 import gc
 import logging
 import os
+import socket
 import subprocess
 from collections.abc import Callable, Mapping, Sized
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from mainspring.dist.errors import LaunchError
+from mainspring.errors import LaunchError
+
 
 if TYPE_CHECKING:
     import torch
@@ -22,6 +24,7 @@ __all__ = [
     "barrier",
     "cast_data_device",
     "destroy_dist",
+    "free_port",
     "get_backend",
     "get_comm_device",
     "get_data_device",
@@ -39,6 +42,7 @@ __all__ = [
     "is_main_process",
     "is_within_master_only",
     "master_only",
+    "names_peers",
 ]
 
 P = ParamSpec("P")
@@ -141,6 +145,14 @@ def barrier(group: ProcessGroup | None = None) -> None:
         dist.barrier(group)
 
 
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
 def infer_launcher() -> str:
     """The launcher that the environment variables tell of."""
     if "WORLD_SIZE" in os.environ:
@@ -150,6 +162,12 @@ def infer_launcher() -> str:
     if "OMPI_COMM_WORLD_LOCAL_RANK" in os.environ:
         return "mpi"
     return "none"
+
+
+def names_peers() -> bool:
+    """Whether the environment names other processes to meet, as ``torchrun`` sets it."""
+    needed = ("RANK", "WORLD_SIZE", "MASTER_ADDR")
+    return all(name in os.environ for name in needed) and os.environ["WORLD_SIZE"] != "1"
 
 
 def init_dist(
@@ -212,7 +230,7 @@ def _read_torchrun(_port: int | None) -> None:
         "pytorch",
         "RANK",
         "WORLD_SIZE",
-        help="torchrun --nproc-per-node N -m mainspring train CONFIG --launcher pytorch",
+        help="torchrun --nproc-per-node N -m mainspring train CONFIG",
     )
     os.environ.setdefault("LOCAL_RANK", os.environ["RANK"])
     os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
@@ -227,6 +245,7 @@ def _read_mpi(_port: int | None) -> None:
         "OMPI_COMM_WORLD_RANK",
         "OMPI_COMM_WORLD_SIZE",
         "MASTER_ADDR",
+        help="start with mpirun -x MASTER_ADDR=HOST, HOST being the machine of rank 0",
     )
     environment["LOCAL_RANK"] = environment["OMPI_COMM_WORLD_LOCAL_RANK"]
     environment["RANK"] = environment["OMPI_COMM_WORLD_RANK"]
@@ -246,10 +265,16 @@ def _read_slurm(port: int | None) -> None:
     if "MASTER_ADDR" not in environment:
         _require("slurm", "SLURM_NODELIST")
         nodes = environment["SLURM_NODELIST"]
-        first = subprocess.run(
-            ["scontrol", "show", "hostname", nodes], capture_output=True, text=True, check=True
-        )
-        environment["MASTER_ADDR"] = first.stdout.split()[0]
+        ask = ["scontrol", "show", "hostname", nodes]
+        try:
+            answer = subprocess.run(ask, capture_output=True, text=True, check=True).stdout.split()
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise LaunchError(
+                f"launcher='slurm' asks scontrol for the first node of {nodes}, and it cannot "
+                f"tell: {getattr(error, 'stderr', '') or error}",
+                help="set MASTER_ADDR to that node's name, in the batch script for example",
+            ) from error
+        environment["MASTER_ADDR"] = answer[0] if answer else nodes
 
 
 def init_local_group(node_rank: int, num_gpus_per_node: int) -> None:

@@ -34,6 +34,13 @@ class Accuracy(BaseMetric):
 
     Raises:
         ConfigError: `topk` is no number of at least 1.
+
+    Example:
+        >>> accuracy = Accuracy(topk=(1, 2))
+        >>> scores = torch.tensor([[0.1, 0.7, 0.2], [0.5, 0.1, 0.4]])
+        >>> accuracy.process({}, [dict(pred_score=s, gt_label=t) for s, t in zip(scores, [1, 2])])
+        >>> accuracy.evaluate(size=2)
+        {'accuracy/top1': 50.0, 'accuracy/top2': 100.0}
     """
 
     def __init__(
@@ -48,6 +55,12 @@ class Accuracy(BaseMetric):
         if not self.topk or min(self.topk) < 1:
             raise ConfigError(f"topk is {topk!r}", help="give a number of at least 1, or several")
 
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """The names of what `evaluate` returns, known beforehand."""
+        names = ["accuracy"] if self._single else [f"accuracy/top{k}" for k in self.topk]
+        return tuple(self._named(dict.fromkeys(names)))
+
     def process(self, data_batch: Any, data_samples: Sequence[Any]) -> None:
         """Keep, for each sample, how many classes score higher than the right one.
 
@@ -61,7 +74,8 @@ class Accuracy(BaseMetric):
         if not data_samples:
             return
         predictions = torch.stack([prediction_of(sample) for sample in data_samples])
-        targets = torch.stack([target_of(sample).reshape(()) for sample in data_samples])
+        single = [target_of(sample) for sample in data_samples]
+        targets = torch.stack([t.reshape(()) if t.ndim else t for t in single])
         targets = targets.to(predictions.device)
         if predictions.numel() == len(predictions):
             ranks = torch.where(predictions.reshape(-1) == targets, 0, max(self.topk))

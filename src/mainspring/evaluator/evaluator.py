@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from mainspring.config.words import Factory
-from mainspring.errors import ConfigError, MetricError
+from mainspring.dist import is_main_process
+from mainspring.errors import ArgumentValueError, ConfigError, MetricError
 from mainspring.evaluator.metric import BaseMetric
 from mainspring.evaluator.torch_metric import AnyTorchMetric, TorchMetric, is_torch_metric
 from mainspring.registry import EVALUATOR, METRICS
 from mainspring.structures import BaseDataElement
 
-__all__ = ["Evaluator"]
+__all__ = ["Evaluator", "forget_results"]
 
 OneMetric: TypeAlias = BaseMetric | Factory[BaseMetric] | AnyTorchMetric | str | Mapping[str, Any]
 
@@ -27,6 +28,12 @@ class Evaluator:
 
     Raises:
         ConfigError: An entry is nothing of this kind.
+
+    Example:
+        >>> dump = dict(type="DumpResults", out_file_path="results.pkl")
+        >>> evaluator = Evaluator([dict(type="Accuracy", topk=1), dump])
+        >>> [type(metric).__name__ for metric in evaluator.metrics]
+        ['Accuracy', 'DumpResults']
     """
 
     def __init__(
@@ -48,6 +55,11 @@ class Evaluator:
         for metric in self.metrics:
             metric.dataset_meta = dataset_meta
 
+    def reset(self) -> None:
+        """Forget what the metrics collected, which an evaluation that was broken off has left."""
+        for metric in self.metrics:
+            forget_results(metric)
+
     def process(self, data_samples: Sequence[Any], data_batch: Any = None) -> None:
         """Look at a batch.
 
@@ -55,6 +67,14 @@ class Evaluator:
             data_samples: What the model predicted; data elements are turned into dicts.
             data_batch: What the loader gave.
         """
+        if isinstance(data_samples, Mapping):
+            raise MetricError(
+                "the model predicted a dict with the keys "
+                f"{', '.join(map(str, data_samples))} for a batch: metrics need one result for "
+                "each sample",
+                help="let forward(mode='predict') return a list, such as "
+                "[dict(prediction=scores, target=label), ...]; a dict of losses is for mode='loss'",
+            )
         samples = [
             sample.to_dict() if isinstance(sample, BaseDataElement) else sample
             for sample in data_samples
@@ -76,7 +96,15 @@ class Evaluator:
         """
         merged: dict[str, Any] = {}
         for metric in self.metrics:
-            for name, value in metric.evaluate(size).items():
+            computed = metric.evaluate(size)
+            if computed is None and not is_main_process():
+                continue  # a metric of another kind, which is computed on rank 0
+            if not isinstance(computed, Mapping):
+                raise MetricError(
+                    f"{type(metric).__name__} computed {computed!r}, no dict of metrics by name",
+                    help="return dict(name=value) from compute_metrics, or {} if there is none",
+                )
+            for name, value in computed.items():
                 if name in merged:
                     raise MetricError(
                         f"two metrics give {name!r}",
@@ -99,19 +127,33 @@ class Evaluator:
             chunk_size: How many to look at in one go.
 
         Raises:
-            ValueError: `data` ends before `data_samples`.
+            ArgumentValueError: `data` ends before `data_samples`.
         """
         items = iter(data) if data is not None else None
         size = 0
+        self.reset()
         for chunk in _chunks(iter(data_samples), chunk_size):
             chunk_data = None
             if items is not None:
                 chunk_data = next(_chunks(items, len(chunk)), [])
                 if len(chunk_data) != len(chunk):
-                    raise ValueError("there are more data_samples than data")
+                    raise ArgumentValueError("there are more data_samples than data")
             size += len(chunk)
             self.process(chunk, chunk_data)
         return self.evaluate(size)
+
+
+def forget_results(metric: Any) -> None:
+    """Let a metric or an evaluator begin anew: by its `reset`, or by emptying its `results`.
+
+    Args:
+        metric: Any object that evaluates.
+    """
+    reset, results = getattr(metric, "reset", None), getattr(metric, "results", None)
+    if callable(reset):
+        reset()
+    elif isinstance(results, list):
+        results.clear()
 
 
 def _chunks(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
@@ -126,16 +168,19 @@ def _chunks(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
 
 
 def _as_metric(entry: Any) -> Any:
+    name = None
     if isinstance(entry, str):
-        return METRICS.build({"type": entry})
+        entry = {"type": entry}
     if isinstance(entry, Mapping):
+        written = entry.get("type")
+        name = written.rpartition(".")[2].lower() if isinstance(written, str) else None
         entry = METRICS.build(entry)
     elif isinstance(entry, type | functools.partial):
         entry = entry()
     if isinstance(entry, BaseMetric):
         return entry
     if is_torch_metric(entry):
-        return TorchMetric(entry)
+        return TorchMetric(entry, name)
     if hasattr(entry, "process") and hasattr(entry, "evaluate"):
         return entry
     raise ConfigError(

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
+from mainspring.defaults import DEFAULTS
 from mainspring.dist import broadcast_object_list, collect_results, is_main_process
 from mainspring.errors import ConfigError, MetricError
 from mainspring.fileio import dump
@@ -37,6 +38,20 @@ class BaseMetric(metaclass=ABCMeta):
 
     Raises:
         ConfigError: `collect_dir` is given with another device than ``"cpu"``.
+
+    Example:
+        >>> class MeanError(BaseMetric):
+        ...     default_prefix = "error"
+        ...
+        ...     def process(self, data_batch, data_samples):
+        ...         self.results += [abs(each["output"] - each["target"]) for each in data_samples]
+        ...
+        ...     def compute_metrics(self, results):
+        ...         return dict(mean=sum(results) / len(results))
+        >>> metric = MeanError()
+        >>> metric.process({}, [dict(output=1.0, target=3.0), dict(output=2.0, target=1.0)])
+        >>> metric.evaluate(size=2)
+        {'error/mean': 1.5}
     """
 
     default_prefix: str | None = None
@@ -57,6 +72,12 @@ class BaseMetric(metaclass=ABCMeta):
         self.collect_dir = collect_dir
         self.results: list[Any] = []
         self.prefix = prefix or self.default_prefix
+        if self.prefix is None and DEFAULTS.wants_prefix:
+            print_log(
+                f"{type(self).__name__} has no prefix: its metrics may be named as others are",
+                logger="current",
+                level=logging.WARNING,
+            )
 
     @property
     def dataset_meta(self) -> dict[str, Any] | None:
@@ -83,6 +104,13 @@ class BaseMetric(metaclass=ABCMeta):
         Args:
             results: What `process` appended, for all samples.
         """
+
+    def reset(self) -> None:
+        """Forget what was collected; called before each evaluation.
+
+        A metric that keeps more than `results` forgets that here, too.
+        """
+        self.results.clear()
 
     def evaluate(self, size: int) -> dict[str, Any]:
         """Compute metrics from all that was collected, and begin anew (all ranks).
@@ -130,7 +158,7 @@ class BaseMetric(metaclass=ABCMeta):
 
     def _named(self, metrics: dict[str, Any]) -> dict[str, Any]:
         """The metrics under their full names."""
-        if not self.prefix:
+        if not self.prefix or not isinstance(metrics, Mapping):  # refused by the evaluator
             return metrics
         return {f"{self.prefix}/{name}": value for name, value in metrics.items()}
 
@@ -146,6 +174,9 @@ class DumpResults(BaseMetric):
 
     Raises:
         ConfigError: The file has another ending.
+
+    Example:
+        >>> test_evaluator = [dict(type="Accuracy"), DumpResults("predictions.pkl")]
     """
 
     def __init__(

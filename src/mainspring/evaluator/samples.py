@@ -10,10 +10,12 @@ from torch import Tensor
 
 from mainspring.errors import MetricError
 
-__all__ = ["prediction_of", "target_of"]
+__all__ = ["PREDICTIONS", "TARGETS", "prediction_of", "target_of"]
 
-_PREDICTIONS = ("prediction", "pred_score", "pred_scores", "pred", "pred_label", "pred_labels")
-_TARGETS = ("target", "gt_label", "gt_labels", "label", "labels")
+PREDICTIONS = ("prediction", "pred_score", "pred_scores", "pred", "pred_label", "pred_labels")
+"""Usual names of a prediction in a sample."""
+TARGETS = ("target", "gt_label", "gt_labels", "label", "labels")
+"""Usual names of a target in a sample."""
 
 
 def prediction_of(sample: Any) -> Tensor:
@@ -22,7 +24,7 @@ def prediction_of(sample: Any) -> Tensor:
     Raises:
         MetricError: The sample has none under a usual name.
     """
-    return _first(sample, _PREDICTIONS, "prediction", 0)
+    return _first(sample, PREDICTIONS, "prediction", 0)
 
 
 def target_of(sample: Any) -> Tensor:
@@ -31,16 +33,18 @@ def target_of(sample: Any) -> Tensor:
     Raises:
         MetricError: The sample has none under a usual name.
     """
-    return _first(sample, _TARGETS, "target", 1)
+    return _first(sample, TARGETS, "target", 1)
 
 
 def _first(sample: Any, names: tuple[str, ...], what: str, place: int) -> Tensor:
     if isinstance(sample, tuple | list) and len(sample) == 2:
         return torch.as_tensor(sample[place])
-    if isinstance(sample, Mapping):
+    if isinstance(sample, dict | Mapping):  # asked for a dict first, which is faster
         for name in names:
             if name in sample:
                 value = sample[name]
+                if isinstance(value, Tensor):
+                    return value
                 inner = value.get("label") if isinstance(value, Mapping) else value
                 return torch.as_tensor(inner)
     keys = ", ".join(map(str, sample)) if isinstance(sample, Mapping) else type(sample).__name__

@@ -8,7 +8,6 @@ from mainspring.fileio.backends import (
     LocalBackend,
     MemcachedBackend,
     PetrelBackend,
-    get_file_backend,
     register_backend,
 )
 from mainspring.fileio.file_client import FileClient, HardDiskBackend
@@ -31,6 +30,7 @@ from mainspring.fileio.io import (
     exists,
     generate_presigned_url,
     get,
+    get_file_backend,
     get_local_path,
     get_text,
     isdir,

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import IO, Any
 
-from mainspring.errors import did_you_mean
-from mainspring.fileio.backends import get_file_backend
+from mainspring.errors import ArgumentTypeError, ConfigKeyError, did_you_mean
+from mainspring.fileio.backends.base import BaseStorageBackend
+from mainspring.fileio.backends.fsspec_backend import FsspecBackend
+from mainspring.fileio.backends.registry import (
+    backends,
+    client_backends,
+    client_prefixes,
+    prefix_to_backends,
+)
 from mainspring.fileio.handlers import file_handlers
 
 __all__ = [
@@ -24,6 +33,7 @@ __all__ = [
     "exists",
     "generate_presigned_url",
     "get",
+    "get_file_backend",
     "get_local_path",
     "get_text",
     "isdir",
@@ -39,6 +49,60 @@ __all__ = [
 
 PathLike = str | Path
 BackendArgs = dict[str, Any] | None
+
+backend_instances: dict[str, BaseStorageBackend] = {}
+"""Those that `get_file_backend` keeps, by prefix and arguments."""
+
+
+def _parse_uri_prefix(uri: PathLike) -> str:
+    """What stands before ``://``, without a cluster name; empty for local paths."""
+    if not isinstance(uri, str | Path):
+        raise ArgumentTypeError(f"a path is a str or a Path, not {uri!r}")
+    prefix, found, _ = str(uri).partition("://")
+    return prefix.rpartition(":")[2] if found else ""
+
+
+def _get_file_backend(prefix: str, backend_args: dict[str, Any]) -> Any:
+    """A new backend, of the name in `backend_args`, or else for a prefix."""
+    settings = dict(backend_args)
+    if "backend" in settings:
+        name = settings.pop("backend")
+        known = {**client_backends, **backends}
+        if name not in known:
+            hint = did_you_mean(name, known) or f"there are {', '.join(known)}"
+            raise ConfigKeyError(f"there is no backend {name!r}: {hint}")
+        return known[name](**settings)
+    prefix = settings.pop("prefix", prefix)
+    by_prefix = {**client_prefixes, **prefix_to_backends}
+    return by_prefix.get(prefix, FsspecBackend)(**settings)
+
+
+def get_file_backend(
+    uri: PathLike | None = None,
+    *,
+    backend_args: BackendArgs = None,
+    enable_singleton: bool = False,
+) -> Any:
+    """The backend of a path.
+
+    Args:
+        uri: The path; its prefix says the backend, unless `backend_args` names one.
+        backend_args: ``backend`` and the arguments of its class.
+        enable_singleton: Whether to use one instance for all calls with the same arguments.
+
+    Raises:
+        ValueError: There is no such backend, or neither path nor backend is given.
+    """
+    settings = backend_args or {}
+    if uri is None and "backend" not in settings:
+        raise ValueError("give a path, or backend_args with 'backend'")
+    prefix = _parse_uri_prefix(uri) if uri is not None else ""
+    if not enable_singleton:
+        return _get_file_backend(prefix, settings)
+    key = f"{prefix}:{json.dumps(settings, default=repr)}"
+    if key not in backend_instances:
+        backend_instances[key] = _get_file_backend(prefix, settings)
+    return backend_instances[key]
 
 
 def _backend(path: PathLike, backend_args: BackendArgs) -> Any:
@@ -100,32 +164,38 @@ def get_local_path(
 
 def copyfile(src: PathLike, dst: PathLike, backend_args: BackendArgs = None) -> PathLike:
     """Copy a file within a storage; returns where it went."""
-    return str(_backend(src, backend_args).copyfile(src, dst))
+    copied: PathLike = _backend(src, backend_args).copyfile(src, dst)
+    return copied
 
 
 def copytree(src: PathLike, dst: PathLike, backend_args: BackendArgs = None) -> PathLike:
     """Copy a directory within a storage; returns where it went."""
-    return str(_backend(src, backend_args).copytree(src, dst))
+    copied: PathLike = _backend(src, backend_args).copytree(src, dst)
+    return copied
 
 
 def copyfile_from_local(src: PathLike, dst: PathLike, backend_args: BackendArgs = None) -> PathLike:
     """Copy a local file into a storage; returns where it went."""
-    return str(_backend(dst, backend_args).copyfile_from_local(src, dst))
+    copied: PathLike = _backend(dst, backend_args).copyfile_from_local(src, dst)
+    return copied
 
 
 def copytree_from_local(src: PathLike, dst: PathLike, backend_args: BackendArgs = None) -> PathLike:
     """Copy a local directory into a storage; returns where it went."""
-    return str(_backend(dst, backend_args).copytree_from_local(src, dst))
+    copied: PathLike = _backend(dst, backend_args).copytree_from_local(src, dst)
+    return copied
 
 
 def copyfile_to_local(src: PathLike, dst: PathLike, backend_args: BackendArgs = None) -> PathLike:
     """Copy a file out of a storage; returns where it went."""
-    return str(_backend(src, backend_args).copyfile_to_local(src, dst))
+    copied: PathLike = _backend(src, backend_args).copyfile_to_local(src, dst)
+    return copied
 
 
 def copytree_to_local(src: PathLike, dst: PathLike, backend_args: BackendArgs = None) -> PathLike:
     """Copy a directory out of a storage; returns where it went."""
-    return str(_backend(src, backend_args).copytree_to_local(src, dst))
+    copied: PathLike = _backend(src, backend_args).copytree_to_local(src, dst)
+    return copied
 
 
 def remove(filepath: PathLike, backend_args: BackendArgs = None) -> None:
@@ -189,10 +259,22 @@ def _handler(file: Any, file_format: str | None) -> tuple[str, Any]:
     return file_format, file_handlers[file_format]
 
 
+class _Content(BytesIO):
+    name: str
+    """Of the file, for messages."""
+
+
 def _one_of(file_client_args: BackendArgs, backend_args: BackendArgs) -> BackendArgs:
-    if file_client_args is not None and backend_args is not None:
+    """Backend arguments from those of a `FileClient`, whose backend outdoes its prefix."""
+    if file_client_args is None:
+        return backend_args
+    if backend_args is not None:
         raise ValueError("give either file_client_args or backend_args, not both")
-    return backend_args if backend_args is not None else file_client_args
+    warnings.warn(
+        "file_client_args is the older spelling of backend_args", DeprecationWarning, stacklevel=3
+    )
+    named = file_client_args.get("backend") is not None
+    return {k: v for k, v in file_client_args.items() if k != ("prefix" if named else "backend")}
 
 
 def load(
@@ -213,6 +295,7 @@ def load(
 
     Raises:
         TypeError: There is no such format.
+        DataError: The file is a pickle and asks for what could run code; ``trust=True`` lets it.
     """
     backend_args = _one_of(file_client_args, backend_args)
     _, handler = _handler(file, file_format)
@@ -223,7 +306,8 @@ def load(
     if handler.str_like:
         with StringIO(get_text(file, backend_args=backend_args)) as text:
             return handler.load_from_fileobj(text, **kwargs)
-    with BytesIO(get(file, backend_args=backend_args)) as content:
+    with _Content(get(file, backend_args=backend_args)) as content:
+        content.name = str(file)
         return handler.load_from_fileobj(content, **kwargs)
 
 
@@ -260,8 +344,8 @@ def dump(
             raise TypeError(f"file is a path or an open file, not {type(file).__name__}")
         handler.dump_to_fileobj(obj, file, **kwargs)
         return None
-    if handler.str_like:
-        put_text(handler.dump_to_str(obj, **kwargs), file, backend_args=backend_args)
-    else:
-        put(handler.dump_to_str(obj, **kwargs), file, backend_args=backend_args)
+    with StringIO() if handler.str_like else BytesIO() as content:
+        handler.dump_to_fileobj(obj, content, **kwargs)
+        write: Any = put_text if handler.str_like else put
+        write(content.getvalue(), file, backend_args=backend_args)
     return None

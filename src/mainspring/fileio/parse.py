@@ -7,16 +7,14 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from mainspring.fileio.io import get_text
+from mainspring.errors import ArgumentValueError
+from mainspring.fileio.io import _one_of, get_text
 
 __all__ = ["dict_from_file", "list_from_file"]
 
 
 def _text(path: str | Path, encoding: str, backend_args: Any, file_client_args: Any) -> StringIO:
-    if file_client_args is not None and backend_args is not None:
-        raise ValueError("give either file_client_args or backend_args, not both")
-    chosen = backend_args if backend_args is not None else file_client_args
-    return StringIO(get_text(path, encoding, backend_args=chosen))
+    return StringIO(get_text(path, encoding, _one_of(file_client_args, backend_args)))
 
 
 def list_from_file(
@@ -66,6 +64,6 @@ def dict_from_file(
         for line in file:
             key, *values = line.rstrip("\n").split(" ")
             if not values:
-                raise ValueError(f"{filename} has a line without value: {line.rstrip()!r}")
+                raise ArgumentValueError(f"{filename} has a line without value: {line.rstrip()!r}")
             mapping[key_type(key)] = values[0] if len(values) == 1 else values
     return mapping

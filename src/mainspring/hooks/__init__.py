@@ -16,6 +16,8 @@ from mainspring.hooks.points import HOOK_POINTS, HookPoint, HookPointName
 from mainspring.hooks.priority import Priority, get_priority
 from mainspring.hooks.profiler_hook import NPUProfilerHook, ProfilerHook
 from mainspring.hooks.progress_hook import ProgressHook
+from mainspring.hooks.report_hook import ReportHook
+from mainspring.hooks.run import Run
 from mainspring.hooks.runtime_info_hook import RuntimeInfoHook
 from mainspring.hooks.sampler_seed_hook import DistSamplerSeedHook
 from mainspring.hooks.sync_buffer_hook import SyncBuffersHook
@@ -44,6 +46,8 @@ __all__ = [
     "Priority",
     "ProfilerHook",
     "ProgressHook",
+    "ReportHook",
+    "Run",
     "RuntimeInfoHook",
     "SyncBuffersHook",
     "build_runner_with_tta",

@@ -18,7 +18,7 @@ from mainspring.hooks.metric_rule import (
     worst_score,
 )
 
-__all__ = ["BestCheckpoint", "BestCheckpoints", "file_name"]
+__all__ = ["BestCheckpoint", "BestCheckpoints", "as_names", "file_name"]
 
 
 @dataclass
@@ -55,13 +55,12 @@ class BestCheckpoints:
         self,
         metrics: str | Sequence[str],
         rules: str | Sequence[str] | None = None,
-        greater_keys: Sequence[str] | None = None,
-        less_keys: Sequence[str] | None = None,
+        greater_keys: Sequence[str] = GREATER_KEYS,
+        less_keys: Sequence[str] = LESS_KEYS,
     ) -> None:
-        names = [metrics] if isinstance(metrics, str) else list(metrics)
-        given = [rules] if isinstance(rules, str) or rules is None else list(rules)
-        self._greater_keys = GREATER_KEYS if greater_keys is None else _as_names(greater_keys)
-        self._less_keys = LESS_KEYS if less_keys is None else _as_names(less_keys)
+        names = _several("save_best", metrics)
+        given: list[Any] = [None] if rules is None else _several("rule", rules)
+        self._greater_keys, self._less_keys = greater_keys, less_keys
         _check_names(names, given)
         if len(given) == 1:
             given *= len(names)
@@ -70,6 +69,16 @@ class BestCheckpoints:
         if names != ["auto"]:
             for name, rule in zip(names, given, strict=True):
                 self._watch(name, rule)
+
+    @property
+    def metrics(self) -> list[str]:
+        """Names of the metrics; ``"auto"`` as long as it is not known which that is."""
+        return list(self._entries) or ["auto"]
+
+    @property
+    def rules(self) -> list[str | None]:
+        """The rule of each metric; ``None`` as long as it is not known."""
+        return [entry.rule for entry in self._entries.values()] or [self._auto_rule]
 
     @property
     def entries(self) -> list[BestCheckpoint]:
@@ -143,8 +152,19 @@ def file_name(path: str) -> str:
     return str(path).replace("\\", "/").rsplit("/", 1)[-1]
 
 
-def _as_names(names: Sequence[str]) -> Sequence[str]:
+def as_names(names: str | Sequence[str] | None, default: Sequence[str]) -> Sequence[str]:
+    """Names, of which one may stand alone, or those that hold where none are given."""
+    if names is None:
+        return default
     return (names,) if isinstance(names, str) else names
+
+
+def _several(section: str, value: Any) -> list[Any]:
+    if isinstance(value, str):
+        return [value]
+    if not isinstance(value, Sequence):
+        raise ConfigError(f"{section} is {value!r}", help="give a name, or several in a list")
+    return list(value)
 
 
 def _check_names(names: Sequence[Any], rules: Sequence[Any]) -> None:

@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
+import copy
+import glob
+import inspect
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Never
 
-import torch
-
 from mainspring import fileio
-from mainspring.checkpoint import CheckpointLoader, record_latest_checkpoint
-from mainspring.checkpoint.store import is_local_path, remove_leftovers
+from mainspring.checkpoint import get_state_dict, record_latest_checkpoint
+from mainspring.checkpoint.earlier_runs import set_aside
+from mainspring.checkpoint.frozen import leave_out_frozen
+from mainspring.checkpoint.store import chosen_backend, is_local_path, remove_leftovers
 from mainspring.dist import is_main_process
 from mainspring.errors import CheckpointError, ConfigError, did_you_mean
-from mainspring.hooks.best_checkpoint import BestCheckpoint, BestCheckpoints, file_name
-from mainspring.hooks.hook import DATA_BATCH, Hook
+from mainspring.hooks.best_checkpoint import BestCheckpoint, BestCheckpoints, as_names, file_name
+from mainspring.hooks.checkpoint_names import CheckpointNames
+from mainspring.hooks.hook import DATA_BATCH, Outputs, is_nth
 from mainspring.hooks.metric_rule import Rule
 from mainspring.hooks.priority import Priority
-from mainspring.logging import print_log
+from mainspring.hooks.publishing import publish
+from mainspring.hooks.run import Run
+from mainspring.logging import IN_FILE, print_log
 from mainspring.registry import HOOKS
 
 __all__ = ["CheckpointHook"]
 
+_DAY = 24 * 60 * 60
+
+_OF_A_RUN = (
+    "by_epoch", "out_dir", "filename_tmpl", "best", "last_ckpt", "keep_ckpt_ids", "_outdated_ids",
+    "_directory", "_restored", "_to_renew", "_failure", "_reserves",
+)  # fmt: skip
+"""What a run finds out or remembers, and another run must not."""
+
 
 @HOOKS.register_module()
-class CheckpointHook(Hook):
+class CheckpointHook(CheckpointNames):
     """Writes checkpoints of a training.
 
     Best checkpoints are independent of the others: ``interval=-1, save_last=False,
@@ -64,12 +76,18 @@ class CheckpointHook(Hook):
         on_failure: What to do when the storage refuses a checkpoint, being full for example:
             ``"continue"`` says so, keeps the earlier one and tries again at the next interval, and
             the end of training raises if the last one is missing; ``"raise"`` stops at once.
+        save_frozen: Whether parameters without gradient are saved. Without them, as for adapters
+            (LoRA) on a large model, a checkpoint is loaded by a model that has the same ones.
         priority: Place among the hooks of a point; by default that of the class.
         **kwargs: Accepted for old configs and without effect, which is said in a warning; type
             checkers refuse them.
 
     Raises:
         ConfigError: An argument is misspelt or contradicts another one.
+
+    Example:
+        >>> hook = CheckpointHook(interval=1, max_keep_ckpts=2, save_best="accuracy/top1")
+        >>> default_hooks = dict(checkpoint=hook)
     """
 
     priority: int | str | Priority = "VERY_LOW"
@@ -95,20 +113,21 @@ class CheckpointHook(Hook):
         *,
         async_save: bool = False,
         on_failure: Literal["continue", "raise"] = "continue",
+        save_frozen: bool = True,
         priority: int | str | Priority | None = None,
         **kwargs: Never,
     ) -> None:
-        if priority is not None:
-            self.priority = priority
+        self._take_priority(priority)
         _warn_ineffective(kwargs)
-        if file_client_args is not None and backend_args is not None:
-            raise ConfigError("give either file_client_args or backend_args, not both")
+        chosen_backend(file_client_args, backend_args)
         if save_begin < 0:
             raise ConfigError(f"save_begin is {save_begin}", help="give 0 or more")
         if on_failure not in ("continue", "raise"):
             raise ConfigError(f"on_failure is {on_failure!r}", help="give 'continue' or 'raise'")
         if rule is not None and save_best is None:
             _warn("rule has no effect without save_best")
+        if interval == 0:
+            _warn("interval is 0, so none is saved at an interval; -1 says so")
         self.interval = interval
         self.by_epoch = by_epoch
         self.save_optimizer = save_optimizer
@@ -126,72 +145,73 @@ class CheckpointHook(Hook):
         )
         self.async_save = async_save
         self.on_failure = on_failure
+        self.save_frozen = save_frozen
+        self._frozen: dict[str, tuple[Any, str]] = {}
         self._reserves = async_save
         self._pending: tuple[str, Callable[[], None]] | None = None
         self._failure: BaseException | None = None
         self.best: BestCheckpoints | None = None
+        self.greater_keys = as_names(greater_keys, self._default_greater_keys)
+        self.less_keys = as_names(less_keys, self._default_less_keys)
         if save_best is not None:
-            self.best = BestCheckpoints(save_best, rule, greater_keys, less_keys)
+            self.best = BestCheckpoints(save_best, rule, self.greater_keys, self.less_keys)
         self.last_ckpt: str | None = None
         self.keep_ckpt_ids: list[int] = []
         self._outdated_ids: list[int] = []
         self._directory: str | None = None
         self._restored: Mapping[str, Any] | None = None
         self._to_renew: tuple[int, dict[str, Any]] | None = None
+        self._given: dict[str, Any] | None = None
 
-    def before_train(self, runner: Any) -> None:
-        """Find out where to write, and what a resumed run already wrote.
+    def start_anew(self) -> None:
+        """Know of no checkpoint, and write where and as it was said at first."""
+        if self._given is None:
+            self._given = {name: copy.deepcopy(getattr(self, name)) for name in _OF_A_RUN}
+        vars(self).update(copy.deepcopy(self._given))
 
-        Args:
-            runner: The runner of this run.
-        """
+    def abandon(self, runner: Run, mode: str) -> None:
+        """Finish what is written in the background."""
+        self._to_renew = None
+        if mode == "train":
+            self._finish(runner)
+
+    def before_train(self, runner: Run) -> None:
+        """Find out where to write, and what a resumed run already wrote."""
         if self.by_epoch is None:
             self.by_epoch = bool(getattr(runner.train_loop, "by_epoch", True))
         if self.filename_tmpl is None:
             self.filename_tmpl = "epoch_{}.pth" if self.by_epoch else "iter_{}.pth"
         self._directory = self._choose_directory(runner)
         self.out_dir = self._directory
+        vars(self).pop("file_client", None)
         if self._restored is not None:
             self._remember(self._restored)
             # The process may have ended before it could remove them.
-            self._remove_ordinary(self._restored.get("outdated_ids", []))
+            self._remove_ordinary(runner, self._restored.get("outdated_ids", []))
             self._restored = None
-        else:
+        elif self.last_ckpt is None:
             self._remember(self._state_in_hub(runner.message_hub))
         if is_main_process() and is_local_path(self._directory):
-            remove_leftovers(self._directory)
-        runner.logger.info(f"Checkpoints will be saved to {self._directory}.")
+            # Elsewhere than in the work directory other runs may be writing at this moment.
+            own = self._directory == str(runner.work_dir).rstrip(os.sep)
+            remove_leftovers(self._directory, older_than=0 if own else _DAY)
+        runner.logger.info(f"Checkpoints will be saved to {self._directory}.", extra=IN_FILE)
 
-    def after_train_epoch(self, runner: Any) -> None:
-        """Write a checkpoint when the epoch asks for one (all ranks).
-
-        Args:
-            runner: The runner of this run.
-        """
+    def after_train_epoch(self, runner: Run) -> None:
+        """Write a checkpoint when the epoch asks for one (all ranks)."""
         if not self.by_epoch:
             return
         if self.every_n_epochs(runner, self.interval, self.save_begin) or (
             self.save_last and self.is_last_train_epoch(runner)
         ):
             step = runner.epoch + 1
-            runner.logger.info(f"Saving checkpoint at {step} epochs")
+            runner.logger.info(f"Saving checkpoint at {step} epochs", extra=IN_FILE)
             self._save(runner, step, {"epoch": step, "iter": runner.iter})
 
     def after_train_iter(
-        self,
-        runner: Any,
-        batch_idx: int,
-        data_batch: DATA_BATCH = None,
-        outputs: dict[str, Any] | None = None,
+        self, runner: Run, batch_idx: int, data_batch: DATA_BATCH = None, outputs: Outputs = None
     ) -> None:
-        """Write a checkpoint when the iteration asks for one (all ranks).
-
-        Args:
-            runner: The runner of this run.
-            batch_idx: Index of the batch in its epoch.
-            data_batch: What the loader gave.
-            outputs: The logged values by name.
-        """
+        """Write a checkpoint when the iteration asks for one (all ranks)."""
         if self._reserves:
             self._reserves = False
             runner.reserve_for_saving()
@@ -201,25 +221,23 @@ class CheckpointHook(Hook):
             self.save_last and self.is_last_train_iter(runner)
         ):
             step = runner.iter + 1
-            runner.logger.info(f"Saving checkpoint at {step} iterations")
+            runner.logger.info(f"Saving checkpoint at {step} iterations", extra=IN_FILE)
             self._save(runner, step, {"epoch": runner.epoch, "iter": step})
 
-    def after_val_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
+    def after_val_epoch(self, runner: Run, metrics: dict[str, Any] | None = None) -> None:
         """Write the best checkpoints when scores are better than ever (all ranks).
 
         Validation outside of a training writes nothing.
 
-        Args:
-            runner: The runner of this run.
-            metrics: The metrics by name.
-
         Raises:
             MetricError: A metric that `save_best` names was not computed.
         """
-        if self.best is None or self._directory is None:
+        if self.best is None:
             return
         if not metrics:
             runner.logger.warning("validation gave no metrics, so no best checkpoint is chosen")
+            return
+        if self._directory is None:
             return
         improved = self.best.improved_by(metrics)
         if not improved:
@@ -231,25 +249,25 @@ class CheckpointHook(Hook):
         if self.last_ckpt is not None:
             self._to_renew = (step, meta)
 
-    def after_val(self, runner: Any) -> None:
+    def after_val(self, runner: Run) -> None:
         """Let an ordinary checkpoint follow the best one (all ranks).
 
         Not before now, when every hook has seen the metrics: what they remember of them is in the
         checkpoint.
-
-        Args:
-            runner: The runner of this run.
         """
         if self._to_renew is not None:
             step, meta = self._to_renew
             self._to_renew = None
             self._save(runner, step, meta)
 
-    def after_train(self, runner: Any) -> None:
-        """Finish writing, and publish the last and the best checkpoints, if asked to.
+    def before_save_checkpoint(self, runner: Run, checkpoint: dict[str, Any]) -> None:
+        """Leave out what is not trained, if asked to."""
+        if not self.save_frozen:
+            own = get_state_dict(runner.model, keep_vars=True)
+            leave_out_frozen(own, checkpoint, self._frozen)
 
-        Args:
-            runner: The runner of this run.
+    def after_train(self, runner: Run) -> None:
+        """Finish writing, and publish the last and the best checkpoints, if asked to.
 
         Raises:
             CheckpointError: The last checkpoint could not be written.
@@ -264,11 +282,13 @@ class CheckpointHook(Hook):
             ) from self._failure
         if self.published_keys is None or not is_main_process():
             return
+        best = [] if self.best is None else self.best.entries
+        paths = [self.path_of(entry.file) for entry in best if entry.file is not None]
         if self.save_last and self.last_ckpt is not None:
-            self._publish(runner, self.last_ckpt)
-        for entry in self.best.entries if self.best is not None else []:
-            if entry.file is not None:
-                self._publish(runner, self._path_of(entry.file))
+            paths.insert(0, self.last_ckpt)
+        for path in paths:
+            said = publish(path, self.published_keys, self.backend_args or self.file_client_args)
+            runner.logger.info(said)
 
     def state_dict(self) -> dict[str, Any]:
         """Which checkpoints exist; by file name, so that the directory may be moved."""
@@ -280,16 +300,12 @@ class CheckpointHook(Hook):
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take back what `state_dict` gave; it counts from `before_train` on.
-
-        Args:
-            state_dict: The state of this hook in a checkpoint.
-        """
+        """Take back what `state_dict` gave; it counts from `before_train` on."""
         self._restored = state_dict
 
     def _remember(self, state: Mapping[str, Any]) -> None:
         last = state["last_ckpt"]
-        self.last_ckpt = None if last is None else self._path_of(last)
+        self.last_ckpt = None if last is None else self.path_of(last)
         self.keep_ckpt_ids = list(state["keep_ckpt_ids"]) if self.max_keep_ckpts > 0 else []
         if self.best is not None:
             self.best.load_state_dict(state["best"])
@@ -303,7 +319,7 @@ class CheckpointHook(Hook):
             "best": {} if self.best is None else self.best.state_in_hub(hub),
         }
 
-    def _choose_directory(self, runner: Any) -> str:
+    def _choose_directory(self, runner: Run) -> str:
         """The work directory, or one of its name below `out_dir`."""
         work_dir = str(runner.work_dir).rstrip(os.sep)
         if self.out_dir is None or self.out_dir.rstrip(os.sep) == work_dir:
@@ -312,15 +328,12 @@ class CheckpointHook(Hook):
             return self._directory
         return str(fileio.join_path(self.out_dir, os.path.basename(work_dir)))
 
-    def _path_of(self, file: str) -> str:
-        return str(fileio.join_path(self._directory or "", file))
-
-    def _save(self, runner: Any, step: int, meta: dict[str, Any]) -> None:
+    def _save(self, runner: Run, step: int, meta: dict[str, Any]) -> None:
         """Write an ordinary checkpoint, then remove those that are too many."""
         self._finish(runner)
         before = self.last_ckpt, self.keep_ckpt_ids
         file = str(self.filename_tmpl).format(step)
-        path = self._path_of(file)
+        path = self.path_of(file)
         kept, outdated = self.keep_ckpt_ids, list[int]()
         if self.max_keep_ckpts > 0:
             ids = [*(kept for kept in self.keep_ckpt_ids if kept != step), step]
@@ -330,7 +343,7 @@ class CheckpointHook(Hook):
 
         def when_safe() -> None:
             record_latest_checkpoint(path, str(runner.work_dir))
-            self._remove_ordinary(outdated)
+            self._remove_ordinary(runner, outdated)
 
         self._write(
             runner,
@@ -343,7 +356,7 @@ class CheckpointHook(Hook):
             by_epoch=self.by_epoch,
         )
 
-    def _count(self, runner: Any, last: str | None, kept: list[int]) -> None:
+    def _count(self, runner: Run, last: str | None, kept: list[int]) -> None:
         """Take over which ordinary checkpoints there are."""
         self.last_ckpt, self.keep_ckpt_ids = last, kept
         if last is not None:
@@ -352,7 +365,7 @@ class CheckpointHook(Hook):
             runner.message_hub.update_info("keep_ckpt_ids", list(kept))
 
     def _save_best(
-        self, runner: Any, entry: BestCheckpoint, step: int, meta: dict[str, Any]
+        self, runner: Run, entry: BestCheckpoint, step: int, meta: dict[str, Any]
     ) -> None:
         """Write a best checkpoint, then remove the one that it beats."""
         assert self.best is not None
@@ -362,19 +375,25 @@ class CheckpointHook(Hook):
         entry.file = file
         hub = runner.message_hub
         hub.update_info(self.best.hub_key("best_score", entry), entry.score)
-        hub.update_info(self.best.hub_key("best_ckpt", entry), self._path_of(file))
+        hub.update_info(self.best.hub_key("best_ckpt", entry), self.path_of(file))
         unit = "epoch" if self.by_epoch else "iter"
 
         def when_safe() -> None:
             runner.logger.info(
                 f"The best checkpoint with {entry.score:0.4f} {entry.metric} at {step} {unit} is "
-                f"saved to {file}."
+                f"saved to {file}.",
+                extra=IN_FILE,
             )
-            if previous is not None and previous != file:
-                self._remove(self._path_of(previous))
+            if previous is not None and self._may_go(runner, previous):
+                self._remove(self.path_of(previous))
                 runner.logger.info(
-                    f"The previous best checkpoint {self._path_of(previous)} is removed"
+                    f"The previous best checkpoint {self.path_of(previous)} is removed",
+                    extra=IN_FILE,
                 )
+            if self._directory is not None and is_local_path(self._directory):
+                pattern = f"best_{glob.escape(entry.metric.replace('/', '_'))}_*"
+                for path in set_aside(pattern, self._directory, runner.work_dir):
+                    _warn(f"a best checkpoint of an earlier run was in the way; it is {path} now")
 
         def undo() -> None:
             entry.file = previous
@@ -392,7 +411,7 @@ class CheckpointHook(Hook):
 
     def _write(
         self,
-        runner: Any,
+        runner: Run,
         file: str,
         when_safe: Callable[[], None],
         undo: Callable[[], None],
@@ -404,7 +423,7 @@ class CheckpointHook(Hook):
             self._pending = (file, undo)
         try:
             runner.save_checkpoint(
-                self._directory,
+                self._directory or "",
                 file,
                 self.file_client_args,
                 backend_args=self.backend_args,
@@ -418,7 +437,7 @@ class CheckpointHook(Hook):
             if not self.async_save:
                 self._failure = None
 
-    def _finish(self, runner: Any) -> None:
+    def _finish(self, runner: Run) -> None:
         """Wait for what is written in the background, and say if it could not be."""
         if self._pending is None:
             return
@@ -432,7 +451,7 @@ class CheckpointHook(Hook):
             raise failure
 
     def _failed(
-        self, runner: Any, file: str, undo: Callable[[], None], error: BaseException
+        self, runner: Run, file: str, undo: Callable[[], None], error: BaseException
     ) -> None:
         undo()
         if self.on_failure == "raise":
@@ -443,41 +462,32 @@ class CheckpointHook(Hook):
             f"{self.last_ckpt or 'none'}. Training goes on, and the next one is tried at its time."
         )
 
-    def _remove_ordinary(self, steps: Sequence[int]) -> None:
+    def _remove_ordinary(self, runner: Run, steps: Sequence[int]) -> None:
         if is_main_process():
             for step in steps:
-                self._remove(self._path_of(str(self.filename_tmpl).format(step)))
+                file = str(self.filename_tmpl).format(step)
+                if self._may_go(runner, file, step):
+                    self._remove(self.path_of(file))
 
-    def _remove(self, path: str) -> None:
-        backend_args = self.backend_args or self.file_client_args
-        if fileio.exists(path, backend_args=backend_args):
-            fileio.remove(path, backend_args=backend_args)
-
-    def _publish(self, runner: Any, path: str) -> None:
-        """Write a copy with the published keys only, named by its content."""
-        checkpoint = CheckpointLoader.load_checkpoint(path, map_location="cpu", logger="silent")
-        keys = self.published_keys or []
-        dropped = [key for key in checkpoint if key not in keys]
-        buffer = io.BytesIO()
-        torch.save({key: checkpoint[key] for key in checkpoint if key in keys}, buffer)
-        content = buffer.getvalue()
-        digest = hashlib.sha256(content).hexdigest()[:8]
-        published = f"{path.removesuffix('.pth')}-{digest}.pth"
-        fileio.put(content, published, backend_args=self.backend_args or self.file_client_args)
-        runner.logger.info(
-            f"The checkpoint ({file_name(path)}) is published to {published}, without "
-            f"{', '.join(dropped) or 'leaving anything out'}."
+    def _may_go(self, runner: Run, file: str, step: int | None = None) -> bool:
+        """Whether no checkpoint hook of the run that writes to the same directory keeps a file."""
+        hooks = [hook for hook in getattr(runner, "hooks", []) if isinstance(hook, CheckpointHook)]
+        return not any(
+            hook._keeps(file, step) for hook in [self, *hooks] if hook._directory == self._directory
         )
+
+    def _keeps(self, file: str, step: int | None) -> bool:
+        steps = list(self.keep_ckpt_ids)
+        if step is not None and self.max_keep_ckpts <= 0:
+            steps += [step] if is_nth(step - self.save_begin, self.interval) else []
+        names = {str(self.filename_tmpl).format(kept) for kept in steps}
+        names |= {entry.file or "" for entry in ([] if self.best is None else self.best.entries)}
+        return file in names or (self.last_ckpt is not None and file == file_name(self.last_ckpt))
 
 
 def _warn_ineffective(kwargs: Mapping[str, Any]) -> None:
     """Old configs pass arguments that no longer exist; a misspelt one must not pass for such."""
-    names = [
-        "interval", "by_epoch", "save_optimizer", "save_param_scheduler", "out_dir",
-        "max_keep_ckpts", "save_last", "save_best", "rule", "greater_keys", "less_keys",
-        "file_client_args", "filename_tmpl", "backend_args", "published_keys", "save_begin",
-        "async_save", "on_failure", "priority",
-    ]  # fmt: skip
+    names = [*inspect.signature(CheckpointHook).parameters][:-1]
     for name in kwargs:
         hint = did_you_mean(name, names)
         if hint is not None:

@@ -6,24 +6,28 @@ import json
 import math
 import os
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from mainspring.checkpoint.apply import unwrap
-from mainspring.device.random_states import RandomStates
 from mainspring.dist import get_rank, get_world_size, is_main_process
 from mainspring.errors import ConfigError
-from mainspring.hooks.ema_hook import EMAHook
-from mainspring.hooks.hook import DATA_BATCH, Hook
+from mainspring.hooks.hook import DATA_BATCH, Hook, Outputs
 from mainspring.hooks.priority import Priority
+from mainspring.hooks.run import Run
+from mainspring.hooks.run_state import (
+    generator_digests,
+    named_state,
+    named_weights,
+    wrappers_of,
+)
 from mainspring.logging.digests import DIGEST_FORMAT, Record, digest_file_name
 from mainspring.registry import HOOKS
-from mainspring.utils.bit_digest import bit_digests
-from mainspring.utils.nested_digest import nested_digest, nested_digests
+from mainspring.structures.bit_digest import bit_digests
+from mainspring.structures.nested_digest import nested_digests
 from mainspring.visualization.vis_backend.line_file import LineFile
 
 __all__ = ["DigestHook"]
@@ -50,6 +54,9 @@ class DigestHook(Hook):
 
     Raises:
         ConfigError: `interval` is no positive whole number.
+
+    Example:
+        >>> custom_hooks = [DigestHook(interval=10, gradients=True)]
     """
 
     priority: int | str | Priority = "LOW"
@@ -62,8 +69,7 @@ class DigestHook(Hook):
         priority: int | str | Priority | None = None,
     ) -> None:
         _check_interval(interval)
-        if priority is not None:
-            self.priority = priority
+        self._take_priority(priority)
         self.interval = interval
         self.gradients = gradients
         self._file: LineFile | None = None
@@ -71,12 +77,8 @@ class DigestHook(Hook):
         self._recorded = 0
         self._handles: list[Any] = []
 
-    def before_train(self, runner: Any) -> None:
-        """Begin the file, with the weights that training starts from.
-
-        Args:
-            runner: The runner of this run.
-        """
+    def before_train(self, runner: Run) -> None:
+        """Begin the file, with the weights that training starts from."""
         earlier = len(list(Path(runner.work_dir).glob(f"*/{digest_file_name(get_rank())}")))
         self._file = _opened(runner)
         self._recorded = runner.iter
@@ -99,39 +101,22 @@ class DigestHook(Hook):
             if self.gradients:
                 self._watch_gradients(runner)
 
-    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: DATA_BATCH = None) -> None:
-        """Take the digests of what goes into an iteration, if it is to be recorded.
-
-        Args:
-            runner: The runner of this run.
-            batch_idx: Index of the batch in its epoch.
-            data_batch: What the loader gave.
-        """
+    def before_train_iter(self, runner: Run, batch_idx: int, data_batch: DATA_BATCH = None) -> None:
+        """Take the digests of what goes into an iteration, if it is to be recorded."""
         done = runner.iter + 1
         if done % self.interval and done not in (1, runner.max_iters):
             self._record = None
             return
         self._record = {
-            "generators": _generator_digests(),
+            "generators": generator_digests(),
             "batch": nested_digests(data_batch, "batch"),
             "settings": dict(_settings(runner.optim_wrapper)),
         }
 
     def after_train_iter(
-        self,
-        runner: Any,
-        batch_idx: int,
-        data_batch: DATA_BATCH = None,
-        outputs: dict[str, Any] | None = None,
+        self, runner: Run, batch_idx: int, data_batch: DATA_BATCH = None, outputs: Outputs = None
     ) -> None:
-        """Write the record of the iteration.
-
-        Args:
-            runner: The runner of this run.
-            batch_idx: Index of the batch in its epoch.
-            data_batch: What the loader gave.
-            outputs: The logged values by name.
-        """
+        """Write the record of the iteration."""
         record, self._record = self._record, None
         if record is None:
             return
@@ -145,21 +130,25 @@ class DigestHook(Hook):
         self._recorded = runner.iter + 1
         self._write({"iteration": self._recorded, **record})
 
-    def after_train(self, runner: Any) -> None:
-        """Record the weights that training ends with, where it ended before its last iteration.
-
-        Args:
-            runner: The runner of this run.
-        """
+    def after_train(self, runner: Run) -> None:
+        """Record the weights that training ends with, where it ended before its last iteration."""
         if runner.iter > self._recorded and is_main_process():
             self._write({"iteration": runner.iter, **_state_digests(runner)})
+        self._close()
+
+    def abandon(self, runner: Run, mode: str) -> None:
+        """Watch no longer, and close the file."""
+        if mode == "train":
+            self._close()
+
+    def _close(self) -> None:
         while self._handles:
             self._handles.pop().remove()
         if self._file is not None:
             self._file.close()
             self._file = None
 
-    def _watch_gradients(self, runner: Any) -> None:
+    def _watch_gradients(self, runner: Run) -> None:
         """The step clears gradients, so they are read when the optimizer begins it."""
 
         def read(optimizer: Any, *_: Any) -> None:
@@ -167,7 +156,7 @@ class DigestHook(Hook):
                 found = _gradient_digests(runner.model, optimizer)
                 self._record.setdefault("gradients", {}).update(found)
 
-        for _, wrapper in _wrappers(runner.optim_wrapper):
+        for _, wrapper in wrappers_of(runner.optim_wrapper):
             if hasattr(wrapper.optimizer, "register_step_pre_hook"):
                 self._handles.append(wrapper.optimizer.register_step_pre_hook(read))
 
@@ -186,7 +175,7 @@ def _check_interval(interval: Any) -> None:
         raise ConfigError(f"DigestHook: interval is {interval!r}", help="give a whole number > 0")
 
 
-def _opened(runner: Any) -> LineFile | None:
+def _opened(runner: Run) -> LineFile | None:
     """The file of this rank; ``None`` where none can be written, which must not end a training."""
     path = os.path.join(runner.log_dir, digest_file_name(get_rank()))
     try:
@@ -197,75 +186,33 @@ def _opened(runner: Any) -> LineFile | None:
         return None
 
 
-def _state_digests(runner: Any) -> Record:
+def _state_digests(runner: Run) -> Record:
     """Digests of the weights and of the optimizer's state, with one transfer for all."""
-    names = _names(runner.model)
-    tensors = {("weights", name): tensor for name, tensor in _weights(runner.model)}
-    plain: Record = {"weights": {}, "optimizer": {}}
-    for name, tensor in _averages(runner):
-        tensors["averages", name] = tensor
-        plain["averages"] = {}
-    for name, value in _optimizer_state(runner.optim_wrapper, names):
+    tensors: dict[tuple[str, str], Tensor] = {}
+    found: Record = {"weights": {}, "optimizer": {}}
+    for kind, name, value in named_state(runner):
+        kind = {"average": "averages", "optimizer": "optimizer"}.get(kind, "weights")
+        found.setdefault(kind, {})
         if isinstance(value, Tensor):
-            tensors["optimizer", name] = value
+            tensors[kind, name] = value
         else:
-            plain["optimizer"].update(nested_digests(value, name))
+            found[kind].update(nested_digests(value, name))
     for (kind, name), digest in zip(tensors, bit_digests(list(tensors.values())), strict=True):
-        plain[kind][name] = digest
-    return plain
-
-
-def _weights(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Parameters and buffers by name."""
-    module = unwrap(model)
-    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
-        yield name.replace("_orig_mod.", ""), tensor
-
-
-def _averages(runner: Any) -> Iterator[tuple[str, Tensor]]:
-    """Averaged weights by name, those of a second average with its number."""
-    hooks = [hook for hook in getattr(runner, "hooks", []) if isinstance(hook, EMAHook)]
-    for number, hook in enumerate(hooks, 1):
-        average = getattr(hook, "ema_model", None)
-        for name, tensor in () if average is None else average.state_dict().items():
-            yield f"{number}. " * (number > 1) + name.removeprefix("module."), tensor
+        found[kind][name] = digest
+    return found
 
 
 def _is_within_group(optim_wrapper: Any) -> bool:
     """Whether gradients wait for further micro-batches."""
     return any(
         getattr(wrapper, "_accumulative_counts", 1) > 1 and not wrapper.should_update()
-        for _, wrapper in _wrappers(optim_wrapper)
+        for _, wrapper in wrappers_of(optim_wrapper)
     )
-
-
-def _names(model: nn.Module) -> dict[int, str]:
-    return {id(tensor): name for name, tensor in _weights(model)}
-
-
-def _wrappers(optim_wrapper: Any) -> Iterable[tuple[str, Any]]:
-    """The wrappers of single optimizers, with what their names begin with."""
-    if hasattr(optim_wrapper, "optim_wrappers"):
-        return [(f"{name}.", wrapper) for name, wrapper in optim_wrapper.items()]
-    return [("", optim_wrapper)]
-
-
-def _optimizer_state(optim_wrapper: Any, names: dict[int, str]) -> Iterator[tuple[str, Any]]:
-    for prefix, wrapper in _wrappers(optim_wrapper):
-        optimizer = getattr(wrapper.optimizer, "optim", wrapper.optimizer)
-        for number, group in enumerate(optimizer.param_groups):
-            for index, parameter in enumerate(group["params"]):
-                name = names.get(id(parameter), f"group {number} parameter {index}")
-                for key, value in optimizer.state.get(parameter, {}).items():
-                    yield f"{prefix}{name}.{key}", value
-        scaler: Any = getattr(wrapper, "loss_scaler", None)
-        if hasattr(scaler, "state_dict"):
-            yield f"{prefix}loss_scaler", scaler.state_dict()
 
 
 def _settings(optim_wrapper: Any) -> Iterator[tuple[str, str]]:
     """Learning rate, weight decay and so on: of each group of parameters, where they differ."""
-    for prefix, wrapper in _wrappers(optim_wrapper):
+    for prefix, wrapper in wrappers_of(optim_wrapper):
         groups = wrapper.optimizer.param_groups
         for key in groups[0]:
             if key in ("params", "initial_lr"):
@@ -288,23 +235,11 @@ def _gradient_digests(model: nn.Module, optimizer: Any = None) -> dict[str, str]
     wanted = {id(parameter) for group in groups for parameter in group["params"]}
     named = [
         (name, tensor.grad)
-        for name, tensor in _weights(model)
+        for _, name, tensor in named_weights(model)
         if tensor.grad is not None and (optimizer is None or id(tensor) in wanted)
     ]
     digests = bit_digests([gradient for _, gradient in named])
     return {name: digest for (name, _), digest in zip(named, digests, strict=True)}
-
-
-def _generator_digests() -> dict[str, str]:
-    states = RandomStates.capture()
-    on_host, *on_devices = bit_digests([states.torch, *states.cuda])
-    found = {
-        # As one string, since Python's generator has 625 words.
-        "python": nested_digest(repr(states.python)),
-        "numpy": nested_digest(states.numpy),
-        "torch": on_host,
-    }
-    return found | {f"cuda:{index}": digest for index, digest in enumerate(on_devices)}
 
 
 def _exact_values(outputs: Mapping[str, Any]) -> dict[str, str]:

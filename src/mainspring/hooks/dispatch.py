@@ -19,6 +19,7 @@ from mainspring.errors import did_you_mean, mark_user_mistake
 from mainspring.hooks.hook import Hook, overridden_method
 from mainspring.hooks.points import FAMILIES, HOOK_POINTS, POINT_NAMES, POINTS_BY_NAME
 from mainspring.hooks.priority import Priority, get_priority
+from mainspring.hooks.run import Run
 from mainspring.registry import HOOKS
 
 __all__ = ["HookDispatch", "HookMethod"]
@@ -33,21 +34,27 @@ class HookDispatch:
     Attributes:
         hooks: The hooks, ordered by priority. A hook added to or removed from this list by hand is
             noticed; after one was exchanged or changed, call `refresh`.
+        unlisted: Hooks that act as if they stood in that list.
     """
 
     def __init__(self) -> None:
         self.hooks: list[Any] = []
+        self.unlisted: list[Any] = []
         self._compiled: dict[str, tuple[HookMethod, ...]] = {}
         self._compiled_count = 0
         self._finally: dict[str, HookMethod] = {}
 
-    def register(self, hook: Any, priority: int | str | Priority | None = None) -> None:
+    def register(
+        self, hook: Any, priority: int | str | Priority | None = None, *, listed: bool = True
+    ) -> None:
         """Add a hook behind all hooks of an equal or more urgent priority.
 
         Args:
             hook: The hook, which need not derive from `Hook`; or its class, or a dict with ``type``
                 and maybe ``priority``.
             priority: Its priority; ``None`` keeps the one that it has.
+            listed: Whether it is seen in `hooks`; another one takes the place of the one of its
+                class that is not.
 
         Raises:
             TypeError: A method of the hook cannot take what its point passes, or it is no hook.
@@ -61,16 +68,28 @@ class HookDispatch:
         elif isinstance(hook, type):
             hook = hook()
         if hook is None or isinstance(hook, str | int | float | list | tuple):
-            raise mark_user_mistake(TypeError(f"{hook!r} is not a hook"))
+            near = did_you_mean(hook, HOOKS.module_dict) if isinstance(hook, str) else None
+            advice = near or "derive it from mainspring.hooks.Hook"
+            raise mark_user_mistake(
+                TypeError(f"{hook!r} is not a hook: write dict(type=NAME, ...); {advice}")
+            )
         if priority is not None:
             get_priority(priority)
             hook.priority = priority
         check_hook(hook)
-        position = len(self.hooks)
-        while position and _priority_of(self.hooks[position - 1]) > _priority_of(hook):
-            position -= 1
-        self.hooks.insert(position, hook)
+        if listed:
+            _insert(self.hooks, hook)
+        else:
+            self.unlisted = [other for other in self.unlisted if type(other) is not type(hook)]
+            self.unlisted.append(hook)
         self.refresh()
+
+    def _acting(self) -> list[Any]:
+        """All hooks, in order."""
+        hooks = list(self.hooks)
+        for hook in self.unlisted:
+            _insert(hooks, hook)
+        return hooks
 
     def methods(self, point: str) -> tuple[HookMethod, ...]:
         """What to call at a point, in order; each as ``method(runner, **arguments)``.
@@ -102,6 +121,32 @@ class HookDispatch:
             self._finally[point] = method
         self.refresh()
 
+    def begin_run(self, runner: Run) -> None:
+        """Let hooks forget an earlier run, and look at them anew.
+
+        Args:
+            runner: The runner of the run that begins, or goes on.
+        """
+        self.refresh()
+        for hook in self._acting():
+            if isinstance(hook, Hook):
+                hook.begin_run(runner)
+
+    def abandon(self, runner: Run, mode: str, error: BaseException) -> None:
+        """Let hooks undo what holds for the time of a loop.
+
+        Args:
+            runner: The runner of the run.
+            mode: Which loop it was.
+            error: What ended the loop; gets a note where a hook fails.
+        """
+        for hook in self._acting():
+            if isinstance(hook, Hook):
+                try:
+                    hook.abandon(runner, mode)
+                except Exception as failure:  # noqa: BLE001 - the first error is what matters
+                    error.add_note(f"{type(hook).__name__}.abandon failed as well: {failure!r}")
+
     def refresh(self) -> None:
         """Look at the hooks anew, after one of them was exchanged or changed."""
         self._compiled.clear()
@@ -113,7 +158,7 @@ class HookDispatch:
         for point in HOOK_POINTS:
             lines = [
                 f"({_priority_name(hook):<12}) {type(hook).__name__}"
-                for hook in self.hooks
+                for hook in self._acting()
                 if overridden_method(hook, point) is not None
             ]
             if lines:
@@ -122,7 +167,7 @@ class HookDispatch:
 
     def _find_methods(self, name: str) -> Iterator[HookMethod]:
         point = POINTS_BY_NAME.get(name)
-        for hook in self.hooks:
+        for hook in self._acting():
             if point is None:
                 if hasattr(hook, name):
                     yield getattr(hook, name)
@@ -135,6 +180,14 @@ class HookDispatch:
                 yield partial(getattr(hook, method), mode=point.mode)
             else:
                 yield getattr(hook, name)
+
+
+def _insert(hooks: list[Any], hook: Any) -> None:
+    """Put a hook behind all hooks of an equal or more urgent priority."""
+    position = len(hooks)
+    while position and _priority_of(hooks[position - 1]) > _priority_of(hook):
+        position -= 1
+    hooks.insert(position, hook)
 
 
 def _priority_of(hook: Any) -> int:

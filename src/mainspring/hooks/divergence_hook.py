@@ -13,11 +13,13 @@ from mainspring.checkpoint import LAST_CHECKPOINT, find_resumable_checkpoint
 from mainspring.checkpoint.apply import unwrap
 from mainspring.dist import all_reduce, get_rank, get_world_size
 from mainspring.errors import ConfigError, MainspringError, did_you_mean
-from mainspring.hooks.hook import DATA_BATCH, Hook
+from mainspring.hooks.hook import DATA_BATCH, Hook, Outputs
 from mainspring.hooks.non_finite_trace import NonFiniteTrace
 from mainspring.hooks.priority import Priority
+from mainspring.hooks.run import Run
 from mainspring.optim import OptimWrapperDict
 from mainspring.registry import HOOKS
+from mainspring.replacing import replacing
 
 __all__ = ["DivergenceError", "DivergenceHook"]
 
@@ -26,8 +28,6 @@ _POLICIES = ("raise", "warn", "skip", "rollback")
 
 class DivergenceError(MainspringError, FloatingPointError):
     """The weights of the model are NaN or infinite."""
-
-    __str__ = MainspringError.__str__
 
 
 @HOOKS.register_module()
@@ -53,6 +53,9 @@ class DivergenceHook(Hook):
 
     Raises:
         DivergenceError: The weights are no numbers, or the loss was none in two looks in a row.
+
+    Example:
+        >>> default_hooks = dict(divergence=DivergenceHook(policy="rollback", max_rollbacks=2))
     """
 
     priority: int | str | Priority = "ABOVE_NORMAL"
@@ -66,8 +69,7 @@ class DivergenceHook(Hook):
         trace: bool = False,
         priority: int | str | Priority | None = None,
     ) -> None:
-        if priority is not None:
-            self.priority = priority
+        self._take_priority(priority)
         if policy not in _POLICIES:
             raise ConfigError(
                 f"policy is {policy!r}",
@@ -82,52 +84,35 @@ class DivergenceHook(Hook):
         self._suspicious = False
         self._warned = False
 
-    def before_run(self, runner: Any) -> None:
-        """Have steps left out, if that is the policy.
-
-        Args:
-            runner: The runner of this run.
-        """
+    def before_run(self, runner: Run) -> None:
+        """Have steps left out, if that is the policy."""
         if self.policy == "skip":
             wrapper = runner.optim_wrapper
             several = isinstance(wrapper, OptimWrapperDict)
             for each in wrapper.values() if several else [wrapper]:
                 each.skips_non_finite = True
 
-    def before_train(self, runner: Any) -> None:
-        """Begin to trace, if asked to.
-
-        Args:
-            runner: The runner of this run.
-        """
+    def before_train(self, runner: Run) -> None:
+        """Begin to trace, if asked to."""
+        self._warned = False
         if self.trace:
             self._trace = NonFiniteTrace(unwrap(runner.model))
 
-    def after_train(self, runner: Any) -> None:
-        """Trace no longer.
-
-        Args:
-            runner: The runner of this run.
-        """
+    def after_train(self, runner: Run) -> None:
+        """Trace no longer."""
         if self._trace is not None:
             self._trace.close()
             self._trace = None
 
-    def after_train_iter(
-        self,
-        runner: Any,
-        batch_idx: int,
-        data_batch: DATA_BATCH = None,
-        outputs: dict[str, Any] | None = None,
-    ) -> None:
-        """Look at the loss when it is time to.
+    def abandon(self, runner: Run, mode: str) -> None:
+        """Trace no longer."""
+        if mode == "train":
+            self.after_train(runner)
 
-        Args:
-            runner: The runner of this run.
-            batch_idx: Index of the batch in its epoch.
-            data_batch: What the loader gave.
-            outputs: The logged values by name.
-        """
+    def after_train_iter(
+        self, runner: Run, batch_idx: int, data_batch: DATA_BATCH = None, outputs: Outputs = None
+    ) -> None:
+        """Look at the loss when it is time to."""
         began = None if self._trace is None else self._trace.take()
         if (runner.iter + 1) % self.interval or not outputs:
             return
@@ -150,20 +135,15 @@ class DivergenceHook(Hook):
             + (f" ({began})" if began else "")
         )
 
-    def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
-        """Let no checkpoint be written whose weights are no numbers (all ranks).
-
-        Args:
-            runner: The runner of this run.
-            checkpoint: What is about to be written.
-        """
+    def before_save_checkpoint(self, runner: Run, checkpoint: dict[str, Any]) -> None:
+        """Let no checkpoint be written whose weights are no numbers (all ranks)."""
         bad = _first_bad(runner.model)
         if bad is not None:
             self._diverged(runner, bad, None, checkpoint=checkpoint)
 
     def _diverged(
         self,
-        runner: Any,
+        runner: Run,
         bad: str | None,
         data_batch: Any,
         began: str | None = None,
@@ -196,17 +176,13 @@ class DivergenceHook(Hook):
         return {"rollbacks": self.rollbacks, "suspicious": self._suspicious}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take back what `state_dict` gave.
-
-        Args:
-            state_dict: The state of this hook in a checkpoint.
-        """
+        """Take back what `state_dict` gave."""
         self.rollbacks = state_dict["rollbacks"]
         self._suspicious = state_dict.get("suspicious", False)
 
     def _stop(
         self,
-        runner: Any,
+        runner: Run,
         bad: str | None,
         data_batch: Any,
         began: str | None,
@@ -216,7 +192,7 @@ class DivergenceHook(Hook):
         message = f"training diverged: {what}"
         first = _first_bad_scalar(runner)
         if first is not None:
-            message += f"; {first[0]} was none first after iteration {first[1]}"
+            message += f"; {first[0]} was no number for the first time after iteration {first[1]}"
         if began is not None:
             message += f"; {began}"
         if why_not_back is not None:
@@ -241,7 +217,7 @@ class DivergenceHook(Hook):
         )
 
 
-def _how_to_go_on(runner: Any) -> str:
+def _how_to_go_on(runner: Run) -> str:
     if (Path(runner.work_dir) / LAST_CHECKPOINT).exists():
         return "resume=True continues from the last checkpoint, which is good"
     return "no checkpoint was written before, so the run begins anew"
@@ -276,7 +252,7 @@ def _first_bad(model: torch.nn.Module) -> str | None:
     return None
 
 
-def _first_bad_scalar(runner: Any) -> tuple[str, int] | None:
+def _first_bad_scalar(runner: Run) -> tuple[str, int] | None:
     """Which scalar of the training was no number first, and after which iteration.
 
     Only those that are recorded in every iteration, such as losses and norms of gradients, and as
@@ -305,11 +281,12 @@ def _first_bad_scalar(runner: Any) -> tuple[str, int] | None:
     return shown, done - (length - 1 - first[name])
 
 
-def _kept_batch(runner: Any, data_batch: Any) -> str:
+def _kept_batch(runner: Run, data_batch: Any) -> str:
     """Keep the batch at which it was seen, for a look at it."""
     path = Path(runner.work_dir) / f"diverged_batch_rank{get_rank()}.pt"
     try:
-        torch.save(data_batch, path)
+        with replacing(path) as file:
+            torch.save(data_batch, file)
     except Exception as error:  # noqa: BLE001 - what matters is the divergence
         return f" (its batch could not be kept: {error})"
     return f"; the batch of iteration {runner.iter + 1} is in {path}"

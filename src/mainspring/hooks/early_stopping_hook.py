@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ from mainspring.hooks.metric_rule import (
     worst_score,
 )
 from mainspring.hooks.priority import Priority
+from mainspring.hooks.run import Run
 from mainspring.registry import HOOKS
 
 __all__ = ["EarlyStoppingHook"]
@@ -32,10 +34,10 @@ class EarlyStoppingHook(Hook):
     Args:
         monitor: Name of the metric.
         rule: ``"greater"`` or ``"less"``; inferred from the name by default.
-        min_delta: What a score must differ from the best one to count as better. The default suits
-            metrics in percent; for metrics between 0 and 1 choose a smaller one.
-        strict: Whether a validation without the metric is an error even when earlier ones had it.
-            The first validation always must have it.
+        min_delta: What a score must differ from the best one to count as better; with 0, any
+            better one counts, and an equal one does not. The default suits metrics in percent; for
+            metrics between 0 and 1 choose a smaller one.
+        strict: Whether a validation without the metric is an error; else it is warned about.
         check_finite: Whether to stop when the metric is infinite or NaN.
         patience: Validations without improvement after which to stop.
         stopping_threshold: Score beyond which training is good enough and stops.
@@ -43,6 +45,9 @@ class EarlyStoppingHook(Hook):
 
     Raises:
         ConfigError: The rule is unknown or cannot be inferred.
+
+    Example:
+        >>> custom_hooks = [EarlyStoppingHook(monitor="accuracy/top1", min_delta=0.1, patience=3)]
     """
 
     priority: int | str | Priority = "LOWEST"
@@ -59,8 +64,7 @@ class EarlyStoppingHook(Hook):
         *,
         priority: int | str | Priority | None = None,
     ) -> None:
-        if priority is not None:
-            self.priority = priority
+        self._take_priority(priority)
         if patience < 1:
             raise ConfigError(f"EarlyStoppingHook: patience is {patience}", help="give 1 or more")
         self.monitor = monitor
@@ -74,25 +78,23 @@ class EarlyStoppingHook(Hook):
         self.best_score = worst_score(self.rule)
         self._seen = False
 
-    def before_run(self, runner: Any) -> None:
+    def before_run(self, runner: Run) -> None:
         """Check that the training loop can be stopped.
 
-        Args:
-            runner: The runner of this run.
+        Raises:
+            ConfigError: It has no attribute ``stop_training``.
         """
-        loop = runner._train_loop
-        if loop is None or isinstance(loop, Mapping) or hasattr(loop, "stop_training"):
-            return
-        runner.logger.warning(
-            f"EarlyStoppingHook has no effect: {type(loop).__name__} has no attribute stop_training"
-        )
+        if runner._train_loop is None or isinstance(runner._train_loop, Mapping):
+            return  # nothing is trained
+        if not hasattr(runner.train_loop, "stop_training"):
+            raise ConfigError(
+                f"EarlyStoppingHook cannot stop {type(runner.train_loop).__name__}, which has no "
+                "attribute stop_training",
+                help="derive it from mainspring.runner.BaseLoop, or leave the hook out",
+            )
 
-    def before_train(self, runner: Any) -> None:
-        """End a resumed run that had reached its end, unless what is asked of it has changed.
-
-        Args:
-            runner: The runner of this run.
-        """
+    def before_train(self, runner: Run) -> None:
+        """End a resumed run that had reached its end, unless what is asked of it has changed."""
         threshold = self.stopping_threshold
         is_good_enough = threshold is not None and is_better(self.best_score, threshold, self.rule)
         if is_good_enough or self.wait_count >= self.patience:
@@ -102,20 +104,18 @@ class EarlyStoppingHook(Hook):
                 f"{self.monitor} was {self.best_score:.4f}, {self.wait_count} validations before"
             )
 
-    def after_val_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
+    def after_val_epoch(self, runner: Run, metrics: dict[str, Any] | None = None) -> None:
         """Judge the metric, and stop training if it is time to.
-
-        Args:
-            runner: The runner of this run.
-            metrics: The metrics by name.
 
         Raises:
             MetricError: The metric is missing.
         """
         metrics = metrics or {}
-        if self.monitor not in metrics and self._seen and not self.strict:
-            runner.logger.warning(
-                f"early stopping: this validation gave no {self.monitor!r}, so it is not counted"
+        if self.monitor not in metrics and not self.strict:
+            warnings.warn(
+                f"early stopping: this validation gave no {self.monitor!r}, but "
+                f"{', '.join(map(str, metrics)) or 'nothing'}, so it is not counted",
+                stacklevel=2,
             )
             return
         score = metric_value(metrics, self.monitor, "EarlyStoppingHook")
@@ -135,11 +135,7 @@ class EarlyStoppingHook(Hook):
         return {"best_score": self.best_score, "wait_count": self.wait_count, "seen": self._seen}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on counting where `state_dict` stood.
-
-        Args:
-            state_dict: The state of this hook in a checkpoint.
-        """
+        """Go on counting where `state_dict` stood."""
         self.best_score = float(state_dict["best_score"])
         self.wait_count = int(state_dict["wait_count"])
         self._seen = bool(state_dict["seen"])
@@ -152,7 +148,8 @@ class EarlyStoppingHook(Hook):
             self.best_score = score
             return f"{self.monitor} = {score:.4f} is beyond stopping_threshold = {threshold}"
         required = self.best_score + self.min_delta
-        if not (is_better(required, score, self.rule) or math.isnan(score)):
+        is_new = is_better(score, self.best_score, self.rule)
+        if is_new and not is_better(required, score, self.rule):
             self.best_score, self.wait_count = score, 0
             return None
         self.wait_count += 1

@@ -10,6 +10,7 @@ import torch
 from mainspring.device import is_cuda_available, is_musa_available
 from mainspring.hooks.hook import DATA_BATCH, Hook
 from mainspring.hooks.priority import Priority
+from mainspring.hooks.run import Run
 from mainspring.registry import HOOKS
 
 __all__ = ["EmptyCacheHook"]
@@ -24,9 +25,10 @@ class EmptyCacheHook(Hook):
         after_epoch: After each epoch of any mode.
         after_iter: After each iteration of any mode; slow.
         priority: Place among the hooks of a point; by default that of the class.
-    """
 
-    priority: int | str | Priority = "NORMAL"
+    Example:
+        >>> custom_hooks = [EmptyCacheHook(after_epoch=True)]
+    """
 
     def __init__(
         self,
@@ -36,23 +38,22 @@ class EmptyCacheHook(Hook):
         *,
         priority: int | str | Priority | None = None,
     ) -> None:
-        if priority is not None:
-            self.priority = priority
+        self._take_priority(priority)
         self._do_before_epoch = before_epoch
         self._do_after_epoch = after_epoch
         self._do_after_iter = after_iter
 
-    def _before_epoch(self, runner: Any, mode: str = "train") -> None:
+    def _before_epoch(self, runner: Run, mode: str = "train") -> None:
         if self._do_before_epoch:
             _empty_cache()
 
-    def _after_epoch(self, runner: Any, mode: str = "train") -> None:
+    def _after_epoch(self, runner: Run, mode: str = "train") -> None:
         if self._do_after_epoch:
             _empty_cache()
 
     def _after_iter(
         self,
-        runner: Any,
+        runner: Run,
         batch_idx: int,
         data_batch: DATA_BATCH = None,
         outputs: Sequence[Any] | dict[str, Any] | None = None,

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import copy
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias
 
+from mainspring.dataset.any_loader import length_of
 from mainspring.hooks.points import HOOK_POINTS, POINT_NAMES, HookPoint
 from mainspring.hooks.priority import Priority
+from mainspring.hooks.run import Run
 from mainspring.registry import HOOKS
 
-__all__ = ["DATA_BATCH", "Hook", "overridden_method"]
+__all__ = ["DATA_BATCH", "Hook", "Outputs", "Predicted", "is_nth", "overridden_method"]
 
 DATA_BATCH: TypeAlias = dict[str, Any] | tuple[Any, ...] | list[Any] | None
 """What a loader gives: a dict, tuple or list of inputs and samples."""
 
-Runner: TypeAlias = Any
-"""A `mainspring.runner.Runner`, which lies above this package and is not imported by it."""
+Outputs: TypeAlias = dict[str, Any] | None
+"""What a training step logs, by name; tensors where they are."""
+
+Predicted: TypeAlias = Sequence[Any] | None
+"""What a model predicts of a batch."""
 
 
 @HOOKS.register_module()
@@ -28,68 +35,83 @@ class Hook:
         priority: Place among the hooks of the same point; equal ones keep their order of
             registration.
         stages: The names of all points, in call order.
+
+    Example:
+        >>> from mainspring.hooks import Run
+        >>> class ShowLoss(Hook):
+        ...     def after_train_iter(self, runner: Run, batch_idx, data_batch=None, outputs=None):
+        ...         if self.every_n_train_iters(runner, 100):
+        ...             print(runner.iter, outputs["loss"].item())
+        >>> custom_hooks = [ShowLoss()]
     """
 
     priority: int | str | Priority = "NORMAL"
     stages: ClassVar[tuple[str, ...]] = POINT_NAMES
+    _run: weakref.ref[Any] | None = None
+    _first_state: dict[str, Any] | None = None
 
-    def before_run(self, runner: Runner) -> None:
+    def _take_priority(self, priority: int | str | Priority | None) -> None:
+        """Take a priority over that was given; ``None`` keeps that of the class."""
+        if priority is not None:
+            self.priority = priority
+
+    def before_run(self, runner: Run) -> None:
         """Act before weights are initialised or a checkpoint is loaded.
 
         Args:
             runner: The runner of this run.
         """
 
-    def after_run(self, runner: Runner) -> None:
+    def after_run(self, runner: Run) -> None:
         """Act at the very end of a run.
 
         Args:
             runner: The runner of this run.
         """
 
-    def before_train(self, runner: Runner) -> None:
+    def before_train(self, runner: Run) -> None:
         """Act before the first training iteration.
 
         Args:
             runner: The runner of this run.
         """
 
-    def after_train(self, runner: Runner) -> None:
+    def after_train(self, runner: Run) -> None:
         """Act after the last training iteration and validation.
 
         Args:
             runner: The runner of this run.
         """
 
-    def before_val(self, runner: Runner) -> None:
+    def before_val(self, runner: Run) -> None:
         """Act before validation.
 
         Args:
             runner: The runner of this run.
         """
 
-    def after_val(self, runner: Runner) -> None:
+    def after_val(self, runner: Run) -> None:
         """Act after validation.
 
         Args:
             runner: The runner of this run.
         """
 
-    def before_test(self, runner: Runner) -> None:
+    def before_test(self, runner: Run) -> None:
         """Act before the test.
 
         Args:
             runner: The runner of this run.
         """
 
-    def after_test(self, runner: Runner) -> None:
+    def after_test(self, runner: Run) -> None:
         """Act after the test.
 
         Args:
             runner: The runner of this run.
         """
 
-    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+    def before_save_checkpoint(self, runner: Run, checkpoint: dict[str, Any]) -> None:
         """Add to a checkpoint, or change it, before it is written (on the main process).
 
         Args:
@@ -97,7 +119,7 @@ class Hook:
             checkpoint: What will be written.
         """
 
-    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+    def after_load_checkpoint(self, runner: Run, checkpoint: dict[str, Any]) -> None:
         """Read a checkpoint, or change it, before its content is applied.
 
         Args:
@@ -105,7 +127,7 @@ class Hook:
             checkpoint: What was read.
         """
 
-    def before_train_epoch(self, runner: Runner) -> None:
+    def before_train_epoch(self, runner: Run) -> None:
         """Act before a training epoch.
 
         Args:
@@ -113,7 +135,7 @@ class Hook:
         """
         self._before_epoch(runner, mode="train")
 
-    def before_val_epoch(self, runner: Runner) -> None:
+    def before_val_epoch(self, runner: Run) -> None:
         """Act before the first validation batch.
 
         Args:
@@ -121,7 +143,7 @@ class Hook:
         """
         self._before_epoch(runner, mode="val")
 
-    def before_test_epoch(self, runner: Runner) -> None:
+    def before_test_epoch(self, runner: Run) -> None:
         """Act before the first test batch.
 
         Args:
@@ -129,7 +151,7 @@ class Hook:
         """
         self._before_epoch(runner, mode="test")
 
-    def after_train_epoch(self, runner: Runner) -> None:
+    def after_train_epoch(self, runner: Run) -> None:
         """Act after a training epoch, whose index `runner.epoch` still is.
 
         Args:
@@ -137,7 +159,7 @@ class Hook:
         """
         self._after_epoch(runner, mode="train")
 
-    def after_val_epoch(self, runner: Runner, metrics: dict[str, Any] | None = None) -> None:
+    def after_val_epoch(self, runner: Run, metrics: dict[str, Any] | None = None) -> None:
         """Act after the metrics of a validation are computed.
 
         Args:
@@ -146,7 +168,7 @@ class Hook:
         """
         self._after_epoch(runner, mode="val")
 
-    def after_test_epoch(self, runner: Runner, metrics: dict[str, Any] | None = None) -> None:
+    def after_test_epoch(self, runner: Run, metrics: dict[str, Any] | None = None) -> None:
         """Act after the metrics of a test are computed.
 
         Args:
@@ -155,9 +177,7 @@ class Hook:
         """
         self._after_epoch(runner, mode="test")
 
-    def before_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None
-    ) -> None:
+    def before_train_iter(self, runner: Run, batch_idx: int, data_batch: DATA_BATCH = None) -> None:
         """Act on a training batch before its step.
 
         Args:
@@ -167,9 +187,7 @@ class Hook:
         """
         self._before_iter(runner, batch_idx=batch_idx, data_batch=data_batch, mode="train")
 
-    def before_val_iter(
-        self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None
-    ) -> None:
+    def before_val_iter(self, runner: Run, batch_idx: int, data_batch: DATA_BATCH = None) -> None:
         """Act on a validation batch before it is predicted.
 
         Args:
@@ -179,9 +197,7 @@ class Hook:
         """
         self._before_iter(runner, batch_idx=batch_idx, data_batch=data_batch, mode="val")
 
-    def before_test_iter(
-        self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None
-    ) -> None:
+    def before_test_iter(self, runner: Run, batch_idx: int, data_batch: DATA_BATCH = None) -> None:
         """Act on a test batch before it is predicted.
 
         Args:
@@ -192,11 +208,7 @@ class Hook:
         self._before_iter(runner, batch_idx=batch_idx, data_batch=data_batch, mode="test")
 
     def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: DATA_BATCH = None,
-        outputs: dict[str, Any] | None = None,
+        self, runner: Run, batch_idx: int, data_batch: DATA_BATCH = None, outputs: Outputs = None
     ) -> None:
         """Act after a training step, whose index `runner.iter` still is.
 
@@ -211,11 +223,7 @@ class Hook:
         )
 
     def after_val_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: DATA_BATCH = None,
-        outputs: Sequence[Any] | None = None,
+        self, runner: Run, batch_idx: int, data_batch: DATA_BATCH = None, outputs: Predicted = None
     ) -> None:
         """Act after a validation batch was predicted.
 
@@ -230,11 +238,7 @@ class Hook:
         )
 
     def after_test_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: DATA_BATCH = None,
-        outputs: Sequence[Any] | None = None,
+        self, runner: Run, batch_idx: int, data_batch: DATA_BATCH = None, outputs: Predicted = None
     ) -> None:
         """Act after a test batch was predicted.
 
@@ -248,20 +252,20 @@ class Hook:
             runner, batch_idx=batch_idx, data_batch=data_batch, outputs=outputs, mode="test"
         )
 
-    def _before_epoch(self, runner: Runner, mode: str = "train") -> None:
+    def _before_epoch(self, runner: Run, mode: str = "train") -> None:
         """Act before an epoch of any mode."""
 
-    def _after_epoch(self, runner: Runner, mode: str = "train") -> None:
+    def _after_epoch(self, runner: Run, mode: str = "train") -> None:
         """Act after an epoch of any mode."""
 
     def _before_iter(
-        self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None, mode: str = "train"
+        self, runner: Run, batch_idx: int, data_batch: DATA_BATCH = None, mode: str = "train"
     ) -> None:
         """Act on a batch of any mode before its step."""
 
     def _after_iter(
         self,
-        runner: Runner,
+        runner: Run,
         batch_idx: int,
         data_batch: DATA_BATCH = None,
         outputs: Sequence[Any] | dict[str, Any] | None = None,
@@ -269,7 +273,7 @@ class Hook:
     ) -> None:
         """Act on a batch of any mode after its step."""
 
-    def every_n_epochs(self, runner: Runner, n: int, start: int = 0) -> bool:
+    def every_n_epochs(self, runner: Run, n: int, start: int = 0) -> bool:
         """Whether the current epoch is an n-th one.
 
         Args:
@@ -277,7 +281,7 @@ class Hook:
             n: Epochs between two hits; never for 0 or less.
             start: Epoch to count from.
         """
-        return _is_nth(runner.epoch + 1 - start, n)
+        return is_nth(runner.epoch + 1 - start, n)
 
     def every_n_inner_iters(self, batch_idx: int, n: int) -> bool:
         """Whether the current batch is an n-th one of its epoch.
@@ -286,9 +290,9 @@ class Hook:
             batch_idx: Index of the batch.
             n: Batches between two hits; never for 0 or less.
         """
-        return _is_nth(batch_idx + 1, n)
+        return is_nth(batch_idx + 1, n)
 
-    def every_n_train_iters(self, runner: Runner, n: int, start: int = 0) -> bool:
+    def every_n_train_iters(self, runner: Run, n: int, start: int = 0) -> bool:
         """Whether the current training iteration is an n-th one of the run.
 
         Args:
@@ -296,18 +300,18 @@ class Hook:
             n: Iterations between two hits; never for 0 or less.
             start: Iteration to count from.
         """
-        return _is_nth(runner.iter + 1 - start, n)
+        return is_nth(runner.iter + 1 - start, n)
 
     def end_of_epoch(self, dataloader: Any, batch_idx: int) -> bool:
         """Whether the current batch is the last one of its loader.
 
         Args:
-            dataloader: A loader with a length.
+            dataloader: A loader; of a stream, no batch is known to be the last.
             batch_idx: Index of the batch.
         """
-        return bool(batch_idx + 1 == len(dataloader))
+        return bool(batch_idx + 1 == length_of(dataloader))
 
-    def is_last_train_epoch(self, runner: Runner) -> bool:
+    def is_last_train_epoch(self, runner: Run) -> bool:
         """Whether the current epoch is the last one of the run.
 
         Args:
@@ -315,7 +319,7 @@ class Hook:
         """
         return bool(runner.epoch + 1 == runner.max_epochs)
 
-    def is_last_train_iter(self, runner: Runner) -> bool:
+    def is_last_train_iter(self, runner: Run) -> bool:
         """Whether the current training iteration is the last one of the run.
 
         Args:
@@ -339,6 +343,36 @@ class Hook:
 
         Args:
             state_dict: The state of this hook in a checkpoint.
+        """
+
+    def begin_run(self, runner: Run) -> None:
+        """Forget an earlier run, if another one begins with this hook.
+
+        Args:
+            runner: The runner of the run that begins, or goes on.
+        """
+        if self._run is None or self._run() is not runner:
+            self._run = weakref.ref(runner)
+            self.start_anew()
+
+    def start_anew(self) -> None:
+        """Be as before the first run, of which `state_dict` tells what there was to remember."""
+        if self._first_state is None:
+            try:
+                self._first_state = copy.deepcopy(self.state_dict())
+            except Exception:  # noqa: BLE001 - there may be none before the hook's first point
+                self._first_state = {}
+        elif self._first_state:
+            self.load_state_dict(copy.deepcopy(self._first_state))
+
+    def abandon(self, runner: Run, mode: str) -> None:
+        """Undo what holds for the time of a loop only, because an exception ended the loop.
+
+        The points ``after_train``, ``after_val`` and so on are not reached then.
+
+        Args:
+            runner: The runner of this run.
+            mode: ``"train"``, ``"val"`` or ``"test"``.
         """
 
 
@@ -366,5 +400,6 @@ def _overrides(hook: Hook, name: str) -> bool:
     return name in vars(hook) or getattr(type(hook), name) is not getattr(Hook, name)
 
 
-def _is_nth(count: int, n: int) -> bool:
-    return count > 0 and n > 0 and count % n == 0
+def is_nth(count: int, n: int) -> bool:
+    """Whether a count is a multiple of `n`, and at least 0; never for an `n` of 0 or less."""
+    return count >= 0 and n > 0 and count % n == 0

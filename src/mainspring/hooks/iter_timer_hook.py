@@ -8,8 +8,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from mainspring.dataset.any_loader import length_of
 from mainspring.hooks.hook import DATA_BATCH, Hook
 from mainspring.hooks.priority import Priority
+from mainspring.hooks.run import Run
 from mainspring.registry import HOOKS
 
 __all__ = ["IterTimerHook"]
@@ -31,7 +33,11 @@ class IterTimerHook(Hook):
     ``data_time`` is the part before the iteration's own hooks and step: waiting for data, and, as
     in MMEngine, the hooks that act behind this one after the iteration before. The runtime
     information ``eta`` holds the seconds until the loop ends, from the mean over all its iterations
-    in this process.
+    in this process; that of a training counts the validations to come.
+
+    Attributes:
+        seconds_left: Seconds until the training ends, also told within its validations; ``None``
+            where its length is not known.
 
     When a training of more than half a minute waits for data most of its time, one line says so.
     Before that, some iterations are looked at more closely, so that a slow hook does not count as
@@ -41,9 +47,10 @@ class IterTimerHook(Hook):
         data_wait_limit: Part of the training's time, 0 to 1, that may be waiting for data; 1 for
             any.
         priority: Place among the hooks of a point; by default that of the class.
-    """
 
-    priority: int | str | Priority = "NORMAL"
+    Example:
+        >>> default_hooks = dict(timer=IterTimerHook(data_wait_limit=0.3))
+    """
 
     def __init__(
         self,
@@ -51,10 +58,9 @@ class IterTimerHook(Hook):
         *,
         priority: int | str | Priority | None = None,
     ) -> None:
-        if priority is not None:
-            self.priority = priority
+        self._take_priority(priority)
         self.data_wait_limit = data_wait_limit
-        self._waited = 0.0
+        self._waited = self._waited_before = 0.0
         self._next_look = _FIRST_LOOK
         self._last_of_hooks: _LastOfHooks | None = None
         self._hooks: list[Any] = []
@@ -62,26 +68,47 @@ class IterTimerHook(Hook):
         self._counted_from = 0.0
         self._iteration_began = 0.0
         self._data_time = 0.0
+        self._length: int | None = None
         self._seconds = {"train": 0.0, "val": 0.0, "test": 0.0}
         self.start_iter = 0
+        self.seconds_left: float | None = None
+        self._train_left: float | None = None
+        self._val_began: float | None = None
+        self._val_seconds = 0.0
+        self._val_seconds_left = 0.0
 
-    def before_train(self, runner: Any) -> None:
-        """Start counting where this process starts training.
+    @property
+    def training_seconds(self) -> tuple[float, float]:
+        """Seconds of all training iterations in this process, and how many were waits for data."""
+        return self._seconds["train"], self._waited
 
-        Args:
-            runner: The runner of this run.
-        """
+    def before_train(self, runner: Run) -> None:
+        """Start counting where this process starts training."""
         self.start_iter = runner.iter
-        self._seconds["train"] = self._waited = self._counted_from = 0.0
+        self._seconds["train"] = self._counted_from = 0.0
+        self._waited = self._waited_before = 0.0
         self._next_look = _FIRST_LOOK
+        self.seconds_left = self._train_left = self._val_began = None
+        self._val_seconds = self._val_seconds_left = 0.0
 
-    def _before_epoch(self, runner: Any, mode: str = "train") -> None:
+    def before_val(self, runner: Run) -> None:
+        """Note when a validation of the training begins."""
+        self._val_began = time.perf_counter()
+
+    def after_val(self, runner: Run) -> None:
+        """Note how long a validation of the training took."""
+        if self._val_began is not None:
+            self._val_seconds = time.perf_counter() - self._val_began
+            self._val_began = None
+            self._val_seconds_left = self._val_seconds * _validations_left(runner)
+
+    def _before_epoch(self, runner: Run, mode: str = "train") -> None:
         if mode != "train":
             self._seconds[mode] = 0.0
         self._iteration_began = time.perf_counter()
 
     def _before_iter(
-        self, runner: Any, batch_idx: int, data_batch: DATA_BATCH = None, mode: str = "train"
+        self, runner: Run, batch_idx: int, data_batch: DATA_BATCH = None, mode: str = "train"
     ) -> None:
         now = time.perf_counter()
         self._data_time = now - self._iteration_began
@@ -92,7 +119,7 @@ class IterTimerHook(Hook):
 
     def _after_iter(
         self,
-        runner: Any,
+        runner: Run,
         batch_idx: int,
         data_batch: DATA_BATCH = None,
         outputs: Sequence[Any] | dict[str, Any] | None = None,
@@ -106,25 +133,37 @@ class IterTimerHook(Hook):
         self._seconds[mode] = total = self._seconds[mode] + seconds
         if mode == "train":
             done = runner.iter + 1
-            hub.update_info("eta", total / (done - self.start_iter) * (runner.max_iters - done))
+            left = runner.max_iters - done  # below 0 where the length is not known
+            if left >= 0:
+                self._train_left = total / (done - self.start_iter) * left
+                self.seconds_left = self._train_left + self._val_seconds_left
+            hub.update_info("eta", self.seconds_left)
             if total >= self._next_look:
                 self._look_at_data(runner, total)
         else:
-            loader = runner.val_dataloader if mode == "val" else runner.test_dataloader
-            done = batch_idx + 1
-            hub.update_info("eta", total / done * (len(loader) - done))
+            if batch_idx == 0:  # of each data set, asked once
+                loader = runner.val_dataloader if mode == "val" else runner.test_dataloader
+                self._length = length_of(loader)
+            done, length = batch_idx + 1, self._length
+            eta = None if length is None else total / done * (length - done)
+            hub.update_info("eta", eta)
+            if mode == "val" and self._train_left is not None and eta is not None:
+                each = self._val_seconds or total + eta
+                self.seconds_left = self._train_left + eta + each * _validations_left(runner)
 
-    def after_train(self, runner: Any) -> None:
-        """End a closer look that is under way.
-
-        Args:
-            runner: The runner of this run.
-        """
+    def after_train(self, runner: Run) -> None:
+        """End a closer look that is under way."""
         self._look_away()
 
-    def _look_at_data(self, runner: Any, total: float) -> None:
+    def abandon(self, runner: Run, mode: str) -> None:
+        """End a closer look that is under way."""
+        if mode == "train":
+            self._look_away()
+
+    def _look_at_data(self, runner: Run, total: float) -> None:
         """Say, once, that data are what training waits for."""
-        share = self._waited / (total - self._counted_from)
+        waited = self._waited - self._waited_before
+        share = waited / (total - self._counted_from)
         if self._last_of_hooks is None:
             self._next_look = 2 * total
             if share > self.data_wait_limit:
@@ -137,15 +176,15 @@ class IterTimerHook(Hook):
         self._next_look = 2 * total
         if share > self.data_wait_limit:
             self._next_look = math.inf
-            per_batch = self._waited / _CLOSE_LOOK
+            per_batch = waited / _CLOSE_LOOK
             runner.logger.warning(_advice(runner.train_dataloader, share, per_batch))
 
-    def _look_closely(self, runner: Any, total: float) -> None:
+    def _look_closely(self, runner: Run, total: float) -> None:
         self._last_of_hooks = _LastOfHooks()
         # A runner of another kind may not show its hooks; then they count as data.
         self._hooks = getattr(runner, "hooks", [])
         self._hooks.append(self._last_of_hooks)
-        self._waited, self._counted_from = 0.0, total
+        self._waited_before, self._counted_from = self._waited, total
         self._next_look = 0.0
         self._iterations_to_look = _CLOSE_LOOK
 
@@ -154,8 +193,22 @@ class IterTimerHook(Hook):
             self._hooks.remove(self._last_of_hooks)
             self._last_of_hooks = None
 
-    def _after_epoch(self, runner: Any, mode: str = "train") -> None:
+    def _after_epoch(self, runner: Run, mode: str = "train") -> None:
         self._iteration_began = time.perf_counter()
+
+
+def _validations_left(runner: Run) -> int:
+    """Validations that a training still has before it, without one that is under way."""
+    loop = runner.train_loop
+    by_epoch = getattr(loop, "by_epoch", None)
+    interval = getattr(loop, "val_interval", 0)
+    if by_epoch is None or interval < 1:
+        return 0
+    done, last = (runner.epoch, runner.max_epochs) if by_epoch else (runner.iter, runner.max_iters)
+    first = max(done + 1, getattr(loop, "val_begin", 1))
+    if first > last:
+        return 0
+    return last // interval - (first - 1) // interval + (last % interval != 0)
 
 
 class _LastOfHooks:
@@ -167,7 +220,7 @@ class _LastOfHooks:
         self.ended = 0.0
 
     def after_train_iter(
-        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
+        self, runner: Run, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         self.ended = time.perf_counter()
 

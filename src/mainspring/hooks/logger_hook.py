@@ -1,27 +1,49 @@
-"""Writes the log: lines for people, scalars for the visualizer, test metrics into a file."""
+"""Writes the log: lines and a table, scalars for the visualizer, test metrics into a file."""
 
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mainspring import fileio
-from mainspring.errors import ConfigError
-from mainspring.hooks.hook import DATA_BATCH, Hook
+from mainspring.checkpoint.store import chosen_backend
+from mainspring.columns import as_number
+from mainspring.dataset.any_loader import length_of
+from mainspring.defaults import DEFAULTS
+from mainspring.dist import is_main_process
+from mainspring.errors import ConfigError, ConfigTypeError
+from mainspring.hooks.hook import DATA_BATCH, Hook, Outputs, Predicted
 from mainspring.hooks.priority import Priority
+from mainspring.hooks.run import Run
+from mainspring.hooks.run_table import RunTable, console_width, number_of
+from mainspring.logging import IN_FILE, ON_TERMINAL
 from mainspring.registry import HOOKS
 
 __all__ = ["LoggerHook"]
+
+_INTERVAL = 10
+
+_ONE_OF_MANY = {"one_of_many": True, **IN_FILE}
+"""Marks lines that the table stands for; where there is none, a terminal shows them at a pace that
+can be read."""
 
 
 @HOOKS.register_module()
 class LoggerHook(Hook):
     """Collects what was recorded and logs it.
 
+    Every line goes to the file of the log. Standard output gets a table with a row for each epoch
+    or, where the training is counted in iterations, at most every ten seconds; with an `interval`
+    it has a row for each log step.
+
+    Attributes:
+        table: The table of a training that is under way, on the main process.
+
     Args:
-        interval: Iterations between two log lines, counted within the epoch.
+        interval: Iterations between two log lines, counted within the epoch; 10 by default.
         ignore_last: Whether to leave out the iterations at an epoch's end that do not fill an
             interval; an epoch shorter than the interval is logged in any case.
         interval_exp_name: Iterations between two lines that name the experiment.
@@ -37,13 +59,16 @@ class LoggerHook(Hook):
 
     Raises:
         ConfigError: An argument makes no sense.
+
+    Example:
+        >>> default_hooks = dict(logger=LoggerHook(interval=50))
     """
 
     priority: int | str | Priority = "BELOW_NORMAL"
 
     def __init__(
         self,
-        interval: int = 10,
+        interval: int | None = None,
         ignore_last: bool = True,
         interval_exp_name: int = 1000,
         out_dir: str | Path | None = None,
@@ -55,145 +80,139 @@ class LoggerHook(Hook):
         *,
         priority: int | str | Priority | None = None,
     ) -> None:
-        if priority is not None:
-            self.priority = priority
+        self._take_priority(priority)
+        self._has_interval = interval is not None
+        interval = _INTERVAL if interval is None else interval
         _check_interval("interval", interval)
         _check_interval("interval_exp_name", interval_exp_name)
+        _check_type("ignore_last", ignore_last, bool, "True or False")
+        _check_type("keep_local", keep_local, bool, "True or False")
+        _check_type("out_dir", out_dir, str | Path | None, "a path")
+        suffixes = (out_suffix,) if isinstance(out_suffix, str) else tuple(out_suffix)
+        for suffix in suffixes:
+            _check_type("out_suffix", suffix, str, "an ending of file names, or several")
         if out_dir is None and (file_client_args is not None or backend_args is not None):
             raise ConfigError(
                 "LoggerHook: a storage backend is given without out_dir",
                 help="say with out_dir where the logs are to be copied",
             )
-        if file_client_args is not None and backend_args is not None:
-            raise ConfigError("give either file_client_args or backend_args, not both")
         self.interval = interval
         self.ignore_last = ignore_last
         self.interval_exp_name = interval_exp_name
         self.out_dir = None if out_dir is None else str(out_dir)
-        self.out_suffix = (out_suffix,) if isinstance(out_suffix, str) else tuple(out_suffix)
+        self.out_suffix = suffixes
         self.keep_local = keep_local
         self.log_metric_by_epoch = log_metric_by_epoch
-        self.backend_args = backend_args if backend_args is not None else file_client_args
+        self.backend_args = chosen_backend(file_client_args, backend_args)
         self.json_log_path = ""
-        self._epoch_length: int | None = None
+        self._epoch_length: int | None = -1
+        self.table: RunTable | None = None
 
-    def before_run(self, runner: Any) -> None:
-        """Find out where to write.
-
-        Args:
-            runner: The runner of this run.
-        """
+    def before_run(self, runner: Run) -> None:
+        """Find out where to write."""
         self.json_log_path = f"{runner.timestamp}.json"
         if self.out_dir is not None:
             name = os.path.basename(str(runner.work_dir).rstrip(os.sep))
             target = str(fileio.join_path(self.out_dir, name))
             runner.logger.info(f"Text logs will be saved to {target} after the run")
 
-    def before_train_epoch(self, runner: Any) -> None:
-        """Look up how long the epoch is, once rather than at every iteration.
+    def before_train(self, runner: Run) -> None:
+        """Begin the table."""
+        if DEFAULTS.short_lines and is_main_process():
+            self.table = RunTable(runner, every_step=self._has_interval)
 
-        Args:
-            runner: The runner of this run.
-        """
-        self._epoch_length = _length_of(runner.train_dataloader)
+    def before_train_epoch(self, runner: Run) -> None:
+        """Look up how long the epoch is, once rather than at every iteration."""
+        self._epoch_length = length_of(runner.train_dataloader)
+        if self.table is not None:
+            self.table.begin_epoch(runner)
 
     def after_train_iter(
-        self,
-        runner: Any,
-        batch_idx: int,
-        data_batch: DATA_BATCH = None,
-        outputs: dict[str, Any] | None = None,
+        self, runner: Run, batch_idx: int, data_batch: DATA_BATCH = None, outputs: Outputs = None
     ) -> None:
-        """Log the training, at the interval.
-
-        Args:
-            runner: The runner of this run.
-            batch_idx: Index of the batch in its epoch.
-            data_batch: What the loader gave.
-            outputs: The logged values by name.
-        """
+        """Log the training, at the interval."""
+        if self._epoch_length == -1:
+            self.before_train_epoch(runner)
         done = batch_idx + 1
         last = done == self._epoch_length
+        if self.table is not None and self.table.is_waiting:
+            self.table.flush(runner)
         if last or (runner.iter + 1) % self.interval_exp_name == 0:
-            runner.logger.info(f"Exp name: {runner.experiment_name}")
+            runner.logger.info(f"Exp name: {runner.experiment_name}", extra=IN_FILE)
         if done % self.interval and not (last and self._logs_rest_of(done)):
             return
         tag, text = runner.log_processor.get_log_after_iter(runner, batch_idx, "train")
-        runner.logger.info(text)
-        runner.visualizer.add_scalars(tag, step=runner.iter + 1, file_path=self.json_log_path)
+        runner.logger.info(text, extra=_ONE_OF_MANY)
+        self._draw(runner, "train", tag, tag, runner.iter + 1, runner.iter + 1)
+        if self.table is not None:
+            scalars = {_without("train", name): tag[name] for name in tag}
+            self.table.step(runner, scalars, is_last=last)
+
+    def after_train_epoch(self, runner: Run) -> None:
+        """Let the table have a row for the epoch."""
+        if self.table is not None:
+            self.table.end_epoch(runner)
+
+    def after_train(self, runner: Run) -> None:
+        """Show what the table has left."""
+        if self.table is not None:
+            self.table.end(runner)
+
+    def abandon(self, runner: Run, mode: str) -> None:
+        """Show what the table has left."""
+        if mode == "train":
+            self.after_train(runner)
 
     def after_val_iter(
-        self,
-        runner: Any,
-        batch_idx: int,
-        data_batch: DATA_BATCH = None,
-        outputs: Sequence[Any] | None = None,
+        self, runner: Run, batch_idx: int, data_batch: DATA_BATCH = None, outputs: Predicted = None
     ) -> None:
-        """Log the progress of validation, at the interval.
-
-        Args:
-            runner: The runner of this run.
-            batch_idx: Index of the batch in its data set.
-            data_batch: What the loader gave.
-            outputs: What the model predicted.
-        """
+        """Log the progress of validation, at the interval."""
         if self.every_n_inner_iters(batch_idx, self.interval):
             _, text = runner.log_processor.get_log_after_iter(runner, batch_idx, "val")
-            runner.logger.info(text)
+            runner.logger.info(text, extra=_ONE_OF_MANY)
 
     def after_test_iter(
-        self,
-        runner: Any,
-        batch_idx: int,
-        data_batch: DATA_BATCH = None,
-        outputs: Sequence[Any] | None = None,
+        self, runner: Run, batch_idx: int, data_batch: DATA_BATCH = None, outputs: Predicted = None
     ) -> None:
-        """Log the progress of the test, at the interval.
-
-        Args:
-            runner: The runner of this run.
-            batch_idx: Index of the batch in its data set.
-            data_batch: What the loader gave.
-            outputs: What the model predicted.
-        """
+        """Log the progress of the test, at the interval."""
         if self.every_n_inner_iters(batch_idx, self.interval):
             _, text = runner.log_processor.get_log_after_iter(runner, batch_idx, "test")
-            runner.logger.info(text)
+            runner.logger.info(text, extra=_ONE_OF_MANY)
 
-    def after_val_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
-        """Log the metrics of a validation.
-
-        Args:
-            runner: The runner of this run.
-            metrics: The metrics by name.
-        """
+    def after_val_epoch(self, runner: Run, metrics: dict[str, Any] | None = None) -> None:
+        """Log the metrics of a validation."""
         tag, text = runner.log_processor.get_log_after_epoch(
-            runner, len(runner.val_dataloader), "val"
+            runner, _batches_of(runner, "val"), "val"
         )
-        runner.logger.info(text)
-        runner.visualizer.add_scalars(
-            tag, step=self._metric_step(runner), file_path=self.json_log_path
-        )
+        runner.logger.info(text, extra=IN_FILE)
+        # Curves of training have the same names but count iterations.
+        trained = runner.message_hub.log_scalars
+        shown: dict[str, Any] = {}
+        for name, value in tag.items():
+            # What a metric is called is its author's choice, as in MMEngine.
+            is_ours = "loss" in name or name in ("time", "data_time")
+            is_apart = DEFAULTS.separate_curves and is_ours and f"train/{name}" in trained
+            if not is_apart:
+                shown[name] = value
+            else:
+                shown.setdefault(f"val_{name}", tag.get(f"val_{name}", value))
+        self._draw(runner, "val", shown, tag, self._metric_step(runner), runner.iter)
+        if self.table is not None and getattr(runner, "is_training", True):
+            self.table.validated(runner, _metrics_of(shown, "val"))
+        else:
+            _show_metrics(runner, "val", shown)
 
-    def after_test_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
-        """Log the metrics of a test and write them into the log directory.
-
-        Args:
-            runner: The runner of this run.
-            metrics: The metrics by name.
-        """
+    def after_test_epoch(self, runner: Run, metrics: dict[str, Any] | None = None) -> None:
+        """Log the metrics of a test and write them into the log directory."""
         tag, text = runner.log_processor.get_log_after_epoch(
-            runner, len(runner.test_dataloader), "test", with_non_scalar=True
+            runner, _batches_of(runner, "test"), "test", with_non_scalar=True
         )
-        runner.logger.info(text)
+        runner.logger.info(text, extra=IN_FILE)
+        _show_metrics(runner, "test", tag)
         fileio.dump(_as_json(tag), os.path.join(runner.log_dir, self.json_log_path))
 
-    def after_run(self, runner: Any) -> None:
-        """Close the visualizer and copy the logs, if asked to.
-
-        Args:
-            runner: The runner of this run.
-        """
+    def after_run(self, runner: Run) -> None:
+        """Close the visualizer and copy the logs, if asked to."""
         runner.visualizer.close()
         if self.out_dir is None:
             return
@@ -208,10 +227,44 @@ class LoggerHook(Hook):
             if not self.keep_local:
                 path.unlink()
 
+    def _draw(
+        self,
+        runner: Run,
+        mode: str,
+        scalars: dict[str, Any],
+        named: Mapping[str, Any],
+        step: int,
+        iteration: int,
+    ) -> None:
+        """Hand numbers to the visualizer, under both kinds of names where it takes them.
+
+        Args:
+            runner: The run.
+            mode: ``"train"`` or ``"val"``.
+            scalars: The numbers under MMEngine's names.
+            named: The numbers under the names that their authors gave.
+            step: Iteration or epoch that the numbers belong to.
+            iteration: Iteration that they belong to.
+        """
+        visualizer: Any = runner.visualizer
+        if not DEFAULTS.short_lines or not hasattr(visualizer, "add_log"):
+            visualizer.add_scalars(scalars, step=step, file_path=self.json_log_path)
+            return
+        tagged = {
+            f"{mode}/{_without(mode, name).removeprefix('val_')}": value
+            for name, value in named.items()
+            if name not in ("epoch", "iter", "step")
+        }
+        if getattr(runner.train_loop, "by_epoch", False):
+            tagged["epoch"] = runner.epoch + (mode == "train")
+        visualizer.add_log(
+            scalars, tagged, step=step, iteration=iteration, file_path=self.json_log_path
+        )
+
     def _logs_rest_of(self, epoch_length: int) -> bool:
         return not self.ignore_last or epoch_length <= self.interval
 
-    def _metric_step(self, runner: Any) -> int:
+    def _metric_step(self, runner: Run) -> int:
         """Epoch or iteration that metrics belong to; 0 when nothing was trained."""
         loop = runner._train_loop
         if loop is None or isinstance(loop, Mapping):
@@ -223,15 +276,50 @@ class LoggerHook(Hook):
 
 
 def _check_interval(name: str, value: Any) -> None:
-    if not isinstance(value, int) or value <= 0:
+    _check_type(name, value, int, "a whole number > 0")
+    if value <= 0:
         raise ConfigError(f"LoggerHook: {name} is {value!r}", help="give a whole number > 0")
 
 
-def _length_of(loader: Any) -> int | None:
-    try:
-        return len(loader)
-    except TypeError:
-        return None
+def _check_type(name: str, value: Any, kinds: Any, expected: str) -> None:
+    if not isinstance(value, kinds):
+        raise ConfigTypeError(f"LoggerHook: {name} is {value!r}", help=f"give {expected}")
+
+
+def _batches_of(runner: Run, mode: str) -> int:
+    """Batches of an evaluation; of a stream, those that there were."""
+    length = length_of(getattr(runner, f"{mode}_dataloader"))
+    return int(getattr(runner, f"{mode}_loop").batches) if length is None else length
+
+
+def _without(mode: str, name: str) -> str:
+    return name.removeprefix(f"{mode}/")
+
+
+def _metrics_of(tag: Mapping[str, Any], mode: str) -> dict[str, Any]:
+    """What an evaluation measured, without its times."""
+    named = {_without(mode, name): value for name, value in tag.items()}
+    return {
+        name: value
+        for name, value in named.items()
+        if name.removeprefix("val_") not in ("time", "data_time")
+    }
+
+
+def _show_metrics(runner: Run, mode: str, tag: Mapping[str, Any]) -> None:
+    """Show the metrics of an evaluation that is not part of a training."""
+    if not DEFAULTS.short_lines:
+        return
+    numbers, others = [], []
+    for name, value in _metrics_of(tag, mode).items():
+        number = number_of(value)
+        if number is not None:
+            numbers.append(f"{name}\xa0{as_number(number)}")
+        else:
+            others.append(f"{name}\n{value}")
+    head = textwrap.wrap("  ".join([mode, *numbers]), console_width(), subsequent_indent="      ")
+    for line in [*head, *others]:
+        runner.logger.info(line.replace("\xa0", " "), extra=ON_TERMINAL)
 
 
 def _as_json(value: Any) -> Any:

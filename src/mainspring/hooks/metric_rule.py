@@ -6,12 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, cast
 
-from mainspring.errors import ConfigError, MetricError, did_you_mean
+from mainspring.errors import ConfigError, MetricError, close_names, did_you_mean
 
 __all__ = [
     "GREATER_KEYS",
     "LESS_KEYS",
     "Rule",
+    "UnknownRuleError",
     "checked_rule",
     "infer_rule",
     "is_better",
@@ -37,6 +38,10 @@ GREATER_KEYS = (
 
 LESS_KEYS = ("loss",)
 """Names, and parts of names, of metrics that improve as they shrink."""
+
+
+class UnknownRuleError(ConfigError):
+    """The name of a metric does not tell which values are better."""
 
 
 def checked_rule(rule: str) -> Rule:
@@ -81,9 +86,9 @@ def infer_rule(
         return "greater"
     if any(key in name for key in less):
         return "less"
-    raise ConfigError(
+    raise UnknownRuleError(
         f"the name {metric!r} does not tell whether greater or less is better",
-        help="say rule='greater' or rule='less'",
+        help=_loss_meant(name) or "say rule='greater' or rule='less'",
     )
 
 
@@ -112,7 +117,7 @@ def metric_value(metrics: Mapping[str, Any], name: str, wanted_by: str) -> float
         raise MetricError(
             f"{wanted_by} asks for the metric {name!r}, but validation gave "
             f"{', '.join(sorted(map(str, metrics))) or 'no metric'}",
-            help=did_you_mean(name, metrics) or _same_ending(name, metrics),
+            help=did_you_mean(name, metrics) or _same_ending(name, metrics) or _loss_meant(name),
         )
     try:
         return float(metrics[name])
@@ -121,6 +126,15 @@ def metric_value(metrics: Mapping[str, Any], name: str, wanted_by: str) -> float
             f"{wanted_by} asks for the metric {name!r}, whose value is a "
             f"{type(metrics[name]).__name__} and not a number"
         ) from None
+
+
+def _loss_meant(name: str) -> str | None:
+    """Validation measures losses only where it is told to."""
+    if "loss" not in name and not close_names(name, ("val_loss",)):
+        return None
+    return (
+        f"the loss is val_loss; val_cfg=dict(compute_loss=True) measures it ({name!r} is asked for)"
+    )
 
 
 def _same_ending(name: str, metrics: Mapping[str, Any]) -> str | None:

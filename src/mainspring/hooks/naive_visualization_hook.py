@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import Any
 
 from mainspring.errors import ConfigError
-from mainspring.hooks.hook import DATA_BATCH, Hook
+from mainspring.hooks.hook import DATA_BATCH, Hook, Predicted
 from mainspring.hooks.priority import Priority
+from mainspring.hooks.run import Run
 from mainspring.registry import HOOKS
 
 __all__ = ["NaiveVisualizationHook"]
@@ -30,9 +30,10 @@ class NaiveVisualizationHook(Hook):
 
     Raises:
         ConfigError: The interval is not at least 1.
-    """
 
-    priority: int | str | Priority = "NORMAL"
+    Example:
+        >>> custom_hooks = [NaiveVisualizationHook(interval=10, draw_gt=False)]
+    """
 
     def __init__(
         self,
@@ -42,8 +43,7 @@ class NaiveVisualizationHook(Hook):
         *,
         priority: int | str | Priority | None = None,
     ) -> None:
-        if priority is not None:
-            self.priority = priority
+        self._take_priority(priority)
         if interval < 1:
             raise ConfigError(
                 f"NaiveVisualizationHook: interval is {interval}", help="give 1 or more"
@@ -52,29 +52,14 @@ class NaiveVisualizationHook(Hook):
         self.draw_gt = draw_gt
         self.draw_pred = draw_pred
 
-    def before_train(self, runner: Any) -> None:
-        """Send the model's graph to the visualizer.
-
-        Args:
-            runner: The runner of this run.
-        """
+    def before_train(self, runner: Run) -> None:
+        """Send the model's graph to the visualizer."""
         runner.visualizer.add_graph(runner.model, None)
 
     def after_test_iter(
-        self,
-        runner: Any,
-        batch_idx: int,
-        data_batch: DATA_BATCH = None,
-        outputs: Sequence[Any] | None = None,
+        self, runner: Run, batch_idx: int, data_batch: DATA_BATCH = None, outputs: Predicted = None
     ) -> None:
-        """Draw the images of a batch.
-
-        Args:
-            runner: The runner of this run.
-            batch_idx: Index of the batch in its data set.
-            data_batch: What the loader gave.
-            outputs: What the model predicted, an element for each image.
-        """
+        """Draw the images of a batch."""
         if not self.every_n_inner_iters(batch_idx, self._interval):
             return
         batch: Any = data_batch or ()
@@ -93,7 +78,7 @@ def _original_image(inputs: Any, data_sample: Any) -> Any:
     """The image as it was before resizing and padding."""
     import cv2
 
-    from mainspring.utils.dl_utils import tensor2imgs
+    from mainspring.visualization.images import tensor2imgs
 
     norm = data_sample.get("img_norm_cfg", {"to_bgr": True})
     image = tensor2imgs(inputs[None] if inputs.ndim == 3 else inputs, **norm)[0]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Any
 
-from mainspring.hooks.hook import DATA_BATCH, Hook
+from mainspring.errors import ArgumentTypeError
+from mainspring.hooks.hook import DATA_BATCH, Hook, Outputs
 from mainspring.hooks.priority import Priority
+from mainspring.hooks.run import Run
 from mainspring.registry import HOOKS
 
 __all__ = ["ParamSchedulerHook"]
@@ -21,74 +22,57 @@ class ParamSchedulerHook(Hook):
 
     Args:
         priority: Place among the hooks of a point; by default that of the class.
+
+    Example:
+        >>> default_hooks = dict(param_scheduler=ParamSchedulerHook())
     """
 
     priority: int | str | Priority = "LOW"
 
     def __init__(self, *, priority: int | str | Priority | None = None) -> None:
-        if priority is not None:
-            self.priority = priority
+        self._take_priority(priority)
 
     def after_train_iter(
-        self,
-        runner: Any,
-        batch_idx: int,
-        data_batch: DATA_BATCH = None,
-        outputs: dict[str, Any] | None = None,
+        self, runner: Run, batch_idx: int, data_batch: DATA_BATCH = None, outputs: Outputs = None
     ) -> None:
-        """Step the schedulers that count iterations.
-
-        Args:
-            runner: The runner of this run.
-            batch_idx: Index of the batch in its epoch.
-            data_batch: What the loader gave.
-            outputs: The logged values by name.
-        """
+        """Step the schedulers that count iterations."""
         for scheduler in _all_of(runner.param_schedulers):
-            if not scheduler.by_epoch and not getattr(scheduler, "need_val_args", False):
+            if not scheduler.by_epoch and getattr(scheduler, "need_val_args", False) is not True:
                 scheduler.step()
 
-    def after_train_epoch(self, runner: Any) -> None:
-        """Step the schedulers that count epochs; one that waits for a metric only counts.
-
-        Args:
-            runner: The runner of this run.
-        """
+    def after_train_epoch(self, runner: Run) -> None:
+        """Step the schedulers that count epochs; one that waits for a metric only counts."""
         for scheduler in _all_of(runner.param_schedulers):
             if scheduler.by_epoch:
                 scheduler.step()
 
-    def after_val_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
-        """Step the schedulers that wait for a metric.
-
-        Args:
-            runner: The runner of this run.
-            metrics: The metrics by name.
-        """
-        if metrics is None or not _is_built(runner.param_schedulers):
+    def after_val_epoch(self, runner: Run, metrics: dict[str, Any] | None = None) -> None:
+        """Step the schedulers that wait for a metric."""
+        schedulers = _all_of(runner.param_schedulers)
+        # Validation alone finds what the config says about them.
+        if metrics is None or not all(hasattr(scheduler, "step") for scheduler in schedulers):
             return
-        for scheduler in _all_of(runner.param_schedulers):
+        for scheduler in schedulers:
             if getattr(scheduler, "need_val_args", False):
                 scheduler.step(metrics)
 
 
-def _is_built(schedulers: Any) -> bool:
-    """Whether schedulers exist; validation alone finds what the config says about them."""
-    return all(hasattr(scheduler, "step") for scheduler in _all_of(schedulers))
+def _all_of(schedulers: Any) -> list[Any]:
+    """The schedulers of one optimizer, or of all optimizers in turn.
 
-
-def _all_of(schedulers: Any) -> Iterable[Any]:
-    """The schedulers of one optimizer, or of all optimizers in turn."""
-    if schedulers is None:
-        return ()
-    if isinstance(schedulers, list):
-        return schedulers
-    return _flattened(schedulers)
-
-
-def _flattened(schedulers: Any) -> Iterator[Any]:
-    if not isinstance(schedulers, dict):
-        yield schedulers
-        return
-    for entries in schedulers.values():
-        yield from entries if isinstance(entries, list | tuple) else [entries]
+    Raises:
+        ArgumentTypeError: It is a scheduler alone.
+    """
+    if hasattr(schedulers, "step"):
+        raise ArgumentTypeError(
+            f"runner.param_schedulers is a {type(schedulers).__name__}",
+            help="put schedulers into a list; several optimizers have a dict of such lists",
+        )
+    if schedulers is None or isinstance(schedulers, list):
+        return schedulers or []
+    several = schedulers.values() if isinstance(schedulers, dict) else [schedulers]
+    return [
+        scheduler
+        for entries in several
+        for scheduler in (entries if isinstance(entries, list | tuple) else [entries])
+    ]

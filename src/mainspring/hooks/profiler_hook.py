@@ -9,8 +9,9 @@ from typing import Any
 import torch
 
 from mainspring.errors import ConfigError, did_you_mean
-from mainspring.hooks.hook import DATA_BATCH, Hook
+from mainspring.hooks.hook import DATA_BATCH, Hook, Outputs
 from mainspring.hooks.priority import Priority
+from mainspring.hooks.run import Run
 from mainspring.registry import HOOKS
 
 __all__ = ["NPUProfilerHook", "ProfilerHook"]
@@ -39,6 +40,10 @@ class ProfilerHook(Hook):
 
     Raises:
         ConfigError: An argument makes no sense.
+
+    Example:
+        >>> hook = ProfilerHook(by_epoch=False, profile_times=10, json_trace_path="trace.json")
+        >>> custom_hooks = [hook]
     """
 
     priority: int | str | Priority = "VERY_LOW"
@@ -59,8 +64,7 @@ class ProfilerHook(Hook):
         json_trace_path: str | None = None,
         priority: int | str | Priority | None = None,
     ) -> None:
-        if priority is not None:
-            self.priority = priority
+        self._take_priority(priority)
         if profile_times < 1:
             raise ConfigError(
                 f"ProfilerHook: profile_times is {profile_times}", help="give 1 or more"
@@ -84,11 +88,8 @@ class ProfilerHook(Hook):
         self.profiler: Any = None
         self._done = 0
 
-    def before_train(self, runner: Any) -> None:
+    def before_train(self, runner: Run) -> None:
         """Start the profiler.
-
-        Args:
-            runner: The runner of this run.
 
         Raises:
             ConfigError: The training is shorter than what is to be profiled.
@@ -115,49 +116,35 @@ class ProfilerHook(Hook):
         runner.logger.info("profiling the training")
 
     def after_train_iter(
-        self,
-        runner: Any,
-        batch_idx: int,
-        data_batch: DATA_BATCH = None,
-        outputs: dict[str, Any] | None = None,
+        self, runner: Run, batch_idx: int, data_batch: DATA_BATCH = None, outputs: Outputs = None
     ) -> None:
-        """Tell the profiler that an iteration is over.
-
-        Args:
-            runner: The runner of this run.
-            batch_idx: Index of the batch in its epoch.
-            data_batch: What the loader gave.
-            outputs: The logged values by name.
-        """
+        """Tell the profiler that an iteration is over."""
         if self.profiler is None:
             return
         self.profiler.step()
         if not self.by_epoch:
             self._count(runner)
 
-    def after_train_epoch(self, runner: Any) -> None:
-        """Stop after the last epoch to be profiled.
-
-        Args:
-            runner: The runner of this run.
-        """
+    def after_train_epoch(self, runner: Run) -> None:
+        """Stop after the last epoch to be profiled."""
         if self.by_epoch and self.profiler is not None:
             self._count(runner)
 
-    def after_train(self, runner: Any) -> None:
-        """Stop if training ended before.
-
-        Args:
-            runner: The runner of this run.
-        """
+    def after_train(self, runner: Run) -> None:
+        """Stop if training ended before."""
         self._stop(runner)
 
-    def _count(self, runner: Any) -> None:
+    def abandon(self, runner: Run, mode: str) -> None:
+        """Stop with the training."""
+        if mode == "train":
+            self._stop(runner)
+
+    def _count(self, runner: Run) -> None:
         self._done += 1
         if self._done == self.profile_times:
             self._stop(runner)
 
-    def _stop(self, runner: Any) -> None:
+    def _stop(self, runner: Run) -> None:
         profiler, self.profiler = self.profiler, None
         if profiler is None:
             return
@@ -166,7 +153,7 @@ class ProfilerHook(Hook):
             profiler.export_chrome_trace(self.json_trace_path)
         runner.logger.info("profiling has ended")
 
-    def _trace_handler(self, runner: Any) -> Callable[..., Any] | None:
+    def _trace_handler(self, runner: Run) -> Callable[..., Any] | None:
         wanted: Any = self.on_trace_ready
         if wanted is None or callable(wanted):
             handler: Callable[..., Any] | None = wanted
@@ -213,6 +200,9 @@ class NPUProfilerHook(Hook):
 
     Raises:
         ConfigError: `begin` is not before `end`.
+
+    Example:
+        >>> custom_hooks = [dict(type="NPUProfilerHook", begin=10, end=20)]
     """
 
     priority: int | str | Priority = "VERY_LOW"
@@ -228,8 +218,7 @@ class NPUProfilerHook(Hook):
         ge_profiling_to_std_out: bool = False,
         priority: int | str | Priority | None = None,
     ) -> None:
-        if priority is not None:
-            self.priority = priority
+        self._take_priority(priority)
         if not 0 <= begin < end:
             raise ConfigError(
                 f"NPUProfilerHook: begin is {begin} and end is {end}", help="begin before the end"
@@ -243,11 +232,8 @@ class NPUProfilerHook(Hook):
             os.environ["GE_PROFILING_TO_STD_OUT"] = "1"
         self.profiler: Any = None
 
-    def before_run(self, runner: Any) -> None:
+    def before_train(self, runner: Run) -> None:
         """Check that the device is there and the training long enough.
-
-        Args:
-            runner: The runner of this run.
 
         Raises:
             RuntimeError: There is no Ascend device.
@@ -264,14 +250,8 @@ class NPUProfilerHook(Hook):
             )
         os.makedirs(self.result_path, exist_ok=True)
 
-    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: DATA_BATCH = None) -> None:
-        """Start at the first iteration to be profiled.
-
-        Args:
-            runner: The runner of this run.
-            batch_idx: Index of the batch in its epoch.
-            data_batch: What the loader gave.
-        """
+    def before_train_iter(self, runner: Run, batch_idx: int, data_batch: DATA_BATCH = None) -> None:
+        """Start at the first iteration to be profiled."""
         if runner.iter == self.begin:
             npu = getattr(torch, "npu")  # noqa: B009 - added to torch by torch_npu
             self.profiler = npu.profile(self.result_path, use_e2e_profiler=self.use_e2e_profiler)
@@ -279,18 +259,12 @@ class NPUProfilerHook(Hook):
 
     def after_train_iter(
         self,
-        runner: Any,
+        runner: Run,
         batch_idx: int,
         data_batch: DATA_BATCH = None,
         outputs: Mapping[str, Any] | None = None,
     ) -> None:
         """Stop after the last iteration to be profiled.
-
-        Args:
-            runner: The runner of this run.
-            batch_idx: Index of the batch in its epoch.
-            data_batch: What the loader gave.
-            outputs: The logged values by name.
 
         Raises:
             SystemExit: Profiling is over and the process is to end.

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from mainspring.hooks.hook import DATA_BATCH, Hook
+from mainspring.errors import ArgumentTypeError
+from mainspring.hooks.hook import DATA_BATCH, Hook, Outputs
 from mainspring.hooks.priority import Priority
+from mainspring.hooks.run import Run
+from mainspring.logging import print_log
 from mainspring.optim import OptimWrapper
 from mainspring.registry import HOOKS
 from mainspring.version import __version__
 
 __all__ = ["RuntimeInfoHook"]
+
+_OURS = frozenset(("step", "iter", "epoch", "time", "data_time", "memory", "lr", "base_lr"))
+"""What the run records of itself among the scalars of training."""
 
 
 @HOOKS.register_module()
@@ -25,22 +32,22 @@ class RuntimeInfoHook(Hook):
 
     Args:
         priority: Place among the hooks of a point; by default that of the class.
+
+    Example:
+        >>> default_hooks = dict(runtime_info=RuntimeInfoHook())
     """
 
     priority: int | str | Priority = "VERY_HIGH"
 
     def __init__(self, *, priority: int | str | Priority | None = None) -> None:
-        if priority is not None:
-            self.priority = priority
+        self._take_priority(priority)
         self._read_rates: Callable[[], dict[str, Any]] | None = None
-        self._outer_stage: str | None = None
+        self._read_from: Any = None
+        self.last_loop_stage: str | None = None
+        self._has_said_names = False
 
-    def before_run(self, runner: Any) -> None:
-        """Record what is fixed for the whole run.
-
-        Args:
-            runner: The runner of this run.
-        """
+    def before_run(self, runner: Run) -> None:
+        """Record what is fixed for the whole run."""
         runner.message_hub.update_info_dict(
             {
                 "cfg": runner.cfg.pretty_text,
@@ -50,12 +57,8 @@ class RuntimeInfoHook(Hook):
             }
         )
 
-    def before_train(self, runner: Any) -> None:
-        """Record position, length and data set of the training.
-
-        Args:
-            runner: The runner of this run.
-        """
+    def before_train(self, runner: Run) -> None:
+        """Record position, length and data set of the training."""
         hub = runner.message_hub
         hub.update_info("loop_stage", "train")
         hub.update_info("epoch", runner.epoch)
@@ -68,108 +71,78 @@ class RuntimeInfoHook(Hook):
         dataset: Any = getattr(runner.train_dataloader, "dataset", None)
         if hasattr(dataset, "metainfo"):
             hub.update_info("dataset_meta", dataset.metainfo)
-        self._read_rates = _rate_reader(runner.optim_wrapper)
 
-    def after_train(self, runner: Any) -> None:
-        """Record that training is over.
-
-        Args:
-            runner: The runner of this run.
-        """
+    def after_train(self, runner: Run) -> None:
+        """Record that training is over."""
         runner.message_hub.pop_info("loop_stage")
 
-    def before_train_epoch(self, runner: Any) -> None:
-        """Record the epoch.
-
-        Args:
-            runner: The runner of this run.
-        """
+    def before_train_epoch(self, runner: Run) -> None:
+        """Record the epoch."""
         runner.message_hub.update_info("epoch", runner.epoch)
 
-    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: DATA_BATCH = None) -> None:
-        """Record the iteration and its learning rates.
-
-        Args:
-            runner: The runner of this run.
-            batch_idx: Index of the batch in its epoch.
-            data_batch: What the loader gave.
-        """
+    def before_train_iter(self, runner: Run, batch_idx: int, data_batch: DATA_BATCH = None) -> None:
+        """Record the iteration and its learning rates."""
         hub = runner.message_hub
         hub.update_info("iter", runner.iter)
-        if self._read_rates is None:
+        if self._read_rates is None or self._read_from is not runner.optim_wrapper:
+            self._read_from = runner.optim_wrapper
             self._read_rates = _rate_reader(runner.optim_wrapper)
         hub.record("train", self._read_rates())
 
     def after_train_iter(
-        self,
-        runner: Any,
-        batch_idx: int,
-        data_batch: DATA_BATCH = None,
-        outputs: dict[str, Any] | None = None,
+        self, runner: Run, batch_idx: int, data_batch: DATA_BATCH = None, outputs: Outputs = None
     ) -> None:
-        """Record what the training step logged, leaving tensors where they are.
-
-        Args:
-            runner: The runner of this run.
-            batch_idx: Index of the batch in its epoch.
-            data_batch: What the loader gave.
-            outputs: The logged values by name.
-        """
+        """Record what the training step logged, leaving tensors where they are."""
         if outputs:
+            if not _OURS.isdisjoint(outputs):
+                outputs = self._renamed(outputs)
             runner.message_hub.record("train", outputs)
 
-    def before_val(self, runner: Any) -> None:
-        """Record that validation is going on.
+    def _renamed(self, outputs: dict[str, Any]) -> dict[str, Any]:
+        """The outputs of a model, told apart from what the run records under the same names."""
+        clashing = [name for name in outputs if name in _OURS]
+        if not self._has_said_names:
+            self._has_said_names = True
+            print_log(
+                f"the model's output {' and '.join(map(repr, clashing))} is recorded as "
+                f"{' and '.join(repr(f'model_{name}') for name in clashing)}: the run itself "
+                "records values of that name",
+                logger="current",
+                level=logging.WARNING,
+            )
+        return {f"model_{name}" if name in _OURS else name: outputs[name] for name in outputs}
 
-        Args:
-            runner: The runner of this run.
-        """
-        self._outer_stage = runner.message_hub.get_info("loop_stage")
+    def before_val(self, runner: Run) -> None:
+        """Record that validation is going on."""
+        self.last_loop_stage = runner.message_hub.get_info("loop_stage")
         runner.message_hub.update_info("loop_stage", "val")
 
-    def after_val_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
-        """Record the metrics of a validation.
-
-        Args:
-            runner: The runner of this run.
-            metrics: The metrics by name.
-        """
+    def after_val_epoch(self, runner: Run, metrics: dict[str, Any] | None = None) -> None:
+        """Record the metrics of a validation."""
         _record_metrics(runner.message_hub, "val", metrics)
 
-    def after_val(self, runner: Any) -> None:
-        """Go back to the stage that validation interrupted.
-
-        Args:
-            runner: The runner of this run.
-        """
+    def after_val(self, runner: Run) -> None:
+        """Go back to the stage that validation interrupted."""
         runner.message_hub.pop_info("loop_stage")
-        if self._outer_stage is not None:
-            runner.message_hub.update_info("loop_stage", self._outer_stage)
-            self._outer_stage = None
+        if self.last_loop_stage is not None:
+            runner.message_hub.update_info("loop_stage", self.last_loop_stage)
+            self.last_loop_stage = None
 
-    def before_test(self, runner: Any) -> None:
-        """Record that the test is going on.
+    def abandon(self, runner: Run, mode: str) -> None:
+        """Go back to the stage outside of what was ended."""
+        if runner.message_hub.get_info("loop_stage") == mode:
+            self.after_val(runner)
 
-        Args:
-            runner: The runner of this run.
-        """
+    def before_test(self, runner: Run) -> None:
+        """Record that the test is going on."""
         runner.message_hub.update_info("loop_stage", "test")
 
-    def after_test(self, runner: Any) -> None:
-        """Record that the test is over.
-
-        Args:
-            runner: The runner of this run.
-        """
+    def after_test(self, runner: Run) -> None:
+        """Record that the test is over."""
         runner.message_hub.pop_info("loop_stage")
 
-    def after_test_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
-        """Record the metrics of a test.
-
-        Args:
-            runner: The runner of this run.
-            metrics: The metrics by name.
-        """
+    def after_test_epoch(self, runner: Run, metrics: dict[str, Any] | None = None) -> None:
+        """Record the metrics of a test."""
         _record_metrics(runner.message_hub, "test", metrics)
 
 
@@ -181,7 +154,7 @@ def _rate_reader(optim_wrapper: Any) -> Callable[[], dict[str, Any]]:
     """
     if getattr(type(optim_wrapper), "get_lr", None) is not getattr(OptimWrapper, "get_lr", ...):
         return lambda: {
-            name: rates[0] for name, rates in optim_wrapper.get_lr().items() if _has_items(rates)
+            name: rates[0] for name, rates in _all_rates(optim_wrapper).items() if _has_items(rates)
         }
 
     def read() -> dict[str, Any]:
@@ -190,6 +163,21 @@ def _rate_reader(optim_wrapper: Any) -> Callable[[], dict[str, Any]]:
         return {"lr": rate} if settings is None else {"base_lr": settings["lr"], "lr": rate}
 
     return read
+
+
+def _all_rates(optim_wrapper: Any) -> dict[str, Any]:
+    """What `get_lr` of a wrapper gives.
+
+    Raises:
+        ArgumentTypeError: It is no dict.
+    """
+    rates = optim_wrapper.get_lr()
+    if not isinstance(rates, dict):
+        raise ArgumentTypeError(
+            f"get_lr of {type(optim_wrapper).__name__} gives a {type(rates).__name__}",
+            help="let it give a dict of lists of rates, by name",
+        )
+    return rates
 
 
 def _has_items(rates: Any) -> bool:

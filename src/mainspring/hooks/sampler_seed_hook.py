@@ -6,6 +6,7 @@ from typing import Any
 
 from mainspring.hooks.hook import Hook
 from mainspring.hooks.priority import Priority
+from mainspring.hooks.run import Run
 from mainspring.registry import HOOKS
 
 __all__ = ["DistSamplerSeedHook"]
@@ -20,20 +21,16 @@ class DistSamplerSeedHook(Hook):
 
     Args:
         priority: Place among the hooks of a point; by default that of the class.
+
+    Example:
+        >>> default_hooks = dict(sampler_seed=DistSamplerSeedHook())
     """
 
-    priority: int | str | Priority = "NORMAL"
-
     def __init__(self, *, priority: int | str | Priority | None = None) -> None:
-        if priority is not None:
-            self.priority = priority
+        self._take_priority(priority)
 
-    def before_train_epoch(self, runner: Any) -> None:
-        """Set the epoch.
-
-        Args:
-            runner: The runner of this run.
-        """
+    def before_train_epoch(self, runner: Run) -> None:
+        """Set the epoch."""
         loop = runner.train_loop
         if not getattr(loop, "by_epoch", True):
             return

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mainspring.dist import all_reduce_params, is_distributed
 from mainspring.hooks.hook import Hook
 from mainspring.hooks.priority import Priority
+from mainspring.hooks.run import Run
 from mainspring.registry import HOOKS
 
 __all__ = ["SyncBuffersHook"]
@@ -18,43 +17,31 @@ class SyncBuffersHook(Hook):
 
     Args:
         priority: Place among the hooks of a point; by default that of the class.
+
+    Example:
+        >>> custom_hooks = [SyncBuffersHook()]
     """
 
-    priority: int | str | Priority = "NORMAL"
-
     def __init__(self, *, priority: int | str | Priority | None = None) -> None:
-        if priority is not None:
-            self.priority = priority
+        self._take_priority(priority)
         self.distributed = is_distributed()
         self.called_in_train = False
 
-    def before_val_epoch(self, runner: Any) -> None:
-        """Average the buffers, unless the end of the epoch just did (all ranks).
-
-        Args:
-            runner: The runner of this run.
-        """
+    def before_val_epoch(self, runner: Run) -> None:
+        """Average the buffers, unless the end of the epoch just did (all ranks)."""
         if not self.called_in_train:
             self._average(runner)
         self.called_in_train = False
 
-    def after_train_epoch(self, runner: Any) -> None:
-        """Average the buffers (all ranks).
-
-        Args:
-            runner: The runner of this run.
-        """
+    def after_train_epoch(self, runner: Run) -> None:
+        """Average the buffers (all ranks)."""
         self._average(runner)
         self.called_in_train = True
 
-    def before_train_epoch(self, runner: Any) -> None:
-        """Forget the averaging of an epoch that no validation followed.
-
-        Args:
-            runner: The runner of this run.
-        """
+    def before_train_epoch(self, runner: Run) -> None:
+        """Forget the averaging of an epoch that no validation followed."""
         self.called_in_train = False
 
-    def _average(self, runner: Any) -> None:
-        if self.distributed:
+    def _average(self, runner: Run) -> None:
+        if self.distributed or is_distributed():  # the processes may have been joined since
             all_reduce_params(runner.model.buffers(), op="mean")

@@ -9,6 +9,7 @@ from typing import Any
 from mainspring.errors import ConfigError
 from mainspring.hooks.hook import Hook
 from mainspring.hooks.priority import Priority
+from mainspring.hooks.run import Run
 from mainspring.model import is_model_wrapper
 from mainspring.registry import HOOKS, MODELS, RUNNERS
 
@@ -19,9 +20,14 @@ __all__ = ["PrepareTTAHook", "build_runner_with_tta"]
 class PrepareTTAHook(Hook):
     """Puts the model into a test-time augmentation model before the test.
 
+    After it `runner.model` still is that one; what the runner does next begins with the plain one.
+
     Args:
         tta_cfg: Config of a `mainspring.model.BaseTTAModel`, without ``module``.
         priority: Place among the hooks of a point; by default that of the class.
+
+    Example:
+        >>> custom_hooks = [PrepareTTAHook(tta_cfg=dict(type="FlipAverage"))]
     """
 
     def __init__(
@@ -30,19 +36,38 @@ class PrepareTTAHook(Hook):
         *,
         priority: int | str | Priority | None = None,
     ) -> None:
-        if priority is not None:
-            self.priority = priority
+        self._take_priority(priority)
         self.tta_cfg = tta_cfg
+        self._plain_model: Any = None
+        self._wrapped: Any = None
 
-    def before_test(self, runner: Any) -> None:
-        """Wrap the model.
+    def begin_run(self, runner: Run) -> None:
+        """Take the model out again, which a test has wrapped."""
+        self._take_out(runner)
+        super().begin_run(runner)
 
-        Args:
-            runner: The runner of this run.
-        """
+    def before_test(self, runner: Run) -> None:
+        """Wrap the model."""
+        self._take_out(runner)
+        self._plain_model = runner.model
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         tta_model = MODELS.build({**self.tta_cfg, "module": model})
-        runner.model = runner.wrap_model(runner.cfg.get("model_wrapper_cfg"), tta_model)
+        self._wrapped = runner.wrap_model(runner.cfg.get("model_wrapper_cfg"), tta_model)
+        runner.model = self._wrapped
+
+    def after_test(self, runner: Run) -> None:
+        """Take the model out again, if it is tested while it is trained."""
+        if runner.is_training:
+            self._take_out(runner)
+
+    def abandon(self, runner: Run, mode: str) -> None:
+        """Take the model out again."""
+        self._take_out(runner)
+
+    def _take_out(self, runner: Run) -> None:
+        if self._wrapped is not None and runner.model is self._wrapped:
+            runner.model = self._plain_model
+        self._wrapped = self._plain_model = None
 
 
 def build_runner_with_tta(cfg: Any) -> Any:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from mainspring.comparison import different
 from mainspring.errors import ConfigError
-from mainspring.logging.digests import KINDS, Record, RunDigests
+from mainspring.logging.digests import KINDS, RunDigests
 
-__all__ = ["Comparison", "Difference", "Thing", "compare_digests"]
+__all__ = ["Comparison", "Difference", "Thing", "compare_digests", "things_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +97,28 @@ def compare_digests(a: RunDigests, b: RunDigests) -> Comparison:
             f"{_range(b)} of {str(b.path)!r}"
         )
     found = Comparison("digests", sum(i > 0 for i in iterations), (a.last, b.last))
-    found.notes = [*_noted(a, "A"), *_noted(b, "B"), *_unlike(a, b)]
+    found.notes = [f"{name}: {note}" for name, run in (("A", a), ("B", b)) for note in run.notes]
+    every = a.start.get("interval"), b.start.get("interval")
+    if every[0] != every[1]:
+        found.notes.append(
+            f"A recorded every {every[0]} iterations and B every {every[1]}: only those of both "
+            "are compared"
+        )
+    if len(a.ranks) != len(b.ranks):
+        found.notes.append(
+            f"A has {len(a.ranks)} ranks and B {len(b.ranks)}: only those of both are compared"
+        )
     differing: set[str] = set()
     seen: set[str] = set()
     for iteration in iterations:
-        here = [
-            difference
-            for rank in ranks
-            if iteration in common[rank]
-            for difference in _differences(
-                iteration, rank, a.ranks[rank][iteration], b.ranks[rank][iteration], seen
-            )
-        ]
+        here: list[Difference] = []
+        for rank in [rank for rank in ranks if iteration in common[rank]]:
+            left, right = a.ranks[rank][iteration], b.ranks[rank][iteration]
+            for kind in [kind for kind in KINDS if kind in left and kind in right]:
+                seen.add(kind)
+                if things := things_of(left[kind], right[kind], by_group=kind == "settings"):
+                    count = len(left[kind].keys() | right[kind].keys())
+                    here.append(Difference(iteration, rank, kind, things, count))
         here.sort(key=lambda difference: (KINDS.index(difference.kind), difference.rank))
         if here and not found.first:
             found.first = here
@@ -125,8 +135,16 @@ def compare_digests(a: RunDigests, b: RunDigests) -> Comparison:
     return found
 
 
-def _noted(run: RunDigests, name: str) -> list[str]:
-    return [f"{name}: {note}" for note in run.notes]
+def things_of(a: dict[str, str], b: dict[str, str], by_group: bool = False) -> tuple[Thing, ...]:
+    """What differs among digests or numbers by name.
+
+    Args:
+        a: Those of the first run.
+        b: Those of the second.
+        by_group: Whether values of several groups of parameters may stand in one.
+    """
+    things = (Thing(*found) for found in different(a, b, missing=None))
+    return tuple(map(_first_group, things) if by_group else things)
 
 
 def _range(run: RunDigests) -> str:
@@ -134,53 +152,17 @@ def _range(run: RunDigests) -> str:
     return f"{min(iterations)} to {max(iterations)}" if iterations else "none"
 
 
-def _unlike(a: RunDigests, b: RunDigests) -> Iterator[str]:
-    intervals = a.start.get("interval"), b.start.get("interval")
-    if intervals[0] != intervals[1]:
-        yield (
-            f"A recorded every {intervals[0]} iterations and B every {intervals[1]}: only those "
-            "of both are compared"
-        )
-    sizes = [len(run.ranks) for run in (a, b)]
-    if sizes[0] != sizes[1]:
-        yield f"A has {sizes[0]} ranks and B {sizes[1]}: only those of both are compared"
-
-
-def _differences(
-    iteration: int, rank: int, a: Record, b: Record, seen: set[str]
-) -> Iterator[Difference]:
-    for kind in KINDS:
-        if kind not in a or kind not in b:
-            continue
-        seen.add(kind)
-        if a[kind] == b[kind]:
-            continue
-        things = tuple(_things(kind, a[kind], b[kind]))
-        yield Difference(iteration, rank, kind, things, len(a[kind].keys() | b[kind].keys()))
-
-
-def _things(kind: str, a: Mapping[str, str], b: Mapping[str, str]) -> Iterator[Thing]:
-    names = [*a, *(name for name in b if name not in a)]
-    for name in names:
-        left, right = a.get(name), b.get(name)
-        if left == right:
-            continue
-        if kind == "settings" and left is not None and right is not None:
-            group, left, right = _first_group(left, right)
-            name += group
-        yield Thing(name, left, right)
-
-
-def _first_group(a: str, b: str) -> tuple[str, str, str]:
+def _first_group(thing: Thing) -> Thing:
     """The first group of parameters whose setting differs, where there are several."""
-    left, right = a.split("|"), b.split("|")
+    if thing.a is None or thing.b is None:
+        return thing
+    left, right = thing.a.split("|"), thing.b.split("|")
     count = max(len(left), len(right))
-    left = left * count if len(left) == 1 else left
-    right = right * count if len(right) == 1 else right
+    left, right = (side * count if len(side) == 1 else side for side in (left, right))
     if count == 1 or len(left) != len(right):
-        return "", a, b
+        return thing
     index = next(i for i in range(count) if left[i] != right[i])
-    return f" of group {index}", left[index], right[index]
+    return Thing(f"{thing.name} of group {index}", left[index], right[index])
 
 
 _LIKELY = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,13 +74,11 @@ def digest_files(path: str | Path) -> list[Path]:
     Args:
         path: Its work directory, or the log directory of one start.
     """
-    folder = Path(path)
-    own = list(filter(_is_ours, folder.glob(f"{_PREFIX}*.jsonl")))
-    return own or list(filter(_is_ours, folder.glob(f"*/{_PREFIX}*.jsonl")))
-
-
-def _is_ours(file: Path) -> bool:
-    return file.stem.removeprefix(_PREFIX).isdecimal()
+    for pattern in (f"{_PREFIX}*.jsonl", f"*/{_PREFIX}*.jsonl"):
+        files = Path(path).glob(pattern)
+        if found := [file for file in files if file.stem.removeprefix(_PREFIX).isdecimal()]:
+            return found
+    return []
 
 
 def read_digests(path: str | Path) -> RunDigests:
@@ -124,7 +121,10 @@ def _read_file(file: Path, run: RunDigests) -> None:
             continue
         content = _parsed(line)
         if content is None:
-            run.notes.append(_damage(file, number, is_last=number == len(lines)))
+            damage = f"line {number} is damaged; it is left out"
+            if number == len(lines):
+                damage = "its last line is cut off, as when a run is killed; it is left out"
+            run.notes.append(f"{file.parent.name}/{file.name}: {damage}")
         elif "digests" in content:
             _begin(content, file, run, records)
         else:
@@ -140,20 +140,15 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
         return None
     if not isinstance(content, dict):
         return None
-    is_whole = _is_header(content) if "digests" in content else _is_record(content)
+    if "digests" in content:
+        is_whole = all(isinstance(content.get(it, 0), int) for it in ("start", "earlier_starts"))
+    else:
+        kinds = [kind for key, kind in content.items() if key != "iteration"]
+        is_whole = isinstance(content.get("iteration"), int) and all(
+            isinstance(kind, dict) and all(isinstance(digest, str) for digest in kind.values())
+            for kind in kinds
+        )
     return content if is_whole else None
-
-
-def _is_header(content: Mapping[str, Any]) -> bool:
-    return all(isinstance(content.get(name, 0), int) for name in ("start", "earlier_starts"))
-
-
-def _is_record(content: Mapping[str, Any]) -> bool:
-    kinds = [value for key, value in content.items() if key != "iteration"]
-    return isinstance(content.get("iteration"), int) and all(
-        isinstance(kind, dict) and all(isinstance(digest, str) for digest in kind.values())
-        for kind in kinds
-    )
 
 
 def _begin(header: dict[str, Any], file: Path, run: RunDigests, records: dict[int, Record]) -> None:
@@ -166,10 +161,3 @@ def _begin(header: dict[str, Any], file: Path, run: RunDigests, records: dict[in
     begin = header.get("start", 0)
     for iteration in [iteration for iteration in records if iteration > begin]:
         del records[iteration]
-
-
-def _damage(file: Path, number: int, *, is_last: bool) -> str:
-    place = f"{file.parent.name}/{file.name}"
-    if is_last:
-        return f"{place}: its last line is cut off, as when a run is killed; it is left out"
-    return f"{place}: line {number} is damaged; it is left out"

@@ -6,10 +6,14 @@ import numbers
 import warnings
 from array import array
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
-from mainspring.errors import did_you_mean
-from mainspring.logging.errors import ScalarError, ScalarTypeError, UnknownScalarError
+from mainspring.errors import (
+    ArgumentTypeError,
+    ArgumentValueError,
+    UnknownScalarError,
+    did_you_mean,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,7 +39,14 @@ class HistoryBuffer:
         max_length: How many values are kept.
 
     Raises:
-        ScalarError: The two sequences differ in length.
+        ArgumentValueError: The two sequences differ in length.
+
+    Example:
+        >>> losses = HistoryBuffer()
+        >>> for loss in (4.0, 2.0, 1.0):
+        ...     losses.update(loss)
+        >>> [float(loss) for loss in (losses.current(), losses.mean(window_size=2), losses.max())]
+        [1.0, 1.5, 4.0]
     """
 
     _statistics_methods: ClassVar[dict[str, Callable[..., Any]]] = {}
@@ -46,8 +57,9 @@ class HistoryBuffer:
         count_history: Sequence[float] = (),
         max_length: int = _DEFAULT_LENGTH,
     ) -> None:
+        log_history, count_history = _flat(log_history), _flat(count_history)
         if len(log_history) != len(count_history):
-            raise ScalarError(
+            raise ArgumentValueError(
                 f"{len(log_history)} values with {len(count_history)} counts: there must be one "
                 "count for each value"
             )
@@ -82,10 +94,10 @@ class HistoryBuffer:
             count: Samples that it stands for.
 
         Raises:
-            ScalarTypeError: One of the two is no number.
+            ArgumentTypeError: One of the two is no number.
         """
         if not (_is_number(log_val) and _is_number(count)):
-            raise ScalarTypeError(
+            raise ArgumentTypeError(
                 f"a history takes a number with its count, not {type(log_val).__name__} and "
                 f"{type(count).__name__}"
             )
@@ -129,12 +141,12 @@ class HistoryBuffer:
         import numpy as np
 
         if window_size is not None and not (_is_whole(window_size) and window_size >= 0):
-            raise ScalarTypeError(f"window_size is a number of values, not {window_size!r}")
+            raise ArgumentTypeError(f"window_size is a number of values, not {window_size!r}")
         kept = min(len(self._values), self.max_length)
         length = min(window_size or kept, kept)
         start = len(self._values) - length
         values: NDArray[Any] = np.array(self._values[start:])
-        if self._whole:
+        if self._whole and (not len(values) or np.abs(values).max() < 2.0**63):
             values = values.astype(np.int64)
         if self._counts is None:
             return values, np.ones(length, dtype=np.int64)
@@ -156,7 +168,7 @@ class HistoryBuffer:
         """`current` as a plain number.
 
         Raises:
-            ScalarError: There is none.
+            ArgumentValueError: There is none.
         """
         if self._whole or not self._values:
             whole: int = self.current().item()
@@ -186,10 +198,10 @@ class HistoryBuffer:
         """The newest value.
 
         Raises:
-            ScalarError: There is none.
+            ArgumentValueError: There is none.
         """
         if not self._values:
-            raise ScalarError("the history is empty", help="record a value first")
+            raise ArgumentValueError("the history is empty", help="record a value first")
         return self._last(1)[0][-1]
 
     @classmethod
@@ -197,11 +209,13 @@ class HistoryBuffer:
         """Register a function ``(buffer, ...) -> number`` as a statistic; use as a decorator.
 
         Raises:
-            ScalarError: There is a statistic of that name.
+            ArgumentValueError: There is a statistic of that name.
         """
         name = method.__name__
         if name in cls._statistics_methods:
-            raise ScalarError(f"there is a statistic {name!r} already", help="name it otherwise")
+            raise ArgumentValueError(
+                f"there is a statistic {name!r} already", help="name it otherwise"
+            )
         cls._statistics_methods[name] = method
         return method
 
@@ -298,6 +312,16 @@ def _pairwise_sum(values: Sequence[float]) -> float:
     for value in values[whole:]:
         total += value
     return total
+
+
+def _flat(values: Sequence[Any]) -> Sequence[float]:
+    """Values one behind another, which may come in rows, as an array or tensor gives them."""
+    first: Any = values[0] if len(values) else 0
+    if not getattr(first, "ndim", isinstance(first, list | tuple)):
+        return values
+    import numpy as np
+
+    return cast("Sequence[float]", np.ravel(values))
 
 
 def _is_number(value: object) -> bool:

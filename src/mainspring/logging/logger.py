@@ -1,4 +1,9 @@
-"""The logger of a run: coloured lines on the terminal, plain ones in a file."""
+"""The logger of a run: a file holds every line, the terminal shows what a person reads.
+
+A record says with an attribute (``extra=...``) where it goes: `IN_FILE` keeps it off the terminal,
+`ON_TERMINAL` out of everything else. Under MMEngine's alias the terminal shows every line of the
+file, as MMEngine's does.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +17,23 @@ import sys
 import time
 from collections.abc import Mapping
 from logging import Filter, Formatter, Handler, LogRecord
-from typing import Any, Self, TextIO
+from typing import Any, TextIO
 
+from mainspring.defaults import DEFAULTS
 from mainspring.dist import get_rank, get_world_size
 from mainspring.errors import ConfigError, did_you_mean
-from mainspring.utils.manager import ManagerMixin
+from mainspring.output import is_terminal, masked, printable, uses_colour
+from mainspring.registry.manager import ManagerMixin
 
-__all__ = ["MMLogger", "terminal_handlers"]
+__all__ = ["IN_FILE", "ON_TERMINAL", "MMLogger", "terminal_handlers"]
 
+IN_FILE: Mapping[str, object] = {"only": "file"}
+"""For ``extra=`` of a log call: what is for looking up later, and not for the terminal."""
+
+ON_TERMINAL: Mapping[str, object] = {"only": "terminal"}
+"""For ``extra=`` of a log call: what the file has already, or nobody looks up later."""
+
+_SECONDS_BETWEEN_LINES = 0.1
 _COLORS = {logging.DEBUG: 36, logging.WARNING: 33, logging.ERROR: 31, logging.CRITICAL: 31}
 
 
@@ -31,38 +45,56 @@ class _RunFormatter(Formatter):
         self._second = -1
         self._date = ""
 
-    def _date_of(self, second: int) -> str:
-        """The date of a second; lines of one second share it."""
-        if second != self._second:
-            self._date = time.strftime(str(self.datefmt), self.converter(second))
-            self._second = second
-        return self._date
-
     def format(self, record: LogRecord) -> str:
         place = ""
         if record.levelno >= logging.ERROR:
             place = f"{record.pathname} - {record.funcName} - {record.lineno} - "
-        date = self._date_of(int(record.created))
-        text = f"{date} - {record.name} - {self.level_of(record)} - {place}{record.getMessage()}"
+        second = int(record.created)
+        if second != self._second:  # lines of one second share the date
+            self._date = time.strftime(str(self.datefmt), self.converter(second))
+            self._second = second
+        text = (
+            f"{self._date} - {record.name} - {self.level_of(record)} - {place}{record.getMessage()}"
+        )
+        return self._with_traces(text, record)
+
+    def _with_traces(self, text: str, record: LogRecord) -> str:
         if record.exc_info:
             text += "\n" + self.formatException(record.exc_info)
         if record.stack_info:
             text += "\n" + self.formatStack(record.stack_info)
-        return text
+        return printable(masked(text), colours=True)
 
     def level_of(self, record: LogRecord) -> str:
         return record.levelname
 
 
 class _TerminalFormatter(_RunFormatter):
-    """The same with the level in colour, unless the output goes to a file or pipe."""
+    """The message, behind its level if that is not INFO; or whole lines, if short are not wanted.
+
+    Levels are in colour, unless the output goes to a file or pipe.
+    """
+
+    def format(self, record: LogRecord) -> str:
+        if not DEFAULTS.short_lines:
+            return super().format(record)
+        head = "" if record.name == DEFAULTS.name else f"{record.name}: "
+        if record.levelno != logging.INFO:
+            head += f"{self.level_of(record)}: "
+        text = head + record.getMessage()
+        if record.levelno >= logging.ERROR:
+            text += f" ({os.path.basename(record.pathname)}:{record.lineno})"
+        return self._with_traces(text, record)
 
     def level_of(self, record: LogRecord) -> str:
-        level = record.levelname
-        if not sys.stdout.isatty() or "NO_COLOR" in os.environ:
-            return level
-        color = _COLORS.get(record.levelno)
-        return f"\x1b[1m{level}\x1b[0m" if color is None else f"\x1b[1;{color}m{level}\x1b[0m"
+        return _coloured(record.levelname, record.levelno)
+
+
+def _coloured(text: str, level: int) -> str:
+    if not uses_colour():
+        return text
+    color = _COLORS.get(level)
+    return f"\x1b[1m{text}\x1b[0m" if color is None else f"\x1b[1;{color}m{text}\x1b[0m"
 
 
 class _OnceFilter(Filter):
@@ -83,10 +115,46 @@ class _OnceFilter(Filter):
 
 
 class _StandardOutput(logging.StreamHandler[TextIO]):
-    """Writes to whatever standard output is at the moment, so that redirecting it works."""
+    """Writes to whatever standard output is at the moment, so that redirecting it works.
 
-    def __init__(self) -> None:
+    There may be none, as in a program without a console, or it may be closed.
+
+    On a terminal, records with the attribute ``one_of_many`` are shown at a pace that can be read;
+    of those held back, the newest comes before the next record of another kind.
+
+    Args:
+        all_in: The file that holds every record, if there is one.
+    """
+
+    def __init__(self, all_in: str | None) -> None:
         super().__init__(sys.stdout)
+        self._all_in = all_in
+        self._shown_at = 0.0
+        self._held: LogRecord | None = None
+        self._has_said = False
+
+    def handle(self, record: LogRecord) -> bool:
+        """Show a record, or hold it back."""
+        if not getattr(record, "one_of_many", False) or not is_terminal():
+            self.show_held()
+        elif record.created - self._shown_at < _SECONDS_BETWEEN_LINES:
+            self._held = record
+            return True
+        else:
+            if self._held is not None and not self._has_said:
+                self._has_said = True
+                where = f"; all are in {self._all_in}" if self._all_in else ""
+                text = f"log lines come faster than they can be read: some are shown here{where}"
+                super().handle(logging.makeLogRecord({**vars(record), "msg": text, "args": ()}))
+            self._held = None
+            self._shown_at = record.created
+        return bool(super().handle(record))
+
+    def show_held(self) -> None:
+        """Show the newest record that was held back."""
+        if self._held is not None:
+            held, self._held = self._held, None
+            super().handle(held)
 
     @property
     def stream(self) -> TextIO:
@@ -95,6 +163,10 @@ class _StandardOutput(logging.StreamHandler[TextIO]):
     @stream.setter
     def stream(self, value: TextIO) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         del value
+
+    def emit(self, record: LogRecord) -> None:
+        if sys.stdout is not None and not getattr(sys.stdout, "closed", False):
+            super().emit(record)
 
 
 class MMLogger(logging.Logger, ManagerMixin):
@@ -106,7 +178,7 @@ class MMLogger(logging.Logger, ManagerMixin):
 
     Args:
         name: Name of the run.
-        logger_name: Name in each line.
+        logger_name: Name in each line; that of the engine by default.
         log_file: File to write to as well.
         log_level: Lowest level that is written, such as ``"INFO"`` or ``logging.INFO``.
         file_mode: ``"w"`` begins the file anew, ``"a"`` appends.
@@ -117,23 +189,30 @@ class MMLogger(logging.Logger, ManagerMixin):
 
     Raises:
         ConfigError: There is no such level or file handler.
+
+    Example:
+        >>> logger = MMLogger.get_instance("docs", log_level="WARNING")
+        >>> logger is MMLogger.get_current_instance()
+        True
     """
+
+    _has_default = True
 
     def __init__(
         self,
         name: str,
-        logger_name: str = "mainspring",
+        logger_name: str | None = None,
         log_file: str | None = None,
         log_level: int | str = "INFO",
         file_mode: str = "w",
         distributed: bool = False,
         file_handler_cfg: Mapping[str, Any] | None = None,
     ) -> None:
-        logging.Logger.__init__(self, logger_name)
+        logging.Logger.__init__(self, logger_name or DEFAULTS.name)
         ManagerMixin.__init__(self, name)
         level = _level_number(log_level)
         rank = get_rank()
-        terminal = _StandardOutput()
+        terminal = _StandardOutput(log_file)
         terminal.setFormatter(_TerminalFormatter("%m/%d %H:%M:%S"))
         terminal.setLevel(level if rank == 0 else logging.ERROR)
         terminal.addFilter(_OnceFilter())
@@ -156,13 +235,6 @@ class MMLogger(logging.Logger, ManagerMixin):
         return self._log_file
 
     @classmethod
-    def get_current_instance(cls) -> Self:
-        """The current logger; one named ``mainspring`` is made when there is none."""
-        if not cls._instance_dict:
-            cls.get_instance("mainspring")
-        return super().get_current_instance()
-
-    @classmethod
     def release_instance(cls, name: str) -> None:
         """Forget the logger of that name and close its file."""
         logger = cls._instance_dict.get(name)
@@ -176,6 +248,8 @@ class MMLogger(logging.Logger, ManagerMixin):
             if isinstance(handler, logging.FileHandler):
                 self.removeHandler(handler)
                 handler.close()
+            elif isinstance(handler, _StandardOutput):
+                handler.show_held()
 
     def setLevel(self, level: int | str) -> None:  # noqa: N802 - the name in logging.Logger
         """Set the lowest level that is let through to the handlers."""
@@ -195,15 +269,19 @@ class MMLogger(logging.Logger, ManagerMixin):
     ) -> None:
         """Log, without looking for the calling line where none of our handlers shows it."""
         is_shown = level >= logging.ERROR or len(self.handlers) != self._own_handlers
-        if is_shown or exc_info or extra or stack_info or stacklevel != 1:
+        if is_shown or exc_info or stack_info or stacklevel != 1:
             super()._log(level, msg, args, exc_info, extra, stack_info, stacklevel + 1)
         else:
-            self.handle(self.makeRecord(self.name, level, "", 0, msg, args, None))
+            record = self.makeRecord(self.name, level, "", 0, msg, args, None, extra=extra)
+            self.handle(record)
 
     def callHandlers(self, record: LogRecord) -> None:  # noqa: N802 - the name in logging.Logger
         """Hand a record to this logger's own handlers; it does not reach the root logger."""
+        only = getattr(record, "only", None) if DEFAULTS.short_lines else None
         for handler in self.handlers:
-            if record.levelno >= handler.level:
+            if record.levelno < handler.level:
+                continue
+            if only is None or isinstance(handler, _StandardOutput) == (only == "terminal"):
                 handler.handle(record)
 
 
@@ -232,6 +310,9 @@ def _file_of_rank(log_file: str, rank: int) -> str:
 def _device_of_process() -> str:
     """Number of the process's device on its machine, as the launcher and CUDA count it."""
     local_rank = os.environ.get("LOCAL_RANK", "0")
+    torch = sys.modules.get("torch")  # no device is used without it
+    if torch is None or not torch.cuda.is_available():
+        return local_rank
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     devices = [device.strip() for device in visible.split(",") if device.strip()]
     index = int(local_rank)

@@ -6,14 +6,19 @@ import copy
 import logging
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Any, Self
+from contextlib import suppress
+from typing import Any
 
-from mainspring.errors import did_you_mean
-from mainspring.logging.errors import ScalarError, ScalarTypeError, UnknownScalarError
+from mainspring.errors import (
+    ArgumentTypeError,
+    ArgumentValueError,
+    UnknownScalarError,
+    did_you_mean,
+)
 from mainspring.logging.history_buffer import HistoryBuffer
 from mainspring.logging.print_log import print_log
 from mainspring.logging.scalar_window import ScalarWindow, as_scalar
-from mainspring.utils.manager import ManagerMixin
+from mainspring.registry.manager import ManagerMixin
 
 __all__ = ["MessageHub"]
 
@@ -31,9 +36,21 @@ class MessageHub(ManagerMixin):
         resumed_keys: For each of their names, whether a checkpoint keeps it.
 
     Raises:
-        ScalarTypeError: An argument is no dict, or a scalar is no `HistoryBuffer`.
-        ScalarError: `resumed_keys` has a name that neither of the others has.
+        ArgumentTypeError: An argument is no dict, or a scalar is no `HistoryBuffer`.
+        ArgumentValueError: `resumed_keys` has a name that neither of the others has.
+
+    Example:
+        >>> hub = MessageHub.get_instance("docs")
+        >>> for loss in (4.0, 2.0):
+        ...     hub.update_scalar("train/loss", loss)
+        >>> float(hub.get_scalar("train/loss").mean())
+        3.0
+        >>> hub.update_info("phase", "warm-up")
+        >>> hub.get_info("phase")
+        'warm-up'
     """
+
+    _has_default = True
 
     def __init__(
         self,
@@ -48,18 +65,13 @@ class MessageHub(ManagerMixin):
         self._resumed_keys = _ordered("resumed_keys", resumed_keys)
         for key, value in self._log_scalars.items():
             if not isinstance(value, HistoryBuffer):
-                raise ScalarTypeError(f"{key} is a {type(value).__name__}, not a HistoryBuffer")
+                raise ArgumentTypeError(f"{key} is a {type(value).__name__}, not a HistoryBuffer")
         for key in self._resumed_keys:
             if key not in self._log_scalars and key not in self._runtime_info:
-                raise ScalarError(f"resumed_keys has {key!r}, which is no scalar or information")
+                raise ArgumentValueError(
+                    f"resumed_keys has {key!r}, which is no scalar or information"
+                )
         self._window = ScalarWindow(self._append)
-
-    @classmethod
-    def get_current_instance(cls) -> Self:
-        """The current hub; one named ``mainspring`` is made when there is none."""
-        if not cls._instance_dict:
-            cls.get_instance("mainspring")
-        return super().get_current_instance()
 
     def _append(self, key: str, value: float, count: float) -> None:
         buffer = self._log_scalars.get(key)
@@ -79,8 +91,8 @@ class MessageHub(ManagerMixin):
             values: Numbers, or tensors with one element, by name.
 
         Raises:
-            ScalarError: A tensor or array has several elements.
-            ScalarTypeError: A value is nothing of this kind.
+            ArgumentValueError: A tensor or array has several elements.
+            ArgumentTypeError: A value is nothing of this kind.
         """
         window, buffers = self._window, self._log_scalars
         for name, value in values.items():
@@ -102,12 +114,13 @@ class MessageHub(ManagerMixin):
             resumed: Whether a checkpoint keeps it.
 
         Raises:
-            ScalarError: The tensor or array has several elements, or `resumed` was another before.
-            ScalarTypeError: The value is nothing of this kind, or the count no whole number.
+            ArgumentValueError: The tensor or array has several elements, or `resumed` was another
+                before.
+            ArgumentTypeError: The value is nothing of this kind, or the count no whole number.
         """
         self._set_resumed(key, resumed)
         if not isinstance(count, int):
-            raise ScalarTypeError(
+            raise ArgumentTypeError(
                 f"the count of {key} is {count!r} ({type(count).__name__}), not a whole number"
             )
         self._window.add(key, as_scalar(key, value), count)
@@ -120,16 +133,16 @@ class MessageHub(ManagerMixin):
             resumed: Whether a checkpoint keeps them.
 
         Raises:
-            ScalarTypeError: `log_dict` is no dict, or see `update_scalar`.
-            ScalarError: A dict inside has no ``value``, or see `update_scalar`.
+            ArgumentTypeError: `log_dict` is no dict, or see `update_scalar`.
+            ArgumentValueError: A dict inside has no ``value``, or see `update_scalar`.
         """
         if not isinstance(log_dict, dict):
-            raise ScalarTypeError(f"log_dict is a {type(log_dict).__name__}, not a dict")
+            raise ArgumentTypeError(f"log_dict is a {type(log_dict).__name__}, not a dict")
         for key, value in log_dict.items():
             count: Any = 1
             if isinstance(value, dict):
                 if "value" not in value:
-                    raise ScalarError(f"{key} has no 'value': {value!r}")
+                    raise ArgumentValueError(f"{key} has no 'value': {value!r}")
                 count = value.get("count", 1)
                 value = value["value"]
             self.update_scalar(
@@ -145,7 +158,7 @@ class MessageHub(ManagerMixin):
             resumed: Whether a checkpoint keeps it.
 
         Raises:
-            ScalarError: `resumed` was another before.
+            ArgumentValueError: `resumed` was another before.
         """
         self._set_resumed(key, resumed)
         self._runtime_info[key] = value
@@ -154,10 +167,10 @@ class MessageHub(ManagerMixin):
         """Keep several pieces of information, see `update_info`.
 
         Raises:
-            ScalarTypeError: `info_dict` is no dict.
+            ArgumentTypeError: `info_dict` is no dict.
         """
         if not isinstance(info_dict, dict):
-            raise ScalarTypeError(f"info_dict is a {type(info_dict).__name__}, not a dict")
+            raise ArgumentTypeError(f"info_dict is a {type(info_dict).__name__}, not a dict")
         for key, value in info_dict.items():
             self.update_info(key, value, resumed)
 
@@ -168,7 +181,7 @@ class MessageHub(ManagerMixin):
     def _set_resumed(self, key: str, resumed: bool) -> None:
         known = self._resumed_keys.setdefault(key, resumed)
         if known is not resumed and known != resumed:
-            raise ScalarError(
+            raise ArgumentValueError(
                 f"{key} was recorded with resumed={known} before, now with resumed={resumed}",
                 help="keep to one of the two for each name",
             )
@@ -235,7 +248,7 @@ class MessageHub(ManagerMixin):
             state_dict: The state; of another hub everything is copied.
 
         Raises:
-            ScalarTypeError: It is nothing of this kind.
+            ArgumentTypeError: It is nothing of this kind.
         """
         if isinstance(state_dict, MessageHub):
             other = state_dict
@@ -247,7 +260,7 @@ class MessageHub(ManagerMixin):
             for owned in (self.log_scalars, self._runtime_info, self._resumed_keys):
                 owned.clear()
         if not isinstance(state_dict, Mapping):
-            raise ScalarTypeError(
+            raise ArgumentTypeError(
                 f"the state of a message hub is a {type(state_dict).__name__}, not a dict"
             )
         self._window.read()
@@ -264,7 +277,9 @@ class MessageHub(ManagerMixin):
                     level=logging.WARNING,
                 )
         for key, value in state_dict.get("runtime_info", {}).items():
-            self._runtime_info[key] = copy.deepcopy(value)
+            self._runtime_info[key] = value
+            with suppress(Exception):  # what cannot be copied is shared
+                self._runtime_info[key] = copy.deepcopy(value)
         for key, resumed in state_dict.get("resumed_keys", {}).items():
             if key in self._log_scalars or key in self._runtime_info:
                 self._resumed_keys[key] = bool(resumed)
@@ -272,7 +287,7 @@ class MessageHub(ManagerMixin):
 
 def _ordered(title: str, given: Mapping[str, Any] | None) -> OrderedDict[str, Any]:
     if given is not None and not isinstance(given, dict):
-        raise ScalarTypeError(f"{title} is a {type(given).__name__}, not a dict or None")
+        raise ArgumentTypeError(f"{title} is a {type(given).__name__}, not a dict or None")
     return OrderedDict(given or {})
 
 

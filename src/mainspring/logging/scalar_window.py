@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from mainspring.logging.errors import ScalarError, ScalarTypeError
+from mainspring.errors import ArgumentTypeError, ArgumentValueError
 
 if TYPE_CHECKING:
     import torch
@@ -75,8 +75,8 @@ def as_scalar(name: str, value: Any) -> Any:
         value: Number, or tensor or array with one element.
 
     Raises:
-        ScalarError: It has several elements, or none.
-        ScalarTypeError: It is nothing of this kind.
+        ArgumentValueError: It has several elements, or none.
+        ArgumentTypeError: It is nothing of this kind.
     """
     if getattr(value, "is_cpu", None) is not None:
         return _read_or_keep(name, value)
@@ -84,10 +84,10 @@ def as_scalar(name: str, value: Any) -> Any:
         return value
     if hasattr(value, "item") and hasattr(value, "size"):
         if value.size != 1:
-            raise ScalarError(f"{name} has {value.size} elements, but a scalar has one")
+            raise ArgumentValueError(f"{name} has {value.size} elements, but a scalar has one")
         value = value.item()
     if not isinstance(value, _NUMBER):
-        raise ScalarTypeError(
+        raise ArgumentTypeError(
             f"{name} is a {type(value).__name__}, not a number or a tensor with one element"
         )
     return value
@@ -97,7 +97,7 @@ def _read_or_keep(name: str, tensor: torch.Tensor) -> Any:
     if tensor.is_cpu and tensor.dim() == 0 and type(tensor).__name__ == "Tensor":
         return tensor.item()
     if tensor.numel() != 1:
-        raise ScalarError(
+        raise ArgumentValueError(
             f"{name} has {tensor.numel()} elements (shape {tuple(tensor.shape)}), but a scalar has "
             "one"
         )

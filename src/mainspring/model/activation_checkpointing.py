@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from mainspring.errors import ConfigError, did_you_mean
+from mainspring.errors import ConfigAttributeError, did_you_mean
 
 __all__ = ["find_submodule", "turn_on_activation_checkpointing"]
 
@@ -45,17 +45,11 @@ def find_submodule(model: nn.Module, name: str, option: str) -> nn.Module:
     try:
         return model.get_submodule(name)
     except AttributeError as error:
-        raise NoSuchModuleError(
+        raise ConfigAttributeError(
             f"{type(model).__name__} has no module {name!r}",
             config_path=option,
             help=did_you_mean(name, (known for known, _ in model.named_modules())),
         ) from error
-
-
-class NoSuchModuleError(ConfigError, AttributeError):
-    """A config option names a module that the model does not have."""
-
-    __str__ = ConfigError.__str__
 
 
 def _checkpointed(forward: Callable[..., Any]) -> Callable[..., Any]:

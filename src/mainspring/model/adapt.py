@@ -69,16 +69,7 @@ class LossReturningModel(ModelSteps):
             mode: ``"loss"``, ``"predict"``, or ``None`` or ``"tensor"`` for the plain output.
             kwargs: The batch, by name.
         """
-        try:
-            outputs = self._own_class.forward(self, *args, **kwargs)
-        except TypeError as error:
-            name = self._own_class.__name__
-            error.add_note(
-                f"{name} has no train_step, so its forward is called with the entries of the "
-                f"batch; if it takes inputs alone, wrap it: "
-                f"mainspring.model.Supervised({name}(...), loss)"
-            )
-            raise
+        outputs = self._own_class.forward(self, *args, **kwargs)
         if mode == "loss":
             return {"loss": self._loss_of(outputs, kwargs)}
         if mode == "predict":
@@ -153,6 +144,7 @@ def _adapted_class(own: type) -> type:
         "__qualname__": own.__qualname__,
         "__doc__": own.__doc__,
         "_own_class": own,
+        **{step: getattr(own, step) for step in ("val_step", "test_step") if hasattr(own, step)},
     }
     if hasattr(own, "from_pretrained"):
         # Such a model initialised or loaded its weights when it was made.

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import torch
 from torch import nn
+from torch.nn.parameter import UninitializedBuffer, is_lazy
 
 from mainspring.logging import print_log
 from mainspring.registry import MODELS
@@ -44,6 +45,17 @@ class BaseAveragedModel(nn.Module):
         module: The averaged model; its parameters need no gradient.
         steps: Number of updates so far, a buffer. It stays on the CPU, so that reading it never
             waits for a device.
+
+    Example:
+        >>> class Latest(BaseAveragedModel):
+        ...     def avg_func(self, averaged_param, source_param, steps):
+        ...         averaged_param.copy_(source_param)
+        >>> model = nn.Linear(1, 1)
+        >>> average = Latest(model)
+        >>> _ = nn.init.ones_(model.weight)
+        >>> average.update_parameters(model)
+        >>> average.module.weight.item()
+        1.0
     """
 
     steps: torch.Tensor
@@ -56,7 +68,12 @@ class BaseAveragedModel(nn.Module):
         update_buffers: bool = False,
     ) -> None:
         super().__init__()
-        self.module = copy.deepcopy(model).requires_grad_(False)
+        lazy = [buffer for buffer in model.buffers() if is_lazy(buffer)]  # which torch cannot copy
+        alike: Any = UninitializedBuffer
+        copies = {id(b): alike(device=b.device, dtype=b.dtype) for b in lazy}
+        self.module = copy.deepcopy(model, copies)
+        for parameter in self.module.parameters():
+            parameter.requires_grad = False  # lazy ones have no requires_grad_()
         self.interval = interval
         if device is not None:
             self.module.to(device)
@@ -98,6 +115,7 @@ class BaseAveragedModel(nn.Module):
             KeyError: The model lacks a parameter or buffer of the averaged one.
         """
         if self._pairing is None or self._pairing.source_model is not model:
+            _give_shapes(self.module, model)
             self._pairing = _Pairing(self.module, model, self.update_buffers)
         pairing = self._pairing
         steps = int(self.steps)
@@ -144,6 +162,16 @@ class StochasticWeightAverage(BaseAveragedModel):
         interval: Updates between two averages.
         device: Where the average lives; where the model is by default.
         update_buffers: Average floating-point buffers too.
+
+    Example:
+        >>> model = nn.Linear(1, 1)
+        >>> _ = nn.init.zeros_(model.weight)
+        >>> average = StochasticWeightAverage(model)
+        >>> average.update_parameters(model)
+        >>> _ = nn.init.ones_(model.weight)
+        >>> average.update_parameters(model)
+        >>> round(average.module.weight.item(), 4)
+        0.5
     """
 
     def avg_func(
@@ -182,6 +210,16 @@ class ExponentialMovingAverage(BaseAveragedModel):
 
     Raises:
         AssertionError: `momentum` is not between 0 and 1.
+
+    Example:
+        >>> model = nn.Linear(1, 1)
+        >>> _ = nn.init.zeros_(model.weight)
+        >>> average = ExponentialMovingAverage(model, momentum=0.1)
+        >>> average.update_parameters(model)
+        >>> _ = nn.init.ones_(model.weight)
+        >>> average.update_parameters(model)
+        >>> round(average.module.weight.item(), 4)
+        0.1
     """
 
     def __init__(
@@ -238,6 +276,16 @@ class MomentumAnnealingEMA(ExponentialMovingAverage):
 
     Raises:
         AssertionError: `gamma` is not positive, or `momentum` not between 0 and 1.
+
+    Example:
+        >>> model = nn.Linear(1, 1)
+        >>> _ = nn.init.zeros_(model.weight)
+        >>> average = MomentumAnnealingEMA(model, momentum=0.1, gamma=1)
+        >>> average.update_parameters(model)
+        >>> _ = nn.init.ones_(model.weight)
+        >>> average.update_parameters(model)
+        >>> round(average.module.weight.item(), 4)
+        0.5
     """
 
     def __init__(
@@ -284,6 +332,14 @@ class _Group:
         """Copy the sources into the average."""
         averaged, source = self.tensors()
         _lists._foreach_copy_(averaged, source)
+
+
+def _give_shapes(averaged: nn.Module, source: nn.Module) -> None:
+    """Let lazy parameters and buffers be those of a model that has got its shapes since."""
+    known = {**dict(source.named_parameters()), **dict(source.named_buffers())}
+    for name, tensor in (*averaged.named_parameters(), *averaged.named_buffers()):
+        if is_lazy(tensor) and name in known:
+            tensor.materialize(known[name].shape, tensor.device, known[name].dtype)
 
 
 class _Pairing:

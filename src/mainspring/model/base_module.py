@@ -13,6 +13,8 @@ from mainspring.logging import MMLogger, print_log
 from mainspring.model.weight_init.initialize import InitCfg, initialize
 from mainspring.model.weight_init.initializers import PretrainedInit
 from mainspring.model.weight_init.report import InitReport, update_init_info
+from mainspring.model.wrappers.is_model_wrapper import is_model_wrapper
+from mainspring.registry.build import joins_models
 
 __all__ = ["BaseModule", "ModuleDict", "ModuleList", "Sequential"]
 
@@ -23,6 +25,16 @@ class BaseModule(nn.Module, metaclass=ABCMeta):
     Args:
         init_cfg: How to initialise the weights, see `initialize`. Copied, so that several modules
             may share one dict.
+
+    Example:
+        >>> class Block(BaseModule):
+        ...     def __init__(self, init_cfg=None):
+        ...         super().__init__(init_cfg)
+        ...         self.conv = nn.Conv2d(1, 1, 1)
+        >>> block = Block(init_cfg=dict(type="Constant", val=2, layer="Conv2d"))
+        >>> block.init_weights()
+        >>> block.conv.weight.item()
+        2.0
     """
 
     def __init__(self, init_cfg: InitCfg | None = None) -> None:
@@ -70,6 +82,8 @@ class BaseModule(nn.Module, metaclass=ABCMeta):
             initialize(self, own)
         child: Any
         for child in self.children():
+            if is_model_wrapper(child) and not hasattr(child, "init_weights"):
+                child = child.module
             if hasattr(child, "init_weights") and not getattr(child, "is_init", False):
                 child.init_weights()
                 update_init_info(child, f"init_weights of {type(child).__name__}")
@@ -82,12 +96,20 @@ class BaseModule(nn.Module, metaclass=ABCMeta):
         return f"{text}\ninit_cfg={self.init_cfg}" if self.init_cfg else text
 
 
+@joins_models
 class Sequential(BaseModule, nn.Sequential):
     """`torch.nn.Sequential` with an ``init_cfg``.
 
     Args:
         args: The modules, or one ordered dict of them.
         init_cfg: How to initialise the weights.
+
+    Example:
+        >>> twos = dict(type="Constant", val=2, layer="Linear")
+        >>> layers = Sequential(nn.Linear(1, 1), init_cfg=twos)
+        >>> layers.init_weights()
+        >>> layers[0].weight.item()
+        2.0
     """
 
     def __init__(
@@ -104,6 +126,13 @@ class ModuleList(BaseModule, nn.ModuleList):
     Args:
         modules: The modules to hold.
         init_cfg: How to initialise the weights.
+
+    Example:
+        >>> twos = dict(type="Constant", val=2, layer="Linear")
+        >>> layers = ModuleList([nn.Linear(1, 1)], init_cfg=twos)
+        >>> layers.init_weights()
+        >>> layers[0].weight.item()
+        2.0
     """
 
     def __init__(
@@ -119,6 +148,13 @@ class ModuleDict(BaseModule, nn.ModuleDict):
     Args:
         modules: The modules by name.
         init_cfg: How to initialise the weights.
+
+    Example:
+        >>> twos = dict(type="Constant", val=2, layer="Linear")
+        >>> heads = ModuleDict(dict(a=nn.Linear(1, 1)), init_cfg=twos)
+        >>> heads.init_weights()
+        >>> heads["a"].weight.item()
+        2.0
     """
 
     def __init__(

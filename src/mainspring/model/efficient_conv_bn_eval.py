@@ -13,6 +13,7 @@ from mainspring.model.activation_checkpointing import find_submodule
 
 __all__ = [
     "efficient_conv_bn_eval_forward",
+    "efficient_conv_bn_eval_graph_transform",
     "turn_on_efficient_conv_bn_eval",
     "turn_on_efficient_conv_bn_eval_for_single_model",
 ]
@@ -42,24 +43,36 @@ def turn_on_efficient_conv_bn_eval(model: nn.Module, modules: list[str] | str) -
 def turn_on_efficient_conv_bn_eval_for_single_model(model: nn.Module) -> None:
     """Fuse convolutions with the batch norm behind them in one module, see above."""
     traced = fx.symbolic_trace(model)
-    modules: dict[str, nn.Module] = dict(traced.named_modules())
+    if efficient_conv_bn_eval_graph_transform(traced):
+        model.forward = traced.forward
+
+
+def efficient_conv_bn_eval_graph_transform(fx_model: fx.GraphModule) -> bool:
+    """Fuse convolutions with the batch norm behind them in a traced module, in place.
+
+    Returns:
+        Whether there were any.
+    """
+    modules: dict[str, nn.Module] = dict(fx_model.named_modules())
     fused = False
-    for norm_node in list(traced.graph.nodes):
+    for norm_node in list(fx_model.graph.nodes):
         pair = _pair_ending_at(norm_node, modules)
         if pair is None:
             continue
         conv_node, conv_name, norm_name = pair
-        with traced.graph.inserting_before(norm_node):
-            conv = traced.graph.get_attr(conv_name)
-            norm = traced.graph.get_attr(norm_name)
-            together = traced.graph.call_function(_conv_then_norm, (norm, conv, conv_node.args[0]))
+        with fx_model.graph.inserting_before(norm_node):
+            conv = fx_model.graph.get_attr(conv_name)
+            norm = fx_model.graph.get_attr(norm_name)
+            together = fx_model.graph.call_function(
+                _conv_then_norm, (norm, conv, conv_node.args[0])
+            )
         norm_node.replace_all_uses_with(together)
-        traced.graph.erase_node(norm_node)
-        traced.graph.erase_node(conv_node)
+        fx_model.graph.erase_node(norm_node)
+        fx_model.graph.erase_node(conv_node)
         fused = True
     if fused:
-        traced.recompile()
-        model.forward = traced.forward
+        fx_model.recompile()
+    return fused
 
 
 def efficient_conv_bn_eval_forward(bn: _BatchNorm, conv: _ConvNd, x: torch.Tensor) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,8 +22,10 @@ __all__ = ["Supervised"]
 class Supervised(BaseModel):
     """Makes a plain `torch.nn.Module` trainable.
 
-    A batch is a pair (inputs, targets), or a dict with these two keys and perhaps others. Lists of
-    equally shaped tensors or of numbers are stacked, so that any collate function will do.
+    A batch is a pair (inputs, targets), or a dict or dataclass with these two fields and perhaps
+    others. Lists of equally shaped tensors or of numbers are stacked, so that any collate function
+    will do. A dict of such batches by name, as several loaders give it, has the losses of each,
+    named ``NAME_loss``; they are added up.
 
     For evaluation every sample is a dict with ``prediction``, the row of the network's output, and
     ``target``, the row of the targets where the batch has them.
@@ -42,6 +45,12 @@ class Supervised(BaseModel):
     Raises:
         ConfigError: `net` is no module, `loss` cannot be called, or the name of a metric contains
             ``loss`` and would be minimised.
+
+    Example:
+        >>> model = Supervised(nn.Linear(4, 3), nn.CrossEntropyLoss())
+        >>> samples = model.val_step((torch.zeros(2, 4), torch.tensor([0, 1])))
+        >>> len(samples), samples[1]["prediction"].shape, samples[1]["target"]
+        (2, torch.Size([3]), tensor(1))
     """
 
     def __init__(
@@ -101,8 +110,15 @@ class Supervised(BaseModel):
     def _run_forward(self, data: Any, mode: str) -> Any:
         if isinstance(data, list | tuple) and len(data) == 2:
             return self(data[0], data[1], mode=mode)
+        if dataclasses.is_dataclass(data):
+            fields = {field.name: getattr(data, field.name) for field in dataclasses.fields(data)}
+            data = tuple(fields.values()) if len(fields) == 2 else fields
+            return self._run_forward(data, mode)
         if isinstance(data, Mapping) and "inputs" in data:
             return self(data["inputs"], data.get("targets"), mode=mode)
+        if mode == "loss" and isinstance(data, Mapping) and all(map(_is_batch, data.values())):
+            of_each = {name: self._run_forward(batch, mode) for name, batch in data.items()}
+            return {f"{n}_{key}": loss for n, each in of_each.items() for key, loss in each.items()}
         raise DataError(
             f"Supervised needs batches of (inputs, targets), but got {_describe(data)}",
             help="let the data set give (input, target) pairs, or dicts of 'inputs' and 'targets'",
@@ -130,6 +146,11 @@ def _check_parts(net: Any, loss: Any, metrics: Mapping[str, Any] | None) -> None
                 f"the metric {name!r} would be added to the loss, because its name contains 'loss'",
                 help="rename it",
             )
+
+
+def _is_batch(value: Any) -> bool:
+    is_pair = isinstance(value, list | tuple) and len(value) == 2
+    return is_pair or isinstance(value, Mapping) or dataclasses.is_dataclass(value)
 
 
 def _describe(data: Any) -> str:

@@ -24,10 +24,18 @@ class BaseTTAModel(BaseModel):
 
     Args:
         module: The model, or a dict that describes it.
-        data_preprocessor: As in `BaseModel`; the inner model's own one prepares the batches.
+        data_preprocessor: As in `BaseModel`. A dict as `module` takes it over, since the inner
+            model's own one prepares the batches.
 
     Raises:
         TypeError: `module` is neither a module nor a dict.
+
+    Example:
+        >>> class Mean(BaseTTAModel):
+        ...     def merge_preds(self, data_samples_list):
+        ...         return [sum(versions) / len(versions) for versions in data_samples_list]
+        >>> Mean(nn.Identity()).merge_preds([[torch.tensor(1.0), torch.tensor(3.0)]])
+        [tensor(2.)]
     """
 
     def __init__(
@@ -35,6 +43,10 @@ class BaseTTAModel(BaseModel):
         module: Mapping[str, Any] | nn.Module,
         data_preprocessor: Mapping[str, Any] | nn.Module | None = None,
     ) -> None:
+        if isinstance(module, Mapping) and data_preprocessor is not None:
+            # Its kind is known to the model inside, which prepares the batches.
+            module = {**module, "data_preprocessor": data_preprocessor}
+            data_preprocessor = None
         super().__init__(data_preprocessor)
         if isinstance(module, Mapping):
             module = MODELS.build(module)

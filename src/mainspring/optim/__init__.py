@@ -9,6 +9,7 @@ from mainspring.optim.optimizer import (
     ApexOptimWrapper,
     BaseOptimWrapper,
     DefaultOptimWrapperConstructor,
+    Muon,
     OptimWrapper,
     OptimWrapperDict,
     build_optim_wrapper,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AmpOptimWrapper",
+    "Muon",
     "ApexOptimWrapper",
     "BaseOptimWrapper",
     "ConstantLR",

@@ -1,5 +1,6 @@
-"""Names for classes and functions, and building them from configs."""
+"""Names for classes and functions, building them from configs, instances by name."""
 
+from mainspring.registry import root
 from mainspring.registry.build import (
     build_from_cfg,
     build_model_from_cfg,
@@ -9,57 +10,10 @@ from mainspring.registry.build import (
 from mainspring.registry.default_scope import DefaultScope, init_default_scope
 from mainspring.registry.recorded import RecordedCall
 from mainspring.registry.registry import Registry
-from mainspring.registry.root import (
-    DATA_SAMPLERS,
-    DATASETS,
-    EVALUATOR,
-    FUNCTIONS,
-    HOOKS,
-    INFERENCERS,
-    LOG_PROCESSORS,
-    LOOPS,
-    METRICS,
-    MODEL_WRAPPERS,
-    MODELS,
-    OPTIM_WRAPPER_CONSTRUCTORS,
-    OPTIM_WRAPPERS,
-    OPTIMIZERS,
-    PARAM_SCHEDULERS,
-    RUNNER_CONSTRUCTORS,
-    RUNNERS,
-    STRATEGIES,
-    TASK_UTILS,
-    TRANSFORMS,
-    VISBACKENDS,
-    VISUALIZERS,
-    WEIGHT_INITIALIZERS,
-)
+from mainspring.registry.root import *  # noqa: F403 - the registries, as it lists them
 from mainspring.registry.statistics import count_registered_modules, traverse_registry_tree
 
 __all__ = [
-    "DATASETS",
-    "DATA_SAMPLERS",
-    "EVALUATOR",
-    "FUNCTIONS",
-    "HOOKS",
-    "INFERENCERS",
-    "LOG_PROCESSORS",
-    "LOOPS",
-    "METRICS",
-    "MODELS",
-    "MODEL_WRAPPERS",
-    "OPTIMIZERS",
-    "OPTIM_WRAPPERS",
-    "OPTIM_WRAPPER_CONSTRUCTORS",
-    "PARAM_SCHEDULERS",
-    "RUNNERS",
-    "RUNNER_CONSTRUCTORS",
-    "STRATEGIES",
-    "TASK_UTILS",
-    "TRANSFORMS",
-    "VISBACKENDS",
-    "VISUALIZERS",
-    "WEIGHT_INITIALIZERS",
     "DefaultScope",
     "RecordedCall",
     "Registry",
@@ -71,3 +25,4 @@ __all__ = [
     "init_default_scope",
     "traverse_registry_tree",
 ]
+__all__ += root.__all__

@@ -5,8 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from mainspring.utils.imports import is_about
-from mainspring.utils.openmmlab import MODULE2PACKAGE
+from mainspring.names import is_of_stdlib
+from mainspring.names.imports import is_about
+from mainspring.names.openmmlab import MODULE2PACKAGE
 
 __all__ = ["import_locations", "import_scope", "installation_hint"]
 
@@ -21,7 +22,7 @@ def import_scope(scope: str) -> Exception | None:
         The error that an existing module raised; ``None`` when the import succeeded or there is no
         such module, so that nothing can be hidden in it.
     """
-    if not scope.isidentifier():
+    if not scope.isidentifier() or is_of_stdlib(scope):
         return None
     return _import(f"{scope}.registry")
 

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from mainspring.errors import ConfigError, mark_user_mistake
+from mainspring.defaults import DEFAULTS
+from mainspring.errors import (
+    ArgumentTypeError,
+    ConfigError,
+    ConfigKeyError,
+    mark_user_mistake,
+)
+from mainspring.names import origin_of, refuse_trust
 from mainspring.registry.default_scope import DefaultScope
+from mainspring.registry.manager import ManagerMixin
 from mainspring.registry.mistakes import describing_calls, remembering_spec
-from mainspring.registry.parts import with_parts_built
+from mainspring.registry.nested_specs import with_parts_built
 from mainspring.registry.recorded import POSITIONAL_KEY, RecordedCall
-from mainspring.utils.manager import ManagerMixin
+from mainspring.registry.shared import building_apart, building_together
+from mainspring.registry.signatures import signature_of
 
 if TYPE_CHECKING:
     from mainspring.registry.registry import Registry
@@ -25,17 +33,13 @@ __all__ = [
     "build_optimizer_from_cfg",
     "build_runner_from_cfg",
     "build_scheduler_from_cfg",
+    "joins_models",
+    "later_partial",
 ]
 
+JoinT = TypeVar("JoinT", bound=Callable[..., Any])
 
-class MissingTypeError(ConfigError, KeyError):
-    """A spec does not say what to build."""
-
-    __str__ = ConfigError.__str__
-
-
-class ConversionError(ConfigError, AssertionError):
-    """A scheduler cannot be converted from epochs to iterations."""
+_joiners: list[Callable[..., Any]] = []
 
 
 def build_from_cfg(cfg: Any, registry: Registry, default_args: Any = None) -> Any:
@@ -58,8 +62,11 @@ def build_from_cfg(cfg: Any, registry: Registry, default_args: Any = None) -> An
         Exception: Whatever the constructor raises, with notes on what was being built.
     """
     _check_mapping(cfg, "cfg")
-    with remembering_spec(cfg):
-        return _build(_arguments(cfg, registry, default_args), registry, _is_late(cfg))
+    with building_together(cfg) as shared, remembering_spec(cfg):
+        args = _arguments(cfg, registry, default_args)
+        own = set(_keys(cfg))
+        added = {key: value for key, value in args.items() if key not in own}
+        return shared.built(cfg, added, lambda: _build(args, registry, _is_late(cfg)))
 
 
 def build_model_from_cfg(cfg: Any, registry: Registry, default_args: Any = None) -> Any:
@@ -72,9 +79,19 @@ def build_model_from_cfg(cfg: Any, registry: Registry, default_args: Any = None)
     """
     if not isinstance(cfg, list):
         return build_from_cfg(cfg, registry, default_args)
-    parts = [build_from_cfg(part, registry, default_args) for part in cfg]
-    # The package of models lies above this one.
-    return import_module("mainspring.model").Sequential(*parts)
+    with building_together(cfg):
+        parts = [build_from_cfg(part, registry, default_args) for part in cfg]
+    if not _joiners:
+        from mainspring.registry.root import MODELS
+
+        MODELS.import_from_location()
+    return _joiners[-1](*parts)
+
+
+def joins_models(join: JoinT) -> JoinT:
+    """Decorate what a list of models becomes: a class, or function, that takes them in order."""
+    _joiners.append(join)
+    return join
 
 
 def build_optimizer_from_cfg(cfg: Any, registry: Registry, default_args: Any = None) -> Any:
@@ -127,7 +144,7 @@ def build_scheduler_from_cfg(cfg: Any, registry: Registry, default_args: Any = N
             args.pop("epoch_length", None)
             return _build(args, registry, _is_late(cfg))
         if args.get("epoch_length") is None or not args.get("by_epoch", True):
-            raise ConversionError(
+            raise ConfigError(
                 "convert_to_iter_based=True needs a scheduler with by_epoch=True and the number "
                 f"of iterations in an epoch (epoch_length), but got {cfg!r}"
             )
@@ -139,13 +156,18 @@ def build_scheduler_from_cfg(cfg: Any, registry: Registry, default_args: Any = N
 def _check_mapping(value: Any, name: str) -> None:
     if not (isinstance(value, Mapping) or hasattr(value, "_cfg_dict")):
         wrong = f"{name} should be a dict, ConfigDict or Config, but got {type(value)}: {value!r}"
-        raise mark_user_mistake(TypeError(wrong))
+        raise mark_user_mistake(ArgumentTypeError(wrong))
 
 
 def _arguments(cfg: Any, registry: Registry, default_args: Any) -> dict[str, Any]:
     """The spec's own values and the defaults for what it lacks, in a new dict."""
     if not hasattr(registry, "look_up"):
-        raise TypeError(f"registry must be a mainspring.Registry object, but got {registry!r}")
+        raise TypeError(
+            f"registry must be a {DEFAULTS.name}.Registry object, but got {type(registry)}"
+        )
+    written: Any = dict(dict.items(cfg)) if isinstance(cfg, dict) else {}
+    if origin_of(written.get("type")) == "data":
+        refuse_trust(written)
     # Items are read one by one: a ConfigDict may resolve what it holds as it is asked for it.
     args = {key: cfg[key] for key in _keys(cfg)}
     if default_args is not None:
@@ -169,27 +191,13 @@ def _found(named: Any, registry: Registry, scope: str | None) -> Iterator[Any]:
 
 def _resolve(named: Any, registry: Registry) -> Any:
     if isinstance(named, str):
-        named = _look_up(named, registry)
+        named, unknown = registry.search(named)
+        if unknown is not None:
+            raise unknown
     if not callable(named):
         wrong = f"type must be a str or valid type, but got {type(named)}: {named!r}"
         raise mark_user_mistake(TypeError(wrong))
     return named
-
-
-def _look_up(name: str, registry: Registry) -> Any:
-    in_scope, missing_scope, failure = registry.in_current_scope()
-    search = in_scope.look_up(name)
-    if search.found is not None:
-        return search.found
-    if failure is not None:
-        search.scope_failures.append(failure)
-    if in_scope is registry:
-        raise search.error(missing_scope=missing_scope)
-    # The registry that was asked may know a name that the current scope's does not see.
-    own = registry.look_up(name)
-    if own.found is None:
-        raise own.error(tried=search)
-    return own.found
 
 
 def _build(args: dict[str, Any], registry: Registry, late: bool) -> Any:
@@ -197,40 +205,43 @@ def _build(args: dict[str, Any], registry: Registry, late: bool) -> Any:
     with _found(named, registry, scope) as target, describing_calls(target, args):
         args = with_parts_built(target, args, lambda part: build_from_cfg(part, registry))
         positional = args.pop(POSITIONAL_KEY, ())
-        if late and _first_parameter(target) not in args:
-            return _waiting(target, positional, args)
+        signature = signature_of(target) if late else None
+        if late and next(iter(signature.parameters if signature else ()), None) not in args:
+            return later_partial(target, positional, args)
+        make = target
         if inspect.isclass(target) and issubclass(target, ManagerMixin):
-            return target.get_instance(*positional, **args)
-        return target(*positional, **args)
+            make = target.get_instance
+        # Classes of this package build each description that they get once, others as they like.
+        with building_apart(not getattr(target, "__module__", "").startswith("mainspring.")):
+            return make(*positional, **args)
 
 
 def _is_late(cfg: Any) -> bool:
     return isinstance(cfg, RecordedCall) and cfg.is_late
 
 
-def _first_parameter(target: Any) -> str | None:
-    try:
-        return next(iter(inspect.signature(target).parameters), None)
-    except (TypeError, ValueError):
-        return None
+def later_partial(target: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """A callable that takes the first argument of a target and already has the others.
 
-
-def _waiting(target: Any, positional: Sequence[Any], args: Mapping[str, Any]) -> Any:
-    """A callable that takes the first argument later."""
-    if not positional:
-        return functools.partial(target, **args)
-    return functools.partial(_call_with_first, target, positional, args)
+    Args:
+        target: The class or function.
+        args: Positional arguments from the second one on.
+        kwargs: Arguments by name.
+    """
+    if not args:
+        return functools.partial(target, **kwargs)
+    return functools.partial(_call_with_first, target, args, kwargs)
 
 
 def _call_with_first(
-    target: Any, positional: Sequence[Any], args: Mapping[str, Any], first: Any
+    target: Any, args: Sequence[Any], kwargs: Mapping[str, Any], first: Any
 ) -> Any:
-    return target(first, *positional, **args)
+    return target(first, *args, **kwargs)
 
 
 def _type_of(args: dict[str, Any]) -> Any:
     if "type" not in args:
-        raise MissingTypeError(
+        raise ConfigKeyError(
             f'`cfg` or `default_args` must contain the key "type", but got {args!r}',
             help='a spec is written dict(type="Name", argument=value)',
         )

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Self
 
 from mainspring.errors import ConfigError
-from mainspring.utils.manager import ManagerMixin
+from mainspring.registry.manager import ManagerMixin
 
 __all__ = ["ROOT_SCOPE", "DefaultScope", "canonical_scope", "init_default_scope"]
 
@@ -17,10 +17,6 @@ ROOT_SCOPE = "mainspring"
 _ROOT_ALIAS = "mmengine"
 
 _serial = itertools.count(1)
-
-
-class ScopeNameError(ConfigError, AssertionError):
-    """A scope is not named by a string."""
 
 
 def canonical_scope(scope: str) -> str:
@@ -37,12 +33,17 @@ class DefaultScope(ManagerMixin):
     Args:
         name: Name of the instance.
         scope_name: Name of the scope, such as ``mmdet``.
+
+    Example:
+        >>> with DefaultScope.overwrite_default_scope("mmdet"):
+        ...     DefaultScope.get_current_instance().scope_name
+        'mmdet'
     """
 
     def __init__(self, name: str, scope_name: str) -> None:
         super().__init__(name)
         if not isinstance(scope_name, str):
-            raise ScopeNameError(f"scope_name should be a string, but got {scope_name!r}")
+            raise ConfigError(f"scope_name should be a string, but got {scope_name!r}")
         self._scope_name = scope_name
         self._is_temporary = False
 

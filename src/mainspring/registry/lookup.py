@@ -6,25 +6,28 @@ A name is looked up in this order:
 2. ``mmdet.ResNet``: in the registry of that scope in the same tree, then upwards from there; in
    the registry itself alone when the scope is its own.
 3. ``torch.nn.Conv2d`` or ``pkg.module:Class``: as the path of an importable object.
+4. ``F1Score``: among the classes of other projects' packages that the root registry names.
 
 Before a registry gives a name up, its locations are imported.
 """
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from mainspring.errors import UnknownTypeError, close_names
+from mainspring.names import ForbiddenNameError, import_named, origin_of
+from mainspring.names.imports import ObjectNotFoundError
 from mainspring.registry.autoimport import import_scope, installation_hint
 from mainspring.registry.default_scope import ROOT_SCOPE, canonical_scope
-from mainspring.utils.imports import ObjectNotFoundError, import_object
 
 if TYPE_CHECKING:
     from mainspring.registry.registry import Registry
 
-__all__ = ["Lookup", "search_tree", "split_scope_key"]
+__all__ = ["Lookup", "registry_of", "search_tree", "split_scope_key"]
 
 
 def split_scope_key(key: str) -> tuple[str | None, str]:
@@ -38,6 +41,26 @@ def search_tree(registry: Registry, scope: str) -> Registry | None:
     return next((node for node in _descendants(registry) if node.scope == scope), None)
 
 
+def registry_of(scope: str, *trees: Registry) -> tuple[Registry | None, Exception | None]:
+    """The registry of a scope, whose package is imported if need be.
+
+    Args:
+        scope: Name of the scope.
+        *trees: Registries among whose descendants it is looked for, one after the other.
+
+    Returns:
+        The registry, or ``None``; and the error that the package raised on import, if it did.
+    """
+    failure: Exception | None = None
+    for attempt in range(2):
+        for tree in trees:
+            found = search_tree(tree, scope)
+            if found is not None:
+                return found, failure
+        failure = import_scope(scope) if not attempt else failure
+    return None, failure
+
+
 class Lookup:
     """One search for a name: its result and everything that an error should tell about it.
 
@@ -49,6 +72,7 @@ class Lookup:
         found: What the name means, ``None`` if nothing was found.
         searched: The registries that were asked.
         failures: Import errors on the way, each of which may have hidden the name.
+        missing: What of a path does not exist, if the name is one.
     """
 
     def __init__(self, key: str, registry: Registry) -> None:
@@ -58,9 +82,12 @@ class Lookup:
         self.location_failures: list[Exception] = []
         self.scope_failures: list[Exception] = []
         self.path_failures: list[Exception] = []
+        self.missing = ""
         self.found = self._in_tree(registry, key)
         if self.found is None:
             self.found = self._at_path()
+        if self.found is None:
+            self.found = self._in_packages()
 
     @property
     def failures(self) -> list[Exception]:
@@ -85,12 +112,9 @@ class Lookup:
         return self._in_node(owner, name) if owner.parent is None else self._in_tree(owner, name)
 
     def _owner(self, registry: Registry, scope: str) -> Registry | None:
-        owner = search_tree(registry, scope) or search_tree(registry.root, scope)
-        if owner is None:
-            failure = import_scope(scope)
-            if failure is not None:
-                self.scope_failures.append(failure)
-            owner = search_tree(registry, scope) or search_tree(registry.root, scope)
+        owner, failure = registry_of(scope, registry, registry.root)
+        if failure is not None:
+            self.scope_failures.append(failure)
         return owner
 
     def _in_node(self, registry: Registry, name: str) -> Any:
@@ -111,14 +135,30 @@ class Lookup:
         )
         for path in paths:
             try:
-                found = import_object(path)
-            except ObjectNotFoundError:
-                continue
+                found = import_named(path, origin_of(self.key))
+            except ObjectNotFoundError as error:
+                self.missing = error.message
             except Exception as error:  # noqa: BLE001 - kept, and chained to the lookup's own error
-                error.add_note(f"while importing {path}")
+                if not isinstance(error, ForbiddenNameError):
+                    error.add_note(f"while importing {path}")
                 self.path_failures.append(error)
             else:
                 return None if isinstance(found, ModuleType) else found
+        return None
+
+    def _in_packages(self) -> Any:
+        for package in self.registry.root.packages if self.key.isidentifier() else ():
+            try:
+                found = getattr(importlib.import_module(package), self.key, None)
+            except ImportError as error:
+                if not package.startswith(
+                    getattr(error, "name", None) or "?"
+                ):  # else not installed
+                    error.add_note(f"while importing {package}")
+                    self.path_failures.append(error)
+                continue
+            if isinstance(found, type):
+                return found
         return None
 
     def error(
@@ -134,11 +174,18 @@ class Lookup:
         first = searches[0]
         asked = list(dict.fromkeys(node for search in searches for node in search.searched))
         failures = [failure for search in searches for failure in search.failures]
+        for failure in failures:
+            if isinstance(failure, ForbiddenNameError):
+                refused = UnknownTypeError(failure.message, help=failure.help)
+                refused.__cause__ = failure
+                return refused
         message = f"{self.key} is not in the {first.registry.scope}::{first.registry.name} registry"
         if asked:
             message += f" (searched: {', '.join(f'{node.scope}::{node.name}' for node in asked)})"
         for failure in failures:
             message += f"; {_summary(failure)}"
+        if first.missing and not failures:
+            message += f"; {first.missing}"
         if missing_scope is not None:
             message += f"; the scope {missing_scope!r} has no registry of this kind"
         error = UnknownTypeError(message, help=self._help(asked, bool(failures), missing_scope))

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar, overload
 
-from mainspring.errors import ConfigError
+from mainspring.errors import ConfigError, ConfigKeyError, UnknownTypeError
+from mainspring.names import remember_registered
 from mainspring.registry import build
-from mainspring.registry.autoimport import import_locations, import_scope, installation_hint
+from mainspring.registry.autoimport import import_locations, installation_hint
 from mainspring.registry.default_scope import ROOT_SCOPE, DefaultScope, canonical_scope
-from mainspring.registry.lookup import Lookup, search_tree, split_scope_key
-from mainspring.registry.parts import remember_registered
-from mainspring.utils.sequences import is_seq_of
+from mainspring.registry.lookup import Lookup, registry_of, split_scope_key
+from mainspring.registry.run_again import is_made_again, is_typed_in
 
 __all__ = ["Registry"]
 
@@ -24,14 +24,20 @@ _logger = logging.getLogger(__name__)
 _reported: set[tuple[str, str]] = set()
 
 
-class NameTakenError(ConfigError, KeyError):
-    """A name is registered already."""
-
-    __str__ = ConfigError.__str__
-
-
-class RegistryTreeError(ConfigError, AssertionError):
-    """A registry cannot stand at this place of a tree."""
+OURS_ALONE = {
+    "dataset": ("BaseDataset", "InMemoryDataset"),
+    "function": ("CombinedLoader", "worker_init_fn"),
+    "hook": ("DigestHook", "DivergenceHook", "Hook", "ProgressHook", "ReportHook"),
+    "loop": ("WorkflowTrainLoop",),
+    "metric": (
+        "Accuracy", "BoxAveragePrecision", "ConfusionMatrix", "MeanIoU", "Perplexity",
+        "PrecisionRecallF1", "RegressionErrors",
+    ),
+    "model": ("Supervised",),
+    "optimizer": ("Muon",),
+    "vis_backend": ("TrackioVisBackend",),
+}  # fmt: skip
+"""Names of ours, by registry, that MMEngine does not have: projects that use them go first."""
 
 
 class Registry:
@@ -50,6 +56,8 @@ class Registry:
             of the module that creates it.
         locations: Modules in which the names are registered. They are imported when a name is
             not found without them.
+        packages: Modules of other projects, whose classes have their own names here where nothing
+            is registered under them; asked at last, and only where installed.
 
     Example:
         >>> MODELS = Registry("model", scope="my_project", locations=["my_project.models"])
@@ -66,8 +74,10 @@ class Registry:
         parent: Registry | None = None,
         scope: str | None = None,
         locations: Sequence[str] = (),
+        packages: Sequence[str] = (),
     ) -> None:
         self._name = name
+        self.packages = tuple(packages)
         self._module_dict: dict[str, Callable[..., Any]] = {}
         self._children: dict[str, Registry] = {}
         self._locations = list(locations)
@@ -75,12 +85,12 @@ class Registry:
         if scope is None:
             scope = self.infer_scope()
         elif not isinstance(scope, str):
-            raise RegistryTreeError(f"the scope of a registry is a string, but this is {scope!r}")
+            raise ConfigError(f"the scope of a registry is a string, but this is {scope!r}")
         self._scope = canonical_scope(scope)
         self.parent = parent
         if parent is not None:
             if not isinstance(parent, Registry):
-                raise RegistryTreeError(f"parent must be a Registry, but is {parent!r}")
+                raise ConfigError(f"parent must be a Registry, but is {parent!r}")
             parent._add_child(self)
         if build_func is None:
             build_func = build.build_from_cfg if parent is None else parent.build_func
@@ -154,8 +164,8 @@ class Registry:
         return split_scope_key(key)
 
     def _add_child(self, child: Registry) -> None:
-        if child.scope in self._children:
-            raise RegistryTreeError(f"scope {child.scope} exists in {self.name} registry")
+        if child.scope in self._children and not is_typed_in():
+            raise ConfigError(f"scope {child.scope} exists in {self.name} registry")
         self._children[child.scope] = child
 
     @overload
@@ -187,11 +197,15 @@ class Registry:
         """
         if not isinstance(force, bool):
             raise TypeError(f"force must be a boolean, but got {type(force)}")
-        if not (name is None or isinstance(name, str) or is_seq_of(name, str)):
+        names = [name] if isinstance(name, str) else name
+        given: object = name
+        if not (
+            isinstance(given, Sequence | None)
+            and all(isinstance(each, str) for each in given or ())
+        ):
             raise TypeError(
                 f"name must be None, an instance of str, or a sequence of str, but got {type(name)}"
             )
-        names = [name] if isinstance(name, str) else name
 
         def register(registered: T) -> T:
             self._register(registered, names, force)
@@ -204,13 +218,28 @@ class Registry:
             raise TypeError(f"module must be Callable, but got {type(registered)}")
         for name in [registered.__name__] if names is None else names:
             taken = self._module_dict.get(name)
-            if taken is not None and not force:
-                raise NameTakenError(
+            if taken is not None and not force and not is_made_again(taken, registered):
+                if self._gives_way(name, registered) and not self._gives_way(name, taken):
+                    _logger.debug("%s %s stays that of %s", self._name, name, taken.__module__)
+                    continue
+                if self._gives_way(name, taken):
+                    _logger.debug("%s %s is now that of %s", self._name, name, registered)
+                    self._module_dict[name] = registered
+                    continue
+                raise ConfigKeyError(
                     f"{name} is already registered in {self._name} at {taken.__module__}",
                     help="pass force=True to replace it",
                 )
             self._module_dict[name] = registered
         remember_registered(registered)
+
+    def _gives_way(self, name: str, registered: Any) -> bool:
+        """Whether something is ours, and MMEngine leaves its name to projects."""
+        if not str(registered.__module__).startswith(f"{ROOT_SCOPE}."):
+            return False
+        # Optimizers of other packages are functions of ours that import them.
+        is_import = self._name == "optimizer" and not isinstance(registered, type)
+        return is_import or name in OURS_ALONE.get(self._name, ())
 
     def get(self, key: str) -> Callable[..., Any] | None:
         """What a name means.
@@ -249,6 +278,27 @@ class Registry:
         if not isinstance(key, str):
             raise TypeError(f"The key argument of `Registry.get` must be a str, got {type(key)}")
         return Lookup(key, self)
+
+    def search(self, key: str) -> tuple[Any, UnknownTypeError | None]:
+        """Search for a name as building does: in the current scope first.
+
+        Args:
+            key: As in `get`.
+
+        Returns:
+            What it means and ``None``, or ``None`` and the error that says what was tried.
+        """
+        in_scope, missing_scope, failure = self.in_current_scope()
+        search = in_scope.look_up(key)
+        if search.found is not None:
+            return search.found, None
+        if failure is not None:
+            search.scope_failures.append(failure)
+        if in_scope is self:
+            return None, search.error(missing_scope=missing_scope)
+        # The registry that was asked may know a name that the current scope's does not see.
+        own = self.look_up(key)
+        return own.found, None if own.found is not None else own.error(tried=search)
 
     def build(self, cfg: Any, *args: Any, **kwargs: Any) -> Any:
         """Build what a config describes, with the registry's build function.
@@ -302,11 +352,7 @@ class Registry:
         if current is None:
             return self, None, None
         scope = canonical_scope(current.scope_name)
-        found = search_tree(self.root, scope)
-        if found is not None:
-            return found, None, None
-        failure = import_scope(scope)
-        found = search_tree(self.root, scope)
+        found, failure = registry_of(scope, self.root)
         if found is not None:
             return found, None, None
         if (scope, self.root.name) not in _reported:

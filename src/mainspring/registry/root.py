@@ -48,7 +48,7 @@ RUNNERS = Registry("runner", build_runner_from_cfg, scope=ROOT_SCOPE, locations=
 RUNNER_CONSTRUCTORS = Registry("runner constructor", scope=ROOT_SCOPE)
 LOOPS = Registry("loop", scope=ROOT_SCOPE, locations=_RUNNER)
 HOOKS = Registry("hook", scope=ROOT_SCOPE, locations=["mainspring.hooks"])
-STRATEGIES = Registry("strategy", scope=ROOT_SCOPE, locations=["mainspring.strategy"])
+STRATEGIES = Registry("strategy", scope=ROOT_SCOPE, locations=["mainspring._strategy"])
 
 DATASETS = Registry("dataset", scope=ROOT_SCOPE, locations=_DATASET)
 DATA_SAMPLERS = Registry("data sampler", scope=ROOT_SCOPE, locations=_DATASET)
@@ -58,7 +58,13 @@ MODELS = Registry("model", build_model_from_cfg, scope=ROOT_SCOPE, locations=_MO
 MODEL_WRAPPERS = Registry("model_wrapper", scope=ROOT_SCOPE, locations=_MODEL)
 WEIGHT_INITIALIZERS = Registry("weight initializer", scope=ROOT_SCOPE, locations=_MODEL)
 
-OPTIMIZERS = Registry("optimizer", build_optimizer_from_cfg, scope=ROOT_SCOPE, locations=_OPTIM)
+OPTIMIZERS = Registry(
+    "optimizer",
+    build_optimizer_from_cfg,
+    scope=ROOT_SCOPE,
+    locations=_OPTIM,
+    packages=["pytorch_optimizer", "timm.optim"],
+)
 OPTIM_WRAPPERS = Registry("optim_wrapper", scope=ROOT_SCOPE, locations=_OPTIM)
 OPTIM_WRAPPER_CONSTRUCTORS = Registry(
     "optimizer wrapper constructor", scope=ROOT_SCOPE, locations=_OPTIM
@@ -67,7 +73,12 @@ PARAM_SCHEDULERS = Registry(
     "parameter scheduler", build_scheduler_from_cfg, scope=ROOT_SCOPE, locations=_OPTIM
 )
 
-METRICS = Registry("metric", scope=ROOT_SCOPE, locations=_EVALUATOR)
+METRICS = Registry(
+    "metric",
+    scope=ROOT_SCOPE,
+    locations=_EVALUATOR,
+    packages=["torchmetrics", "torchmetrics.detection", "torchmetrics.image", "torchmetrics.text"],
+)
 EVALUATOR = Registry("evaluator", scope=ROOT_SCOPE, locations=_EVALUATOR)
 
 TASK_UTILS = Registry("task util", scope=ROOT_SCOPE)

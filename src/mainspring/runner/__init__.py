@@ -3,7 +3,11 @@
 from mainspring.checkpoint import (
     CheckpointLoader,
     find_latest_checkpoint,
+    get_deprecated_model_names,
+    get_external_models,
+    get_mmcls_models,
     get_state_dict,
+    get_torchvision_models,
     load_checkpoint,
     load_state_dict,
     save_checkpoint,
@@ -13,7 +17,8 @@ from mainspring.config.words import ByEpoch, ByIteration
 from mainspring.device import autocast
 from mainspring.hooks import Priority, get_priority
 from mainspring.model import turn_on_activation_checkpointing
-from mainspring.runner.environment import set_random_seed
+from mainspring.rng.seeding import set_random_seed
+from mainspring.runner._flexible_runner import FlexibleRunner
 from mainspring.runner.log_processor import LogProcessor
 from mainspring.runner.loops import (
     BaseLoop,
@@ -31,6 +36,7 @@ __all__ = [
     "ByIteration",
     "CheckpointLoader",
     "EpochBasedTrainLoop",
+    "FlexibleRunner",
     "IterBasedTrainLoop",
     "LogProcessor",
     "Priority",
@@ -40,8 +46,12 @@ __all__ = [
     "WorkflowTrainLoop",
     "autocast",
     "find_latest_checkpoint",
+    "get_deprecated_model_names",
+    "get_external_models",
+    "get_mmcls_models",
     "get_priority",
     "get_state_dict",
+    "get_torchvision_models",
     "load_checkpoint",
     "load_state_dict",
     "save_checkpoint",

@@ -1,6 +1,12 @@
-"""How the processes of a run agree on the iteration after which they stop.
+"""How the processes of a run agree on where it goes.
 
-Any of them may get the signal. It notes the request in the store that the processes met through; a
+Where all ranks are at the same place anyway, after an epoch or a validation, `agree` gathers what
+each of them would do and lets the same rule decide on all. Nothing else may steer a run: a rank
+that stops, validates or lowers a learning rate on its own leaves the others waiting, or training
+another model.
+
+Between such places stands `StopAgreement`, for requests to stop: any rank may get a signal, or have
+a hook that wants no more. It notes the request in the store that the processes met through; a
 thread of each looks there twice a second, so that the training loop itself never asks. When all
 have seen the request, the main process names an iteration: the one after the next in which
 gradients are exchanged. No other can pass that iteration before it reads of it, since the exchange
@@ -9,15 +15,80 @@ needs all processes; in between, with accumulated gradients, they may be some it
 
 from __future__ import annotations
 
+import datetime as dt
+import itertools
+import logging
 import threading
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from mainspring.dist import get_rank, get_world_size
+from mainspring.dist import all_gather_object, get_rank, get_world_size
+from mainspring.logging import print_log
 
-__all__ = ["StopAgreement"]
+__all__ = ["StopAgreement", "agree", "agreed_metrics", "store_of"]
+
+T = TypeVar("T")
 
 _SECONDS = 0.5
+_trainings = itertools.count()
+"""Counted alike by all processes of a run."""
+_PATIENCE = 2.0
+"""Seconds in which ranks that finish the same iteration are expected to have done so."""
+
+
+def store_of(run: str, *, waits: bool = True) -> Any:
+    """The store that the processes met through, for one run: another finds no keys of it.
+
+    Args:
+        run: What the processes know the run by.
+        waits: Whether it is waited in, which needs a connection of its own: others would wait too.
+    """
+    from torch.distributed import distributed_c10d
+
+    store: Any = distributed_c10d._get_default_store()
+    if waits and hasattr(store, "clone"):
+        store = store.clone()
+    return distributed_c10d.PrefixStore(f"mainspring/{run}", store)
+
+
+def agree(own: T, decide: Callable[[list[T]], T]) -> T:
+    """One value for all ranks (all ranks).
+
+    Args:
+        own: What this rank would go on with; pickled on the way.
+        decide: Makes one of the values of all ranks, in order; the same on every rank.
+    """
+    return own if get_world_size() == 1 else decide(all_gather_object(own))
+
+
+def agreed_metrics(metrics: dict[str, Any]) -> dict[str, Any]:
+    """The metrics that all ranks go on with: of each, the value of the first rank that has it.
+
+    Args:
+        metrics: What this rank computed; on other ranks than 0 it may be nothing.
+    """
+
+    def decide(of_ranks: list[dict[str, Any]]) -> dict[str, Any]:
+        of_ranks[get_rank()] = metrics
+        merged: dict[str, Any] = {}
+        for rank, of_rank in enumerate(of_ranks):
+            for name, value in of_rank.items():
+                if repr(merged.setdefault(name, value)) != repr(value):
+                    differing.setdefault(name, f"{merged[name]!r}, on rank {rank} {value!r}")
+        return merged
+
+    differing: dict[str, str] = {}
+    merged = agree(metrics, decide)
+    if differing:
+        listed = "; ".join(f"{name} is {values}" for name, values in differing.items())
+        print_log(
+            f"the ranks computed different metrics, so the first value counts for all: {listed}. "
+            "Reduce over the ranks (mainspring.dist.all_reduce), or derive from BaseMetric, which "
+            "gathers their results",
+            "current",
+            level=logging.WARNING,
+        )
+    return merged
 
 
 class StopAgreement:
@@ -50,13 +121,10 @@ class StopAgreement:
         """
         if get_world_size() == 1:
             return None
-        from torch.distributed import distributed_c10d
-
-        store: Any = distributed_c10d._get_default_store()
-        return cls(store.clone() if hasattr(store, "clone") else store, on_request, exchange)
+        return cls(store_of(f"training {next(_trainings)}"), on_request, exchange)
 
     def _key(self, name: str) -> str:
-        return f"mainspring/stop/{self._round}/{name}"
+        return f"stop/{self._round}/{name}"
 
     def request(self, name: str) -> None:
         """Note that this process got a signal; safe to call from a signal handler's thread."""
@@ -93,6 +161,25 @@ class StopAgreement:
             return None
         last = int(self._store.get(self._key("last")))
         return last, self._store.get(self._key("request")).decode()
+
+    def all_end_here(self, done: int) -> bool:
+        """Whether every rank wants to end the run after the same iteration (those who want to).
+
+        A rank that finds itself alone has to go on, or the others would wait for its gradients.
+
+        Args:
+            done: Iterations that this process has finished.
+        """
+        from torch.distributed import DistStoreError
+
+        key = f"end/{done}"
+        if int(self._store.add(f"{key}/arrived", 1)) == get_world_size():
+            return bool(self._store.compare_set(key, "", "together") == b"together")
+        try:
+            self._store.wait([key], dt.timedelta(seconds=_PATIENCE))
+        except DistStoreError:
+            self._store.compare_set(key, "", "apart")
+        return bool(self._store.get(key) == b"together")
 
     def listen_again(self) -> None:
         """Begin a new round, after a request to save and go on was carried out."""

@@ -2,71 +2,121 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
+import torch
 from torch import nn
 
 from mainspring.checkpoint import (
     CheckpointLoader,
     _load_checkpoint_to_model,
+    begin_anew,
     find_resumable_checkpoint,
     get_state_dict,
     require_whole,
     save_checkpoint,
 )
+from mainspring.checkpoint.frozen import with_left_out
 from mainspring.checkpoint.plain_types import as_plain_types
 from mainspring.checkpoint.writer import CheckpointWriter
 from mainspring.dist import is_main_process
 from mainspring.errors import CheckpointError
 from mainspring.fileio import join_path
+from mainspring.logging import IN_FILE
 from mainspring.runner import resume
+from mainspring.runner.assembly import Assembly
 from mainspring.runner.earlier_state import StateBeforeValidation
 from mainspring.runner.interruption import Interruption
 from mainspring.runner.joint_saving import JointSaving
 from mainspring.runner.rank_buffers import own_buffers_of_ranks, with_own_buffers
 
+if TYPE_CHECKING:
+    from mainspring.runner.runner import Runner
+
 __all__ = ["Checkpoints"]
 
+P = ParamSpec("P")
+R = TypeVar("R")
 
-class Checkpoints:
+
+def _counting_seconds(method: Callable[P, R]) -> Callable[P, R]:
+    """Let a method that saves count its time as the run's."""
+
+    @functools.wraps(method)
+    def counted(*args: P.args, **kwargs: P.kwargs) -> R:
+        runner = cast("Checkpoints", args[0])
+        began = time.perf_counter()
+        try:
+            return method(*args, **kwargs)
+        finally:
+            runner.saving_seconds += time.perf_counter() - began
+
+    return counted
+
+
+class Checkpoints(Assembly):
     """What a runner does with checkpoints."""
 
-    work_dir: str
-    model: nn.Module
-    logger: Any
-    call_hook: Callable[..., None]
     _resume: bool
     _load_from: str | None
     _has_loaded: bool
+    _anew: Sequence[str]
+    _has_begun = False
+    _loaded_names: Collection[str] = ()
+    _waiting: Callable[[], None] | None = None
     _writer: CheckpointWriter | None = None
     _joint: JointSaving | None = None
     interruption: Interruption | None = None
     """What listens to signals, while this run trains in the main thread."""
+    saving_seconds = 0.0
+    """How long training stood still in this process while checkpoints were written."""
+
+    begun_from: str | None = None
+    """What the training begins with, if it is not new."""
 
     def load_or_resume(self) -> None:
         """Load weights or continue a run, whichever was asked for; once only."""
         if self._has_loaded:
             return
-        self._has_loaded = True
         resume_from = self._load_from if self._resume else None
         if self._resume and self._load_from is None:
             found = find_resumable_checkpoint(self.work_dir)
             resume_from = found.path if found is not None else None
-            self.logger.info(
-                f"resume from {found.path}: {found.reason}"
-                if found is not None
-                else f"nothing to resume in {self.work_dir}: training starts from the beginning"
-            )
+            if found is not None:
+                self.logger.info(f"resume from {found.path}: {found.reason}", extra=IN_FILE)
+            else:
+                where = f"nothing to resume in {self.work_dir}"
+                self.logger.info(f"{where}: training starts from the beginning")
         elif resume_from is not None:
             require_whole(self._find_checkpoint(resume_from))
         if resume_from is not None:
             self.resume(resume_from)
+            name = os.path.basename(str(resume_from))
+            self.begun_from = f"from {name}, at iteration {self.iter:,}"
         elif self._load_from is not None:
             self.load_checkpoint(self._load_from)
+            self.begun_from = f"with weights of {self._load_from}"
+        self._has_loaded = True
+
+    def _begin_in_work_dir(self) -> None:
+        """Say whether anything is left to train; what is there is not of a run that begins."""
+        loop = self.train_loop
+        unit = "epochs" if getattr(loop, "by_epoch", True) else "iters"
+        done = self.epoch if unit == "epochs" else self.iter
+        if not self.iter and not self._resume and is_main_process():
+            begin_anew(self.work_dir)
+        elif self._resume and done >= getattr(loop, f"max_{unit}", float("inf")):
+            self.logger.warning(
+                f"this run is finished, it has all of its {done} {unit}: nothing is trained. "
+                f"train_cfg.max_{unit}={2 * done}, for example, goes on"
+            )
 
     def load_checkpoint(
         self,
@@ -76,6 +126,8 @@ class Checkpoints:
         revise_keys: Sequence[tuple[str, str]] = ((r"^module.", ""),),
     ) -> Mapping[str, Any]:
         """Load the weights of a checkpoint into the model.
+
+        They are not replaced later by ``load_from`` or ``resume``, or by initial weights.
 
         Args:
             filename: Path, URI, or the name of a file in the work directory.
@@ -91,10 +143,41 @@ class Checkpoints:
         )
         if self._resume:
             checkpoint = with_own_buffers(checkpoint)
+        checkpoint = with_left_out(get_state_dict(self.model), checkpoint)
+        self._dispatch.begin_run(self)
         self.call_hook("after_load_checkpoint", checkpoint=checkpoint)
-        return _load_checkpoint_to_model(
+        loaded = _load_checkpoint_to_model(
             self.model, checkpoint, strict, self.logger, revise_keys=revise_keys
         )
+        self._has_loaded = True
+        self._loaded_names = _revised(loaded.get("state_dict", loaded), revise_keys)
+        return loaded
+
+    @contextmanager
+    def _keeping_loaded_weights(self) -> Iterator[None]:
+        """A block in which weights are initialised, but for a model that was loaded before."""
+        own = get_state_dict(self.model) if self._loaded_names else {}
+        loaded = {name: own[name].clone() for name in self._loaded_names if name in own}
+        yield
+        with torch.no_grad():
+            for name, value in loaded.items():
+                own[name].copy_(value)
+
+    def when_begun(self, restore: Callable[[], None]) -> None:
+        """Give hooks and generators their state back: once the hooks have begun the run.
+
+        Args:
+            restore: What does it.
+        """
+        if self._has_begun:
+            restore()
+        else:
+            self._waiting = restore
+
+    def _restore_what_waits(self) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting()
 
     def resume(
         self,
@@ -102,6 +185,8 @@ class Checkpoints:
         resume_optimizer: bool = True,
         resume_param_scheduler: bool = True,
         map_location: Any = "default",
+        *,
+        anew: Sequence[str] = (),
     ) -> None:
         """Continue the run that a checkpoint was taken of.
 
@@ -111,19 +196,25 @@ class Checkpoints:
             resume_param_scheduler: Whether to restore the schedulers' states.
             map_location: As in `torch.load`; ``"default"`` is the CPU, from where each owner moves
                 its state to its own device.
+            anew: What counts as it is described now, rather than as in the checkpoint; the argument
+                of `Runner` of that name counts as well.
         """
+        if self._train_loop is not None:
+            self.build_training()
         self._resume = True
         location = "cpu" if map_location == "default" else map_location
         checkpoint = self.load_checkpoint(filename, map_location=location)
         _require_same_shapes(self.model, checkpoint, filename)
+        if self._train_loop is None:
+            return
         resume.restore(
-            self,
+            cast("Runner", self),
             checkpoint,
             resume_optimizer=resume_optimizer,
             resume_param_scheduler=resume_param_scheduler,
+            anew=[*self._anew, *anew],
         )
-        runner: Any = self
-        self.logger.info(f"resumed epoch: {runner.epoch}, iter: {runner.iter}")
+        self.logger.info(f"resumed epoch: {self.epoch}, iter: {self.iter}", extra=IN_FILE)
 
     def roll_back(
         self, filename: str | Path, about_to_be_written: dict[str, Any] | None = None
@@ -136,15 +227,15 @@ class Checkpoints:
             filename: Checkpoint of this run.
             about_to_be_written: What `save_checkpoint` is writing now, which gets them too.
         """
-        runner: Any = self
         self._resume = True
         checkpoint = self.load_checkpoint(filename, strict=True)
         if "optimizer" in checkpoint:
-            resume.restore_optimizer_state(runner.optim_wrapper, checkpoint["optimizer"])
-        runner.optim_wrapper.zero_grad()
+            resume.restore_optimizer_state(self.optim_wrapper, checkpoint["optimizer"])
+        self.optim_wrapper.zero_grad()
         if about_to_be_written is not None:
-            resume.renew_trained_state(runner, about_to_be_written)
+            resume.renew_trained_state(cast("Runner", self), about_to_be_written)
 
+    @_counting_seconds
     def save_checkpoint(
         self,
         out_dir: str | Path,
@@ -187,12 +278,14 @@ class Checkpoints:
             OSError: The storage refuses; what was there before is untouched.
         """
         if filename is None:
-            out_dir, filename = os.path.split(os.path.join(self.work_dir, out_dir))
-        together = self._joint_saving().all_take_part(_finished(self), filename)
+            within = "" if "://" in str(out_dir) else self.work_dir
+            out_dir, filename = os.path.split(os.path.join(within, out_dir))
+        self._joint = self._joint or JointSaving(self._timestamp)
+        together = self._joint.all_take_part(_finished(self), filename)
         if not together and not is_main_process():
             return
         checkpoint = resume.collect(
-            self,
+            cast("Runner", self),
             meta,
             by_epoch=by_epoch,
             save_optimizer=save_optimizer,
@@ -225,8 +318,7 @@ class Checkpoints:
     def reserve_for_saving(self) -> None:
         """Take the memory that asynchronous saves copy the state to, in the background."""
         if is_main_process():
-            runner: Any = self
-            state = [get_state_dict(self.model), runner.optim_wrapper.state_dict()]
+            state = [get_state_dict(self.model), self.optim_wrapper.state_dict()]
             self._checkpoint_writer().reserve(state)
 
     def finish_saving(self) -> BaseException | None:
@@ -255,14 +347,8 @@ class Checkpoints:
                 f"the checkpoint before could not be written: {type(failure).__name__}: {failure}"
             )
 
-    def _joint_saving(self) -> JointSaving:
-        if self._joint is None:
-            self._joint = JointSaving()
-        return self._joint
-
     def _checkpoint_writer(self) -> CheckpointWriter:
-        if self._writer is None:
-            self._writer = CheckpointWriter()
+        self._writer = self._writer or CheckpointWriter()
         return self._writer
 
     def _find_checkpoint(self, filename: str | Path) -> str:
@@ -271,7 +357,15 @@ class Checkpoints:
         return inside if not os.path.exists(name) and os.path.isfile(inside) else name
 
 
-def _finished(runner: Any) -> int:
+def _revised(weights: Mapping[str, Any], revise_keys: Sequence[tuple[str, str]]) -> set[str]:
+    """Names of weights as they are looked for in the model."""
+    names = set(weights)
+    for pattern, replacement in revise_keys:
+        names = {re.sub(pattern, replacement, name) for name in names}
+    return names
+
+
+def _finished(runner: Assembly) -> int:
     """Finished iterations, also before anything is trained."""
     loop = runner._train_loop
     return int(loop.completed_iters if hasattr(loop, "completed_iters") else runner.iter)

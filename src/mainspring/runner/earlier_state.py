@@ -10,12 +10,15 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from mainspring.device.random_states import RandomStates
 from mainspring.hooks.hook import overridden_method
 from mainspring.hooks.points import POINTS_BY_NAME
 from mainspring.logging import MessageHub
+from mainspring.rng.states import RandomStates
+
+if TYPE_CHECKING:
+    from mainspring.runner.runner import Runner
 
 __all__ = ["StateBeforeValidation"]
 
@@ -32,6 +35,7 @@ class StateBeforeValidation:
         hooks: States of the hooks that act during a validation, by their names in checkpoints.
         recorded: How many values each scalar had.
         information: The hub's information by name.
+        inner: What parts of the run remember in their attributes.
     """
 
     loop: dict[str, Any]
@@ -39,9 +43,10 @@ class StateBeforeValidation:
     hooks: dict[str, dict[str, Any] | None]
     recorded: dict[str, int]
     information: dict[str, Any]
+    inner: dict[str, Any] | None
 
     @classmethod
-    def of(cls, runner: Any, named_hooks: dict[str, Any]) -> Self:
+    def of(cls, runner: Runner, named_hooks: dict[str, Any]) -> Self:
         """The state now.
 
         Args:
@@ -61,6 +66,7 @@ class StateBeforeValidation:
             },
             recorded={key: buffer.stored for key, buffer in hub.log_scalars.items()},
             information=dict(hub.runtime_info),
+            inner=runner.inner_states.capture() if runner.inner_states else None,
         )
 
     def message_hub(self, hub: MessageHub) -> dict[str, Any]:

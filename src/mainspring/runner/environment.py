@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import platform
-import random
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 
+from mainspring.config.schema import keys_of_section
+from mainspring.defaults import DEFAULTS
+from mainspring.device.multi_processing import set_multi_processing
 from mainspring.dist import (
     broadcast,
-    get_rank,
     init_dist,
     is_distributed,
     is_main_process,
-    sync_random_seed,
+    names_peers,
 )
-from mainspring.errors import ConfigError, did_you_mean
-from mainspring.utils.dl_utils import set_multi_processing
+from mainspring.errors import ConfigError, ConfigTypeError, did_you_mean
+from mainspring.rng.seeding import SampleRng
 
 __all__ = [
     "Randomness",
-    "set_random_seed",
+    "check_environment",
     "set_up_environment",
     "shared_timestamp",
 ]
-
-SampleRng = Literal["sample", "worker"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Randomness:
     seed: int | None = None
     diff_rank_seed: bool = False
     deterministic: bool = False
-    sample_rng: SampleRng = "sample"
+    sample_rng: SampleRng = field(default_factory=lambda: DEFAULTS.sample_rng)
 
     @classmethod
     def from_section(cls, section: Mapping[str, Any] | None) -> Randomness:
@@ -58,50 +59,85 @@ class Randomness:
         Raises:
             ConfigError: An unknown key, or a value that is not one of the choices.
         """
-        section = dict(section or {})
-        known = list(cls.__dataclass_fields__)
-        for key in section:
-            if key not in known:
-                raise ConfigError(
-                    f"randomness has no setting {key!r}",
-                    config_path=f"randomness.{key}",
-                    help=did_you_mean(key, known) or f"it has {', '.join(known)}",
-                )
-        if section.get("sample_rng", "sample") not in ("sample", "worker"):
-            raise ConfigError(
-                f"sample_rng is {section['sample_rng']!r}",
-                config_path="randomness.sample_rng",
-                help="it is 'sample' or 'worker'",
+        if not isinstance(section, Mapping | None):
+            raise ConfigTypeError(
+                f"randomness is {section!r}, but it is a dict of settings",
+                config_path="randomness",
+                help="write randomness = dict(seed=...)",
             )
+        section = dict(section or {})
+        _refuse_unknown(section, list(cls.__dataclass_fields__), "randomness")
+        seed = section.get("seed")
+        if seed is not None and (not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32):
+            raise ConfigError(
+                f"seed is {seed!r}",
+                config_path="randomness.seed",
+                help="give a whole number from 0 to 2**32 - 1, or None for one drawn at random",
+            )
+        _refuse_other(section.get("sample_rng"), ("sample", "worker"), "randomness.sample_rng")
         return cls(**section)
 
 
-def set_random_seed(
-    seed: int | None = None, deterministic: bool = False, diff_rank_seed: bool = False
-) -> int:
-    """Seed Python's, NumPy's and torch's generators.
+_PARTS_OF_ENVIRONMENT = {
+    "mp_cfg": ("mp_start_method", "opencv_num_threads"),
+    "dist_cfg": (
+        *("backend", "init_backend", "port", "timeout", "init_method", "world_size", "rank"),
+        *("store", "group_name", "pg_options", "device_id"),
+    ),
+}
+
+
+def check_environment(env_cfg: Mapping[str, Any], launcher: str) -> None:
+    """Refuse an ``env_cfg`` or launcher that makes no sense, before anything is changed.
 
     Args:
-        seed: The seed; ``None`` draws one that all ranks share.
-        deterministic: Also make torch choose deterministic algorithms, where it has them.
-        diff_rank_seed: Add the rank to the seed, so that each rank draws other numbers.
+        env_cfg: As for `set_up_environment`.
+        launcher: As for `set_up_environment`.
 
-    Returns:
-        The seed that was used on this rank.
+    Raises:
+        ConfigError: An unknown key or value.
     """
-    if seed is None:
-        seed = sync_random_seed()
-    if diff_rank_seed:
-        seed += get_rank()
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - users' transforms draw from the global generator
-    torch.manual_seed(seed)
-    torch.cuda.manual_seed_all(seed)
-    if deterministic:
-        torch.backends.cudnn.benchmark = False
-        torch.backends.cudnn.deterministic = True
-        torch.use_deterministic_algorithms(True)
-    return seed
+    if not isinstance(env_cfg, Mapping):
+        raise ConfigTypeError(
+            f"env_cfg is {env_cfg!r}, but it is a dict of settings",
+            config_path="env_cfg",
+            help="write env_cfg = dict(...)",
+        )
+    _refuse_unknown(env_cfg, keys_of_section("env_cfg"), "env_cfg")
+    for part, settings in _PARTS_OF_ENVIRONMENT.items():
+        if isinstance(env_cfg.get(part), Mapping):
+            _refuse_unknown(env_cfg[part], settings, f"env_cfg.{part}")
+    _refuse_other(launcher, ("none", "pytorch", "slurm", "mpi"), "launcher")
+    processes, group = env_cfg.get("mp_cfg") or {}, env_cfg.get("dist_cfg") or {}
+    methods = multiprocessing.get_all_start_methods()
+    _refuse_other(processes.get("mp_start_method"), methods, "env_cfg.mp_cfg.mp_start_method")
+    for path, backend in (
+        ("env_cfg.dist_cfg.backend", group.get("backend")),
+        ("env_cfg.backend", env_cfg.get("backend")),
+    ):
+        # "cpu:gloo,cuda:nccl" names one for each kind of device.
+        if isinstance(backend, str) and ":" not in backend:
+            backends = torch.distributed.Backend.backend_list
+            _refuse_other(backend.lower(), backends, path)
+
+
+def _refuse_unknown(section: Mapping[str, Any], known: Sequence[str], path: str) -> None:
+    for key in map(str, section):
+        if key not in known:
+            raise ConfigError(
+                f"{path} has no setting {key!r}",
+                config_path=f"{path}.{key}",
+                help=did_you_mean(key, known) or f"it has {', '.join(known)}",
+            )
+
+
+def _refuse_other(value: Any, known: Sequence[str], path: str) -> None:
+    if value is not None and value not in known:
+        raise ConfigError(
+            f"{path.rpartition('.')[2]} is {value!r}",
+            config_path=path,
+            help=did_you_mean(str(value), known) or f"it is {' or '.join(map(repr, known))}",
+        )
 
 
 def set_up_environment(env_cfg: Mapping[str, Any], launcher: str) -> None:
@@ -116,21 +152,7 @@ def set_up_environment(env_cfg: Mapping[str, Any], launcher: str) -> None:
     Raises:
         ConfigError: An unknown key or launcher.
     """
-    known = ("cudnn_benchmark", "mp_cfg", "dist_cfg", "resource_limit", "backend")
-    for key in env_cfg:
-        if key not in known:
-            raise ConfigError(
-                f"env_cfg has no setting {key!r}",
-                config_path=f"env_cfg.{key}",
-                help=did_you_mean(key, known) or f"it has {', '.join(known)}",
-            )
-    launchers = ("none", "pytorch", "slurm", "mpi")
-    if launcher not in launchers:
-        raise ConfigError(
-            f"there is no launcher {launcher!r}",
-            config_path="launcher",
-            help=did_you_mean(launcher, launchers) or f"it is one of {', '.join(launchers)}",
-        )
+    check_environment(env_cfg, launcher)
     if env_cfg.get("cudnn_benchmark"):
         torch.backends.cudnn.benchmark = True
     distributed = launcher != "none"
@@ -140,6 +162,14 @@ def set_up_environment(env_cfg: Mapping[str, Any], launcher: str) -> None:
         if "backend" in env_cfg:
             dist_cfg["backend"] = env_cfg["backend"]
         init_dist(launcher, **dist_cfg)
+    elif names_peers() and not is_distributed():
+        raise ConfigError(
+            f"{os.environ['WORLD_SIZE']} processes were started together, but launcher is "
+            f"{launcher!r}: each of them would train alone, on all data",
+            config_path="launcher",
+            help="set launcher='pytorch' (--launcher pytorch); a process that is to be alone "
+            "needs an environment without RANK and WORLD_SIZE",
+        )
     if platform.system() != "Windows":
         _raise_open_file_limit(int(env_cfg.get("resource_limit", 4096)))
 

@@ -4,29 +4,59 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from mainspring.checkpoint.apply import unwrap
+from mainspring.dataset.any_loader import is_named_loaders, length_of
 from mainspring.device import autocast, get_device
-from mainspring.device.random_states import RandomStates
+from mainspring.dist import all_gather_object
 from mainspring.errors import ConfigError
+from mainspring.evaluator.evaluator import forget_results
+from mainspring.model.samples import batch_size
+from mainspring.runner.agreement import agree
 from mainspring.structures import BaseDataElement
+
+if TYPE_CHECKING:
+    from mainspring.runner.runner import Runner
 
 __all__ = [
     "EvaluationSet",
     "LossAverage",
+    "evaluation",
     "evaluation_sets",
-    "is_named_loaders",
     "losses_of",
     "merge_metrics",
+    "number_of_samples",
     "precision",
-    "quiet_generators",
+    "samples_in",
     "split_reported_losses",
 ]
+
+
+@contextmanager
+def evaluation(runner: Runner, loop: Any, mode: str) -> Iterator[None]:
+    """A validation or test: begins without what an earlier one left, and leaves nothing behind.
+
+    However it ends, a model that is being trained has its modes again, and an exception lets hooks
+    undo what they changed for its time.
+
+    Args:
+        runner: The run.
+        loop: The loop that evaluates.
+        mode: ``"val"`` or ``"test"``.
+    """
+    for evaluator in [each.evaluator for each in getattr(loop, "sets", [loop])]:
+        forget_results(evaluator)
+    with runner.modes.evaluating(runner.model, then_train=runner.is_training):
+        try:
+            yield
+        except BaseException as error:
+            runner.abandon(mode, error)
+            raise
 
 
 @dataclass
@@ -37,26 +67,38 @@ class EvaluationSet:
         name: Prefix of its metrics; empty when it is the only one.
         dataloader: Its loader.
         evaluator: Its evaluator; ``None`` when only losses are wanted.
+        is_compared: Whether it is known if all ranks are given the same data.
+        had_workers: Whether, in the run that this one continues, workers stood ready for it.
     """
 
     name: str
     dataloader: Any
     evaluator: Any
+    is_compared: bool = False
+    had_workers: bool = False
 
+    @property
+    def has_workers(self) -> bool:
+        """Whether workers of the evaluation before are there to go on."""
+        return getattr(self.dataloader, "_iterator", None) is not None
 
-def is_named_loaders(section: Any) -> bool:
-    """Whether a loader section is a dict from name to loader rather than one loader's settings."""
-    return (
-        isinstance(section, Mapping)
-        and bool(section)
-        and "dataset" not in section
-        and "type" not in section
-        and all(isinstance(item, Mapping) or hasattr(item, "__iter__") for item in section.values())
-    )
+    @contextmanager
+    def drawing_as_before(self) -> Iterator[None]:
+        """Draw no base seed where workers that are started anew take the place of such as go on."""
+        replaced, self.had_workers = self.had_workers and not self.has_workers, False
+        if not replaced:
+            yield
+            return
+        attributes = vars(self.dataloader)
+        kept, attributes["generator"] = attributes["generator"], torch.Generator()
+        try:
+            yield
+        finally:
+            attributes["generator"] = kept
 
 
 def evaluation_sets(
-    runner: Any, dataloader: Any, evaluator: Any, section: str
+    runner: Runner, dataloader: Any, evaluator: Any, section: str
 ) -> list[EvaluationSet]:
     """Pair loaders with evaluators.
 
@@ -109,7 +151,7 @@ def _is_evaluator_list(evaluator: Any, count: int) -> bool:
 
 
 class LossAverage:
-    """Mean of validation losses over a loop, weighted by samples."""
+    """Mean of validation losses over a loop and over the ranks, weighted by samples."""
 
     def __init__(self) -> None:
         self._sums: dict[str, torch.Tensor] = {}
@@ -124,12 +166,32 @@ class LossAverage:
         self._weight += weight
 
     def result(self, mode: str) -> dict[str, float]:
-        """The means by name, and their total as ``val_loss`` (``test_loss``)."""
-        if not self._sums:
+        """The means by name, and their total as ``val_loss`` (``test_loss``) (all ranks)."""
+        own = {name: total.item() for name, total in self._sums.items()}
+        sums, weight = agree((own, self._weight), _added)
+        if not sums:
             return {}
-        means = {name: total.item() / self._weight for name, total in self._sums.items()}
+        means = {name: total / weight for name, total in sums.items()}
         parts = [value for name, value in means.items() if "loss" in name and name != "loss"]
         return {**means, f"{mode}_loss": means["loss"] if "loss" in means else sum(parts)}
+
+
+def _added(of_ranks: list[tuple[dict[str, float], int]]) -> tuple[dict[str, float], int]:
+    sums: dict[str, float] = {}
+    for own, _ in of_ranks:
+        for name, value in own.items():
+            sums[name] = sums.get(name, 0.0) + value
+    return sums, sum(weight for _, weight in of_ranks)
+
+
+def samples_in(outputs: Any, data_batch: Any) -> int:
+    """How many samples a batch has, which is the weight of its losses; 1 if nothing tells."""
+    if isinstance(outputs, Sequence) and len(outputs):
+        return len(outputs)
+    for value in (outputs, data_batch):
+        with suppress(TypeError):
+            return batch_size(value)
+    return 1
 
 
 def losses_of(model: torch.nn.Module, data_batch: Any) -> dict[str, torch.Tensor]:
@@ -190,14 +252,12 @@ def _device() -> str:
     return get_device()
 
 
-@contextmanager
-def quiet_generators(enabled: bool) -> Iterator[None]:
-    """Keep what happens inside from shifting the random numbers that training draws."""
-    if not enabled:
-        yield
-        return
-    states = RandomStates.capture()
-    try:
-        yield
-    finally:
-        states.restore()
+def number_of_samples(dataloader: Any, seen: int) -> int:
+    """Samples of a data set; of a stream, or a loader of a user's own, those seen (all ranks).
+
+    Args:
+        dataloader: The loader, at the end of a pass.
+        seen: Samples that this rank has seen in it.
+    """
+    size = length_of(getattr(dataloader, "dataset", None))
+    return sum(all_gather_object(seen)) if size is None else size

@@ -26,7 +26,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -35,24 +35,26 @@ from mainspring.dataset.resumable_loader import naming_batches
 from mainspring.dist import all_reduce, get_comm_device, is_main_process
 from mainspring.runner.agreement import StopAgreement
 from mainspring.runner.earlier_state import StateBeforeValidation
-from mainspring.runner.resume import named_hooks, wrappers_by_name
+from mainspring.runner.hook_states import named_hooks
+from mainspring.runner.resume import wrappers_by_name
 
-__all__ = ["Interrupted", "Interruption", "Terminated", "interruptible", "validation_of"]
+if TYPE_CHECKING:
+    from mainspring.runner.runner import Runner
+
+__all__ = ["Interruption", "Terminated", "all_end", "interruptible", "validation_of"]
 
 CHECKPOINT = "interrupted.pth"
 """Name of the checkpoint that an interrupted run leaves; the next interruption replaces it."""
 
 _STDERR = 2
-_SIGNALS = ("SIGUSR1", "SIGINT", "SIGTERM")
-"""In ascending order of weight, for processes that got different ones."""
+_STOP = "stop_training"
+_SIGNALS = ("SIGUSR1", _STOP, "SIGINT", "SIGTERM")
+"""In ascending order of weight, for processes that got different ones; the second is what a hook of
+one rank asks for."""
 
 
 class Terminated(SystemExit):
     """The run was asked to end and has written its checkpoint; the exit code is 143."""
-
-
-class Interrupted(KeyboardInterrupt):
-    """The run was interrupted from the keyboard and has written its checkpoint."""
 
 
 class Interruption:
@@ -62,7 +64,7 @@ class Interruption:
         runner: The run.
     """
 
-    def __init__(self, runner: Any) -> None:
+    def __init__(self, runner: Runner) -> None:
         self._runner = runner
         self._process = os.getpid()
         self._requested: str | None = None
@@ -114,7 +116,7 @@ class Interruption:
 
         Raises:
             Terminated: The run was asked to end.
-            Interrupted: The run was interrupted.
+            KeyboardInterrupt: The run was interrupted.
         """
         for batch in batches:
             yield batch
@@ -124,6 +126,22 @@ class Interruption:
                 self._meet(finished=False)
         while self._agreement is not None and not self._meet(finished=True):
             pass
+
+    def all_end(self, done: int) -> bool:
+        """Whether to end the run now, as this rank wants to after an iteration.
+
+        If the others want to go on, they are asked to end it too, and this rank goes on until then.
+
+        Args:
+            done: Finished iterations.
+        """
+        if self._agreement is None or self._agreement.all_end_here(done):
+            return True
+        self._runner.train_loop.stop_training = False
+        if self._requested is None:
+            self._request(_STOP)
+            self._agreement.request(_STOP)
+        return False
 
     def _meet(self, *, finished: bool) -> bool:
         """Learn of each other's signals and answer them; whether all are through with the data."""
@@ -138,7 +156,7 @@ class Interruption:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         name = signal.Signals(number).name
         if os.getpid() != self._process:
-            _act_in_worker(number)
+            _act_in_copy(number)
             return
         if self._requested == "SIGINT" and name == "SIGINT":
             raise KeyboardInterrupt
@@ -176,11 +194,15 @@ class Interruption:
         """Save, and leave unless the run is to go on (all ranks)."""
         self._requested = None
         self._runner.call_after_iterations(None)
-        self._save()
+        if name == _STOP:
+            self._runner.train_loop.stop_training = True
+        else:
+            self._save()
         if name == "SIGTERM":
             raise Terminated(128 + signal.SIGTERM)
         if name == "SIGINT":
-            raise Interrupted
+            # Of this very type, with which Python ends as interrupted programs do: 130 in a shell.
+            raise KeyboardInterrupt(f"the run was interrupted; {CHECKPOINT} continues it")
         if self._agreement is not None:
             self._agreement.listen_again()
 
@@ -204,7 +226,7 @@ class Interruption:
         runner.logger.info(f"saved {CHECKPOINT} {where}")
 
 
-def validation_of(runner: Any) -> AbstractContextManager[None]:
+def validation_of(runner: Runner) -> AbstractContextManager[None]:
     """A validation of a training, which a signal may end.
 
     Args:
@@ -214,7 +236,18 @@ def validation_of(runner: Any) -> AbstractContextManager[None]:
     return nullcontext() if interruption is None else interruption.validating()
 
 
-def interruptible(runner: Any, dataloader: Iterable[Any]) -> Iterable[Any]:
+def all_end(runner: Runner, done: int) -> bool:
+    """Whether all ranks end the run after this iteration, as this one wants to.
+
+    Args:
+        runner: The run.
+        done: Finished iterations.
+    """
+    interruption: Interruption | None = getattr(runner, "interruption", None)
+    return interruption is None or interruption.all_end(done)
+
+
+def interruptible(runner: Runner, dataloader: Iterable[Any]) -> Iterable[Any]:
     """The batches of a data set to evaluate on; errors name the items.
 
     In a validation of a training, signals are answered between batches.
@@ -229,8 +262,8 @@ def interruptible(runner: Any, dataloader: Iterable[Any]) -> Iterable[Any]:
     return interruption.batches_of_validation(naming_batches(dataloader))
 
 
-def _act_in_worker(number: int) -> None:
-    """A process that was forked for loading data: only a request to end concerns it."""
+def _act_in_copy(number: int) -> None:
+    """A process that was forked meanwhile: only a request to end concerns it."""
     if number == signal.SIGTERM:
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)

@@ -20,6 +20,7 @@ from mainspring.dist import (
 )
 from mainspring.errors import CheckpointError
 from mainspring.logging import print_log
+from mainspring.runner.agreement import store_of
 
 __all__ = ["JointSaving"]
 
@@ -37,11 +38,13 @@ class JointSaving:
     through, and leave again, so that none waits in a collective that the others do not enter.
 
     Args:
+        run: What the ranks know the run by.
         patience: Seconds for which rank 0 waits for the others before it saves alone.
         limit: Seconds for which the others wait for rank 0.
     """
 
-    def __init__(self, patience: float = 30.0, limit: float = 1800.0) -> None:
+    def __init__(self, run: str, patience: float = 30.0, limit: float = 1800.0) -> None:
+        self._run = run
         self._patience = patience
         self._limit = limit
         self._store: Any = None
@@ -67,11 +70,8 @@ class JointSaving:
             print_log(f"{name} is saved within master_only: {_ALONE_MEANS}", "current")
             return False
         if self._store is None:
-            from torch.distributed import distributed_c10d
-
-            store: Any = distributed_c10d._get_default_store()
-            self._store = store.clone() if hasattr(store, "clone") else store
-        key = f"mainspring/save/{iteration}/{name}"
+            self._store = store_of(f"saving {self._run}")
+        key = f"{iteration}/{name}"
         self._calls[key] += 1
         key = f"{key}/{self._calls[key]}"
         if not is_main_process():

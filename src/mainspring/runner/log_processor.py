@@ -18,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from mainspring.dataset.any_loader import length_of
 from mainspring.device import (
     get_max_cuda_memory,
     get_max_musa_memory,
@@ -25,9 +26,10 @@ from mainspring.device import (
     is_musa_available,
 )
 from mainspring.errors import ConfigError
+from mainspring.hooks import Run
 from mainspring.registry import LOG_PROCESSORS
 
-__all__ = ["LogProcessor", "LogProcessorError"]
+__all__ = ["LogProcessor"]
 
 Mode = Literal["train", "val", "test"]
 Statistic = dict[str, Any]
@@ -36,16 +38,13 @@ _TIMES = ("data_time", "time")
 _GAP = "  "
 
 
-class LogProcessorError(ConfigError, AssertionError):
-    """A log processor cannot do what was asked of it."""
-
-
 @LOG_PROCESSORS.register_module()
 class LogProcessor:
     """Collects what was recorded, smooths it, and writes it as a line.
 
     Args:
-        window_size: Iterations over which smoothed scalars are averaged.
+        window_size: Iterations over which smoothed scalars are averaged; or ``"epoch"``, those of
+            the epoch so far, or ``"global"``, all.
         by_epoch: Whether lines count epochs; ``None`` follows the training loop.
         custom_cfg: Further statistics: dicts with ``data_src`` (name of the scalar without its
             mode), ``method_name`` (``"mean"``, ``"min"``, ``"max"``, ``"current"`` or a registered
@@ -57,12 +56,18 @@ class LogProcessor:
             value is shown. Metrics after a validation are never smoothed.
 
     Raises:
-        LogProcessorError: `custom_cfg` makes no sense.
+        ConfigError: `custom_cfg` makes no sense.
+
+    Example:
+        >>> epoch_loss = dict(
+        ...     data_src="loss", log_name="loss_epoch", method_name="mean", window_size="epoch"
+        ... )
+        >>> log_processor = LogProcessor(window_size=20, custom_cfg=[epoch_loss])
     """
 
     def __init__(
         self,
-        window_size: int = 10,
+        window_size: int | str = 10,
         by_epoch: bool | None = True,
         custom_cfg: Sequence[Mapping[str, Any]] | None = None,
         num_digits: int = 4,
@@ -77,10 +82,11 @@ class LogProcessor:
         self.mean_pattern = re.compile(mean_pattern)
         self._smoothed: dict[str, bool] = {}
         self._is_accelerated: bool | None = None
+        self._check_window(window_size, "log_processor.window_size")
         self._check_custom_cfg()
 
     def get_log_after_iter(
-        self, runner: Any, batch_idx: int, mode: Mode
+        self, runner: Run, batch_idx: int, mode: Mode
     ) -> tuple[dict[str, Any], str]:
         """What to log after an iteration.
 
@@ -93,14 +99,15 @@ class LogProcessor:
             Scalars for backends, and the line.
 
         Raises:
-            LogProcessorError: There is no such mode.
+            ConfigError: There is no such mode.
         """
         _check_mode(mode, ("train", "val", "test"))
         statistics = _with_numbers(self.custom_cfg, runner, batch_idx)
-        shown = self._collect(statistics, runner, mode)
+        window = _windows(runner, batch_idx).get(self.window_size, self.window_size)
+        shown = self._collect(statistics, runner, mode, window)
         tag = dict(shown)
         if self.log_with_hierarchy:
-            tag = self._collect(statistics, runner, mode, keep_mode=True)
+            tag = self._collect(statistics, runner, mode, window, keep_mode=True)
         by_epoch = self._counts_epochs(runner)
         rates = [f"{name}: {shown[name]:.{self.num_digits}e}" for name in shown if _is_rate(name)]
         parts = [self._position(runner, batch_idx, mode, by_epoch), " ".join(rates)]
@@ -128,7 +135,7 @@ class LogProcessor:
 
     def get_log_after_epoch(
         self,
-        runner: Any,
+        runner: Run,
         batch_idx: int,
         mode: Literal["val", "test"],
         with_non_scalar: bool = False,
@@ -145,10 +152,10 @@ class LogProcessor:
             Metrics for backends, and the line.
 
         Raises:
-            LogProcessorError: There is no such mode.
+            ConfigError: There is no such mode.
         """
         _check_mode(mode, ("val", "test"))
-        length = len(_loop(runner, mode).dataloader)
+        length = _length(runner, mode) or batch_idx
         by_epoch = self._counts_epochs(runner)
         head = f"{'Epoch' if by_epoch else 'Iter'}({mode}) "
         if by_epoch and mode == "val":
@@ -166,7 +173,6 @@ class LogProcessor:
             runner,
             mode,
             keep_mode=self.log_with_hierarchy,
-            smooth=False,
         )
         others = self._collect_others(runner, mode)
         times = {name for name in scalars if name.removeprefix(f"{mode}/") in _TIMES}
@@ -185,42 +191,44 @@ class LogProcessor:
             place = f"log_processor.custom_cfg[{index}]"
             if "data_src" not in item or "method_name" not in item:
                 missing = "data_src" if "data_src" not in item else "method_name"
-                raise LogProcessorError(
+                raise ConfigError(
                     f"a statistic has no {missing}: {item!r}",
                     config_path=place,
                     help="such as dict(data_src='loss', method_name='mean', window_size=100)",
                 )
             name = str(item.get("log_name", item["data_src"]))
             if name in names:
-                raise LogProcessorError(
+                raise ConfigError(
                     f"two statistics are logged as {name!r}",
                     config_path=place,
                     help="tell them apart by log_name",
                 )
             names.add(name)
-            window = item.get("window_size")
-            if window == "epoch" and self.by_epoch is False:
-                raise LogProcessorError(
-                    "window_size='epoch' has no meaning where iterations are counted",
-                    config_path=place,
-                    help="give a number of iterations, or 'global'",
-                )
-            if isinstance(window, str) and window not in ("epoch", "global"):
-                raise LogProcessorError(
-                    f"window_size is {window!r}",
-                    config_path=place,
-                    help="give a number of values, 'epoch' or 'global'",
-                )
+            self._check_window(item.get("window_size"), place)
 
-    def _counts_epochs(self, runner: Any) -> bool:
+    def _check_window(self, window: Any, place: str) -> None:
+        if window == "epoch" and self.by_epoch is False:
+            raise ConfigError(
+                "window_size='epoch' has no meaning where iterations are counted",
+                config_path=place,
+                help="give a number of iterations, or 'global'",
+            )
+        if isinstance(window, str) and window not in ("epoch", "global"):
+            raise ConfigError(
+                f"window_size is {window!r}",
+                config_path=place,
+                help="give a number of values, 'epoch' or 'global'",
+            )
+
+    def _counts_epochs(self, runner: Run) -> bool:
         if self.by_epoch is not None:
             return self.by_epoch
         return bool(getattr(getattr(runner, "_train_loop", None), "by_epoch", True))
 
-    def _position(self, runner: Any, batch_idx: int, mode: Mode, by_epoch: bool) -> str:
+    def _position(self, runner: Run, batch_idx: int, mode: Mode, by_epoch: bool) -> str:
         """Where the run is, aligned so that the lines of a run form columns."""
         if not by_epoch and mode == "train":
-            return f"Iter(train) [{_of(runner.iter + 1, runner.max_iters)}]"
+            return f"Iter(train) [{_of(runner.iter + 1, runner.max_iters or None)}]"
         within = f"[{_of(batch_idx + 1, _length(runner, mode))}]"
         if not by_epoch:
             return f"Iter({mode}) {within}"
@@ -234,13 +242,13 @@ class LogProcessor:
     def _collect(
         self,
         statistics: Sequence[Statistic],
-        runner: Any,
+        runner: Run,
         mode: Mode,
+        window: Any = None,
         *,
         keep_mode: bool = False,
-        smooth: bool = True,
     ) -> dict[str, Any]:
-        """Numbers of a mode by name: smoothed or newest ones, then the statistics asked for."""
+        """Numbers of a mode by name: smoothed in a window or newest, then what is asked for."""
         prefix = f"{mode}/"
         histories = {
             (name if keep_mode else name.removeprefix(prefix)): history
@@ -249,8 +257,8 @@ class LogProcessor:
         }
         found = {
             name: (
-                history.smoothed(self.window_size)
-                if smooth and self._is_smoothed(name)
+                history.smoothed(window)
+                if window is not None and self._is_smoothed(name)
                 else history.newest()
             )
             for name, history in histories.items()
@@ -271,7 +279,7 @@ class LogProcessor:
             known = self._smoothed[name] = self.mean_pattern.search(name) is not None
         return known
 
-    def _collect_others(self, runner: Any, mode: Mode) -> dict[str, Any]:
+    def _collect_others(self, runner: Run, mode: Mode) -> dict[str, Any]:
         """Metrics of a mode that are no numbers, such as a confusion matrix."""
         return {
             (name if self.log_with_hierarchy else name.removeprefix(f"{mode}/")): value
@@ -289,20 +297,24 @@ class LogProcessor:
 
 def _check_mode(mode: str, known: tuple[str, ...]) -> None:
     if mode not in known:
-        raise LogProcessorError(f"the mode is {mode!r}", help=f"one of {', '.join(known)}")
+        raise ConfigError(f"the mode is {mode!r}", help=f"one of {', '.join(known)}")
 
 
 def _with_numbers(
-    statistics: Sequence[Statistic], runner: Any, batch_idx: int
+    statistics: Sequence[Statistic], runner: Run, batch_idx: int
 ) -> Sequence[Statistic]:
     """The statistics with windows as numbers of values."""
-    numbers = {"epoch": batch_idx + 1, "global": runner.iter + 1}
+    numbers = _windows(runner, batch_idx)
     return [
         {**item, "window_size": numbers.get(item["window_size"], item["window_size"])}
         if "window_size" in item
         else item
         for item in statistics
     ]
+
+
+def _windows(runner: Run, batch_idx: int) -> dict[Any, int]:
+    return {"epoch": batch_idx + 1, "global": runner.iter + 1}
 
 
 def _is_rate(name: str) -> bool:
@@ -322,31 +334,28 @@ def _of(done: int, total: int | None) -> str:
     return f"{done}/?" if total is None else f"{done:>{len(str(total))}}/{total}"
 
 
-def _loop(runner: Any, mode: Mode) -> Any:
+def _loop(runner: Run, mode: Mode) -> Any:
     return getattr(runner, f"{mode}_loop")
 
 
-def _length(runner: Any, mode: Mode) -> int | None:
-    """Batches of the loader; ``None`` for an iterable data set that does not say."""
-    try:
-        return len(_loop(runner, mode).dataloader)
-    except TypeError:
-        return None
+def _length(runner: Run, mode: Mode) -> int | None:
+    """Batches of the loader; ``None`` for a stream."""
+    return length_of(_loop(runner, mode).dataloader)
 
 
-def _has_train_loop(runner: Any) -> bool:
+def _has_train_loop(runner: Run) -> bool:
     """Whether the run trains, rather than only validating or testing a model."""
     return not isinstance(getattr(runner, "_train_loop", None), Mapping | None)
 
 
-def _epoch(runner: Any, mode: Mode) -> int:
+def _epoch(runner: Run, mode: Mode) -> int:
     """The epoch of a line, counted from 1; a validation belongs to the epoch that ended."""
     if mode == "train":
         return int(runner.epoch) + 1
     return int(runner.epoch) if _has_train_loop(runner) else 0
 
 
-def _peak_memory(runner: Any) -> int:
+def _peak_memory(runner: Run) -> int:
     """Most memory in use on the accelerator since the last line, in MB."""
     device = getattr(runner.model, "output_device", None)
     return get_max_musa_memory(device) if is_musa_available() else get_max_cuda_memory(device)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from mainspring.checkpoint.sharded import is_sharded
 from mainspring.dist import broadcast, is_distributed
 from mainspring.errors import ConfigError, did_you_mean
 from mainspring.logging import print_log
@@ -17,6 +18,7 @@ from mainspring.model import (
     turn_on_activation_checkpointing,
     turn_on_efficient_conv_bn_eval,
 )
+from mainspring.names import holds_data_names
 from mainspring.runner.compiled_step import use_compiled_step
 from mainspring.strategy import DDPStrategy, SingleDeviceStrategy, Strategy
 
@@ -39,6 +41,14 @@ def wrap_for_processes(
                 help="leave it out, or give the bare model",
             )
         return model
+    if is_sharded(model):
+        if wrapper_cfg is not None:
+            raise ConfigError(
+                "model_wrapper_cfg is given, but the model is spread over the processes already",
+                config_path="model_wrapper_cfg",
+                help="leave it out, or give a model that is not sharded",
+            )
+        return model
     strategy: Strategy = SingleDeviceStrategy()
     if distributed:
         strategy = DDPStrategy(
@@ -56,7 +66,7 @@ def prepare_model(model: nn.Module, cfg: Any) -> None:
     inner: Any = model.module if is_model_wrapper(model) else model
     if hasattr(inner, "init_weights"):
         inner.init_weights()
-        if is_distributed():
+        if is_distributed() and not is_sharded(inner):
             for tensor in inner.state_dict().values():
                 broadcast(tensor)
     names = cfg.get("activation_checkpointing")
@@ -87,6 +97,13 @@ def compile_step(model: nn.Module, cfg: Any, optim_wrapper: Any) -> None:
         ConfigError: There is nothing of that name, or `torch.compile` has no such setting.
     """
     options = cfg.get("compile", False)
+    if holds_data_names(options):
+        raise ConfigError(
+            f"compile has the options {options['options']!r}, which may name programs, and data "
+            "names none",
+            config_path="compile",
+            help="numbers and true or false are taken; say others in a config that is a program",
+        )
     if not options or (isinstance(options, Mapping) and options.get("disable")):
         return
     settings = {str(key): options[key] for key in options} if isinstance(options, Mapping) else {}

@@ -1,39 +1,46 @@
-"""Refuse a config with a certain mistake before anything is built."""
+"""Refuse a config with a mistake before anything is built; say what hardly is meant."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from mainspring.config import Config
-from mainspring.errors import ConfigError
+from mainspring.errors import UnknownTypeError
 
 if TYPE_CHECKING:
     from mainspring.check import Problem
 
-__all__ = ["refuse_mistakes"]
+__all__ = ["MistakenConfigError", "refuse_mistakes"]
 
 
-def refuse_mistakes(cfg: Config) -> None:
-    """Refuse a config in which a name does not exist, a call does not fit, or sections contradict.
+class MistakenConfigError(UnknownTypeError, TypeError):
+    """What ``mainspring check`` calls an error: a name, an argument or a value that cannot be."""
+
+
+def refuse_mistakes(cfg: Any) -> list[Problem]:
+    """Refuse a config in which `mainspring.check` finds errors.
 
     Args:
         cfg: The config of a run.
 
+    Returns:
+        What is no error but hardly meant, as far as the run does not find it out itself.
+
     Raises:
         ConfigError: With all mistakes; the place and path are those of the first.
     """
-    from mainspring.check import quick_check
+    from mainspring.check import examine
 
-    errors = [problem for problem in quick_check(cfg) if problem.severity == "error"]
+    findings = examine(cfg)
+    errors = [problem for problem in findings.problems if problem.severity == "error"]
     if not errors:
-        return
+        return [problem for problem in findings.problems if not problem.only_checked]
     first, *others = errors
     message = first.message
     if others:
         count = f"{len(others)} more mistakes" if len(others) > 1 else "one more mistake"
         lines = "".join(f"\n    {_shown(problem)}" for problem in others)
         message += f"\n  and {count}:{lines}"
-    raise ConfigError(
+    raise MistakenConfigError(
         message, location=first.location, config_path=first.config_path, help=first.help
     )
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
+from mainspring import fileio
 from mainspring.logging import MessageHub, MMLogger
 from mainspring.registry import DefaultScope
 from mainspring.runner.startup_log import config_dump_path
+from mainspring.runner.work_dir_lock import LOCK
 from mainspring.visualization import Visualizer
+
+if TYPE_CHECKING:
+    from mainspring.runner.runner import Runner
 
 __all__ = ["StartFiles", "claim", "is_in_use", "release_run"]
 
@@ -64,25 +70,36 @@ class StartFiles:
     Args:
         files: Files that may be written over.
         directories: Directories that may be created, outer ones first.
+        log_dir: The one of them that is the start's own.
     """
 
-    def __init__(self, files: Iterable[Path], directories: Iterable[Path]) -> None:
-        self._before = {path: path.read_bytes() if path.is_file() else None for path in files}
+    def __init__(self, files: Iterable[Path], directories: Iterable[Path], log_dir: Path) -> None:
+        self._before = {
+            path: path.read_bytes() if path.is_file() and not path.is_symlink() else None
+            for path in files
+        }
+        self._log_dir = log_dir
         self._new_directories = [path for path in directories if not path.exists()]
 
     @classmethod
-    def of_run(cls, runner: Any) -> StartFiles:
+    def of_run(cls, runner: Runner) -> StartFiles:
         """The files that a runner makes while it is constructed."""
         work_dir = Path(runner.work_dir)
+        log_dir = Path(runner.log_dir)
         missing = [path for path in reversed(work_dir.parents) if not path.exists()]
-        return cls([config_dump_path(runner)], [*missing, work_dir, Path(runner.log_dir)])
+        return cls(
+            [config_dump_path(runner), work_dir / LOCK], [*missing, work_dir, log_dir], log_dir
+        )
 
     def discard(self) -> None:
-        """Put earlier contents back and remove what was created."""
+        """Put earlier contents back and remove what was created, and nothing that came since."""
         for path, content in self._before.items():
             if content is not None:
-                path.write_bytes(content)
+                fileio.put(content, path)
             else:
                 path.unlink(missing_ok=True)
+        if self._log_dir in self._new_directories:
+            shutil.rmtree(self._log_dir, ignore_errors=True)
         for path in reversed(self._new_directories):
-            shutil.rmtree(path, ignore_errors=True)
+            with suppress(OSError):
+                path.rmdir()

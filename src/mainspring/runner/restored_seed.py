@@ -10,18 +10,21 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mainspring.dataset import DataLoader
 from mainspring.dataset.resumable_loader import ResumableLoader
 from mainspring.dist import get_rank
 from mainspring.logging import print_log
-from mainspring.runner.environment import set_random_seed
+from mainspring.rng.seeding import set_random_seed
+
+if TYPE_CHECKING:
+    from mainspring.runner.runner import Runner
 
 __all__ = ["restore_seed"]
 
 
-def restore_seed(runner: Any, meta: Mapping[str, Any]) -> None:
+def restore_seed(runner: Runner, meta: Mapping[str, Any]) -> None:
     """Take over the seed of a checkpoint, before positions are restored.
 
     Args:
@@ -32,7 +35,8 @@ def restore_seed(runner: Any, meta: Mapping[str, Any]) -> None:
         return
     before = runner.seed
     # The checkpoint has the seed of rank 0.
-    seed = meta["seed"] + (get_rank() if runner._randomness.diff_rank_seed else 0)
+    own = get_rank() if runner._randomness.diff_rank_seed else 0
+    seed = meta["seed"] + own
     if seed == before:
         return
     print_log(
@@ -47,9 +51,10 @@ def restore_seed(runner: Any, meta: Mapping[str, Any]) -> None:
         source._seed = seed
     for loader in _loaders(runner):
         _reseed(loader, before, seed)
+        _reseed(loader, before - own, seed - own)
 
 
-def _loaders(runner: Any) -> Iterator[Any]:
+def _loaders(runner: Runner) -> Iterator[Any]:
     for loop in (runner.train_loop, runner.val_loop):
         for owner in getattr(loop, "sets", [loop]):
             yield getattr(owner, "dataloader", None)

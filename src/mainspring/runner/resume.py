@@ -9,27 +9,37 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from mainspring.checkpoint import get_state_dict, weights_to_cpu
-from mainspring.device.random_states import RandomStates
-from mainspring.dist import all_gather_object, get_rank, get_world_size
+from mainspring.checkpoint.apply import unwrap
+from mainspring.checkpoint.sharded import is_sharded, spread_optimizer_state, whole
+from mainspring.dataset.resumable_loader import ResumableLoader
+from mainspring.dataset.same_metainfo import is_same
+from mainspring.dist import gather_object, get_rank, get_world_size, is_main_process
 from mainspring.errors import CheckpointError
-from mainspring.hooks import Hook
 from mainspring.logging import print_log
-from mainspring.model import is_model_wrapper
 from mainspring.optim import OptimWrapper, OptimWrapperDict
+from mainspring.optim.optimizer.added_groups import add_missing_groups, names_of_groups
+from mainspring.optim.optimizer.optim_wrapper import gradient_on_host
+from mainspring.rng.states import RandomStates
+from mainspring.runner.changed_settings import Settings, description, say_changes
 from mainspring.runner.earlier_state import StateBeforeValidation
+from mainspring.runner.hook_states import hook_states, named_hooks, restore_hooks
 from mainspring.runner.restored_seed import restore_seed
 from mainspring.strategy import bucket_orders, restore_bucket_orders
 from mainspring.version import __version__
 
+if TYPE_CHECKING:
+    from mainspring.runner.runner import Runner
+
 __all__ = [
     "FORMAT",
     "collect",
-    "named_hooks",
+    "continue_where_it_stopped",
+    "counts_agree",
+    "map_schedulers",
     "renew_trained_state",
     "restore",
     "restore_accumulation",
@@ -41,7 +51,7 @@ FORMAT = 1
 
 
 def collect(
-    runner: Any,
+    runner: Runner,
     meta: Mapping[str, Any] | None,
     *,
     by_epoch: bool,
@@ -53,7 +63,8 @@ def collect(
 ) -> dict[str, Any]:
     """Everything that the future of the run depends on, as plain types and tensors.
 
-    Called on all ranks, unless `alone`: the generators of every rank are gathered.
+    Called on all ranks, unless `alone`. Only the main process, which writes, gathers what each rank
+    keeps for itself and brings weights to the CPU; on the others, hooks are shown the rest.
 
     Args:
         runner: The run.
@@ -65,19 +76,21 @@ def collect(
         earlier: What replaces the state of now, in the middle of a validation.
         alone: Whether this rank is the only one here, so that nothing is gathered.
     """
-    gather = _only_own if alone else all_gather_object
+    gather = _only_own if alone else gather_object
+    if is_sharded(runner.model):
+        _refuse_parts(runner, alone)
     weights = _weights_of(runner)
     checkpoint: dict[str, Any] = {
         "meta": {**_meta(runner, by_epoch), **(meta or {})},
-        "state_dict": weights_to_cpu(weights) if to_cpu else weights,
+        "state_dict": weights_to_cpu(weights) if to_cpu and is_main_process() else weights,
         "message_hub": (
             earlier.message_hub(runner.message_hub) if earlier else runner.message_hub.state_dict()
         ),
     }
     if save_optimizer and isinstance(runner.optim_wrapper, OptimWrapper | OptimWrapperDict):
-        checkpoint["optimizer"] = runner.optim_wrapper.state_dict()
-    if save_param_scheduler and runner.param_schedulers is not None:
-        checkpoint["param_schedulers"] = _map_schedulers(
+        checkpoint["optimizer"] = whole(runner.optim_wrapper.state_dict())
+    if save_param_scheduler and runner._parts.get("param_schedulers") is not None:
+        checkpoint["param_schedulers"] = map_schedulers(
             runner.param_schedulers, lambda scheduler: scheduler.state_dict()
         )
     checkpoint["mainspring"] = {
@@ -88,9 +101,22 @@ def collect(
         "random_states": gather(
             (earlier.random_states if earlier else RandomStates.capture()).state_dict()
         ),
-        "hooks": _hook_states(runner, earlier.hooks if earlier else {}),
-        "accumulation": gather(_accumulation_states(runner.optim_wrapper)),
+        "hooks": hook_states(runner, earlier.hooks if earlier else {}),
+        "by_epoch": getattr(runner._train_loop, "by_epoch", None),
+        "settings": runner.settings,
+        "description": description(runner),
+        "anew": runner.set_anew,
+        "inner": gather(
+            earlier.inner if earlier else runner.inner_states and runner.inner_states.capture()
+        ),
+        "accumulation": gather(_accumulation_states(runner)),
         "items": _number_of_items(runner._train_loop),
+        "groups": {
+            name: names_of_groups(unwrap(runner.model), wrapper.optimizer)
+            for name, wrapper in wrappers_by_name(runner.optim_wrapper).items()
+            if isinstance(wrapper, OptimWrapper)
+        },
+        "modes": runner.modes.state_dict(runner.model),
     }
     buckets = {} if alone else bucket_orders(runner.model)
     if buckets:
@@ -98,7 +124,7 @@ def collect(
     return checkpoint
 
 
-def renew_trained_state(runner: Any, checkpoint: dict[str, Any]) -> None:
+def renew_trained_state(runner: Runner, checkpoint: dict[str, Any]) -> None:
     """Put what is trained into a checkpoint anew, after it was changed while that is written.
 
     Called on the ranks that `collect` was called on.
@@ -107,24 +133,39 @@ def renew_trained_state(runner: Any, checkpoint: dict[str, Any]) -> None:
         runner: The run.
         checkpoint: What `collect` gave.
     """
-    checkpoint["state_dict"] = weights_to_cpu(_weights_of(runner))
+    weights = _weights_of(runner)
+    checkpoint["state_dict"] = weights_to_cpu(weights) if is_main_process() else weights
     if "optimizer" in checkpoint:
-        checkpoint["optimizer"] = runner.optim_wrapper.state_dict()
+        checkpoint["optimizer"] = whole(runner.optim_wrapper.state_dict())
     ours = checkpoint["mainspring"]
-    alone = len(ours["accumulation"]) != get_world_size()
-    gather = _only_own if alone else all_gather_object
-    ours["accumulation"] = gather(_accumulation_states(runner.optim_wrapper))
+    alone = is_main_process() and len(ours["accumulation"]) != get_world_size()
+    gather = _only_own if alone else gather_object
+    ours["accumulation"] = gather(_accumulation_states(runner))
 
 
-def _weights_of(runner: Any) -> Any:
-    return get_state_dict(runner.model.module if is_model_wrapper(runner.model) else runner.model)
+def _weights_of(runner: Runner) -> Any:
+    return whole(get_state_dict(unwrap(runner.model)))
+
+
+def _refuse_parts(runner: Runner, alone: bool) -> None:
+    """Refuse to write a part of a model that is spread over the processes."""
+    if alone and get_world_size() > 1:
+        raise CheckpointError(
+            "the model is sharded over the processes, and rank 0 alone has a part of it only",
+            help="call save_checkpoint on all ranks",
+        )
+    if _accumulation_states(runner):
+        raise CheckpointError(
+            "a checkpoint of a sharded model cannot be written within a group of micro-batches",
+            help="save at iterations that accumulative_counts divides",
+        )
 
 
 def _only_own(state: Any) -> list[Any]:
     return [state]
 
 
-def _meta(runner: Any, by_epoch: bool) -> dict[str, Any]:
+def _meta(runner: Runner, by_epoch: bool) -> dict[str, Any]:
     loop = runner._train_loop
     epoch, iteration = _finished(loop, by_epoch, runner)
     meta = {
@@ -142,7 +183,7 @@ def _meta(runner: Any, by_epoch: bool) -> dict[str, Any]:
     return meta
 
 
-def _finished(loop: Any, by_epoch: bool, runner: Any) -> tuple[int, int]:
+def _finished(loop: Any, by_epoch: bool, runner: Runner) -> tuple[int, int]:
     """Finished epochs and iterations, also from within the hooks that follow an iteration."""
     if hasattr(loop, "completed_iters"):
         return loop.completed_epochs, loop.completed_iters
@@ -153,8 +194,10 @@ def _finished(loop: Any, by_epoch: bool, runner: Any) -> tuple[int, int]:
 def _plain(value: Any) -> Any:
     """Meta information without NumPy types, which safe loading would have to be told about."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set):
+        return {k if isinstance(k, int) else str(k): _plain(item) for k, item in value.items()}
+    if isinstance(value, set | frozenset):
+        value = sorted(value, key=repr)
+    if isinstance(value, list | tuple):
         items = [_plain(item) for item in value]
         return tuple(items) if isinstance(value, tuple) else items
     if value is None or isinstance(value, bool | int | float | str):
@@ -180,39 +223,6 @@ def _state_of(owner: Any) -> dict[str, Any] | None:
     return owner.state_dict() if hasattr(owner, "state_dict") else None
 
 
-def _hook_states(runner: Any, earlier: Mapping[str, Any]) -> dict[str, Any]:
-    """States of the hooks that remember, by name; earlier ones replace those of now."""
-    states: dict[str, Any] = {}
-    for name, hook in named_hooks(runner).items():
-        with _noting(f"while asking the hook {name} for its state, for a checkpoint"):
-            states[name] = _state_of(hook)
-    return {name: state for name, state in {**states, **earlier}.items() if _is_any(state)}
-
-
-def _is_any(state: Any) -> bool:
-    return state is not None and not (isinstance(state, Mapping) and not state)
-
-
-@contextmanager
-def _noting(what: str) -> Iterator[None]:
-    """Let errors of a user's own code say what it was called for."""
-    try:
-        yield
-    except Exception as error:
-        error.add_note(what)
-        raise
-
-
-def named_hooks(runner: Any) -> dict[str, Any]:
-    """The hooks of a run by class name and, for repeated classes, a number."""
-    named: dict[str, Any] = {}
-    for hook in runner.hooks:
-        name = type(hook).__name__
-        count = sum(1 for other in named if other.split("#")[0] == name)
-        named[f"{name}#{count}" if count else name] = hook
-    return named
-
-
 def wrappers_by_name(optim_wrapper: Any) -> dict[str, Any]:
     """The optimizer wrappers by name; a single one has the empty name."""
     if isinstance(optim_wrapper, OptimWrapperDict):
@@ -220,36 +230,57 @@ def wrappers_by_name(optim_wrapper: Any) -> dict[str, Any]:
     return {"": optim_wrapper}
 
 
-def _accumulation_states(optim_wrapper: Any) -> dict[str, Any]:
-    """This rank's gradients of groups of micro-batches that the checkpoint cuts in two."""
+_UNOWNED = "gradients of no optimizer"
+
+
+def _accumulation_states(runner: Runner) -> dict[str, Any]:
+    """This rank's gradients: of groups that the checkpoint cuts in two, or left by other steps."""
+    wrappers = wrappers_by_name(runner.optim_wrapper)
     states = {
         name: wrapper.accumulation_state_dict()
-        for name, wrapper in wrappers_by_name(optim_wrapper).items()
+        for name, wrapper in wrappers.items()
         if hasattr(wrapper, "accumulation_state_dict")
+    }
+    owned = {
+        id(parameter)
+        for wrapper in wrappers.values()
+        for group in getattr(wrapper, "param_groups", [])
+        for parameter in group["params"]
+    }
+    states[_UNOWNED] = {
+        name: gradient
+        for name, parameter in unwrap(runner.model).named_parameters()
+        if id(parameter) not in owned and (gradient := gradient_on_host(parameter)) is not None
     }
     return {name: state for name, state in states.items() if state}
 
 
-def restore_accumulation(runner: Any) -> None:
-    """Put back the gradients of a half-finished group, once the wrappers know their counts."""
+def restore_accumulation(runner: Runner) -> None:
+    """Put back the gradients that there were, once the wrappers know their counts."""
     pending, runner.pending_accumulation = runner.pending_accumulation, {}
+    parameters = dict(unwrap(runner.model).named_parameters())
+    for name, gradient in pending.get(_UNOWNED, {}).items():
+        if name in parameters and parameters[name].shape == gradient.shape:
+            parameters[name].grad = gradient.to(parameters[name].device, copy=True)
     for name, wrapper in wrappers_by_name(runner.optim_wrapper).items():
         if name in pending:
             wrapper.load_accumulation_state_dict(pending[name])
 
 
-def _map_schedulers(schedulers: Any, function: Any) -> Any:
+def map_schedulers(schedulers: Any, function: Any) -> Any:
+    """What a function gives of each scheduler; by name where there are several lists."""
     if isinstance(schedulers, Mapping):
         return {name: [function(item) for item in items] for name, items in schedulers.items()}
     return [function(item) for item in schedulers]
 
 
 def restore(
-    runner: Any,
+    runner: Runner,
     checkpoint: Mapping[str, Any],
     *,
     resume_optimizer: bool,
     resume_param_scheduler: bool,
+    anew: Sequence[str] = (),
 ) -> None:
     """Give each owner its state back; the weights are loaded already.
 
@@ -258,6 +289,7 @@ def restore(
         checkpoint: What `collect` made, or a checkpoint of MMEngine.
         resume_optimizer: Whether to restore optimizers.
         resume_param_scheduler: Whether to restore schedulers.
+        anew: What counts as it is described today, see `Settings`.
 
     Raises:
         CheckpointError: The checkpoint holds weights only, or belongs to another set-up.
@@ -276,24 +308,71 @@ def restore(
             logger="current",
             level=logging.WARNING,
         )
+    settings, saved = Settings(runner, anew), ours.get("settings") or {}
+    settings.refuse_misfits(saved, checkpoint)
+    say_changes(runner, meta, ours.get("description") or {})
     restore_seed(runner, meta)
     _restore_position(runner, meta, ours)
     _warn_other_dataset(runner, meta, ours.get("items"))
     if "message_hub" in checkpoint:
         runner.message_hub.load_state_dict(checkpoint["message_hub"])
-    if resume_optimizer and "optimizer" in checkpoint:
+    if resume_optimizer and settings.keeps_optimizer and "optimizer" in checkpoint:
+        for name, wrapper in wrappers_by_name(runner.optim_wrapper).items():
+            if name in ours.get("groups", {}) and isinstance(wrapper, OptimWrapper):
+                model, names = unwrap(runner.model), ours["groups"][name]
+                add_missing_groups(model, wrapper.optimizer, names)
         _restore_optimizer(runner, checkpoint["optimizer"])
-    if resume_param_scheduler and runner.param_schedulers is not None:
+    if resume_param_scheduler and settings.keeps_schedule and runner.param_schedulers is not None:
         _restore_schedulers(runner, checkpoint)
-    _restore_hooks(named_hooks(runner), ours.get("hooks", {}))
+    runner.set_anew = list(ours.get("anew") or [])
+    if settings.anew:
+        runner.set_anew.append({"iter": int(meta["iter"]), "names": settings.anew})
+    runner.settings = settings.settle(saved)
+    if "modes" in ours:
+        runner.modes.load_state_dict(ours["modes"])
     groups = ours.get("accumulation", [])
     if len(groups) == get_world_size():
         runner.pending_accumulation = groups[get_rank()]
         restore_bucket_orders(runner.model, ours.get("gradient_buckets", {}))
-    _restore_generators(ours.get("random_states"))
+
+    def restore_rest() -> None:
+        restore_hooks(named_hooks(runner), ours.get("hooks", {}))
+        inner = ours.get("inner", [])
+        if len(inner) == get_world_size() and inner[get_rank()] and runner.inner_states:
+            runner.inner_states.restore(inner[get_rank()])
+        _restore_generators(ours.get("random_states"))
+
+    runner.when_begun(restore_rest)
 
 
-def _restore_position(runner: Any, meta: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
+def continue_where_it_stopped(runner: Runner) -> None:
+    """Let a training that an exception has ended go on in the same process.
+
+    Args:
+        runner: The run.
+    """
+    loop = runner.train_loop
+    if not (hasattr(loop, "state_dict") and hasattr(loop, "load_state_dict")):
+        return
+    position, source = loop.state_dict(), _source(loop)
+    if hasattr(source, "state_dict") and hasattr(source, "load_state_dict"):
+        state = source.state_dict()
+        given, done = state.get("batches", 0), position.get("batches", 0)
+        if "samples" in state and given > done:
+            # The last batch was given out, but nothing was trained on it.
+            samples = state["samples"] - state["samples"] // given * (given - done)
+            state |= {"batches": done, "samples": samples}
+        source.load_state_dict(state)
+    loop.load_state_dict(position)
+
+
+def counts_agree(runner: Runner) -> bool:
+    """Whether the optimizer wrappers have counted as many iterations as the train loop."""
+    wrappers = wrappers_by_name(runner.optim_wrapper).values()
+    return all(getattr(wrapper, "inner_count", None) == runner.iter for wrapper in wrappers)
+
+
+def _restore_position(runner: Runner, meta: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
     loop = runner.train_loop
     source = _source(loop)
     if ours.get("loader") and hasattr(source, "load_state_dict"):
@@ -303,8 +382,10 @@ def _restore_position(runner: Any, meta: Mapping[str, Any], ours: Mapping[str, A
         # With another number of processes, what is common to all ranks is what counts.
         state = states[get_rank() if len(states) == get_world_size() else 0]
         if state:
-            source.load_state_dict(state)
+            _restore_source(source, state, ours.get("loop") or {})
     position = ours.get("loop")
+    if position and getattr(loop, "by_epoch", False) and ours.get("by_epoch") is False:
+        position = {**position, "epoch": position["pass"]}  # passes were not epochs
     if position is None and hasattr(loop, "load_state_dict"):
         epoch, iteration = int(meta["epoch"]), int(meta["iter"])
         position = {"epoch": epoch, "iter": iteration, "validated_at": iteration}
@@ -316,7 +397,20 @@ def _restore_position(runner: Any, meta: Mapping[str, Any], ours: Mapping[str, A
         loop._epoch, loop._iter = int(meta["epoch"]), int(meta["iter"])
 
 
-def _warn_other_dataset(runner: Any, meta: Mapping[str, Any], items: int | None) -> None:
+def _restore_source(source: Any, state: Any, position: Mapping[str, Any]) -> None:
+    at = (position.get("pass", 0), position.get("batches", 0))
+    try:
+        source.load_state_dict(state, *(at if isinstance(source, ResumableLoader) else ()))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(
+            f"the loader cannot take the checkpoint's position in the training data back: "
+            f"{type(error).__name__}: {error}",
+            help="give the loader that the checkpoint was made with, or use load_from for the "
+            "weights alone",
+        ) from error
+
+
+def _warn_other_dataset(runner: Runner, meta: Mapping[str, Any], items: int | None) -> None:
     now = _number_of_items(runner.train_loop)
     if items is not None and now is not None and items != now:
         print_log(
@@ -328,7 +422,7 @@ def _warn_other_dataset(runner: Any, meta: Mapping[str, Any], items: int | None)
     dataset: Any = getattr(runner.train_dataloader, "dataset", None)
     if "dataset_meta" not in meta or not hasattr(dataset, "metainfo"):
         return
-    if _plain(dataset.metainfo) != _plain(meta["dataset_meta"]):
+    if not is_same(_plain(dataset.metainfo), _plain(meta["dataset_meta"])):
         print_log(
             "the data set's meta information differs from the checkpoint's: is it the same data?",
             logger="current",
@@ -336,9 +430,12 @@ def _warn_other_dataset(runner: Any, meta: Mapping[str, Any], items: int | None)
         )
 
 
-def _restore_optimizer(runner: Any, state: Mapping[str, Any]) -> None:
+def _restore_optimizer(runner: Runner, state: Mapping[str, Any]) -> None:
     try:
         runner.optim_wrapper.load_state_dict(state)
+        for wrapper in wrappers_by_name(runner.optim_wrapper).values():
+            if hasattr(wrapper, "optimizer"):
+                spread_optimizer_state(wrapper.optimizer)
     except (ValueError, KeyError) as error:
         error.add_note(
             "the optimizer of the checkpoint does not fit this run's: resume with the same "
@@ -365,7 +462,7 @@ def restore_optimizer_state(optim_wrapper: Any, state: Mapping[str, Any]) -> Non
             group.update(now)
 
 
-def _restore_schedulers(runner: Any, checkpoint: Mapping[str, Any]) -> None:
+def _restore_schedulers(runner: Runner, checkpoint: Mapping[str, Any]) -> None:
     saved = checkpoint.get("param_schedulers")
     if saved is None:
         return
@@ -387,31 +484,6 @@ def _restore_schedulers(runner: Any, checkpoint: Mapping[str, Any]) -> None:
         pairs += zip(schedulers, saved, strict=False)
     for scheduler, state in pairs:
         scheduler.load_state_dict(state)
-
-
-def _restore_hooks(hooks: Mapping[str, Any], states: Mapping[str, Any]) -> None:
-    lost = {
-        name: "this run has no such hook"
-        if name not in hooks
-        else f"{type(hooks[name]).__name__} has state_dict, but no load_state_dict"
-        for name in states
-        if name not in hooks or not _takes_state_back(hooks[name])
-    }
-    for name, reason in lost.items():
-        print_log(
-            f"the state of the hook {name} in the checkpoint is not used: {reason}",
-            logger="current",
-            level=logging.WARNING,
-        )
-    for name, hook in hooks.items():
-        if name in states and name not in lost:
-            with _noting(f"while giving the hook {name} back its state of the checkpoint"):
-                hook.load_state_dict(states[name])
-
-
-def _takes_state_back(hook: Any) -> bool:
-    method = getattr(type(hook), "load_state_dict", None)
-    return method is not None and method is not Hook.load_state_dict
 
 
 def _restore_generators(states: Any) -> None:

@@ -16,26 +16,31 @@ from mainspring.checkpoint.apply import unwrap
 from mainspring.config import Config
 from mainspring.config.sweep import refuse_unchosen
 from mainspring.dist import is_main_process
-from mainspring.errors import ConfigError
-from mainspring.hooks import HookDispatch
+from mainspring.errors import LoopError
+from mainspring.hooks import DigestHook, HookDispatch
 from mainspring.hooks.dispatch import HookMethod
-from mainspring.optim.optimizer.fused_choice import prefer_fused
 from mainspring.registry import RUNNERS, DefaultScope
 from mainspring.registry.default_scope import ROOT_SCOPE
+from mainspring.registry.shared import SharedParts
+from mainspring.rng.seeding import set_random_seed
 from mainspring.runner import resume
+from mainspring.runner.build import check_optimized
+from mainspring.runner.changed_settings import Settings
 from mainspring.runner.checkpoints import Checkpoints
 from mainspring.runner.config_record import record_config
-from mainspring.runner.environment import (
-    Randomness,
-    set_random_seed,
-    set_up_environment,
-    shared_timestamp,
-)
+from mainspring.runner.ending import Invocation, telling
+from mainspring.runner.environment import Randomness, set_up_environment, shared_timestamp
+from mainspring.runner.error_places import building
+from mainspring.runner.evaluation import evaluation
+from mainspring.runner.failed_step import explaining_failures
+from mainspring.runner.inner_states import InnerStates
 from mainspring.runner.interruption import Interruption
 from mainspring.runner.mmengine_names import MMEngineNames
 from mainspring.runner.model_setup import compile_step, prepare_model, wrap_for_processes
-from mainspring.runner.places import building
+from mainspring.runner.modes import TrainingModes
+from mainspring.runner.opening import planned_rates
 from mainspring.runner.quick_check import refuse_mistakes
+from mainspring.runner.rank_failure import naming_failed_rank
 from mainspring.runner.release import StartFiles, claim, is_in_use, release_run
 from mainspring.runner.request import as_config, named_run, resume_request
 from mainspring.runner.section_types import (
@@ -54,14 +59,13 @@ from mainspring.runner.section_types import (
 from mainspring.runner.sections import (
     RUNNER_SECTIONS,
     check_triples,
-    default_work_dir,
-    misspelt_sections,
     require,
     with_default_loops,
+    work_dir_of,
 )
 from mainspring.runner.startup_log import dump_config, log_environment, log_hooks
 from mainspring.runner.work_dir_lock import note_unwritable, training_alone_in
-from mainspring.runner.worker_death import explaining_worker_deaths
+from mainspring.runner.worker_death import ending_workers
 
 __all__ = ["Runner"]
 
@@ -76,7 +80,8 @@ class Runner(Checkpoints, MMEngineNames):
         model: The model.
         work_dir: Where checkpoints, logs and the resolved config go; created when missing.
             ``work_dirs/`` and the name of the config by default.
-        train_dataloader: Training data; with `train_cfg` and `optim_wrapper`, all or none.
+        train_dataloader: Training data, or several loaders (see `CombinedLoader`); with
+            `train_cfg` and `optim_wrapper`, all or none.
         val_dataloader: Validation data, or several by name; with `val_cfg` and `val_evaluator`.
         test_dataloader: Test data, or several by name; with `test_cfg` and `test_evaluator`.
         train_cfg: Length of training, ``dict(by_epoch=True, max_epochs=...)``, or a loop.
@@ -102,12 +107,37 @@ class Runner(Checkpoints, MMEngineNames):
         randomness: Seed and determinism; see `Randomness`.
         experiment_name: Name of the run; config name and time by default.
         cfg: The whole config; kept as `cfg` and in checkpoints.
+        anew: With `resume`: which settings of the optimizer count as they are described now,
+            rather than as in the checkpoint, such as ``["lr"]``; ``"schedule"`` and ``"optimizer"``
+            stand for all of these.
         record_digests: Every how many iterations to record digests of all that a training step
             depends on, which ``mainspring diverge`` compares; ``None`` for never.
 
     Raises:
         ConfigError: The description is incomplete or contradictory.
+
+    Example:
+        >>> from mainspring.model import Supervised
+        >>> points = torch.linspace(-1, 1, 8)[:, None]
+        >>> data = torch.utils.data.TensorDataset(points, 2 * points)
+        >>> runner = Runner(
+        ...     Supervised(nn.Linear(1, 1), nn.MSELoss()),
+        ...     work_dir="line",
+        ...     train_dataloader=torch.utils.data.DataLoader(data, batch_size=4),
+        ...     train_cfg=dict(by_epoch=True, max_epochs=2),
+        ...     optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1)),
+        ...     log_level="WARNING",
+        ... )
+        >>> model = runner.train()
+        >>> runner.iter
+        4
     """
+
+    is_training = False
+    """Whether the train loop runs."""
+
+    invocation: Invocation | None = None
+    """The command that started this run, if one did."""
 
     def __init__(
         self,
@@ -140,26 +170,30 @@ class Runner(Checkpoints, MMEngineNames):
         cfg: Config | Mapping[str, Any] | None = None,
         *,
         record_digests: int | None = None,
+        anew: Sequence[str] = (),
     ) -> None:
         self._sections = {
             name: value for name, value in locals().items() if name in RUNNER_SECTIONS
         }
         self._parts: dict[str, Any] = {}
+        self._shared_parts = SharedParts(self._sections)
         self.cfg = as_config(cfg)
         with building(self.cfg, "train_cfg"):
             check_triples(self._sections, self.cfg.keys())
             with_default_loops(self._sections)
-            if param_scheduler is not None and optim_wrapper is None:
-                raise ConfigError(
-                    "param_scheduler is given without optim_wrapper",
-                    config_path="param_scheduler",
-                    help="give the optimizer that it schedules, or leave it out",
-                )
-        self.work_dir = os.path.abspath(work_dir or default_work_dir(self.cfg))
+            self.work_dir = work_dir_of(work_dir, self.cfg)
         self.auto_scale_lr = auto_scale_lr
         self._resume, self._load_from = resume_request(resume, load_from)
         self._has_loaded = False
         self.pending_accumulation: dict[str, Any] = {}
+        self.inner_states: InnerStates | None = None
+        self.modes = TrainingModes()
+        self._is_prepared = False
+        self._is_cut_off = False
+        self._scaled: Any = None
+        self._anew = [anew] if isinstance(anew, str) else list(anew)
+        self.settings: dict[str, Any] = {}
+        self.set_anew: list[dict[str, Any]] = []
 
         self._launcher = "none" if launcher is None else launcher
         with building(self.cfg, "env_cfg"):
@@ -174,18 +208,16 @@ class Runner(Checkpoints, MMEngineNames):
         )
         self._timestamp = shared_timestamp(
             lambda stamp: (
-                os.path.exists(os.path.join(self.work_dir, stamp))
+                os.path.lexists(os.path.join(self.work_dir, stamp))
                 or is_in_use(named_run(experiment_name, self.cfg, stamp))
             )
         )
         self._experiment_name = named_run(experiment_name, self.cfg, self._timestamp)
         self._log_dir = os.path.join(self.work_dir, self._timestamp)
-        self._start_files = StartFiles.of_run(self)
-        claimed = claim(self._experiment_name)
-        self._release = weakref.finalize(self, release_run, self._experiment_name, claimed)
+        self._logging = default_scope, log_processor, log_level, visualizer
+        self._start_files: StartFiles | None = None
         with self._undone_if_it_fails():
-            os.makedirs(self._log_dir, exist_ok=True)
-            self._set_up_logging(default_scope, log_processor, log_level, visualizer)
+            self._open()
             with building(self.cfg, "model"):
                 wrapper_cfg = self.cfg.get("model_wrapper_cfg")
                 self.model = self.wrap_model(wrapper_cfg, self.build_model(model))
@@ -196,14 +228,18 @@ class Runner(Checkpoints, MMEngineNames):
             with building(self.cfg, "custom_hooks"):
                 self.register_custom_hooks(list(custom_hooks or []))
             if record_digests:
-                self.register_hook({"type": "DigestHook", "interval": record_digests})
+                self.register_hook(DigestHook(record_digests))
             log_hooks(self)
             dump_config(self)
 
-    def _set_up_logging(
-        self, default_scope: str | None, log_processor: Any, log_level: str | int, visualizer: Any
-    ) -> None:
+    def _open(self) -> None:
         """Scope, log processor, logger, message hub and visualizer, which parts built later use."""
+        default_scope, log_processor, log_level, visualizer = self._logging
+        self._is_open = True
+        self._start_files = StartFiles.of_run(self)
+        claimed = claim(self._experiment_name)
+        self._release = weakref.finalize(self, release_run, self._experiment_name, claimed)
+        os.makedirs(self._log_dir, exist_ok=True)
         self.default_scope = DefaultScope.get_instance(
             self._experiment_name, scope_name=default_scope or ROOT_SCOPE
         )
@@ -216,8 +252,12 @@ class Runner(Checkpoints, MMEngineNames):
             self.visualizer = self.build_visualizer(visualizer)
         if is_main_process():
             self.visualizer.add_config(self.cfg)
-        for key, name in misspelt_sections(self.cfg).items():
-            self.logger.warning(f"{key} in the config is no section: did you mean {name}?")
+
+    def _open_again(self) -> None:
+        """After a start that failed and was undone: what it took to log is there again."""
+        if not self._is_open:
+            self._open()
+            dump_config(self)
 
     @classmethod
     def from_cfg(cls, cfg: Any) -> Self:
@@ -234,13 +274,15 @@ class Runner(Checkpoints, MMEngineNames):
             cfg = Config.fromfile(str(cfg))
         cfg = copy.deepcopy(cfg)
         refuse_unchosen(cfg)
-        if isinstance(cfg, Config):
-            refuse_mistakes(cfg)
+        doubtful = refuse_mistakes(cfg)
         sections = {"model": require(cfg, "model")}
         for name in RUNNER_SECTIONS:
             if name in cfg and name not in sections:
                 sections[name] = cfg[name]
-        return cls(**sections, cfg=cfg)
+        runner = cls(**sections, cfg=cfg)
+        for problem in doubtful:
+            runner.logger.warning(str(problem))
+        return runner
 
     def train(self) -> nn.Module:
         """Train the model.
@@ -249,27 +291,81 @@ class Runner(Checkpoints, MMEngineNames):
             The trained model, in its wrapper if it has one.
 
         Raises:
-            ConfigError: Training, or something that it needs, is not described.
+            LoopError: Training is not described.
+            ConfigError: Something that it needs is not.
         """
-        self._check_can_train()
-        self._dispatch.refresh()
+        if self._train_loop is None:
+            raise LoopError.of("train")
+        self._open_again()
         with self._alone_in_work_dir():
             # What is built now belongs to this run, also if another was constructed meanwhile.
             with self._undone_if_it_fails(), self.message_hub.as_current():
-                self._build_training()
+                self._dispatch.begin_run(self)
+                self.build_training()
                 self.call_hook("before_run")
-                prepare_model(self.model, self.cfg)
-                self.load_or_resume()
-                self.optim_wrapper.initialize_count_status(self.model, self.iter, self.max_iters)
-                resume.restore_accumulation(self)
-                compile_step(self.model, self.cfg, self.optim_wrapper)
-                if is_main_process():
-                    record_config(self.cfg, self._log_dir)
+                self._has_begun = True
+                rates = planned_rates(self)
+                self._prepare_training()
 
-            with explaining_worker_deaths(), self.saving(), Interruption(self).listening():
-                model: nn.Module = self.train_loop.run()
-            self.call_hook("after_run")
+            loops = self.train_loop, self.val_loop
+            with telling(self, rates):
+                with (
+                    naming_failed_rank(),
+                    ending_workers(loops),
+                    explaining_failures(self),
+                    self.saving(),
+                    self._training(),
+                    Interruption(self).listening(),
+                ):
+                    model: nn.Module = self.train_loop.run()
+                self.call_hook("after_run")
         return model
+
+    def _prepare_training(self) -> None:
+        """Weights, modes and counters as the training begins with, or goes on with."""
+        is_first, self._is_prepared = not self._is_prepared, True
+        if is_first:
+            with self._keeping_loaded_weights():
+                prepare_model(self.model, self.cfg)
+            self.inner_states = InnerStates(self)
+            self.settings = self.settings or Settings(self).today
+        self.load_or_resume()
+        self._restore_what_waits()
+        if is_first:
+            self._begin_in_work_dir()
+        self.follow_length_of_run()
+        self.train_loop.stop_training = False
+        if self._is_cut_off:
+            resume.continue_where_it_stopped(self)
+        if not (self._is_cut_off and resume.counts_agree(self)):
+            self.optim_wrapper.initialize_count_status(self.model, self.iter, self.max_iters)
+            resume.restore_accumulation(self)
+        self.modes.begin(self.model)
+        self._dispatch.call_last("before_train", Runner._settle)
+        if is_first:
+            compile_step(self.model, self.cfg, self.optim_wrapper)
+            if is_main_process():
+                record_config(self.cfg, self._log_dir)
+
+    def _settle(self) -> None:
+        """What is seen to once all hooks have acted before the training."""
+        self.modes.settle(self.model)
+        check_optimized(self.model, self.optim_wrapper)
+
+    @contextmanager
+    def _training(self) -> Iterator[None]:
+        """A block in which the train loop runs; hooks clean up where it ends by an exception."""
+        self.is_training, self._start_files = True, None
+        try:
+            yield
+        except BaseException as error:
+            self._is_cut_off = True
+            self._dispatch.abandon(self, "train", error)
+            raise
+        else:
+            self._is_cut_off = False
+        finally:
+            self.is_training = False
 
     def call_after_iterations(self, function: Callable[[], None] | None) -> None:
         """Have something called after each training iteration, behind all hooks.
@@ -280,27 +376,11 @@ class Runner(Checkpoints, MMEngineNames):
         method = None if function is None else lambda *_, **__: function()
         self._dispatch.call_last("after_train_iter", method)
 
-    def _build_training(self) -> None:
-        """Everything that training needs, so that each mistake shows before the first step."""
-        with building(self.cfg, "train_dataloader"):
-            self.train_loop  # noqa: B018 - building it is the point
-        with building(self.cfg, "optim_wrapper"):
-            section = self.optim_wrapper
-            self.optim_wrapper = self.build_optim_wrapper(section)
-            if isinstance(section, Mapping) and self.sample_rng == "sample":
-                prefer_fused(self.optim_wrapper)
-        with building(self.cfg, "auto_scale_lr"):
-            self.scale_lr(self.optim_wrapper, self.auto_scale_lr)
-        with building(self.cfg, "param_scheduler"):
-            self.param_schedulers = self.build_param_scheduler(self.param_schedulers)
-        with building(self.cfg, "val_dataloader"):
-            self.val_loop  # noqa: B018 - building it is the point
-
     def val(self) -> dict[str, Any]:
         """Validate the model; returns the metrics by name.
 
         Raises:
-            ConfigError: Validation is not described.
+            LoopError: Validation is not described.
         """
         return self._evaluate("val")
 
@@ -308,20 +388,40 @@ class Runner(Checkpoints, MMEngineNames):
         """Test the model; returns the metrics by name.
 
         Raises:
-            ConfigError: The test is not described.
+            LoopError: The test is not described.
         """
         return self._evaluate("test")
 
     def _evaluate(self, mode: str) -> dict[str, Any]:
+        self._open_again()
         with self._undone_if_it_fails():
-            self._dispatch.refresh()
             loop = self._require_loop(mode)
-            self.call_hook("before_run")
-            self.load_or_resume()
-        with explaining_worker_deaths(advice="run it again"):
+            if not self.is_training:
+                self._dispatch.begin_run(self)
+                self.call_hook("before_run")
+                self._has_begun = True
+                self.load_or_resume()
+                self._restore_what_waits()
+        self._start_files = None
+        with (
+            naming_failed_rank(),
+            ending_workers([loop]),
+            explaining_failures(self, advice="run it again"),
+            evaluation(self, loop, mode),
+        ):
             metrics: dict[str, Any] = loop.run()
-        self.call_hook("after_run")
+        if not self.is_training:
+            self.call_hook("after_run")
         return metrics
+
+    def abandon(self, mode: str, error: BaseException) -> None:
+        """Let hooks undo what they did for the time of a loop that ended by an exception.
+
+        Args:
+            mode: ``"train"``, ``"val"`` or ``"test"``.
+            error: The exception.
+        """
+        self._dispatch.abandon(self, mode, error)
 
     def call_hook(self, fn_name: str, **kwargs: Any) -> None:
         """Call a hook point: every hook that acts there, in order of priority.
@@ -365,13 +465,15 @@ class Runner(Checkpoints, MMEngineNames):
     def _undone_if_it_fails(self) -> Iterator[None]:
         """Leave no files behind of a start that fails before anything is trained."""
         try:
-            yield
+            with self._shared_parts.active():
+                yield
         except BaseException as error:
             note_unwritable(error, self.work_dir)
             if is_main_process() and self._start_files is not None:
                 for undo in (self._release, self._start_files.discard):
                     with suppress(OSError):  # what the first error was may be in their way too
                         undo()
+                self._is_open, self._start_files = False, None
             raise
 
     def use_seed(self, seed: int) -> None:
@@ -379,17 +481,7 @@ class Runner(Checkpoints, MMEngineNames):
         self._seed = seed
 
     def _require_loop(self, mode: str) -> Any:
-        if self._sections[f"{mode}_cfg"] is None:
-            raise ConfigError(
-                f"this run describes no {'validation' if mode == 'val' else 'test'}",
-                help=f"give {mode}_dataloader, {mode}_cfg and {mode}_evaluator",
-            )
+        if getattr(self, f"_{mode}_loop") is None:
+            raise LoopError.of(mode)
         with building(self.cfg, f"{mode}_dataloader"):
             return self.val_loop if mode == "val" else self.test_loop
-
-    def _check_can_train(self) -> None:
-        if self._sections["train_cfg"] is None:
-            raise ConfigError(
-                "this run describes no training",
-                help="give train_dataloader, train_cfg and optim_wrapper",
-            )

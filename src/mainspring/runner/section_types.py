@@ -36,7 +36,7 @@ ModelSection: TypeAlias = nn.Module | Factory[nn.Module] | Mapping[str, Any]
 PreprocessorSection: TypeAlias = nn.Module | Mapping[str, Any]
 
 LoaderSection: TypeAlias = Iterable[Any] | Factory[Iterable[Any]] | Mapping[str, Any]
-"""One loader; for validation and test also a dict of loaders by name."""
+"""One loader, or several: a dict of loaders by name, or a list."""
 
 LoopSection: TypeAlias = BaseLoop | Factory[BaseLoop] | Mapping[str, Any]
 

@@ -2,53 +2,48 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mainspring.config.section_names import RUNNER_SECTIONS
-from mainspring.errors import ConfigError, close_names
+from mainspring.config.schema import RUNNER_SECTIONS, TRIPLES, misspelt_sections
+from mainspring.errors import ConfigError
+from mainspring.fileio.local_folder import local_folder
 
 __all__ = [
     "RUNNER_SECTIONS",
     "check_triples",
     "counts_epochs",
-    "default_work_dir",
     "misspelt_sections",
     "require",
     "with_default_loops",
+    "work_dir_of",
 ]
 
-_TRIPLES = (
-    ("train_dataloader", "train_cfg", "optim_wrapper"),
-    ("val_dataloader", "val_cfg", "val_evaluator"),
-    ("test_dataloader", "test_cfg", "test_evaluator"),
-)
+_LOSSES_ALONE = "; {}=dict(compute_loss=True) needs no metric"
 _LOOPS_BY_DEFAULT = ("val_cfg", "test_cfg")
 
 
-def misspelt_sections(keys: Iterable[str]) -> dict[str, str]:
-    """Top-level keys that no section has but that look like one: key -> the section meant.
-
-    Configs hold helper variables freely, so only near misses are worth a word.
-    """
-    present = set(keys)
-    found: dict[str, str] = {}
-    for key in present - set(RUNNER_SECTIONS):
-        for name in close_names(key, RUNNER_SECTIONS, count=1):
-            if name not in present and abs(len(name) - len(key)) <= 2:
-                found[key] = name
-    return found
-
-
-def default_work_dir(cfg: Any) -> str:
-    """Where a run goes that does not say it: ``work_dirs/`` and the name of its config.
+def work_dir_of(written: str | Path | None, cfg: Any) -> str:
+    """Where a run goes, as an absolute path.
 
     Args:
+        written: What the run's description says; ``work_dirs/`` and the name of its config by
+            default.
         cfg: The whole config.
+
+    Raises:
+        ConfigError: It is a URL.
     """
     filename = getattr(cfg, "filename", None)
-    return str(Path("work_dirs") / (Path(filename).stem if filename else "run"))
+    folder = written or Path("work_dirs") / (Path(filename).stem if filename else "run")
+    instead = (
+        "give a local path; to write checkpoints and logs to storage: "
+        "default_hooks=dict(checkpoint=dict(type='CheckpointHook', out_dir='s3://...'), "
+        "logger=dict(type='LoggerHook', out_dir='s3://...'))"
+    )
+    return os.path.abspath(local_folder(folder, "work_dir", instead=instead))
 
 
 def require(cfg: Any, section: str) -> Any:
@@ -78,7 +73,7 @@ def with_default_loops(sections: dict[str, Any]) -> None:
     Args:
         sections: Sections by name; changed.
     """
-    for data, loop, evaluator in _TRIPLES:
+    for data, loop, evaluator in TRIPLES:
         described = sections.get(data) is not None and sections.get(evaluator) is not None
         if loop in _LOOPS_BY_DEFAULT and described and sections.get(loop) is None:
             sections[loop] = {}
@@ -92,9 +87,15 @@ def check_triples(sections: Mapping[str, Any], known_keys: Iterable[str] = ()) -
         known_keys: All top-level keys of the config, to find a misspelt section.
 
     Raises:
-        ConfigError: Part of a triple is missing.
+        ConfigError: Part of a triple is missing, or a schedule has nothing to schedule.
     """
-    for triple in _TRIPLES:
+    if sections.get("param_scheduler") is not None and sections.get("optim_wrapper") is None:
+        raise ConfigError(
+            "param_scheduler is given without optim_wrapper",
+            config_path="param_scheduler",
+            help="give the optimizer that it schedules, or leave it out",
+        )
+    for triple in TRIPLES:
         given = [name for name in triple if sections.get(name) is not None]
         missing = [name for name in triple if sections.get(name) is None]
         if not given or not missing:
@@ -109,7 +110,9 @@ def check_triples(sections: Mapping[str, Any], known_keys: Iterable[str] = ()) -
             f"{', '.join(triple[:-1])} and {triple[-1]} come together, but "
             f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing",
             config_path=given[0],
-            help="; ".join(misspelt) or f"give all three, or leave out {' and '.join(given)}",
+            help="; ".join(misspelt)
+            or f"give all three, or leave out {' and '.join(given)}"
+            + (_LOSSES_ALONE.format(triple[1]) if missing == [triple[2]] else ""),
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,17 +13,15 @@ from typing import IO
 
 from mainspring.errors import ConfigError
 
-__all__ = ["WorkDirInUseError", "note_unwritable", "training_alone_in"]
+__all__ = ["LOCK", "WorkDirInUseError", "note_unwritable", "training_alone_in"]
 
 _REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
 
-_LOCK = ".training"
+LOCK = ".training"
 
 
 class WorkDirInUseError(ConfigError, BlockingIOError):
     """Another process trains in the work directory."""
-
-    __str__ = ConfigError.__str__
 
 
 @contextmanager
@@ -39,7 +38,7 @@ def training_alone_in(work_dir: str) -> Iterator[None]:
     Raises:
         WorkDirInUseError: Another process trains there.
     """
-    path = Path(work_dir) / _LOCK
+    path = Path(work_dir) / LOCK
     try:
         file = _locked(path)
     except BlockingIOError:
@@ -62,7 +61,14 @@ def note_unwritable(error: BaseException, work_dir: str) -> None:
         error: Any error.
         work_dir: The directory.
     """
-    if not isinstance(error, OSError) or error.errno not in _REFUSALS:
+    if not isinstance(error, OSError):
+        return
+    if os.path.exists(work_dir) and not os.path.isdir(work_dir):
+        error.add_note(f"work_dir {work_dir} is a file: give a folder, or move the file away")
+        return
+    # Where the system lets nobody make a folder, as in /proc, it finds none.
+    is_missing = error.errno == errno.ENOENT and not os.path.exists(work_dir)
+    if error.errno not in _REFUSALS and not is_missing:
         return
     # The system names no file when it refuses to write to an open one.
     if error.filename is None or Path(error.filename).is_relative_to(work_dir):
@@ -76,14 +82,14 @@ def _locked(path: Path) -> IO[str]:
     import fcntl
 
     while True:
-        file = path.open("a+", encoding="utf-8")
+        file = _opened(path)
         try:
             # Of the kinds of lock, this one is not inherited by workers that outlive the process.
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
                 # The lock holds on a full disk, too, where nothing can be said in the file.
                 with suppress(OSError):
-                    file.truncate(0)
+                    os.ftruncate(file.fileno(), 0)
                     os.write(
                         file.fileno(), f"process {os.getpid()} on {socket.gethostname()}".encode()
                     )
@@ -97,3 +103,19 @@ def _locked(path: Path) -> IO[str]:
             ) from None
         # The file was that of a training that has just ended and removed it.
         file.close()
+
+
+def _opened(path: Path) -> IO[str]:
+    """The file of the lock, which is our own: no link, and no other name of some file."""
+    while True:
+        with suppress(FileNotFoundError):
+            found = path.lstat()
+            if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+                path.unlink()
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o666)
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                continue
+            raise
+        return os.fdopen(descriptor, "a+", encoding="utf-8")

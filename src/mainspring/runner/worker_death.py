@@ -13,15 +13,17 @@ import os
 import re
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
+from mainspring.dataset.worker_life import end_workers
 from mainspring.errors import DataError
+from mainspring.runner.run_length import EndlessBatches
 
-__all__ = ["WorkerDeathError", "explaining_worker_deaths"]
+__all__ = ["WorkerDeathError", "ending_workers", "explaining_worker_deaths"]
 
 _TORCH_SAYS = re.compile(r"DataLoader worker \(pid(?:\(s\))? [\d, ]+\).*", re.DOTALL)
 _SECONDS = 0.5
@@ -53,6 +55,24 @@ def explaining_worker_deaths(
         if explained is None:
             raise
         raise explained from error
+
+
+@contextmanager
+def ending_workers(loops: Iterable[Any]) -> Iterator[None]:
+    """Let no worker of some loops outlive the block, however it ends.
+
+    Args:
+        loops: Loops of a run; one may be ``None``.
+    """
+    try:
+        yield
+    finally:
+        for loop in loops:
+            batches = getattr(loop, "_batches", None)
+            if isinstance(batches, EndlessBatches):
+                batches.end_workers()
+            for owner in getattr(loop, "sets", [loop]):
+                end_workers(getattr(owner, "dataloader", None))
 
 
 def _explained(error: Exception, advice: str) -> WorkerDeathError | None:

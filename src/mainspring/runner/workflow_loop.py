@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from mainspring.errors import ConfigError
 from mainspring.registry import LOOPS
 from mainspring.runner.loops import EpochBasedTrainLoop
+
+if TYPE_CHECKING:
+    from mainspring.runner.runner import Runner
 
 __all__ = ["WorkflowTrainLoop"]
 
@@ -27,11 +30,16 @@ class WorkflowTrainLoop(EpochBasedTrainLoop):
         dataloader: A loader, or the dict to build it from.
         max_epochs: Number of training epochs.
         workflow: Pairs of phase (``"train"`` or ``"val"``) and how many times it runs.
+
+    Example:
+        >>> train_cfg = dict(
+        ...     type="WorkflowTrainLoop", max_epochs=6, workflow=[("train", 2), ("val", 1)]
+        ... )
     """
 
     def __init__(
         self,
-        runner: Any,
+        runner: Runner,
         dataloader: Iterable[Any] | Mapping[str, Any],
         max_epochs: int,
         workflow: Sequence[tuple[str, int]] = (("train", 1),),

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from mainspring.device import get_device
+from mainspring.errors import ConfigError
 from mainspring.model import convert_sync_batchnorm
 from mainspring.registry import MODEL_WRAPPERS
 
@@ -41,6 +42,7 @@ class DDPStrategy:
         model = model.to(get_device())
         if self.sync_bn is not None:
             model = convert_sync_batchnorm(model, self.sync_bn)
+            _refuse_on_cpu(model, self.sync_bn)
         if self.model_wrapper_cfg is None:
             arguments: dict[str, Any] = {
                 "type": "MMDistributedDataParallel",
@@ -53,3 +55,16 @@ class DDPStrategy:
             arguments["device_ids"] = [int(os.environ.get("LOCAL_RANK", "0"))]
         wrapped: nn.Module = MODEL_WRAPPERS.build(arguments, default_args={"module": model})
         return wrapped
+
+
+def _refuse_on_cpu(model: nn.Module, sync_bn: str) -> None:
+    if get_device() != "cpu":
+        return
+    norm = next((n for n, m in model.named_modules() if isinstance(m, nn.SyncBatchNorm)), None)
+    if norm is not None:
+        raise ConfigError(
+            f"sync_bn={sync_bn!r} needs GPUs, and this run computes on the CPU: {norm} could not "
+            "exchange its statistics",
+            config_path="sync_bn",
+            help="leave sync_bn out, or use nn.GroupNorm, which needs no statistics of other ranks",
+        )

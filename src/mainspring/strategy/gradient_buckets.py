@@ -15,10 +15,10 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from mainspring.dist import get_world_size
+from mainspring.model.wrappers.distributed import BUCKET_ORDER, MMDistributedDataParallel
 
 __all__ = ["bucket_orders", "restore_bucket_orders"]
 
-_ORDER = "_mainspring_bucket_order"
 _NEEDED = ("_push_all_rebuilt_params", "_rebuild_buckets")
 """What torch's reducer must offer; it is not public."""
 
@@ -54,7 +54,7 @@ def _order_of(wrapper: Any) -> list[int]:
         # Torch writes the order down in iterations that exchange gradients only.
         wrapper.logger.set_runtime_stats_and_log()
         found = _sorted_indices(wrapper)
-    base: Sequence[int] = getattr(wrapper, _ORDER, range(len(found)))
+    base: Sequence[int] = getattr(wrapper, BUCKET_ORDER, range(len(found)))
     return [base[index] for index in found]
 
 
@@ -76,6 +76,8 @@ def restore_bucket_orders(model: nn.Module, orders: Mapping[str, Sequence[int]])
 
 
 def _restore(wrapper: Any, order: Sequence[int]) -> None:
+    if isinstance(wrapper, MMDistributedDataParallel):
+        wrapper.follow_freezing()  # the order is of what trained then, and trains again
     parameters, expects_sparse = wrapper._build_params_for_reducer()
     if sorted(order) != list(range(len(parameters))):
         return  # other parameters are trained now
@@ -87,6 +89,6 @@ def _restore(wrapper: Any, order: Sequence[int]) -> None:
     wrapper._ddp_init_helper(parameters, expects_sparse, names, wrapper.static_graph)
     if wrapper.static_graph:
         wrapper.reducer._set_static_graph()
-    setattr(wrapper, _ORDER, list(order))
+    setattr(wrapper, BUCKET_ORDER, list(order))
     wrapper.reducer._push_all_rebuilt_params()
     wrapper._has_rebuilt_buckets = wrapper.reducer._rebuild_buckets()

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from mainspring.structures.errors import FieldTypeError, FieldValueError
+from mainspring.errors import ArgumentTypeError, ArgumentValueError
 
 __all__ = ["BaseDataElement"]
 
@@ -26,6 +26,11 @@ class BaseDataElement:
     Args:
         metainfo: Metainfo fields by name.
         **kwargs: Data fields.
+
+    Example:
+        >>> sample = BaseDataElement(metainfo=dict(img_shape=(8, 6)), label=torch.tensor(3))
+        >>> sample.img_shape, sample.label.item(), sample.keys()
+        ((8, 6), 3, ['label'])
     """
 
     def __init__(self, *, metainfo: dict[str, Any] | None = None, **kwargs: Any) -> None:
@@ -40,11 +45,11 @@ class BaseDataElement:
         """Set metainfo fields; the values are copied.
 
         Raises:
-            FieldTypeError: `metainfo` is no dict.
+            ArgumentTypeError: `metainfo` is no dict.
             AttributeError: A name is a data field already.
         """
         if not isinstance(metainfo, dict):
-            raise FieldTypeError(f"metainfo is a dict, not {type(metainfo).__name__}")
+            raise ArgumentTypeError(f"metainfo is a dict, not {type(metainfo).__name__}")
         for name, value in copy.deepcopy(metainfo).items():
             self.set_field(value, name, field_type="metainfo")
 
@@ -52,10 +57,10 @@ class BaseDataElement:
         """Set data fields.
 
         Raises:
-            FieldTypeError: `data` is no dict.
+            ArgumentTypeError: `data` is no dict.
         """
         if not isinstance(data, dict):
-            raise FieldTypeError(f"data is a dict, not {type(data).__name__}")
+            raise ArgumentTypeError(f"data is a dict, not {type(data).__name__}")
         for name, value in data.items():
             setattr(self, name, value)
 
@@ -63,10 +68,12 @@ class BaseDataElement:
         """Take all fields of another element over.
 
         Raises:
-            FieldTypeError: `instance` is no data element.
+            ArgumentTypeError: `instance` is no data element.
         """
         if not isinstance(instance, BaseDataElement):
-            raise FieldTypeError(f"update takes a BaseDataElement, not {type(instance).__name__}")
+            raise ArgumentTypeError(
+                f"update takes a BaseDataElement, not {type(instance).__name__}"
+            )
         self.set_metainfo(dict(instance.metainfo_items()))
         self.set_data(dict(instance.items()))
 
@@ -167,7 +174,7 @@ class BaseDataElement:
             KeyError: There is no such field and no default.
         """
         if not 1 <= len(args) <= 2:
-            raise FieldTypeError(
+            raise ArgumentTypeError(
                 f"pop takes a name and perhaps a default, not {len(args)} arguments"
             )
         name = args[0]
@@ -198,13 +205,13 @@ class BaseDataElement:
             field_type: ``"data"`` or ``"metainfo"``.
 
         Raises:
-            FieldTypeError: The value has another type than `dtype`.
+            ArgumentTypeError: The value has another type than `dtype`.
             AttributeError: The name is in the other set.
         """
         if field_type not in ("data", "metainfo"):
-            raise FieldValueError(f"field_type is 'data' or 'metainfo', not {field_type!r}")
+            raise ArgumentValueError(f"field_type is 'data' or 'metainfo', not {field_type!r}")
         if dtype is not None and not isinstance(value, dtype):
-            raise FieldTypeError(f"{name} is a {type(value).__name__}, but must be {dtype}")
+            raise ArgumentTypeError(f"{name} is a {type(value).__name__}, but must be {dtype}")
         own, other = self._data_fields, self._metainfo_fields
         if field_type == "metainfo":
             own, other = other, own

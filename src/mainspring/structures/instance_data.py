@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from mainspring.errors import ArgumentIndexError, ArgumentTypeError, ArgumentValueError
 from mainspring.structures.base_data_element import BaseDataElement
-from mainspring.structures.errors import FieldIndexError, FieldTypeError, FieldValueError
 
 __all__ = ["InstanceData"]
 
@@ -29,11 +29,11 @@ class InstanceData(BaseDataElement):
             super().__setattr__(name, value)
             return
         if not isinstance(value, Sized):
-            raise FieldTypeError(
+            raise ArgumentTypeError(
                 f"{name} has no length, so it cannot be a field of instances: {value!r}"
             )
         if len(self) and len(value) != len(self):
-            raise FieldValueError(
+            raise ArgumentValueError(
                 f"{name} has {len(value)} entries, the other fields have {len(self)}"
             )
         super().__setattr__(name, value)
@@ -52,8 +52,9 @@ class InstanceData(BaseDataElement):
                 list of indices or flags, tensor or array of indices or flags.
 
         Raises:
-            FieldTypeError: `item` is nothing of this kind.
+            ArgumentTypeError: `item` is nothing of this kind.
             IndexError: An index is beyond the instances.
+            ValueError: A field knows neither indices nor how to be joined of slices.
         """
         if isinstance(item, str):
             return getattr(self, item)
@@ -78,13 +79,13 @@ class InstanceData(BaseDataElement):
         if isinstance(item, slice):
             return item
         if not isinstance(item, torch.Tensor):
-            raise FieldTypeError(f"instances cannot be selected by {type(item).__name__}")
+            raise ArgumentTypeError(f"instances cannot be selected by {type(item).__name__}")
         if item.dim() != 1:
-            raise FieldValueError(f"a selection has one dimension, not {item.dim()}")
+            raise ArgumentValueError(f"a selection has one dimension, not {item.dim()}")
         if item.dtype == torch.bool and len(item) != len(self):
-            raise FieldIndexError(f"{len(item)} flags for {len(self)} instances")
+            raise ArgumentIndexError(f"{len(item)} flags for {len(self)} instances")
         if item.dtype not in (torch.bool, torch.int64):
-            raise FieldTypeError(f"a selection is of bool or int64, not {item.dtype}")
+            raise ArgumentTypeError(f"a selection is of bool or int64, not {item.dtype}")
         return item
 
     @staticmethod
@@ -92,19 +93,19 @@ class InstanceData(BaseDataElement):
         """All instances of several elements in one.
 
         Raises:
-            FieldTypeError: An entry is no `InstanceData`.
-            FieldValueError: The list is empty, or the fields differ.
+            ArgumentTypeError: An entry is no `InstanceData`.
+            ArgumentValueError: The list is empty, or the fields differ.
         """
         if not all(isinstance(item, InstanceData) for item in instances_list):
-            raise FieldTypeError("only InstanceData can be concatenated")
+            raise ArgumentTypeError("only InstanceData can be concatenated")
         if not instances_list:
-            raise FieldValueError("there is nothing to concatenate")
+            raise ArgumentValueError("there is nothing to concatenate")
         if len(instances_list) == 1:
             return instances_list[0]
         names = set(instances_list[0].all_keys())
         for other in instances_list[1:]:
             if set(other.all_keys()) != names:
-                raise FieldValueError(
+                raise ArgumentValueError(
                     f"fields differ: {sorted(names ^ set(other.all_keys()))} are not in all"
                 )
         made = instances_list[0].new()
@@ -120,13 +121,24 @@ def _select(value: Any, item: slice | torch.Tensor) -> Any:
         return value[item]
     if isinstance(value, np.ndarray):
         return value[item.cpu().numpy()]
-    if isinstance(value, str | list | tuple):
-        chosen = item.nonzero().flatten().tolist() if item.dtype == torch.bool else item.tolist()
+    if isinstance(value, torch.Tensor):
+        return value[item]
+    chosen = item.nonzero().flatten().tolist() if item.dtype == torch.bool else item.tolist()
+    if isinstance(value, str):
+        return "".join(value[index] for index in chosen)
+    if isinstance(value, list | tuple):
         picked = [value[index] for index in chosen]
-        if isinstance(value, str):
-            return "".join(picked)
         return picked if isinstance(value, list) else tuple(picked)
-    return value[item]
+    if hasattr(value, "cat"):
+        # It needs to know slices only.
+        parts = [value[slice(index, None, len(value))] for index in chosen]
+        return value.cat(parts or [value[:0]])
+    try:
+        return value[item]
+    except TypeError as error:
+        raise ArgumentValueError(
+            f"{type(value).__name__} takes no indices or flags, and has no cat() to join parts with"
+        ) from error
 
 
 def _join(values: list[Any]) -> Any:
@@ -142,4 +154,4 @@ def _join(values: list[Any]) -> Any:
         return joined if isinstance(first, list) else tuple(joined)
     if hasattr(first, "cat"):
         return first.cat(values)
-    raise FieldValueError(f"values of {type(first).__name__} cannot be concatenated")
+    raise ArgumentValueError(f"values of {type(first).__name__} cannot be concatenated")

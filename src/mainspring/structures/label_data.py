@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import torch
 
+from mainspring.errors import ArgumentTypeError, ArgumentValueError
 from mainspring.structures.base_data_element import BaseDataElement
-from mainspring.structures.errors import FieldTypeError, FieldValueError
 
 __all__ = ["LabelData"]
 
 
 class LabelData(BaseDataElement):
-    """A data element for labels, with conversions between indices and one-hot vectors."""
+    """A data element for labels, with conversions between indices and one-hot vectors.
+
+    Example:
+        >>> LabelData.onehot_to_label(torch.tensor([0, 1, 0, 1]))
+        tensor([1, 3])
+    """
 
     @staticmethod
     def onehot_to_label(onehot: torch.Tensor) -> torch.Tensor:
@@ -21,13 +26,15 @@ class LabelData(BaseDataElement):
             onehot: Zeros and ones, of shape (num_classes,).
 
         Raises:
-            FieldTypeError: It is no tensor.
-            FieldValueError: The tensor has another shape or other values.
+            ArgumentTypeError: It is no tensor.
+            ArgumentValueError: The tensor has another shape or other values.
         """
         if not isinstance(onehot, torch.Tensor):
-            raise FieldTypeError(f"onehot is a {type(onehot).__name__}, not a tensor")
+            raise ArgumentTypeError(f"onehot is a {type(onehot).__name__}, not a tensor")
         if onehot.ndim != 1 or onehot.max() > 1 or onehot.min() < 0:
-            raise FieldValueError(f"a one-hot vector has one dimension of zeros and ones: {onehot}")
+            raise ArgumentValueError(
+                f"a one-hot vector has one dimension of zeros and ones: {onehot}"
+            )
         return onehot.nonzero().flatten()
 
     @staticmethod
@@ -39,13 +46,13 @@ class LabelData(BaseDataElement):
             num_classes: Number of classes.
 
         Raises:
-            FieldTypeError: It is no tensor.
-            FieldValueError: A label is beyond the classes.
+            ArgumentTypeError: It is no tensor.
+            ArgumentValueError: A label is beyond the classes.
         """
         if not isinstance(label, torch.Tensor):
-            raise FieldTypeError(f"label is a {type(label).__name__}, not a tensor")
+            raise ArgumentTypeError(f"label is a {type(label).__name__}, not a tensor")
         if label.numel() and int(label.max()) >= num_classes:
-            raise FieldValueError(f"label {int(label.max())} is beyond {num_classes} classes")
+            raise ArgumentValueError(f"label {int(label.max())} is beyond {num_classes} classes")
         onehot = label.new_zeros((num_classes,))
         onehot[label] = 1
         return onehot

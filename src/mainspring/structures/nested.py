@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import torch
 
 from mainspring.structures.base_data_element import BaseDataElement
+from mainspring.structures.nested_digest import named_leaves
 
 __all__ = ["tensors_in", "to_device"]
 
@@ -21,8 +24,8 @@ def to_device(
 ) -> Any:
     """Move everything in nested data to a device.
 
-    Mappings, named tuples, sequences, tensors and `BaseDataElement` are followed, containers are
-    rebuilt; anything else is returned as it is.
+    Mappings, named tuples, sequences, dataclasses, tensors and whatever has a method ``to`` are
+    followed, containers are rebuilt; anything else is returned as it is.
 
     Args:
         data: What to move.
@@ -36,35 +39,41 @@ def to_device(
         return data
     if isinstance(data, BaseDataElement):
         return data.to(device, non_blocking=non_blocking)
+    if not isinstance(data, type) and callable(getattr(data, "to", None)):
+        return data.to(device)
     move = inside or functools.partial(to_device, device=device, non_blocking=non_blocking)
     kind: Any = type(data)
     if isinstance(data, Mapping):
         moved = {key: move(value) for key, value in data.items()}
-        return moved if kind is dict else kind(moved)
+        return moved if kind is dict else _like(data, moved)
     if isinstance(data, tuple) and hasattr(data, "_fields"):
         return kind(*(move(value) for value in data))
     if isinstance(data, Sequence):
         values = [move(value) for value in data]
         return values if kind is list else kind(values)
+    if dataclasses.is_dataclass(data) and not isinstance(data, type):
+        moved_data = copy.copy(data)
+        for field in dataclasses.fields(data):
+            # It may be frozen.
+            object.__setattr__(moved_data, field.name, move(getattr(data, field.name)))
+        return moved_data
     return data
+
+
+def _like(data: Mapping[Any, Any], moved: dict[Any, Any]) -> Any:
+    """A mapping of the same kind with other values, a `defaultdict` with its factory."""
+    if isinstance(data, MutableMapping):
+        copied: Any = copy.copy(data)
+        copied.update(moved)
+        return copied
+    kind: Any = type(data)
+    return kind(moved)
 
 
 def tensors_in(data: Any) -> Iterator[torch.Tensor]:
     """The tensors of nested data.
 
     Args:
-        data: What `to_device` follows.
+        data: Nested data, as `mainspring.structures.nested_digest.named_leaves` follows it.
     """
-    if isinstance(data, torch.Tensor):
-        yield data
-    elif isinstance(data, str | bytes):
-        return
-    elif isinstance(data, BaseDataElement):
-        for value in data.all_values():
-            yield from tensors_in(value)
-    elif isinstance(data, Mapping):
-        for value in data.values():
-            yield from tensors_in(value)
-    elif isinstance(data, Sequence):
-        for value in data:
-            yield from tensors_in(value)
+    return (leaf for _, leaf in named_leaves(data) if isinstance(leaf, torch.Tensor))

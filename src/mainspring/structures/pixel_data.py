@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from mainspring.errors import ArgumentTypeError, ArgumentValueError
 from mainspring.structures.base_data_element import BaseDataElement
-from mainspring.structures.errors import FieldTypeError, FieldValueError
 
 __all__ = ["PixelData"]
 
@@ -18,6 +18,11 @@ class PixelData(BaseDataElement):
 
     Fields are tensors or arrays of shape (C, H, W); one of shape (H, W) gets a leading axis.
     Indexing with ``[rows, columns]`` cuts all fields.
+
+    Example:
+        >>> pixels = PixelData(image=torch.zeros(3, 4, 6), mask=torch.ones(4, 6))
+        >>> pixels.mask.shape, pixels[:2, 1:4].shape
+        (torch.Size([1, 4, 6]), (2, 3))
     """
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -25,13 +30,13 @@ class PixelData(BaseDataElement):
             super().__setattr__(name, value)
             return
         if not isinstance(value, torch.Tensor | np.ndarray):
-            raise FieldTypeError(f"{name} is a {type(value).__name__}, not a tensor or an array")
+            raise ArgumentTypeError(f"{name} is a {type(value).__name__}, not a tensor or an array")
         if value.ndim not in (2, 3):
-            raise FieldValueError(f"{name} has {value.ndim} dimensions, not 2 or 3")
+            raise ArgumentValueError(f"{name} has {value.ndim} dimensions, not 2 or 3")
         if value.ndim == 2:
             value = value[None]
         if self.shape is not None and tuple(value.shape[-2:]) != self.shape:
-            raise FieldValueError(
+            raise ArgumentValueError(
                 f"{name} is {tuple(value.shape[-2:])} pixels, the other fields are {self.shape}"
             )
         super().__setattr__(name, value)
@@ -43,10 +48,10 @@ class PixelData(BaseDataElement):
             item: Pair of slices or indices, for rows and columns.
 
         Raises:
-            FieldTypeError: `item` is nothing of this kind.
+            ArgumentTypeError: `item` is nothing of this kind.
         """
         if not (isinstance(item, tuple) and len(item) == 2):
-            raise FieldTypeError("pixels are cut with [rows, columns]")
+            raise ArgumentTypeError("pixels are cut with [rows, columns]")
         made = self.new(metainfo=self.metainfo)
         for name in list(made._data_fields):
             delattr(made, name)
@@ -67,4 +72,4 @@ def _as_slice(part: Any) -> slice:
         return part
     if isinstance(part, int):
         return slice(part, None if part == -1 else part + 1)
-    raise FieldTypeError(f"rows and columns are ints or slices, not {type(part).__name__}")
+    raise ArgumentTypeError(f"rows and columns are ints or slices, not {type(part).__name__}")

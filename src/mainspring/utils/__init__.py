@@ -1,18 +1,17 @@
-"""Small helpers that belong to no other package; the ones that need torch are in `dl_utils`."""
+"""MMEngine's helpers, which nothing here imports; the ones that need torch are in `dl_utils`."""
 
-from mainspring.utils.deprecation import deprecated_api_warning, deprecated_function
-from mainspring.utils.git import get_git_hash
-from mainspring.utils.imports import get_object_from_string, import_modules_from_strings
-from mainspring.utils.manager import ManagerMeta, ManagerMixin
-from mainspring.utils.methods import has_method, is_method_overridden
-from mainspring.utils.nested import apply_to
-from mainspring.utils.ntuple import to_1tuple, to_2tuple, to_3tuple, to_4tuple, to_ntuple
-from mainspring.utils.packages import (
+from mainspring.names.imports import get_object_from_string, import_modules_from_strings
+from mainspring.names.packages import (
     call_command,
     get_installed_path,
     install_package,
     is_installed,
 )
+from mainspring.registry.manager import ManagerMeta, ManagerMixin
+from mainspring.utils.deprecation import deprecated_api_warning, deprecated_function
+from mainspring.utils.methods import has_method, is_method_overridden
+from mainspring.utils.nested import apply_to
+from mainspring.utils.ntuple import to_1tuple, to_2tuple, to_3tuple, to_4tuple, to_ntuple
 from mainspring.utils.path import (
     check_file_exist,
     fopen,
@@ -22,13 +21,13 @@ from mainspring.utils.path import (
     scandir,
     symlink,
 )
-from mainspring.utils.progress import (
+from mainspring.utils.progressbar import (
+    ProgressBar,
     track_iter_progress,
     track_parallel_progress,
     track_progress,
-    track_progress_rich,
 )
-from mainspring.utils.progress_bar import ProgressBar
+from mainspring.utils.progressbar_rich import track_progress_rich
 from mainspring.utils.requirements import (
     check_prerequisites,
     requires_executable,
@@ -46,7 +45,7 @@ from mainspring.utils.sequences import (
     tuple_cast,
 )
 from mainspring.utils.timer import Timer, TimerError, check_time
-from mainspring.utils.version import digit_version
+from mainspring.utils.version_utils import digit_version, get_git_hash
 
 __all__ = [
     "ManagerMeta",

@@ -9,14 +9,12 @@ import warnings
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+from mainspring.errors import ArgumentTypeError
+
 __all__ = ["deprecated_api_warning", "deprecated_function"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class ArgumentGivenTwiceError(TypeError, AssertionError):
-    """An argument was given under its old and its new name."""
 
 
 def deprecated_api_warning(
@@ -44,7 +42,7 @@ def deprecated_api_warning(
                     warn_about(old, new)
                 if old in kwargs:
                     if new in kwargs:
-                        raise ArgumentGivenTwiceError(
+                        raise ArgumentTypeError(
                             f"{shown}() got {new!r} and also {old!r}, its deprecated name"
                         )
                     warn_about(old, new)
@@ -83,7 +81,9 @@ def deprecated_function(
             f"    Deprecated and will be removed in version {removed_in}.\n"
             f"    Please {instructions}.\n"
         )
-        documented = textwrap.indent(inspect.cleandoc(function.__doc__ or ""), "    ")
+        text = function.__doc__ or ""
+        last_line = "\n" if text.rstrip(" ").endswith("\n") else ""
+        documented = textwrap.indent(inspect.cleandoc(text) + last_line, "    ")
         warned.__doc__ = f"{note}\n\n{documented}"
         return warned
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+from mainspring.errors import ArgumentTypeError
+
 __all__ = ["has_method", "is_method_overridden"]
-
-
-class ClassExpectedError(TypeError, AssertionError):
-    """An instance was given where a class is meant."""
 
 
 def is_method_overridden(method: str, base_class: type, derived_class: type | object) -> bool:
@@ -18,7 +16,7 @@ def is_method_overridden(method: str, base_class: type, derived_class: type | ob
         derived_class: Derived class, or an instance of it.
     """
     if not isinstance(base_class, type):
-        raise ClassExpectedError(f"base_class must be a class, but is the instance {base_class!r}")
+        raise ArgumentTypeError(f"base_class must be a class, but is the instance {base_class!r}")
     owner = derived_class if isinstance(derived_class, type) else type(derived_class)
     return bool(getattr(owner, method) != getattr(base_class, method))
 

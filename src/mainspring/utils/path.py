@@ -112,25 +112,15 @@ def scandir(
         raise TypeError(f'"dir_path" must be a string or Path object, but is {dir_path!r}')
     if suffix is not None and not isinstance(suffix, str | tuple):
         raise TypeError(f'"suffix" must be a string or tuple of strings, but is {suffix!r}')
-    ends = (suffix,) if isinstance(suffix, str) else suffix
-    if ends is not None and not case_sensitive:
-        ends = tuple(end.lower() for end in ends)
-    return _files_below(str(dir_path), str(dir_path), ends, recursive, case_sensitive)
+    from mainspring.fileio import LocalBackend
 
-
-def _files_below(
-    root: str, directory: str, ends: tuple[str, ...] | None, recursive: bool, case_sensitive: bool
-) -> Iterator[str]:
-    with os.scandir(directory) as entries:
-        for entry in entries:
-            if not entry.name.startswith(".") and entry.is_file():
-                relative = os.path.relpath(entry.path, root)
-                if ends is None or (relative if case_sensitive else relative.lower()).endswith(
-                    ends
-                ):
-                    yield relative
-            elif recursive and entry.is_dir():
-                yield from _files_below(root, entry.path, ends, recursive, case_sensitive)
+    files = LocalBackend().list_dir_or_file(dir_path, list_dir=False, recursive=recursive)
+    if suffix is None:
+        return files
+    if case_sensitive:
+        return (name for name in files if name.endswith(suffix))
+    ends = tuple(end.lower() for end in ([suffix] if isinstance(suffix, str) else suffix))
+    return (name for name in files if name.lower().endswith(ends))
 
 
 def find_vcs_root(path: str | Path, markers: tuple[str, ...] = (".git",)) -> str | None:

@@ -23,7 +23,7 @@ def check_prerequisites(
     checker: Callable[[str], bool],
     msg_tmpl: str = _MESSAGE,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """A decorator that refuses a call while something is missing.
+    """A decorator that refuses a call while something is missing, and prints what.
 
     Args:
         prerequisites: What is needed.
@@ -40,7 +40,9 @@ def check_prerequisites(
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
             missing = [item for item in needed if not checker(item)]
             if missing:
-                raise RuntimeError(msg_tmpl.format(", ".join(missing), function.__name__))
+                message = msg_tmpl.format(", ".join(missing), function.__name__)
+                print(message)
+                raise RuntimeError(message)
             return function(*args, **kwargs)
 
         return checked

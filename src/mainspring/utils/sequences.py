@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar, overload
 
+from mainspring.errors import ArgumentValueError
+
 __all__ = [
     "concat_list",
     "is_list_of",
@@ -106,7 +108,7 @@ def slice_list(in_list: list[T], lens: int | list[int]) -> list[list[T]]:
     """
     if isinstance(lens, int):
         if lens <= 0 or len(in_list) % lens:
-            raise PieceLengthError(f"{len(in_list)} elements cannot be cut into pieces of {lens}")
+            raise ArgumentValueError(f"{len(in_list)} elements cannot be cut into pieces of {lens}")
         lens = [lens] * (len(in_list) // lens)
     if not isinstance(lens, list):
         raise TypeError(f'"lens" must be an integer or a list of integers, but is {lens!r}')
@@ -116,10 +118,6 @@ def slice_list(in_list: list[T], lens: int | list[int]) -> list[list[T]]:
         )
     ends = list(itertools.accumulate(lens))
     return [in_list[end - length : end] for end, length in zip(ends, lens, strict=True)]
-
-
-class PieceLengthError(ValueError, AssertionError):
-    """A list cannot be cut into pieces of the wanted length."""
 
 
 def concat_list(in_list: Iterable[Iterable[T]]) -> list[T]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from types import TracebackType
 from typing import Self
 
 __all__ = ["Timer", "TimerError", "check_time"]
@@ -27,8 +26,8 @@ class Timer:
 
     Example:
         >>> with Timer(print_tmpl="loading took {:.1f} s"):
-        ...     load()
-        loading took 2.0 s
+        ...     numbers = list(range(10))
+        loading took 0.0 s
     """
 
     def __init__(self, start: bool = True, print_tmpl: str | None = None) -> None:
@@ -47,12 +46,7 @@ class Timer:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         print(self.print_tmpl.format(self.since_last_check()))
         self._is_running = False
 

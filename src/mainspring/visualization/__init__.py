@@ -10,6 +10,7 @@ from mainspring.visualization.vis_backend import (
     MLflowVisBackend,
     NeptuneVisBackend,
     TensorboardVisBackend,
+    TrackioVisBackend,
     WandbVisBackend,
 )
 from mainspring.visualization.visualizer import Visualizer
@@ -23,6 +24,7 @@ __all__ = [
     "MLflowVisBackend",
     "NeptuneVisBackend",
     "TensorboardVisBackend",
+    "TrackioVisBackend",
     "Visualizer",
     "WandbVisBackend",
     "plot_curves",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mainspring.visualization.errors import VisualizationError
+from mainspring.errors import ArgumentTypeError, VisualizationError
 
 __all__ = ["check_length", "check_type", "check_type_and_length", "tensor2ndarray", "value2list"]
 
@@ -28,12 +28,12 @@ def check_type(name: str, value: Any, valid_type: Types) -> None:
     """Check the type of an argument.
 
     Raises:
-        TypeError: It has another type.
+        ArgumentTypeError: It has another type.
     """
     if not isinstance(value, valid_type):
         kinds = valid_type if isinstance(valid_type, tuple) else (valid_type,)
         names = " or ".join(kind.__name__ for kind in kinds)
-        raise TypeError(f"{name} is a {type(value).__name__}, not {names}")
+        raise ArgumentTypeError(f"{name} is a {type(value).__name__}, not {names}")
 
 
 def check_length(name: str, value: Any, valid_length: int) -> None:
@@ -53,7 +53,7 @@ def check_type_and_length(name: str, value: Any, valid_type: Types, valid_length
     """Check the type of an argument and, if it is a list, its length.
 
     Raises:
-        TypeError: It has another type.
+        ArgumentTypeError: It has another type.
         VisualizationError: It is too short.
     """
     check_type(name, value, valid_type)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mainspring.visualization.errors import VisualizationError, missing_package
+from mainspring.errors import VisualizationError
+from mainspring.names.packages import import_optional
 
 __all__ = ["color_str2rgb", "color_val_matplotlib"]
 
@@ -41,8 +42,5 @@ def check_rgb(color: tuple[float, ...]) -> tuple[float, ...]:
 
 def color_str2rgb(color: str) -> tuple[int, ...]:
     """A colour of matplotlib as an RGB tuple from 0 to 255; transparency is dropped."""
-    try:
-        from matplotlib.colors import to_rgb
-    except ImportError as error:
-        raise missing_package(error, "drawing", "mainspring[draw]") from error
-    return tuple(int(channel * 255) for channel in to_rgb(color))
+    colors = import_optional("matplotlib.colors", "drawing", "mainspring[draw]")
+    return tuple(int(channel * 255) for channel in colors.to_rgb(color))

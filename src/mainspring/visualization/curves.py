@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from mainspring.errors import did_you_mean
-from mainspring.visualization.errors import VisualizationError, missing_package
+from mainspring.errors import VisualizationError, did_you_mean
+from mainspring.logging.scalar_lines import Curve, read_curves, scalar_files
+from mainspring.visualization.figure import new_figure
 
 __all__ = ["plot_curves"]
 
-_NOT_DRAWN = {"step", "iter", "epoch", "time", "data_time", "memory", "eta"}
+_NOT_DRAWN = {"time", "data_time", "memory", "eta", "val_time", "val_data_time"}
 _TRAIN_COLOR, _VAL_COLOR = "#3b6fb6", "#d1662b"
-
-Curve = tuple[list[float], list[float]]
 
 
 def plot_curves(
@@ -28,7 +25,8 @@ def plot_curves(
     iteration; a validation stands where it took place.
 
     Args:
-        scalars_json: The ``scalars.json`` that `LocalVisBackend` wrote.
+        scalars_json: The ``scalars.json`` that `LocalVisBackend` wrote, or the work directory of a
+            run, whose starts follow each other.
         out_png: The picture; its directory is created.
         keys: Names of the scalars to draw; by default all but times and memory.
 
@@ -39,9 +37,12 @@ def plot_curves(
         VisualizationError: The file holds no scalar, or not the one that is asked for.
         ImportError: matplotlib is not installed.
     """
-    train, val = _read(Path(scalars_json))
-    known = list(dict.fromkeys([*train, *val]))
-    chosen = [name for name in known if name not in _NOT_DRAWN] if keys is None else list(keys)
+    given = Path(scalars_json)
+    curves = read_curves(scalar_files(given) if given.is_dir() else [given])
+    known = curves.names
+    drawn = [name for name in known if name not in _NOT_DRAWN]
+    # What is planned stands behind what is found.
+    chosen = sorted(drawn, key=lambda name: name.endswith("lr")) if keys is None else list(keys)
     if not chosen:
         raise VisualizationError(f"{scalars_json} holds no scalars")
     for name in chosen:
@@ -52,66 +53,46 @@ def plot_curves(
             )
     path = Path(out_png)
     path.parent.mkdir(parents=True, exist_ok=True)
-    _draw({name: (train.get(name), val.get(name)) for name in chosen}, path)
+    panels: dict[str, list[Curve | None]] = {}
+    for name in chosen:
+        # A loss of a validation is named val_loss where one of training is there.
+        own = name.removeprefix("val_")
+        panel = panels.setdefault(own if own in chosen else name, [None, None])
+        panel[0] = curves.train.get(name, panel[0])
+        panel[1] = curves.val.get(name, panel[1])
+    _draw(panels, path)
     return path
 
 
-def _read(path: Path) -> tuple[dict[str, Curve], dict[str, Curve]]:
-    """Curves of training and of validation by name, over iterations.
-
-    Lines of training have an ``iter``. A line without one belongs to a validation, whose ``step``
-    may count epochs; the training line before it tells where it took place.
-    """
-    train: dict[str, Curve] = {}
-    val: dict[str, Curve] = {}
-    last_iter: float | None = None
-    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            row = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise VisualizationError(f"{path}:{number} is no line of JSON: {error}") from error
-        is_train = "iter" in row
-        if is_train:
-            last_iter = float(row["iter"])
-        here = float(row.get("step", 0)) if last_iter is None else last_iter
-        for name, value in row.items():
-            if isinstance(value, int | float) and math.isfinite(value):
-                curve = (train if is_train else val).setdefault(
-                    name.removeprefix("train/" if is_train else "val/"), ([], [])
-                )
-                curve[0].append(here)
-                curve[1].append(value)
-    return train, val
-
-
-def _draw(panels: Mapping[str, tuple[Curve | None, Curve | None]], path: Path) -> None:
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise missing_package(error, "plot_curves", "mainspring[draw]") from error
+def _draw(panels: Mapping[str, Sequence[Curve | None]], path: Path) -> None:
     columns = min(math.ceil(math.sqrt(len(panels))), 3)
     rows = math.ceil(len(panels) / columns)
-    figure = Figure(figsize=(4.2 * columns, 3.0 * rows), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
-    end = max(max(curve[0]) for both in panels.values() for curve in both if curve is not None)
+    size = (4.2 * columns, 3.0 * rows)
+    figure = new_figure({"figsize": size, "dpi": 150, "layout": "constrained"})
+    end = max(curve.iterations[-1] for both in panels.values() for curve in both if curve)
     for place, (name, (train, val)) in enumerate(panels.items(), start=1):
         axes = figure.add_subplot(rows, columns, place)
-        _draw_panel(axes, name, train, val)
+        if train is not None:
+            axes.plot(
+                train.iterations, train.values, color=_TRAIN_COLOR, linewidth=1.4, label="train"
+            )
+        if val is not None:
+            axes.plot(
+                val.iterations,
+                val.values,
+                color=_VAL_COLOR,
+                linewidth=1.6,
+                marker="o",
+                markersize=4,
+                label="val",
+            )
+        if train is not None and val is not None:
+            axes.legend(frameon=False, fontsize=8)
+        axes.set_title(name, fontsize=10, loc="left")
+        axes.set_xlabel("iteration", fontsize=8)
+        axes.tick_params(labelsize=8, length=3)
+        axes.grid(color="#e3e3e3", linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
         axes.set_xlim(-0.02 * end, 1.02 * end)
     figure.savefig(path)
-
-
-def _draw_panel(axes: Any, name: str, train: Curve | None, val: Curve | None) -> None:
-    if train is not None:
-        axes.plot(*train, color=_TRAIN_COLOR, linewidth=1.4, label="train")
-    if val is not None:
-        axes.plot(*val, color=_VAL_COLOR, linewidth=1.6, marker="o", markersize=4, label="val")
-    axes.set_title(name, fontsize=10, loc="left")
-    axes.set_xlabel("iteration", fontsize=8)
-    axes.tick_params(labelsize=8, length=3)
-    axes.grid(color="#e3e3e3", linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    if train is not None and val is not None:
-        axes.legend(frameon=False, fontsize=8)

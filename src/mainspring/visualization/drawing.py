@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ParamSpec, Self, TypeVar, cast
 
@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from mainspring.dist import is_main_process, master_only
-from mainspring.visualization.arguments import as_array, check_type, per_item
+from mainspring.errors import VisualizationError
+from mainspring.visualization.arguments import as_array, check_type, per_item, tensor2ndarray
 from mainspring.visualization.colors import check_rgb, color_str2rgb, color_val_matplotlib
-from mainspring.visualization.errors import VisualizationError
 from mainspring.visualization.figure import img_from_canvas, new_figure, set_size
 
 __all__ = ["Drawing"]
@@ -142,7 +142,7 @@ class Drawing:
         positions: Points,
         colors: Colors = "g",
         marker: str | None = None,
-        sizes: Points | None = None,
+        sizes: Points | Sequence[float] | None = None,
     ) -> Self:
         """Draw points.
 
@@ -157,7 +157,7 @@ class Drawing:
             places[:, 0],
             places[:, 1],
             color=color_val_matplotlib(colors),
-            s=None if sizes is None else as_array("sizes", sizes),
+            s=tensor2ndarray(sizes),
             marker=marker,
         )
         return self
@@ -273,7 +273,6 @@ class Drawing:
             face_colors: Colours of the insides; ``"none"`` leaves them empty.
             alpha: Opacity, 0 to 1.
         """
-        from matplotlib.collections import PatchCollection
         from matplotlib.patches import Circle
 
         centers, radii = _rows("center", center, 2), as_array("radius", radius)
@@ -286,17 +285,7 @@ class Drawing:
         circles = [
             Circle((x, y), r) for (x, y), r in zip(centers.tolist(), radii.tolist(), strict=True)
         ]
-        self.ax_save.add_collection(
-            PatchCollection(
-                circles,
-                alpha=alpha,
-                facecolors=color_val_matplotlib(face_colors),
-                edgecolors=color_val_matplotlib(edge_colors),
-                linewidths=self._line_widths(line_widths, len(circles)),
-                linestyles=line_styles,
-            )
-        )
-        return self
+        return self._add_patches(circles, edge_colors, line_styles, line_widths, face_colors, alpha)
 
     @_on_rank_0
     def draw_bboxes(
@@ -325,8 +314,9 @@ class Drawing:
             )
         self._warn_if_outside("box", boxes.reshape(-1, 2))
         corners = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2)
-        self._add_polygons(list(corners), edge_colors, line_styles, line_widths, face_colors, alpha)
-        return self
+        return self._add_patches(
+            _polygons(corners), edge_colors, line_styles, line_widths, face_colors, alpha
+        )
 
     @_on_rank_0
     def draw_polygons(
@@ -351,35 +341,34 @@ class Drawing:
         given = polygons if isinstance(polygons, list) else [polygons]
         corners = [_rows("polygons", polygon, 2) for polygon in given]
         self._warn_if_outside("polygon", *corners)
-        self._add_polygons(corners, edge_colors, line_styles, line_widths, face_colors, alpha)
-        return self
+        return self._add_patches(
+            _polygons(corners), edge_colors, line_styles, line_widths, face_colors, alpha
+        )
 
-    def _add_polygons(
+    def _add_patches(
         self,
-        corners: list[Image],
+        patches: list[Any],
         edge_colors: Colors,
         line_styles: str | list[str],
         line_widths: float | list[float],
         face_colors: Colors,
         alpha: float,
-    ) -> None:
-        from matplotlib.collections import PolyCollection
+    ) -> Self:
+        from matplotlib.collections import PatchCollection
 
+        widths = [line_widths] if isinstance(line_widths, int | float) else line_widths
         self.ax_save.add_collection(
-            PolyCollection(
-                corners,
+            PatchCollection(
+                patches,
                 alpha=alpha,
-                facecolor=color_val_matplotlib(face_colors),
-                linestyles=line_styles,
+                facecolors=color_val_matplotlib(face_colors),
                 edgecolors=color_val_matplotlib(edge_colors),
-                linewidths=self._line_widths(line_widths, len(corners)),
+                # Between a point and what still looks like a line in an image of this size.
+                linewidths=[min(max(width, 1), self._default_font_size / 4) for width in widths],
+                linestyles=line_styles,
             )
         )
-
-    def _line_widths(self, widths: float | list[float], count: int) -> list[float]:
-        """Widths between a point and what still looks like a line in an image of this size."""
-        each = [widths] * count if isinstance(widths, int | float) else widths
-        return [min(max(width, 1), self._default_font_size / 4) for width in each]
+        return self
 
     @_on_rank_0
     def draw_binary_masks(
@@ -413,6 +402,12 @@ class Drawing:
             image[mask] = np.rint(mixed).astype(np.uint8)
         self._show_pixels(image, "nearest")
         return self
+
+
+def _polygons(corners: Iterable[Image]) -> list[Any]:
+    from matplotlib.patches import Polygon
+
+    return [Polygon(points) for points in corners]
 
 
 def _rows(name: str, value: Points, columns: int) -> Image:

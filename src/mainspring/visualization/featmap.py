@@ -9,8 +9,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from mainspring.errors import VisualizationError
+from mainspring.names.packages import import_optional
 from mainspring.visualization.arguments import check_type, tensor2ndarray
-from mainspring.visualization.errors import VisualizationError, missing_package
 from mainspring.visualization.figure import img_from_canvas, new_figure, set_size
 
 __all__ = ["convert_overlay_heatmap", "featmap_image"]
@@ -78,33 +79,27 @@ def featmap_image(
             )
             resize_shape = resize_shape or size
     if resize_shape is not None:
-        maps = _resized(maps, resize_shape)
+        size = list(resize_shape)
+        maps = F.interpolate(maps[None], size, mode="bilinear", align_corners=False)[0]
         if overlaid_image is not None:
             overlaid_image = _opencv().resize(overlaid_image, resize_shape[::-1])
-    if channel_reduction is not None:
-        return convert_overlay_heatmap(_reduced(maps, channel_reduction), overlaid_image, alpha)
-    if topk > 0:
+    if channel_reduction == "squeeze_mean":
+        maps = maps.mean(dim=0)
+    elif channel_reduction == "select_max":
+        maps = maps[maps.sum(dim=(1, 2)).topk(1).indices]
+    elif channel_reduction is not None:
+        raise VisualizationError(
+            f"channel_reduction is {channel_reduction!r}",
+            help="'squeeze_mean', 'select_max' or None",
+        )
+    elif topk > 0:
         return _grid(maps, overlaid_image, topk, arrangement, alpha)
-    if maps.shape[0] not in (1, 3):
+    elif maps.shape[0] not in (1, 3):
         raise VisualizationError(
             f"a feature map with {maps.shape[0]} channels cannot be shown as an image",
             help="choose a channel_reduction, or topk > 0",
         )
     return convert_overlay_heatmap(maps, overlaid_image, alpha)
-
-
-def _resized(maps: torch.Tensor, size: tuple[int, ...]) -> torch.Tensor:
-    return F.interpolate(maps[None], list(size), mode="bilinear", align_corners=False)[0]
-
-
-def _reduced(maps: torch.Tensor, how: str) -> torch.Tensor:
-    if how == "squeeze_mean":
-        return maps.mean(dim=0)
-    if how == "select_max":
-        return maps[maps.sum(dim=(1, 2)).topk(1).indices]
-    raise VisualizationError(
-        f"channel_reduction is {how!r}", help="'squeeze_mean', 'select_max' or None"
-    )
 
 
 def _grid(
@@ -133,8 +128,4 @@ def _grid(
 
 
 def _opencv() -> Any:
-    try:
-        import cv2
-    except ImportError as error:
-        raise missing_package(error, "drawing a feature map", "mainspring[draw]") from error
-    return cv2
+    return import_optional("cv2", "drawing a feature map", "mainspring[draw]")

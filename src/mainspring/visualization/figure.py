@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mainspring.visualization.errors import missing_package
+from mainspring.names.packages import import_optional
 
 __all__ = ["img_from_canvas", "new_figure", "new_window", "wait_continue"]
 
@@ -14,7 +14,7 @@ Image = np.ndarray[Any, Any]
 
 
 def new_figure(settings: dict[str, Any]) -> Any:
-    """A figure without margins, drawn in memory.
+    """A figure that is drawn in memory.
 
     Args:
         settings: Arguments of ``matplotlib.figure.Figure``.
@@ -22,19 +22,17 @@ def new_figure(settings: dict[str, Any]) -> Any:
     Raises:
         ImportError: matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise missing_package(error, "drawing", "mainspring[draw]") from error
+    agg = import_optional("matplotlib.backends.backend_agg", "drawing", "mainspring[draw]")
+    from matplotlib.figure import Figure
+
     figure = Figure(**settings)
-    figure.subplots_adjust(left=0, right=1, bottom=0, top=1, wspace=0, hspace=0)
-    FigureCanvasAgg(figure)
+    agg.FigureCanvasAgg(figure)
     return figure
 
 
 def set_size(figure: Any, width: int, height: int) -> None:
-    """Set the size of a figure in pixels."""
+    """Set the size of a figure in pixels, and let the axes fill it."""
+    figure.subplots_adjust(left=0, right=1, bottom=0, top=1, wspace=0, hspace=0)
     # matplotlib rounds down; the hundredth keeps e.g. 9.999999 from becoming 9.
     dpi = figure.get_dpi()
     figure.set_size_inches((width + 0.01) / dpi, (height + 0.01) / dpi)
@@ -52,13 +50,8 @@ def new_window(settings: dict[str, Any]) -> Any:
     Args:
         settings: Arguments of the figure.
     """
-    try:
-        from matplotlib.figure import Figure
-        from matplotlib.pyplot import new_figure_manager
-    except ImportError as error:
-        raise missing_package(error, "showing an image", "mainspring[draw]") from error
-    make: Any = new_figure_manager
-    return make(num=1, FigureClass=Figure, **settings)
+    pyplot = import_optional("matplotlib.pyplot", "showing an image", "mainspring[draw]")
+    return pyplot.new_figure_manager(num=1, FigureClass=pyplot.Figure, **settings)
 
 
 def wait_continue(figure: Any, timeout: float = 0, continue_key: str = " ") -> int:

@@ -6,7 +6,7 @@ import functools
 import inspect
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
@@ -14,11 +14,12 @@ import torch
 
 from mainspring.config.words import Factory
 from mainspring.dist import is_main_process, master_only
+from mainspring.errors import ArgumentTypeError, MissingPackageError, VisualizationError
 from mainspring.logging import MMLogger
+from mainspring.names.packages import import_optional
 from mainspring.registry import VISBACKENDS, VISUALIZERS
-from mainspring.utils import ManagerMixin
+from mainspring.registry.manager import ManagerMixin
 from mainspring.visualization.drawing import Drawing
-from mainspring.visualization.errors import VisualizationError, missing_package
 from mainspring.visualization.featmap import featmap_image
 from mainspring.visualization.figure import new_window, wait_continue
 from mainspring.visualization.vis_backend import BaseVisBackend
@@ -51,7 +52,14 @@ class Visualizer(Drawing, ManagerMixin):
 
     Raises:
         VisualizationError: Two backends have the same name.
-        TypeError: A backend is neither a backend nor a config.
+        ArgumentTypeError: A backend is neither a backend nor a config.
+
+    Example:
+        >>> import numpy as np
+        >>> visualizer = Visualizer(image=np.zeros((20, 20, 3), np.uint8))
+        >>> _ = visualizer.draw_bboxes(torch.tensor([2, 2, 12, 12]), edge_colors="r")
+        >>> visualizer.get_image().shape
+        (20, 20, 3)
     """
 
     def __init__(
@@ -90,12 +98,14 @@ class Visualizer(Drawing, ManagerMixin):
             backend = VISBACKENDS.build(settings)
         elif isinstance(spec, type | functools.partial):
             backend = spec(data_dir)
-        if not isinstance(backend, BaseVisBackend):
-            raise TypeError(
+        if not (isinstance(spec, Mapping) or hasattr(backend, "add_scalars")):
+            raise ArgumentTypeError(
                 f"vis_backends has {spec!r}, which is neither a backend nor the config of one"
             )
         name = name or type(backend).__name__
-        if backend._save_dir is None and _needs_directory(backend):
+        parameter = inspect.signature(type(backend)).parameters.get("save_dir")
+        needs_one = parameter is not None and parameter.default is parameter.empty
+        if getattr(backend, "_save_dir", data_dir) is None and needs_one:
             warnings.warn(
                 f"{name} needs a directory: it is left out, because no save_dir is given",
                 stacklevel=4,
@@ -165,7 +175,13 @@ class Visualizer(Drawing, ManagerMixin):
             raise ValueError(f"backend is {backend!r}, not 'matplotlib' or 'cv2'")
         image = self._drawn() if drawn_img is None else drawn_img
         if backend == "cv2":
-            return _show_with_opencv(image, str(id(self)), win_name, wait_time)
+            cv2 = import_optional("cv2", "show(backend='cv2')", "opencv-python")
+            window = str(id(self))
+            cv2.namedWindow(window)
+            cv2.setWindowTitle(window, win_name)
+            cv2.imshow(window, image[..., ::-1])  # OpenCV has blue first
+            cv2.waitKey(int(np.ceil(wait_time * 1000)))
+            return None
         self._init_manager(win_name)
         figure = self.manager.canvas.figure
         figure.subplots_adjust(left=0, right=1, bottom=0, top=1)
@@ -289,6 +305,32 @@ class Visualizer(Drawing, ManagerMixin):
         self._send("add_scalars", scalar_dict, step, file_path, **kwargs)
 
     @master_only
+    def add_log(
+        self,
+        scalars: dict[str, Any],
+        tagged: dict[str, Any],
+        *,
+        step: int,
+        iteration: int,
+        file_path: str | None = None,
+    ) -> None:
+        """Record what a run logs: each backend gets it in the form that it takes.
+
+        Args:
+            scalars: Numbers under MMEngine's flat names, such as ``loss`` and ``val_loss``.
+            tagged: The same as ``train/loss`` and ``val/loss``, with the ``epoch``.
+            step: Iteration or epoch that the first belong to.
+            iteration: Iteration that the second belong to.
+            file_path: Name of a further file for backends that write files.
+        """
+        if type(self).add_scalars is not Visualizer.add_scalars:  # it sees to it by itself
+            self.add_scalars(scalars, step, file_path)
+            return
+        by_tag = {name for name, backend in self._vis_backends.items() if backend.by_tag}
+        self._send("add_scalars", scalars, step, file_path, leaving_out=by_tag)
+        self._send("add_scalars", tagged, iteration, leaving_out=self._vis_backends.keys() - by_tag)
+
+    @master_only
     def add_datasample(
         self,
         name: str,
@@ -317,16 +359,18 @@ class Visualizer(Drawing, ManagerMixin):
         """Let the backends write what is waiting, and end them."""
         self._send("close")
 
-    def _send(self, method: str, *args: Any, **kwargs: Any) -> None:
+    def _send(
+        self, method: str, *args: Any, leaving_out: Collection[str] = (), **kwargs: Any
+    ) -> None:
         for name, backend in self._vis_backends.items():
-            if name in self._failed:
+            if name in self._failed or name in leaving_out:
                 continue
             try:
                 getattr(backend, method)(*args, **kwargs)
-            except (ImportError, VisualizationError):
-                raise
             except Exception as error:
-                if not backend.may_fail:
+                # A tracker that is not installed is a mistake, which shows when the run starts.
+                may_fail = getattr(backend, "may_fail", False)
+                if not may_fail or isinstance(error, MissingPackageError):
                     raise
                 self._failed.add(name)
                 MMLogger.get_current_instance().warning(
@@ -334,19 +378,3 @@ class Visualizer(Drawing, ManagerMixin):
                     f"{type(error).__name__}: {error}",
                     exc_info=error,
                 )
-
-
-def _needs_directory(backend: BaseVisBackend) -> bool:
-    parameter = inspect.signature(type(backend)).parameters.get("save_dir")
-    return parameter is not None and parameter.default is parameter.empty
-
-
-def _show_with_opencv(image: Image, window: str, title: str, seconds: float) -> None:
-    try:
-        import cv2
-    except ImportError as error:
-        raise missing_package(error, "show(backend='cv2')", "opencv-python") from error
-    cv2.namedWindow(window)
-    cv2.setWindowTitle(window, title)
-    cv2.imshow(window, image[..., ::-1])  # OpenCV has blue first
-    cv2.waitKey(int(np.ceil(seconds * 1000)))

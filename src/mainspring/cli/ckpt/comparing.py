@@ -65,13 +65,22 @@ def _diff(options: argparse.Namespace) -> None:
 
 def _print_part(key: str, part: Comparison, top: int) -> None:
     title = _TITLES.get(key, key)
-    print(f"{title}: {_summary(part)}", end="")
+    said = f"{title}: {_summary(part)}"
     if key not in ("state_dict", "meta"):
-        print(_largest(part))
+        # Where a part differs most, or where it has another shape or kind.
+        for first in part.different[:1]:
+            if first.largest is None:
+                said += f"; first {first.path}: {first.left} -> {first.right}"
+            else:
+                said += f"; largest difference {_number(first.largest)} at {first.path}"
+        print(said)
         return
-    print()
-    _print_names(part.only_left, "A")
-    _print_names(part.only_right, "B")
+    print(said)
+    for names, file in ((part.only_left, "A"), (part.only_right, "B")):
+        for name in names[:_SHOWN_NAMES]:
+            print(f"  only in {file}: {name}")
+        if len(names) > _SHOWN_NAMES:
+            print(f"  only in {file}: {len(names) - _SHOWN_NAMES} more")
     if key == "state_dict":
         _print_weights(part.different, top)
         return
@@ -87,23 +96,6 @@ def _summary(part: Comparison) -> str:
         if names:
             counts.append(f"{len(names)} only in {file}")
     return ", ".join(counts)
-
-
-def _print_names(names: tuple[str, ...], file: str) -> None:
-    for name in names[:_SHOWN_NAMES]:
-        print(f"  only in {file}: {name}")
-    if len(names) > _SHOWN_NAMES:
-        print(f"  only in {file}: {len(names) - _SHOWN_NAMES} more")
-
-
-def _largest(part: Comparison) -> str:
-    """Where a part differs most, or where it has another shape or kind."""
-    if not part.different:
-        return ""
-    first = part.different[0]
-    if first.largest is None:
-        return f"; first {first.path}: {first.left} -> {first.right}"
-    return f"; largest difference {_number(first.largest)} at {first.path}"
 
 
 def _print_weights(different: tuple[Difference, ...], top: int) -> None:
@@ -137,22 +129,21 @@ def _as_json(found: dict[str, Comparison], are_equal: bool) -> str:
             "compared": part.compared,
             "only_a": list(part.only_left),
             "only_b": list(part.only_right),
-            "different": [_row(each) for each in part.different],
+            "different": [
+                {
+                    "path": each.path,
+                    "a": each.left,
+                    "b": each.right,
+                    "max_abs": _finite(each.largest),
+                    "relative": _finite(each.relative),
+                    "count": each.count,
+                }
+                for each in part.different
+            ],
         }
         for key, part in found.items()
     }
     return json.dumps({"equal": are_equal, **parts}, indent=2)
-
-
-def _row(each: Difference) -> dict[str, Any]:
-    return {
-        "path": each.path,
-        "a": each.left,
-        "b": each.right,
-        "max_abs": _finite(each.largest),
-        "relative": _finite(each.relative),
-        "count": each.count,
-    }
 
 
 def _finite(value: float | None) -> float | str | None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mainspring.columns import as_number, in_columns
 from mainspring.errors import CheckpointError
+from mainspring.logging.scalar_lines import ScalarLine, scalar_files
 
 __all__ = ["add_parsers"]
 
@@ -19,10 +23,11 @@ def add_parsers(inner: Any) -> list[tuple[Any, Any]]:
     listing = inner.add_parser(
         "ls",
         help="the checkpoints of a work directory",
-        description="List the checkpoints of a work directory, oldest first: whether each is "
-        "whole, and which one resume=True takes.",
+        description="List the checkpoints of a work directory, oldest first: the metric that a "
+        "validation gave there, whether each is whole, and which one resume=True takes.",
     )
     listing.add_argument("folder", metavar="WORK_DIR")
+    listing.add_argument("--format", choices=["text", "json"], default="text")
     info = inner.add_parser(
         "info",
         help="what a checkpoint holds",
@@ -35,7 +40,7 @@ def add_parsers(inner: Any) -> list[tuple[Any, Any]]:
         description="Compare checkpoints with their digest, or else with the checksums of their "
         "archive. The exit code is 1 if one is damaged.",
     )
-    verify.add_argument("files", nargs="+", metavar="FILE")
+    verify.add_argument("files", nargs="+", metavar="FILE", help="or WORK_DIR: all in it")
     return [(listing, _list), (info, _info), (verify, _verify)]
 
 
@@ -43,36 +48,71 @@ def _list(options: argparse.Namespace) -> None:
     folder = Path(options.folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no directory {str(folder)!r}")
-    files = [path for path in folder.glob("*.pth") if path.is_file()]
-    paths = sorted(files, key=lambda path: path.stat().st_mtime_ns)
+    paths = _checkpoints_in(folder)
     if not paths:
         print(f"{folder}: no checkpoints")
         return
-    rows = [("file", "MB", "epoch", "iteration", "state")]
-    rows += [_row(path) for path in paths]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        print(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        )
+    metrics = _metrics_by_step(folder)
+    rows = [_row(path, metrics) for path in paths]
+    if options.format == "json":
+        print(json.dumps(rows, indent=2))
+        return
+    heads = ("file", "MB", "date", "epoch", "iteration", "metric", "state")
+    for line in in_columns(
+        [heads, *([_cell(row[name]) for name in _COLUMNS] for row in rows)], [1]
+    ):
+        print(line)
     from mainspring.checkpoint import find_resumable_checkpoint
 
     found = find_resumable_checkpoint(str(folder))
     print(f"resume=True takes {Path(found.path).name}" if found else "nothing to resume")
 
 
-def _row(path: Path) -> tuple[str, str, str, str, str]:
+def _checkpoints_in(folder: Path) -> list[Path]:
+    """The checkpoint files of a work directory, oldest first."""
+    files = [path for path in folder.glob("*.pth") if path.is_file()]
+    return sorted(files, key=lambda path: path.stat().st_mtime_ns)
+
+
+def _row(path: Path, metrics: Mapping[int, Mapping[str, float]]) -> dict[str, Any]:
+    """What is known of a checkpoint, by column."""
     from mainspring.checkpoint import read_checkpoint, verify_file
 
-    size = f"{path.stat().st_size / 1e6:.1f}"
+    found = path.stat()
+    date = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(found.st_mtime))
+    row: dict[str, Any] = dict.fromkeys(_COLUMNS)
+    row |= {"file": path.name, "megabytes": round(found.st_size / 1e6, 1), "date": date}
     verdict = verify_file(path)
     if not verdict.is_valid:
-        return path.name, size, "", "", f"damaged: {verdict.reason}"
+        return {**row, "state": f"damaged: {verdict.reason}"}
     try:
         meta = _meta_of(read_checkpoint(path))
     except CheckpointError as error:
-        return path.name, size, "", "", f"refused: {error.message.removeprefix(f'{path} ')}"
-    return path.name, size, str(meta.get("epoch", "")), str(meta.get("iter", "")), "whole"
+        return {**row, "state": f"refused: {error.message.removeprefix(f'{path} ')}"}
+    epoch, iteration = meta.get("epoch"), meta.get("iter")
+    measured = metrics.get(epoch or 0) or metrics.get(iteration or 0)
+    return {**row, "epoch": epoch, "iter": iteration, "metrics": measured, "state": "whole"}
+
+
+_COLUMNS = ("file", "megabytes", "date", "epoch", "iter", "metrics", "state")
+
+
+def _cell(value: Any) -> str:
+    """A value in a table; of several metrics, the first."""
+    if isinstance(value, Mapping):
+        return next((f"{name} {as_number(number)}" for name, number in value.items()), "")
+    return "" if value is None else str(value)
+
+
+def _metrics_by_step(folder: Path) -> dict[int, dict[str, float]]:
+    """What validations gave, by epoch, or by iteration where these are counted."""
+    steps: dict[int, dict[str, float]] = {}
+    for file in scalar_files(folder):
+        for text in file.read_bytes().splitlines():
+            line = ScalarLine.parse(text)
+            if line is not None and line.kind == "val" and line.step is not None:
+                steps[line.step] = line.numbers
+    return steps
 
 
 def _meta_of(content: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -81,21 +121,33 @@ def _meta_of(content: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _info(options: argparse.Namespace) -> None:
+    unread = 0
+    for path in map(Path, options.files):
+        try:
+            _print_info(path)
+        except (CheckpointError, OSError) as error:
+            if len(options.files) == 1:
+                raise
+            unread += 1
+            print(getattr(error, "message", error))
+    if unread:
+        raise SystemExit(2)
+
+
+def _print_info(path: Path) -> None:
     from torch import Tensor
 
     from mainspring.checkpoint import read_checkpoint, verify_file
 
-    for name in options.files:
-        path = Path(name)
-        content = read_checkpoint(path)
-        print(f"{path}  {path.stat().st_size / 1e6:.1f} MB, {verify_file(path).reason}")
-        for key, value in _meta_of(content).items():
-            print(f"  meta.{key}: {'...' if key == 'cfg' else _in_one_line(value)}")
-        if all(isinstance(value, Tensor) for value in content.values()):
-            content = {"state_dict": content}
-        for key, value in content.items():
-            if key != "meta":
-                print(f"  {key}: {_described(value)}")
+    content = read_checkpoint(path)
+    print(f"{path}  {path.stat().st_size / 1e6:.1f} MB, {verify_file(path).reason}")
+    for key, value in _meta_of(content).items():
+        print(f"  meta.{key}: {'...' if key == 'cfg' else _in_one_line(value)}")
+    if all(isinstance(value, Tensor) for value in content.values()):
+        content = {"state_dict": content}
+    for key, value in content.items():
+        if key != "meta":
+            print(f"  {key}: {_described(value)}")
 
 
 def _in_one_line(value: Any) -> str:
@@ -133,10 +185,16 @@ def _verify(options: argparse.Namespace) -> None:
     from mainspring.checkpoint import verify_file
 
     damaged = 0
-    for name in options.files:
+    names: list[Path] = []
+    for path in map(Path, options.files):
+        found = _checkpoints_in(path) if path.is_dir() else [path]
+        names += found
+        if not found:
+            print(f"{path}: no checkpoints")
+    for name in names:
         verdict = verify_file(name)
         damaged += not verdict.is_valid
-        digest = f"  sha256 {verdict.digest}" if verdict.is_valid and verdict.digest else ""
+        digest = f"  {verdict.digest}" if verdict.is_valid and verdict.digest else ""
         print(f"{'ok     ' if verdict.is_valid else 'DAMAGED'}  {name}: {verdict.reason}{digest}")
     if damaged:
         raise SystemExit(1)

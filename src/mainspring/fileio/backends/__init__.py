@@ -6,12 +6,7 @@ from mainspring.fileio.backends.fsspec_backend import FsspecBackend
 from mainspring.fileio.backends.http import HTTPBackend
 from mainspring.fileio.backends.local import LocalBackend
 from mainspring.fileio.backends.petrel import PetrelBackend
-from mainspring.fileio.backends.registry import (
-    backends,
-    get_file_backend,
-    prefix_to_backends,
-    register_backend,
-)
+from mainspring.fileio.backends.registry import backends, prefix_to_backends, register_backend
 
 __all__ = [
     "BaseStorageBackend",
@@ -22,7 +17,6 @@ __all__ = [
     "MemcachedBackend",
     "PetrelBackend",
     "backends",
-    "get_file_backend",
     "prefix_to_backends",
     "register_backend",
 ]

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from mainspring.fileio.backends.base import BaseStorageBackend, PathLike
+from mainspring.names.packages import import_optional
 
 __all__ = ["LmdbBackend", "MemcachedBackend"]
 
@@ -32,18 +33,15 @@ class LmdbBackend(BaseStorageBackend):
         readahead: bool = False,
         **kwargs: Any,
     ) -> None:
-        try:
-            import lmdb
-        except ImportError as error:
-            error.add_note("LmdbBackend needs: pip install lmdb")
-            raise
+        import_optional("lmdb", "LmdbBackend")
         self.db_path = str(db_path)
-        self._client = lmdb.open(
-            self.db_path, readonly=readonly, lock=lock, readahead=readahead, **kwargs
-        )
+        self.kwargs = {"readonly": readonly, "lock": lock, "readahead": readahead, **kwargs}
+        self._client: Any = None  # opened where it is read, as workers may not share one
 
     def get(self, filepath: PathLike) -> bytes:
         """Value of a key."""
+        if self._client is None:
+            self._client = import_optional("lmdb", "LmdbBackend").open(self.db_path, **self.kwargs)
         with self._client.begin(write=False) as transaction:
             value = transaction.get(str(filepath).encode("ascii"))
         if value is None:
@@ -51,8 +49,8 @@ class LmdbBackend(BaseStorageBackend):
         return bytes(value)
 
     def get_text(self, filepath: PathLike, encoding: str = "utf-8") -> str:
-        """Value of a key, as text."""
-        return self.get(filepath).decode(encoding)
+        """Values are bytes, which say no encoding: `get` gives them."""
+        raise NotImplementedError("LMDB holds bytes: decode what get() gives")
 
 
 class MemcachedBackend(BaseStorageBackend):
@@ -85,5 +83,5 @@ class MemcachedBackend(BaseStorageBackend):
         return bytes(self._mc.ConvertBuffer(self._buffer))
 
     def get_text(self, filepath: PathLike, encoding: str = "utf-8") -> str:
-        """Content of a text file."""
-        return self.get(filepath).decode(encoding)
+        """The cluster holds bytes, which say no encoding: `get` gives them."""
+        raise NotImplementedError("memcached holds bytes: decode what get() gives")

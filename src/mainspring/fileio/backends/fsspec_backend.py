@@ -72,8 +72,8 @@ class FsspecBackend(BaseStorageBackend):
         return bool(system.isfile(path))
 
     def join_path(self, filepath: PathLike, *filepaths: PathLike) -> str:
-        """Join parts of a path."""
-        return posixpath.join(str(filepath), *(str(part) for part in filepaths))
+        """Join parts of a path; below a URI, there is no other root."""
+        return posixpath.join(str(filepath), *(str(part).lstrip("/") for part in filepaths))
 
     def copyfile(self, src: PathLike, dst: PathLike) -> str:
         """Copy a file within the storage; returns where it went."""

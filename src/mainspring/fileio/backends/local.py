@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from mainspring.fileio.backends.base import BaseStorageBackend, PathLike
+from mainspring.replacing import replacing
 
 __all__ = ["LocalBackend"]
 
@@ -33,20 +33,8 @@ class LocalBackend(BaseStorageBackend):
 
     def put(self, obj: bytes, filepath: PathLike) -> None:
         """Write bytes; missing directories are made."""
-        path = Path(filepath)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(obj)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(temporary, mode)
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with replacing(Path(filepath)) as file:
+            file.write(obj)
 
     def put_text(self, obj: str, filepath: PathLike, encoding: str = "utf-8") -> None:
         """Write text; missing directories are made."""
@@ -73,21 +61,21 @@ class LocalBackend(BaseStorageBackend):
         """The file itself: it is local."""
         yield filepath
 
-    def copyfile(self, src: PathLike, dst: PathLike) -> str:
-        """Copy a file; returns where it went."""
-        return str(shutil.copy(src, dst))
+    def copyfile(self, src: PathLike, dst: PathLike) -> PathLike:
+        """Copy a file; returns where it went, of the kind that `dst` is."""
+        return shutil.copy(src, dst)
 
-    def copytree(self, src: PathLike, dst: PathLike) -> str:
+    def copytree(self, src: PathLike, dst: PathLike) -> PathLike:
         """Copy a directory to one that does not exist; returns where it went."""
-        return str(shutil.copytree(src, dst))
+        return shutil.copytree(src, dst)
 
     copyfile_from_local = copyfile
     copytree_from_local = copytree
     copytree_to_local = copytree
 
-    def copyfile_to_local(self, src: PathLike, dst: PathLike) -> str:
+    def copyfile_to_local(self, src: PathLike, dst: PathLike) -> PathLike:
         """Copy a file; returns where it went."""
-        return str(shutil.copy(src, dst))
+        return shutil.copy(src, dst)
 
     def remove(self, filepath: PathLike) -> None:
         """Remove a file.
@@ -109,7 +97,7 @@ class LocalBackend(BaseStorageBackend):
         try:
             os.symlink(src, dst)
             return True
-        except OSError:
+        except Exception:  # noqa: BLE001 - whatever the reason, a copy was asked for then
             if os.path.isfile(src):
                 self.copyfile(src, dst)
             else:
@@ -155,9 +143,3 @@ class LocalBackend(BaseStorageBackend):
                         yield from entries(entry.path)
 
         return entries(root)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

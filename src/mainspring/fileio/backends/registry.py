@@ -2,33 +2,52 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable
-from pathlib import Path
+import inspect
 from typing import Any
 
-from mainspring.errors import did_you_mean
+from mainspring.errors import ArgumentTypeError
 from mainspring.fileio.backends.base import BaseStorageBackend
 from mainspring.fileio.backends.databases import LmdbBackend, MemcachedBackend
 from mainspring.fileio.backends.fsspec_backend import FsspecBackend
 from mainspring.fileio.backends.http import HTTPBackend
 from mainspring.fileio.backends.local import LocalBackend
 from mainspring.fileio.backends.petrel import PetrelBackend
+from mainspring.registry.run_again import is_made_again
 
-__all__ = ["backends", "get_file_backend", "prefix_to_backends", "register_backend"]
+__all__ = ["backends", "prefix_to_backends", "register_backend"]
 
 BackendClass = type[BaseStorageBackend]
 
 backends: dict[str, BackendClass] = {}
 prefix_to_backends: dict[str, BackendClass] = {}
-_instances: dict[str, BaseStorageBackend] = {}
+client_backends: dict[str, BackendClass] = {}
+client_prefixes: dict[str, BackendClass] = {}
+"""Those that only `FileClient` was told of."""
+
+Prefixes = str | list[str] | tuple[str, ...] | None
+
+
+def checked_prefixes(name: str, backend: Any, prefixes: Prefixes) -> list[str]:
+    """The prefixes of a backend that is to be registered, all of which is checked.
+
+    Raises:
+        TypeError: The class is no `BaseStorageBackend`, the name no str, or `prefixes` neither str
+            nor a list or tuple.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"the name of a backend is a str, not {name!r}")
+    if not inspect.isclass(backend) or not issubclass(backend, BaseStorageBackend):
+        raise TypeError(f"{backend!r} is no subclass of BaseStorageBackend")
+    if not isinstance(prefixes, str | list | tuple | None):
+        raise ArgumentTypeError(f"prefixes are a str or a list of them, not {prefixes!r}")
+    return [prefixes] if isinstance(prefixes, str) else list(prefixes or ())
 
 
 def register_backend(
     name: str,
     backend: BackendClass | None = None,
     force: bool = False,
-    prefixes: str | Iterable[str] | None = None,
+    prefixes: Prefixes = None,
 ) -> Any:
     """Register a storage backend, directly or as a decorator.
 
@@ -40,17 +59,16 @@ def register_backend(
 
     Raises:
         ValueError: The name or a prefix is taken.
-        TypeError: The class is no `BaseStorageBackend`.
+        TypeError: As `checked_prefixes`.
     """
 
     def register(backend_class: BackendClass) -> BackendClass:
-        if not issubclass(backend_class, BaseStorageBackend):
-            raise TypeError(f"{backend_class!r} is no subclass of BaseStorageBackend")
-        if name in backends and not force:
+        taken = checked_prefixes(name, backend_class, prefixes)
+        replaces = force or is_made_again(backends.get(name), backend_class)
+        if name in backends and not replaces:
             raise ValueError(f"there is a backend {name!r} already; add force=True to replace it")
-        taken = [prefixes] if isinstance(prefixes, str) else list(prefixes or [])
         for prefix in taken:
-            if prefix in prefix_to_backends and not force:
+            if prefix in prefix_to_backends and not replaces:
                 raise ValueError(
                     f"prefix {prefix!r} has a backend already; add force=True to replace it"
                 )
@@ -59,54 +77,6 @@ def register_backend(
         return backend_class
 
     return register if backend is None else register(backend)
-
-
-def _prefix_of(uri: str | Path) -> str:
-    """What stands before ``://``, without a cluster name; empty for local paths."""
-    text = str(uri)
-    if "://" not in text:
-        return ""
-    return text.split("://", 1)[0].rpartition(":")[2]
-
-
-def get_file_backend(
-    uri: str | Path | None = None,
-    *,
-    backend_args: dict[str, Any] | None = None,
-    enable_singleton: bool = False,
-) -> Any:
-    """The backend of a path.
-
-    Args:
-        uri: The path; its prefix says the backend, unless `backend_args` names one.
-        backend_args: ``backend`` and the arguments of its class.
-        enable_singleton: Whether to use one instance for all calls with the same arguments.
-
-    Raises:
-        ValueError: There is no such backend, or neither path nor backend is given.
-    """
-    settings = dict(backend_args or {})
-    if uri is None and "backend" not in settings:
-        raise ValueError("give a path, or backend_args with 'backend'")
-    prefix = _prefix_of(uri) if uri is not None else ""
-    key = f"{prefix}:{json.dumps(settings, sort_keys=True, default=repr)}"
-    if enable_singleton and key in _instances:
-        return _instances[key]
-    make: Callable[..., BaseStorageBackend]
-    if "backend" in settings:
-        name = settings.pop("backend")
-        if name not in backends:
-            hint = did_you_mean(name, backends) or f"there are {', '.join(backends)}"
-            raise ValueError(f"there is no backend {name!r}: {hint}")
-        make = backends[name]
-    elif prefix in prefix_to_backends:
-        make = prefix_to_backends[prefix]
-    else:
-        make = FsspecBackend
-    made = make(**settings)
-    if enable_singleton:
-        _instances[key] = made
-    return made
 
 
 register_backend("local", LocalBackend, prefixes="")

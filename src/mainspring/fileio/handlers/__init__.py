@@ -8,6 +8,9 @@ from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
 from typing import IO, Any
 
+from mainspring.config.yaml_scalars import knowing_numbers
+from mainspring.fileio.safe_pickle import safe_load
+
 __all__ = [
     "BaseFileHandler",
     "JsonHandler",
@@ -78,35 +81,35 @@ class JsonHandler(BaseFileHandler):
 
 
 class YamlHandler(BaseFileHandler):
-    """YAML, plain types only."""
+    """YAML, plain types only: what PyYAML reads, and ``1e-3`` is a number."""
 
     def load_from_fileobj(self, file: IO[Any], **kwargs: Any) -> Any:
         """Read an object from an open file."""
         import yaml
 
-        return yaml.load(file, **{"Loader": yaml.SafeLoader, **kwargs})
+        return yaml.load(file, **{"Loader": knowing_numbers(yaml.SafeLoader, "float"), **kwargs})
 
     def dump_to_fileobj(self, obj: Any, file: IO[Any], **kwargs: Any) -> None:
         """Write an object to an open file."""
         import yaml
 
-        yaml.dump(obj, file, **{"Dumper": yaml.Dumper, **kwargs})
+        yaml.dump(obj, file, **{"Dumper": knowing_numbers(yaml.Dumper, "float"), **kwargs})
 
     def dump_to_str(self, obj: Any, **kwargs: Any) -> str:
         """An object as text."""
         import yaml
 
-        return str(yaml.dump(obj, **{"Dumper": yaml.Dumper, **kwargs}))
+        return str(yaml.dump(obj, **{"Dumper": knowing_numbers(yaml.Dumper, "float"), **kwargs}))
 
 
 class PickleHandler(BaseFileHandler):
-    """Pickle. Loading runs whatever code the file holds: only for files that you made."""
+    """Pickle. Loading runs no code from the file, unless told to with ``trust=True``."""
 
     str_like = False
 
     def load_from_fileobj(self, file: IO[Any], **kwargs: Any) -> Any:
-        """Read an object from an open file."""
-        return pickle.load(file, **kwargs)
+        """Read an object from an open file; see `mainspring.fileio.safe_pickle.safe_load`."""
+        return safe_load(file, **kwargs)
 
     def dump_to_fileobj(self, obj: Any, file: IO[Any], **kwargs: Any) -> None:
         """Write an object to an open file."""

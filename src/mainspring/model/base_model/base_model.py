@@ -28,6 +28,21 @@ class BaseModel(ModelSteps, BaseModule):
 
     Attributes:
         data_preprocessor: The module that prepares batches.
+
+    Example:
+        >>> class Classifier(BaseModel):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.net = nn.Linear(4, 3)
+        ...
+        ...     def forward(self, inputs, labels=None, mode="tensor"):
+        ...         scores = self.net(inputs)
+        ...         if mode == "loss":
+        ...             return dict(loss=nn.functional.cross_entropy(scores, labels))
+        ...         return list(scores.argmax(1)) if mode == "predict" else scores
+        >>> batch = dict(inputs=torch.zeros(2, 4), labels=torch.tensor([0, 1]))
+        >>> len(Classifier().val_step(batch))
+        2
     """
 
     def __init__(

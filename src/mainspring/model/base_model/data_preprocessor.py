@@ -23,6 +23,10 @@ class BaseDataPreprocessor(nn.Module):
 
     Args:
         non_blocking: Whether copies from pinned memory overlap with computation.
+
+    Example:
+        >>> BaseDataPreprocessor()(dict(inputs=torch.zeros(2), name="a"))
+        {'inputs': tensor([0., 0.]), 'name': 'a'}
     """
 
     def __init__(self, non_blocking: bool | None = False) -> None:
@@ -38,8 +42,7 @@ class BaseDataPreprocessor(nn.Module):
     def cast_data(self, data: Any) -> Any:
         """Move everything in nested data to the device.
 
-        Mappings, named tuples, sequences, tensors and `BaseDataElement` are followed, containers
-        are rebuilt; anything else is returned as it is.
+        What `mainspring.structures.nested.to_device` follows.
         """
         if type(data) is torch.Tensor and data.device == self._device:
             return data

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from mainspring.errors import DataError
+from mainspring.errors import ArgumentTypeError, DataError
 from mainspring.model.base_model.data_preprocessor import BaseDataPreprocessor
 from mainspring.model.batching import stack_batch
 from mainspring.registry import MODELS
@@ -34,8 +34,16 @@ class ImgDataPreprocessor(BaseDataPreprocessor):
         non_blocking: Whether copies from pinned memory overlap with computation.
 
     Raises:
+        ArgumentTypeError: A switch is neither true nor false.
         AssertionError: Only one of `mean` and `std` is given, one has another length than 1 or 3,
             or both swaps are asked for.
+
+    Example:
+        >>> preprocessor = ImgDataPreprocessor(mean=[127.5], std=[127.5], pad_size_divisor=4)
+        >>> images = [torch.full((1, 2, 3), 255, dtype=torch.uint8)]
+        >>> batch = preprocessor(dict(inputs=images))["inputs"]
+        >>> batch.shape, batch[0, 0, 0].tolist()
+        (torch.Size([1, 1, 4, 4]), [1.0, 1.0, 1.0, 0.0])
     """
 
     mean: torch.Tensor
@@ -52,6 +60,9 @@ class ImgDataPreprocessor(BaseDataPreprocessor):
         non_blocking: bool | None = False,
     ) -> None:
         super().__init__(non_blocking)
+        for name, switch in (("bgr_to_rgb", bgr_to_rgb), ("rgb_to_bgr", rgb_to_bgr)):
+            if not isinstance(switch, bool):
+                raise ArgumentTypeError(f"{name} is True or False, not {switch!r}")
         if bgr_to_rgb and rgb_to_bgr:
             raise AssertionError("`bgr_to_rgb` and `rgb_to_bgr` cannot be set at the same time")
         if (mean is None) != (std is None):

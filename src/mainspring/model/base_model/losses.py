@@ -67,7 +67,8 @@ def parse_losses(
 def _sum_of_means(name: str, value: Any) -> torch.Tensor:
     if not isinstance(value, list) or not all(isinstance(item, torch.Tensor) for item in value):
         raise TypeError(
-            f"{name} is not a tensor or list of tensors, but {value!r} ({type(value).__name__})"
+            f"{name} is not a tensor or list of tensors, but {value!r} ({type(value).__name__}): "
+            "leave out .item(), float() and .numpy(), the loss is minimised as a tensor"
         )
     if not value:
         return torch.zeros(())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -34,12 +35,30 @@ class ModelSteps:
         Returns:
             The values to log by name, detached tensors, ``loss`` first.
         """
+        if getattr(optim_wrapper, "closure_need", "none") != "none":
+            return self._train_step_by_closure(data, optim_wrapper)
         with optim_wrapper.optim_context(self):
             data = self.data_preprocessor(data, True)
             losses = self._run_forward(data, mode="loss")
         loss, log_vars = self.parse_losses(losses)
         optim_wrapper.update_params(loss)
         return log_vars
+
+    def _train_step_by_closure(self, data: Any, optim_wrapper: Any) -> dict[str, torch.Tensor]:
+        """The same with an optimizer that computes the loss itself; logged is the first one."""
+        logged: list[dict[str, torch.Tensor]] = []
+        with optim_wrapper.optim_context(self):
+            data = self.data_preprocessor(data, True)
+
+        def compute() -> torch.Tensor | NormalizedLoss:
+            with optim_wrapper.optim_context(self):
+                losses = self._run_forward(data, mode="loss")
+            loss, log_vars = self.parse_losses(losses)
+            logged.append(log_vars)
+            return loss
+
+        optim_wrapper.update_by_closure(compute)
+        return logged[0]
 
     def val_step(self, data: Any) -> list[Any]:
         """Predict on a batch of the validation set; one result for each sample."""
@@ -60,14 +79,17 @@ class ModelSteps:
         return parse_losses(losses)
 
     def _run_forward(self: Callable[..., Any], data: Any, mode: str) -> Any:
-        """Call the model with a batch: a dict as keywords, a list or tuple as positions."""
+        """Call the model: a dict as keywords, a list or tuple as positions, an object as it is."""
         if isinstance(data, dict):
             return self(**data, mode=mode)
         if isinstance(data, list | tuple):
             return self(*data, mode=mode)
         if isinstance(data, Mapping):
             return self(**data, mode=mode)
+        if dataclasses.is_dataclass(data) or (hasattr(data, "to") and not torch.is_tensor(data)):
+            return self(data, mode=mode)
         raise TypeError(
             "Output of `data_preprocessor` should be list, tuple or dict, but got "
-            f"{type(data).__name__}"
+            f"{type(data).__name__}: let the data set give dicts, whose keys are the names of "
+            "forward's arguments, or tuples"
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from torch import nn
 
@@ -34,6 +34,12 @@ __all__ = [
     "UniformInit",
     "XavierInit",
 ]
+
+
+class _Common(TypedDict, total=False):
+    bias: float
+    bias_prob: float | None
+    layer: str | list[str] | None
 
 
 class BaseInit:
@@ -98,20 +104,17 @@ class ConstantInit(BaseInit):
 
     Args:
         val: Value for the weight.
-        bias: Value for the bias.
-        bias_prob: Start probability that decides the bias instead.
-        layer: Names of layer classes.
+        **common: `bias`, `bias_prob` and `layer`, see `BaseInit`.
+
+    Example:
+        >>> layer = nn.Linear(2, 2)
+        >>> ConstantInit(val=0.5, bias=1, layer="Linear")(layer)
+        >>> layer.weight.unique().tolist(), layer.bias.unique().tolist()
+        ([0.5], [1.0])
     """
 
-    def __init__(
-        self,
-        val: float,
-        *,
-        bias: float = 0,
-        bias_prob: float | None = None,
-        layer: str | list[str] | None = None,
-    ) -> None:
-        super().__init__(bias=bias, bias_prob=bias_prob, layer=layer)
+    def __init__(self, val: float, **common: Unpack[_Common]) -> None:
+        super().__init__(**common)
         self.val = val
 
     def fill(self, module: nn.Module) -> None:
@@ -126,21 +129,22 @@ class XavierInit(BaseInit):
     Args:
         gain: Factor on the standard deviation.
         distribution: ``"normal"`` or ``"uniform"``.
-        bias: Value for the bias.
-        bias_prob: Start probability that decides the bias instead.
-        layer: Names of layer classes.
+        **common: `bias`, `bias_prob` and `layer`, see `BaseInit`.
+
+    Example:
+        >>> layer = nn.Linear(200, 200)
+        >>> XavierInit(layer="Linear")(layer)
+        >>> round(layer.weight.std().item(), 2)
+        0.07
     """
 
     def __init__(
         self,
         gain: float = 1,
         distribution: Distribution = "normal",
-        *,
-        bias: float = 0,
-        bias_prob: float | None = None,
-        layer: str | list[str] | None = None,
+        **common: Unpack[_Common],
     ) -> None:
-        super().__init__(bias=bias, bias_prob=bias_prob, layer=layer)
+        super().__init__(**common)
         check_distribution(distribution)
         self.gain = gain
         self.distribution: Distribution = distribution
@@ -157,21 +161,17 @@ class NormalInit(BaseInit):
     Args:
         mean: Mean of the distribution.
         std: Its standard deviation.
-        bias: Value for the bias.
-        bias_prob: Start probability that decides the bias instead.
-        layer: Names of layer classes.
+        **common: `bias`, `bias_prob` and `layer`, see `BaseInit`.
+
+    Example:
+        >>> layer = nn.Linear(200, 200)
+        >>> NormalInit(std=0.02, layer="Linear")(layer)
+        >>> round(layer.weight.std().item(), 2)
+        0.02
     """
 
-    def __init__(
-        self,
-        mean: float = 0,
-        std: float = 1,
-        *,
-        bias: float = 0,
-        bias_prob: float | None = None,
-        layer: str | list[str] | None = None,
-    ) -> None:
-        super().__init__(bias=bias, bias_prob=bias_prob, layer=layer)
+    def __init__(self, mean: float = 0, std: float = 1, **common: Unpack[_Common]) -> None:
+        super().__init__(**common)
         self.mean = mean
         self.std = std
 
@@ -189,9 +189,13 @@ class TruncNormalInit(BaseInit):
         std: Standard deviation before cutting.
         a: Lower bound.
         b: Upper bound.
-        bias: Value for the bias.
-        bias_prob: Start probability that decides the bias instead.
-        layer: Names of layer classes.
+        **common: `bias`, `bias_prob` and `layer`, see `BaseInit`.
+
+    Example:
+        >>> layer = nn.Linear(200, 200)
+        >>> TruncNormalInit(std=0.02, a=-0.04, b=0.04, layer="Linear")(layer)
+        >>> bool(layer.weight.abs().max() <= 0.04)
+        True
     """
 
     def __init__(
@@ -200,12 +204,9 @@ class TruncNormalInit(BaseInit):
         std: float = 1,
         a: float = -2,
         b: float = 2,
-        *,
-        bias: float = 0,
-        bias_prob: float | None = None,
-        layer: str | list[str] | None = None,
+        **common: Unpack[_Common],
     ) -> None:
-        super().__init__(bias=bias, bias_prob=bias_prob, layer=layer)
+        super().__init__(**common)
         self.mean = mean
         self.std = std
         self.a = a
@@ -223,21 +224,17 @@ class UniformInit(BaseInit):
     Args:
         a: Lower bound.
         b: Upper bound.
-        bias: Value for the bias.
-        bias_prob: Start probability that decides the bias instead.
-        layer: Names of layer classes.
+        **common: `bias`, `bias_prob` and `layer`, see `BaseInit`.
+
+    Example:
+        >>> layer = nn.Linear(200, 200)
+        >>> UniformInit(a=-0.1, b=0.1, layer="Linear")(layer)
+        >>> bool(layer.weight.abs().max() <= 0.1)
+        True
     """
 
-    def __init__(
-        self,
-        a: float = 0,
-        b: float = 1,
-        *,
-        bias: float = 0,
-        bias_prob: float | None = None,
-        layer: str | list[str] | None = None,
-    ) -> None:
-        super().__init__(bias=bias, bias_prob=bias_prob, layer=layer)
+    def __init__(self, a: float = 0, b: float = 1, **common: Unpack[_Common]) -> None:
+        super().__init__(**common)
         self.a = a
         self.b = b
 
@@ -255,9 +252,13 @@ class KaimingInit(BaseInit):
         mode: ``"fan_in"`` or ``"fan_out"``.
         nonlinearity: Name as in `torch.nn.init.calculate_gain`.
         distribution: ``"normal"`` or ``"uniform"``.
-        bias: Value for the bias.
-        bias_prob: Start probability that decides the bias instead.
-        layer: Names of layer classes.
+        **common: `bias`, `bias_prob` and `layer`, see `BaseInit`.
+
+    Example:
+        >>> layer = nn.Linear(200, 200)
+        >>> KaimingInit(layer="Linear")(layer)
+        >>> round(layer.weight.std().item(), 2)
+        0.1
     """
 
     def __init__(
@@ -266,12 +267,9 @@ class KaimingInit(BaseInit):
         mode: FanMode = "fan_out",
         nonlinearity: str = "relu",
         distribution: Distribution = "normal",
-        *,
-        bias: float = 0,
-        bias_prob: float | None = None,
-        layer: str | list[str] | None = None,
+        **common: Unpack[_Common],
     ) -> None:
-        super().__init__(bias=bias, bias_prob=bias_prob, layer=layer)
+        super().__init__(**common)
         check_distribution(distribution)
         self.a = a
         self.mode: FanMode = mode
@@ -288,27 +286,17 @@ class Caffe2XavierInit(KaimingInit):
     """What Caffe2 calls XavierFill, see `caffe2_xavier_init`.
 
     Args:
-        bias: Value for the bias.
-        bias_prob: Start probability that decides the bias instead.
-        layer: Names of layer classes.
+        **common: `bias`, `bias_prob` and `layer`, see `BaseInit`.
+
+    Example:
+        >>> layer = nn.Linear(200, 200)
+        >>> Caffe2XavierInit(layer="Linear")(layer)
+        >>> round(layer.weight.std().item(), 2)
+        0.07
     """
 
-    def __init__(
-        self,
-        *,
-        bias: float = 0,
-        bias_prob: float | None = None,
-        layer: str | list[str] | None = None,
-    ) -> None:
-        super().__init__(
-            a=1,
-            mode="fan_in",
-            nonlinearity="leaky_relu",
-            distribution="uniform",
-            bias=bias,
-            bias_prob=bias_prob,
-            layer=layer,
-        )
+    def __init__(self, **common: Unpack[_Common]) -> None:
+        super().__init__(1, "fan_in", "leaky_relu", "uniform", **common)
 
 
 @WEIGHT_INITIALIZERS.register_module(name="Pretrained")
@@ -320,6 +308,13 @@ class PretrainedInit:
         prefix: Load only the keys below this prefix, with the prefix cut off, such as
             ``"backbone."`` to take the backbone out of a detector.
         map_location: As in `torch.load`.
+
+    Example:
+        >>> source, model = nn.Linear(2, 2), nn.Linear(2, 2)
+        >>> torch.save(source.state_dict(), "linear.pth")
+        >>> PretrainedInit("linear.pth")(model)
+        >>> torch.equal(model.weight, source.weight)
+        True
     """
 
     def __init__(

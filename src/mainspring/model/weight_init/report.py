@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import UninitializedParameter
 
 from mainspring.logging import MMLogger
 
@@ -61,7 +62,12 @@ class InitReport:
         if not handlers:
             return
         lines = [f"Initialization of {title}:"]
-        shapes = {self._names[id(item)]: tuple(item.shape) for item in self._parameters}
+        shapes = {
+            self._names[id(item)]: "(lazy)"
+            if isinstance(item, UninitializedParameter)
+            else tuple(item.shape)
+            for item in self._parameters
+        }
         for name, origin in self.origins().items():
             lines.append(f"  {name} {shapes[name]}: {origin or 'as constructed'}")
         record = logging.LogRecord(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Sequence
 from typing import Any, TypedDict, Unpack
@@ -10,12 +11,17 @@ import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from mainspring.dist import all_reduce
 from mainspring.model.anomalous_params import detect_anomalous_params
 from mainspring.model.base_model.steps import ModelSteps
 from mainspring.registry import MODEL_WRAPPERS
 from mainspring.structures.normalized_loss import NormalizedLoss
 
 __all__ = ["DistributedOptions", "MMDistributedDataParallel"]
+
+BUCKET_ORDER = "_mainspring_bucket_order"
+"""Where a wrapper keeps in which order its reducer was given the parameters, if in another one."""
+_SHOWN = 8
 
 
 class DistributedOptions(TypedDict, total=False):
@@ -55,6 +61,10 @@ class MMDistributedDataParallel(DistributedDataParallel):
             slow, for finding mistakes.
         **kwargs: Arguments of the base class, such as ``device_ids``, ``broadcast_buffers``,
             ``find_unused_parameters``.
+
+    Example:
+        >>> wrapper = dict(type="MMDistributedDataParallel", find_unused_parameters=True)
+        >>> model_wrapper_cfg = wrapper
     """
 
     _run_forward = ModelSteps._run_forward
@@ -65,11 +75,48 @@ class MMDistributedDataParallel(DistributedDataParallel):
         detect_anomalous_params: bool = False,
         **kwargs: Unpack[_AllOptions],
     ) -> None:
+        self._set_up(module, kwargs)
+        self.detect_anomalous_params = detect_anomalous_params
+
+    def _set_up(self, module: nn.Module, options: _AllOptions) -> None:
         with warnings.catch_warnings():
             # Newer torch renames the option, but its new name does more: keep the meaning.
             warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
-            super().__init__(module=module, **kwargs)
-        self.detect_anomalous_params = detect_anomalous_params
+            DistributedDataParallel.__init__(self, module=module, **options)
+        self._options = options
+        self._own = list(module.parameters())
+        self._trains = [parameter.requires_grad for parameter in self._own]
+
+    def follow_freezing(self) -> None:
+        """Exchange the gradients of what trains now, if that is not what trained at first.
+
+        The reducer knows the parameters that trained when it was made: it would leave out those
+        that are unfrozen later, and wait for those that are frozen.
+        """
+        if self._trains == [parameter.requires_grad for parameter in self._own]:
+            return
+        for parameter, trained in zip(self._own, self._trains, strict=True):
+            # What a group of micro-batches has summed up waits for an exchange that never comes.
+            if trained and not parameter.requires_grad and parameter.grad is not None:
+                all_reduce(parameter.grad, "mean", self.process_group)
+        kept = self.training, self.require_backward_grad_sync
+        hooks = self._comm_hooks
+        if hasattr(self.reducer, "_remove_autograd_hooks"):
+            self.reducer._remove_autograd_hooks()
+        self._set_up(self.module, self._options)
+        for hook, state in hooks:
+            self.register_comm_hook(state, hook)
+        vars(self).pop(BUCKET_ORDER, None)
+        self.training, self.require_backward_grad_sync = kept
+
+    def _pre_forward(self, *inputs: Any, **kwargs: Any) -> Any:
+        if torch.is_grad_enabled():
+            self.follow_freezing()
+        try:
+            return super()._pre_forward(*inputs, **kwargs)  # type: ignore[no-untyped-call]  # - torch's
+        except RuntimeError as error:
+            _name_unused(error, self)
+            raise
 
     def train_step(self, data: Any, optim_wrapper: Any) -> dict[str, torch.Tensor]:
         """Preprocess, compute the losses, and let the optimizer wrapper update the parameters.
@@ -89,6 +136,11 @@ class MMDistributedDataParallel(DistributedDataParallel):
         log_vars: dict[str, torch.Tensor]
         loss, log_vars = model.parse_losses(losses)
         optim_wrapper.update_params(loss)
+        try:
+            self._check_reducer_finalized()  # type: ignore[no-untyped-call]  # - torch's
+        except RuntimeError as error:
+            _name_unused(error, self)
+            raise
         if self.detect_anomalous_params:
             value = loss.value if isinstance(loss, NormalizedLoss) else loss
             detect_anomalous_params(value, model=self)
@@ -103,3 +155,20 @@ class MMDistributedDataParallel(DistributedDataParallel):
         """Predict on a batch of the test set with the model itself."""
         predictions: list[Any] = self.module.test_step(data)
         return predictions
+
+
+def _name_unused(error: RuntimeError, wrapper: Any) -> None:
+    """Say which parameters torch means by numbers, and what to set."""
+    said = re.search(r"did not receive grad for rank \d+: ([\d ]+)", str(error))
+    if said is None:
+        return
+    parameters, _ = wrapper._build_params_for_reducer()
+    names = wrapper._build_debug_param_to_name_mapping(parameters)
+    order = getattr(wrapper, BUCKET_ORDER, range(len(parameters)))
+    unused = [names[order[int(index)]] for index in said.group(1).split()]
+    more = f" and {len(unused) - _SHOWN} more" if len(unused) > _SHOWN else ""
+    error.add_note(
+        f"the loss does not depend on {', '.join(unused[:_SHOWN])}{more}: set "
+        "find_unused_parameters=True in model_wrapper_cfg=dict(type='MMDistributedDataParallel', "
+        "...), freeze them with requires_grad_(False), or take them out of the model"
+    )

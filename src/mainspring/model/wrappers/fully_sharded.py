@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -20,6 +19,7 @@ from torch.distributed.fsdp import (
 
 from mainspring.errors import ConfigError, close_names, mark_user_mistake
 from mainspring.model.base_model.steps import ModelSteps
+from mainspring.names import import_named, origin_of
 from mainspring.registry import FUNCTIONS, MODEL_WRAPPERS
 
 __all__ = ["MMFullyShardedDataParallel"]
@@ -50,6 +50,9 @@ class MMFullyShardedDataParallel(FullyShardedDataParallel):
     Raises:
         ConfigError: A name is unknown.
         TypeError: An argument has another type than documented.
+
+    Example:
+        >>> model_wrapper_cfg = dict(type="MMFullyShardedDataParallel", use_orig_params=True)
     """
 
     _run_forward = ModelSteps._run_forward
@@ -194,8 +197,7 @@ def _function(argument: str, value: Any) -> Any:
 def _named_function(argument: str, name: str) -> Callable[..., Any]:
     found = FUNCTIONS.get(name)
     if found is None and "." in name:
-        module, _, attribute = name.rpartition(".")
-        found = getattr(importlib.import_module(module), attribute, None)
+        found = import_named(name, origin_of(name))
     if found is None:
         raise ConfigError(f"`{argument}` names {name!r}, which is not in the function registry")
     function: Callable[..., Any] = found

@@ -30,6 +30,10 @@ class MMSeparateDistributedDataParallel(DistributedDataParallel):
         broadcast_buffers: Whether each forward copies the buffers of rank 0 to all.
         find_unused_parameters: Whether to look for parameters without gradient in each forward.
         **kwargs: Other arguments of the wrappers.
+
+    Example:
+        >>> wrapper = dict(type="MMSeparateDistributedDataParallel", find_unused_parameters=True)
+        >>> model_wrapper_cfg = wrapper
     """
 
     def __init__(

@@ -12,6 +12,7 @@ from mainspring.optim.optimizer.constructor import (
     DefaultOptimWrapperConstructor,
     build_optim_wrapper,
 )
+from mainspring.optim.optimizer.muon import Muon
 from mainspring.optim.optimizer.optim_wrapper import OptimWrapper
 from mainspring.optim.optimizer.optim_wrapper_dict import OptimWrapperDict
 from mainspring.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIMIZERS
@@ -23,6 +24,7 @@ __all__ = [
     "OPTIMIZERS",
     "OPTIM_WRAPPER_CONSTRUCTORS",
     "AmpOptimWrapper",
+    "Muon",
     "ApexOptimWrapper",
     "BaseOptimWrapper",
     "DefaultOptimWrapperConstructor",

@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 
 from mainspring.config.words import Factory
 from mainspring.device import get_device
-from mainspring.errors import ConfigError, did_you_mean
+from mainspring.errors import ConfigError, ConfigTypeError, did_you_mean
 from mainspring.logging import print_log
 from mainspring.optim.optimizer.base import NO_CONTEXT
 from mainspring.optim.optimizer.optim_wrapper import OptimWrapper
@@ -41,13 +41,13 @@ class AmpOptimWrapper(OptimWrapper):
     (Micikevicius et al., "Mixed Precision Training", 2018).
 
     Args:
+        optimizer: This and the two following as of `OptimWrapper`.
+        accumulative_counts: Micro-batches of a step.
+        clip_grad: How to clip gradients.
         loss_scale: ``"dynamic"``, a fixed scale, or a dict of arguments of `torch.amp.GradScaler`.
         dtype: Type of the forward pass: ``"float16"``, ``"bfloat16"`` or a `torch.dtype`;
             ``"float32"`` and ``"float64"`` leave the precision as it is.
         use_fsdp: Whether gradients are sharded; chooses the scaler that looks at all shards.
-        optimizer: This and the following as of `OptimWrapper`.
-        accumulative_counts: Micro-batches of a step.
-        clip_grad: How to clip gradients.
         constructor: In a config, what makes optimizer and wrapper.
         paramwise_cfg: In a config, its rules for single parameters.
 
@@ -57,19 +57,28 @@ class AmpOptimWrapper(OptimWrapper):
 
     Raises:
         ConfigError: The type is unknown, or the device cannot compute in it.
+
+    Example:
+        >>> model = nn.Linear(2, 1)
+        >>> wrapper = AmpOptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1), dtype="bfloat16")
+        >>> with wrapper.optim_context(model):
+        ...     loss = model(torch.ones(1, 2)).square().mean()
+        >>> wrapper.update_params(loss)
+        >>> wrapper.get_lr()
+        {'lr': [0.1]}
     """
 
     valid_dtypes = tuple(_TYPES)
 
     def __init__(
         self,
-        loss_scale: Literal["dynamic"] | float | Mapping[str, Any] = "dynamic",
-        dtype: DTypeName | torch.dtype | None = None,
-        use_fsdp: bool = False,
-        *,
         optimizer: Optimizer | Factory[Optimizer],
         accumulative_counts: int = 1,
         clip_grad: Mapping[str, Any] | float | None = None,
+        *,
+        loss_scale: Literal["dynamic"] | float | Mapping[str, Any] = "dynamic",
+        dtype: DTypeName | torch.dtype | None = None,
+        use_fsdp: bool = False,
         constructor: str | Factory[Any] | None = None,
         paramwise_cfg: Mapping[str, Any] | None = None,
     ) -> None:
@@ -91,6 +100,12 @@ class AmpOptimWrapper(OptimWrapper):
             )
         self._scale_update_param: float | None = None
         self.loss_scaler = self._make_scaler(loss_scale, needs_scaler, use_fsdp)
+        if self.closure_need != "none" and self.loss_scaler.is_enabled():
+            raise ConfigError(
+                f"{type(self.optimizer).__name__} computes the loss itself, which does not go "
+                "together with a scaled loss",
+                help="train in dtype='bfloat16', or with OptimWrapper",
+            )
         self._stepped = True
         self._skipped_steps = 0
         if needs_scaler and isinstance(self.optimizer, Optimizer):
@@ -110,7 +125,7 @@ class AmpOptimWrapper(OptimWrapper):
             arguments.update({key: loss_scale[key] for key in loss_scale})
             arguments["enabled"] = enabled and arguments["enabled"]
         elif loss_scale != "dynamic":
-            raise ConfigError(
+            raise ConfigTypeError(
                 f"loss_scale is {loss_scale!r}", help="give 'dynamic', a number or a dict"
             )
         made: torch.amp.GradScaler = scaler(self._device_type, **arguments)

@@ -44,10 +44,18 @@ class ApexOptimWrapper(OptimWrapper):
 
     Raises:
         ImportError: apex is not installed.
+
+    Example:
+        >>> optimizer = dict(type="SGD", lr=0.1)
+        >>> optim_wrapper = dict(type="ApexOptimWrapper", optimizer=optimizer, opt_level="O1")
     """
 
     def __init__(
         self,
+        optimizer: Optimizer | Factory[Optimizer],
+        accumulative_counts: int = 1,
+        clip_grad: Mapping[str, Any] | float | None = None,
+        *,
         opt_level: str = "O1",
         loss_scale: float | str | None = "dynamic",
         enabled: bool | None = True,
@@ -60,10 +68,6 @@ class ApexOptimWrapper(OptimWrapper):
         verbosity: int = 1,
         min_loss_scale: float | None = None,
         max_loss_scale: float | None = 2.0**24,
-        *,
-        optimizer: Optimizer | Factory[Optimizer],
-        accumulative_counts: int = 1,
-        clip_grad: Mapping[str, Any] | float | None = None,
         constructor: str | Factory[Any] | None = None,
         paramwise_cfg: Mapping[str, Any] | None = None,
     ) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from mainspring.errors import ConfigError, mark_user_mistake
-from mainspring.logging import print_log
+from mainspring.errors import ConfigError, did_you_mean, mark_user_mistake
+from mainspring.fast.eager_optimizers import spare_compiler
+from mainspring.logging import IN_FILE, print_log
 from mainspring.optim.optimizer.param_groups import (
     ParamPlace,
     check_paramwise_cfg,
@@ -44,6 +45,14 @@ class DefaultOptimWrapperConstructor:
     Raises:
         TypeError: The section is no dict.
         ConfigError: It names no optimizer, or a rule makes no sense.
+
+    Example:
+        >>> sgd = dict(type="SGD", lr=0.1, weight_decay=0.01)
+        >>> settings = dict(type="OptimWrapper", optimizer=sgd)
+        >>> make = DefaultOptimWrapperConstructor(settings, paramwise_cfg=dict(bias_decay_mult=0))
+        >>> groups = make(nn.Linear(2, 1)).param_groups
+        >>> [group["weight_decay"] for group in groups]
+        [0.01, 0.0, 0.01]
     """
 
     def __init__(
@@ -63,12 +72,18 @@ class DefaultOptimWrapperConstructor:
         self.optimizer_cfg: Any = copy.copy(section.pop("optimizer"))
         self.optim_wrapper_cfg: dict[str, Any] = section
         self.paramwise_cfg: dict[str, Any] = {} if paramwise_cfg is None else dict(paramwise_cfg)
-        self.base_lr: float | None = self.optimizer_cfg.get("lr", None)
-        self.base_wd: float | None = self.optimizer_cfg.get("weight_decay", None)
+        defaults = _defaults_of(self.optimizer_cfg.get("type"))
+        self.base_lr: float | None = self.optimizer_cfg.get("lr", defaults.get("lr"))
+        self.base_wd: float | None = self.optimizer_cfg.get(
+            "weight_decay", defaults.get("weight_decay")
+        )
+        self._grouped: tuple[list[Any], int, set[int]] = [], 0, set()
+        self._warns_of_shared = bool(self.paramwise_cfg.get("bypass_duplicate", False))
         self._validate_cfg()
 
     def _validate_cfg(self) -> None:
-        check_paramwise_cfg(self.paramwise_cfg, self.base_wd)
+        is_derived = type(self) is not DefaultOptimWrapperConstructor
+        check_paramwise_cfg(self.paramwise_cfg, self.base_wd, own_rules=is_derived)
 
     def _is_in(self, param_group: Mapping[str, Any], param_group_list: list[Any]) -> bool:
         """Whether a parameter of a group is in one of several groups."""
@@ -90,8 +105,8 @@ class DefaultOptimWrapperConstructor:
             prefix: Name of the module in the model.
             is_dcn_module: Whether it belongs to a deformable convolution.
         """
-        bypass = self.paramwise_cfg.get("bypass_duplicate", False)
-        known = {id(item) for group in params for item in group["params"]} if bypass else set()
+        # One shared by several modules, as tied weights are, belongs to the first of them.
+        known = self._parameters_with_group(params)
         for name, parameter in module.named_parameters(recurse=False):
             place = ParamPlace(
                 f"{prefix}.{name}" if prefix else name, parameter, module, bool(is_dcn_module)
@@ -100,7 +115,7 @@ class DefaultOptimWrapperConstructor:
                 print_log(
                     f"{place.name} is shared with a parameter that has a group already: skipped",
                     logger="current",
-                    level=logging.WARNING,
+                    level=logging.WARNING if self._warns_of_shared else logging.DEBUG,
                 )
                 continue
             if not parameter.requires_grad:
@@ -108,8 +123,7 @@ class DefaultOptimWrapperConstructor:
                 continue
             settings = settings_of_parameter(place, self.paramwise_cfg, self.base_lr, self.base_wd)
             params.append({"params": [parameter], **settings})
-            if bypass:
-                known.add(id(parameter))
+            known = self._parameters_with_group(params)
             for key, value in settings.items():
                 print_log(
                     f"paramwise_options -- {place.name}:{key}={value}", "current", logging.DEBUG
@@ -118,6 +132,15 @@ class DefaultOptimWrapperConstructor:
         for child_name, child in module.named_children():
             child_prefix = f"{prefix}.{child_name}" if prefix else child_name
             self.add_params(params, child, prefix=child_prefix, is_dcn_module=in_dcn)
+
+    def _parameters_with_group(self, params: list[dict[str, Any]]) -> set[int]:
+        """Ids of the parameters in groups, of which only those that are new are looked at."""
+        groups, count, known = self._grouped
+        if groups is not params:
+            count, known = 0, set[int]()
+        known.update(id(parameter) for group in params[count:] for parameter in group["params"])
+        self._grouped = params, len(params), known
+        return known
 
     def __call__(self, model: nn.Module) -> Any:
         """Make the optimizer and its wrapper.
@@ -140,17 +163,71 @@ class DefaultOptimWrapperConstructor:
             self.add_params(params, model)
             settings[first_argument] = params
             optimizer = _build_optimizer(settings, self.optimizer_cfg)
+            if type(self) is DefaultOptimWrapperConstructor:  # another may have rules of its own
+                _check_custom_keys(self.paramwise_cfg, model, optimizer)
             frozen = sum(not parameter.requires_grad for parameter in model.parameters())
-            print_log(summary_of_groups(optimizer, frozen), logger="current")
+            print_log(summary_of_groups(optimizer, frozen), "current", extra=IN_FILE)
         wrapper_cfg = {"type": "OptimWrapper", **self.optim_wrapper_cfg}
         return OPTIM_WRAPPERS.build(wrapper_cfg, default_args={"optimizer": optimizer})
 
 
-def _first_argument(optimizer_type: Any) -> str:
-    """Under which name an optimizer takes the parameters."""
+def _check_custom_keys(
+    paramwise_cfg: Mapping[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer
+) -> None:
+    """Say which rules for single parameters match none, and refuse settings that nobody reads."""
+    path = "optim_wrapper.paramwise_cfg.custom_keys"
+    names = [name for name, _ in model.named_parameters()]
+    parts = {part for name in names for part in (name, *name.split("."), name.rpartition(".")[0])}
+    known = ("lr_mult", "decay_mult", *getattr(optimizer, "defaults", {}))
+    misspelt: list[ConfigError] = []
+    for key, settings in paramwise_cfg.get("custom_keys", {}).items():
+        if not any(key in name for name in names):
+            print_log(
+                ConfigError(
+                    f"custom_keys[{key!r}] has no effect: no parameter has {key!r} in its name",
+                    config_path=f"{path}.{key}",
+                    help=did_you_mean(key, parts),
+                ),
+                logger="current",
+                level=logging.WARNING,
+            )
+        for name in settings:
+            if name not in known:
+                meant = did_you_mean(name, known, cutoff=0.8)
+                error = ConfigError(
+                    f"custom_keys[{key!r}] has the unknown setting {name!r}",
+                    config_path=f"{path}.{key}.{name}",
+                    help=meant or "no optimizer reads it; it stands in the group for code of yours",
+                )
+                if meant:
+                    misspelt.append(error)
+                else:
+                    print_log(error, logger="current", level=logging.WARNING)
+    if misspelt:
+        raise misspelt[0]
+
+
+def _defaults_of(optimizer_type: Any) -> dict[str, Any]:
+    """The learning rate and weight decay that an optimizer has where nothing is said."""
+    optimizer_type = _optimizer_class(optimizer_type)
+    if optimizer_type is None:
+        return {}
+    parameters = inspect.signature(optimizer_type).parameters
+    found = ((name, parameters.get(name)) for name in ("lr", "weight_decay"))
+    known = {name: parameter.default for name, parameter in found if parameter is not None}
+    return {name: value for name, value in known.items() if isinstance(value, float) and value}
+
+
+def _optimizer_class(optimizer_type: Any) -> Any:
     if isinstance(optimizer_type, str):
         in_scope = OPTIMIZERS.in_current_scope()[0].look_up(optimizer_type).found
-        optimizer_type = in_scope or OPTIMIZERS.look_up(optimizer_type).found
+        return in_scope or OPTIMIZERS.look_up(optimizer_type).found
+    return optimizer_type
+
+
+def _first_argument(optimizer_type: Any) -> str:
+    """Under which name an optimizer takes the parameters."""
+    optimizer_type = _optimizer_class(optimizer_type)
     # What cannot be found is reported where the optimizer is built.
     if optimizer_type is None:
         return "params"
@@ -159,6 +236,7 @@ def _first_argument(optimizer_type: Any) -> str:
 
 def _build_optimizer(settings: dict[str, Any], written: Any) -> Any:
     """Build, remembering the dict that the user wrote for the place of an error."""
+    spare_compiler()
     try:
         return OPTIMIZERS.build(settings)
     except Exception as error:

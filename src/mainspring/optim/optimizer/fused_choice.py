@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.optim import Adam, AdamW, Optimizer
 
-from mainspring.logging import print_log
+from mainspring.defaults import DEFAULTS
+from mainspring.logging import IN_FILE, print_log
 from mainspring.optim.optimizer.amp_optim_wrapper import AmpOptimWrapper
 from mainspring.optim.optimizer.optim_wrapper import OptimWrapper
 from mainspring.optim.optimizer.optim_wrapper_dict import OptimWrapperDict
@@ -22,6 +23,8 @@ def prefer_fused(optim_wrapper: Any) -> None:
     Args:
         optim_wrapper: One wrapper, or several by name.
     """
+    if not DEFAULTS.fused:
+        return
     several = isinstance(optim_wrapper, OptimWrapperDict)
     for wrapper in optim_wrapper.values() if several else [optim_wrapper]:
         # With a loss scaler, a fused optimizer decides on the device whether to step.
@@ -32,6 +35,7 @@ def prefer_fused(optim_wrapper: Any) -> None:
                 f"{type(wrapper.optimizer).__name__} steps in one kernel (fused=True); with "
                 "optim_wrapper.optimizer.fused=False it is torch's default, to the last bit",
                 logger="current",
+                extra=IN_FILE,
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -12,16 +13,17 @@ from torch import nn
 from torch.optim import Optimizer
 
 from mainspring.config.words import Factory
-from mainspring.errors import ConfigError, mark_user_mistake
+from mainspring.errors import ConfigError, ConfigTypeError, did_you_mean, mark_user_mistake
+from mainspring.fast.quick_step import QuickStep, quick_backward
 from mainspring.logging import MessageHub, print_log
 from mainspring.optim.optimizer.base import NO_CONTEXT, BaseOptimWrapper
+from mainspring.optim.optimizer.closures import closure_need
+from mainspring.optim.optimizer.norm_layers import has_batch_norm
 from mainspring.optim.optimizer.normalizer import TargetNormalizer
-from mainspring.optim.optimizer.quick_step import QuickStep, quick_backward
 from mainspring.registry import OPTIM_WRAPPERS
 from mainspring.structures import NormalizedLoss
-from mainspring.utils.dl_utils import has_batch_norm
 
-__all__ = ["OptimWrapper"]
+__all__ = ["OptimWrapper", "gradient_on_host"]
 
 
 @OPTIM_WRAPPERS.register_module()
@@ -56,6 +58,13 @@ class OptimWrapper(BaseOptimWrapper):
     Raises:
         ConfigError: An argument makes no sense.
         TypeError: `optimizer` is no optimizer.
+
+    Example:
+        >>> model = nn.Linear(2, 1)
+        >>> wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1), clip_grad=1.0)
+        >>> wrapper.update_params(model(torch.ones(1, 2)).square().mean())
+        >>> wrapper.get_lr()
+        {'lr': [0.1]}
     """
 
     def __init__(
@@ -83,6 +92,13 @@ class OptimWrapper(BaseOptimWrapper):
         self._normalizer = TargetNormalizer()
         self._quick = QuickStep(self.optimizer)
         self.skips_non_finite = False
+        self.closure_need = closure_need(self.optimizer)
+        if self.closure_need != "none" and accumulative_counts > 1:
+            raise ConfigError(
+                f"{type(self.optimizer).__name__} computes the loss of a batch several times, so "
+                "gradients of several batches cannot be accumulated for it",
+                help="leave accumulative_counts out",
+            )
 
     @property
     def inner_count(self) -> int:
@@ -125,6 +141,31 @@ class OptimWrapper(BaseOptimWrapper):
         if self.should_update():
             self.step(**(step_kwargs or {}))
             self.zero_grad(**(zero_kwargs or {}))
+
+    def update_by_closure(self, compute: Callable[[], torch.Tensor | NormalizedLoss]) -> None:
+        """Update the parameters with an optimizer whose step computes the loss, such as LBFGS.
+
+        Args:
+            compute: Computes the loss of the batch anew; called as often as the optimizer asks.
+        """
+
+        def closure() -> Any:
+            self.optimizer.zero_grad()
+            with torch.enable_grad():
+                loss = compute()
+                if isinstance(loss, NormalizedLoss):
+                    loss = self._normalizer.weigh(loss, self._parameters(), last=True)
+                quick_backward(loss)
+            if self.clip_grad_kwargs is not None:
+                self._clip_grad()
+            return loss.detach()
+
+        if self.closure_need == "uses gradients":
+            closure()
+        self.optimizer.step(closure)
+        self.optimizer.zero_grad()
+        self._inner_count += 1
+        self._optimizer_steps += 1
 
     def note_update(self, norm: torch.Tensor | None = None) -> None:
         """Count a step that somebody else has made, such as a compiled one.
@@ -202,6 +243,13 @@ class OptimWrapper(BaseOptimWrapper):
         Args:
             **kwargs: Passed on to the optimizer's step.
         """
+        if self.closure_need != "none" and "closure" not in kwargs:
+            raise ConfigTypeError(
+                f"the step of {type(self.optimizer).__name__} needs a function that computes the "
+                "loss",
+                help="BaseModel.train_step gives one; a train_step of your own calls "
+                "optim_wrapper.update_by_closure(function)",
+            )
         if self.skips_non_finite and not self._has_finite_gradients():
             self._optimizer_steps += 1
             return
@@ -311,21 +359,23 @@ class OptimWrapper(BaseOptimWrapper):
         return loss / (self._remainder_counts if in_last_group else self._accumulative_counts)
 
     def accumulation_state_dict(self) -> dict[str, Any]:
-        """Gradients, and counts, of a group that is not complete; for a checkpoint inside a group.
+        """Gradients that the next step would find, and counts of the group under way.
 
-        Gradients that ranks have not exchanged yet differ between them: each rank has its own
-        state.
+        There are some inside a group of micro-batches, but also where a step of another model, or
+        of the user's own, has left them. Gradients that ranks have not exchanged yet differ between
+        them: each rank has its own state.
 
         Returns:
-            Tensors on the host, copied; an empty dict between groups.
+            Tensors on the host, copied; an empty dict if nothing is under way.
         """
-        if self.should_update():
-            return {}
         gradients = {
-            str(index): parameter.grad.detach().to("cpu", copy=True)
+            str(index): gradient
             for index, parameter in enumerate(self._parameters())
-            if parameter.grad is not None
+            if (gradient := gradient_on_host(parameter)) is not None
         }
+        counts_groups = self._accumulative_counts > 1 and self._inner_count > 0
+        if not gradients and not counts_groups:
+            return {}
         return {
             "inner_count": self._inner_count,
             "gradients": gradients,
@@ -363,8 +413,16 @@ class OptimWrapper(BaseOptimWrapper):
         return f"{type(self).__name__}({settings}, optimizer={self.optimizer!r})"
 
 
-class _FactoryError(ConfigError, TypeError):
-    """Something that makes an optimizer stands where the optimizer is needed."""
+def gradient_on_host(parameter: torch.Tensor) -> torch.Tensor | None:
+    """A copy of a gradient, for a checkpoint; ``None`` if there is none but zeros.
+
+    Args:
+        parameter: A parameter.
+    """
+    gradient = parameter.grad
+    if gradient is None or not bool((gradient._values() if gradient.is_sparse else gradient).any()):
+        return None
+    return gradient.detach().to("cpu", copy=True)
 
 
 def _ready(given: Any) -> Optimizer:
@@ -372,7 +430,7 @@ def _ready(given: Any) -> Optimizer:
         optimizer: Optimizer = given
         return optimizer
     if callable(given):
-        raise _FactoryError(
+        raise ConfigTypeError(
             f"optimizer is {given!r}, which still needs the parameters",
             help="outside of a config give the optimizer: SGD(model.parameters(), lr=0.1)",
         )
@@ -420,4 +478,20 @@ def _clipping(clip_grad: Any) -> tuple[str, Callable[..., torch.Tensor | None], 
         raise ConfigError(
             "clip_grad has a type, but no argument", help="add max_norm or clip_value"
         )
-    return f"grad_{kind}", _CLIP_FUNCTIONS[kind], arguments
+    function = _CLIP_FUNCTIONS[kind]
+    known = list(inspect.signature(function).parameters)[1:]
+    for name in arguments:
+        if name not in known:
+            raise ConfigError(
+                f"clip_grad has no setting {name!r}",
+                config_path=f"optim_wrapper.clip_grad.{name}",
+                help=did_you_mean(name, known) or f"it has {', '.join(known)}",
+            )
+    limit = arguments.get("max_norm" if kind == "norm" else "clip_value")
+    if limit is None or isinstance(limit, str) or limit < 0:
+        raise ConfigError(
+            f"clip_grad has {known[0]}={limit!r}",
+            config_path="optim_wrapper.clip_grad",
+            help="give a number that is not negative",
+        )
+    return f"grad_{kind}", function, arguments

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import torch
 from torch import nn
 
-from mainspring.errors import did_you_mean
+from mainspring.errors import ArgumentKeyError, ArgumentTypeError, did_you_mean
 from mainspring.optim.optimizer.optim_wrapper import OptimWrapper
 from mainspring.structures import NormalizedLoss
 
@@ -24,13 +24,25 @@ class OptimWrapperDict(OptimWrapper):
         **optim_wrapper_dict: The wrappers.
 
     Raises:
-        TypeError: One of them is no `OptimWrapper`.
+        ArgumentTypeError: One of them is no `OptimWrapper`.
+
+    Example:
+        >>> from mainspring.optim import OptimWrapper
+        >>> generator, critic = nn.Linear(2, 2), nn.Linear(2, 1)
+        >>> wrappers = OptimWrapperDict(
+        ...     generator=OptimWrapper(torch.optim.Adam(generator.parameters(), lr=1e-4)),
+        ...     critic=OptimWrapper(torch.optim.Adam(critic.parameters(), lr=4e-4)),
+        ... )
+        >>> wrappers.get_lr()
+        {'generator.lr': [0.0001], 'critic.lr': [0.0004]}
     """
 
     def __init__(self, **optim_wrapper_dict: OptimWrapper) -> None:
         for name, wrapper in optim_wrapper_dict.items():
             if not isinstance(wrapper, OptimWrapper):
-                raise TypeError(f"{name} is a {type(wrapper).__name__}, not an OptimWrapper")
+                raise ArgumentTypeError(
+                    f"{name} is a {type(wrapper).__name__}, not an OptimWrapper"
+                )
         self.optim_wrappers = optim_wrapper_dict
 
     def _refuse(self, method: str) -> NoReturn:
@@ -122,9 +134,11 @@ class OptimWrapperDict(OptimWrapper):
 
     def _find(self, name: str) -> OptimWrapper:
         if name not in self.optim_wrappers:
-            hint = did_you_mean(name, self.optim_wrappers)
-            hint = hint or f"there are {', '.join(self.optim_wrappers)}"
-            raise KeyError(f"the state is of an optimizer {name!r}, which is not here: {hint}")
+            raise ArgumentKeyError(
+                f"there is no optimizer {name!r}",
+                help=did_you_mean(name, self.optim_wrappers)
+                or f"there are {', '.join(self.optim_wrappers)}",
+            )
         return self.optim_wrappers[name]
 
     def accumulation_state_dict(self) -> dict[str, Any]:
@@ -154,7 +168,7 @@ class OptimWrapperDict(OptimWrapper):
         return self.optim_wrappers.keys()
 
     def __getitem__(self, key: str) -> OptimWrapper:
-        return self.optim_wrappers[key]
+        return self._find(key)
 
     def __contains__(self, key: str) -> bool:
         return key in self.optim_wrappers

@@ -15,9 +15,10 @@ import torch
 from torch.optim import Optimizer
 
 from mainspring.errors import mark_user_mistake
+from mainspring.optim.optimizer.muon import Muon  # before torch's, which takes matrices only
 from mainspring.registry import OPTIMIZERS
 
-__all__ = ["register_third_party_optimizers", "register_torch_optimizers"]
+__all__ = ["Muon", "register_third_party_optimizers", "register_torch_optimizers"]
 
 _RENAMED = {"Adafactor": "TorchAdafactor"}
 """Names of torch's optimizers that MMEngine gives to another package's."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
-from torch.nn import GroupNorm, LayerNorm
 
 from mainspring.errors import ConfigError, did_you_mean, mark_user_mistake
 from mainspring.logging import print_log
+from mainspring.optim.optimizer.norm_layers import is_norm
 
 __all__ = ["ParamPlace", "check_paramwise_cfg", "matching_custom_key", "settings_of_parameter"]
 
@@ -51,8 +51,7 @@ class ParamPlace:
     @property
     def in_norm(self) -> bool:
         """Whether the module normalises."""
-        norms = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)
-        return isinstance(self.module, (*norms, GroupNorm, LayerNorm))
+        return is_norm(self.module)
 
     @property
     def in_depthwise_conv(self) -> bool:
@@ -60,12 +59,15 @@ class ParamPlace:
         return isinstance(self.module, nn.Conv2d) and self.module.in_channels == self.module.groups
 
 
-def check_paramwise_cfg(paramwise_cfg: Mapping[str, Any], weight_decay: float | None) -> None:
+def check_paramwise_cfg(
+    paramwise_cfg: Mapping[str, Any], weight_decay: float | None, *, own_rules: bool = False
+) -> None:
     """Check the rules.
 
     Args:
         paramwise_cfg: The rules.
         weight_decay: Weight decay of the optimizer; ``None`` when it has none.
+        own_rules: Whether there may be rules that only a constructor of the user's own knows.
 
     Raises:
         ConfigError: Custom keys are no dicts, a decay is scaled that there is not, or a rule is
@@ -98,7 +100,7 @@ def check_paramwise_cfg(paramwise_cfg: Mapping[str, Any], weight_decay: float | 
             config_path="optim_wrapper.paramwise_cfg",
             help="give the optimizer weight_decay=...",
         )
-    for key in paramwise_cfg:
+    for key in () if own_rules else paramwise_cfg:
         close = did_you_mean(key, RULES) if key not in RULES else None
         if close:
             raise ConfigError(
@@ -154,8 +156,7 @@ def _custom_settings(
         settings["lr"] = base_lr * custom.get("lr_mult", 1.0)
     if base_wd is not None:
         settings["weight_decay"] = base_wd * custom.get("decay_mult", 1.0)
-    others = {key: item for key, item in custom.items() if key not in ("lr_mult", "decay_mult")}
-    return {**settings, **others}
+    return {**settings, **custom}
 
 
 def _decay_multiplier(place: ParamPlace, rules: Mapping[str, Any]) -> float | None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
-from mainspring.optim.optimizer.quick_step import step_hooks
+from mainspring.fast.eager_optimizers import step_hooks
 
 __all__ = ["TraceableUpdate"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -30,6 +31,9 @@ class ZeroRedundancyOptimizer(_ZeroRedundancyOptimizer):
 
     Raises:
         ConfigError: There is no optimizer of that name.
+
+    Example:
+        >>> optimizer = dict(type="ZeroRedundancyOptimizer", optimizer_type="Adam", lr=1e-3)
     """
 
     def __init__(
@@ -46,3 +50,23 @@ class ZeroRedundancyOptimizer(_ZeroRedundancyOptimizer):
             )
         given: Any = params
         super().__init__(given, optimizer_class, **kwargs)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of all shares, brought together on rank 0 (all ranks).
+
+        Returns:
+            On rank 0 what the spread optimizer would have; elsewhere an empty dict.
+        """
+        self.consolidate_state_dict(to=0)
+        state: dict[str, Any] = super().state_dict() if self.rank == 0 else {}
+        return state
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take this rank's share of the state that `state_dict` gave on rank 0.
+
+        Args:
+            state_dict: The whole state; it is not changed.
+        """
+        super().load_state_dict({**state_dict, "state": dict(state_dict["state"])})
+        for parameter in [key for key, value in self.state.items() if value is None]:
+            del self.state[parameter]  # torch's mark of what other ranks keep

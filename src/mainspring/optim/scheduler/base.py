@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import warnings
 import weakref
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, Self, TypeAlias
 
 from torch.optim import Optimizer
 
-from mainspring.errors import ConfigError
+from mainspring.errors import ArgumentTypeError, ConfigError
 from mainspring.logging import print_log
 from mainspring.optim.optimizer.base import BaseOptimWrapper
 
-__all__ = ["INF", "Optimized", "_ParamScheduler", "refuse_conversion"]
+__all__ = ["INF", "Optimized", "_ParamScheduler", "refuse_conversion", "written_as"]
+
+_NO_STATE = ("optimizer", "end_of_run", "derived_of_end", "length_before", "_shape")
 
 INF = int(1e9)
 """The end of a scheduler that does not end."""
@@ -56,6 +60,15 @@ class _ParamScheduler:
     need_val_args: ClassVar[bool] = False
     """Whether `step` is to be called with the metrics of each validation, too."""
 
+    end_of_run: bool = False
+    """Whether `end` is that of the run, because nothing else was said."""
+
+    derived_of_end: tuple[str, ...] = ()
+    """Attributes that follow from `end`."""
+
+    length_before: Mapping[str, Any] = MappingProxyType({})
+    """`end`, and what follows from it, of a run that had another length; for `follow_length`."""
+
     def __init__(
         self,
         optimizer: Optimized,
@@ -66,15 +79,14 @@ class _ParamScheduler:
         by_epoch: bool = True,
         verbose: bool = False,
     ) -> None:
-        if not hasattr(optimizer, "param_groups"):
-            raise TypeError(
-                f"a scheduler takes an optimizer or a wrapper, not a {type(optimizer).__name__}"
-            )
+        check_optimizer(optimizer)
         if not 0 <= begin < end:
             raise ConfigError(
                 f"{type(self).__name__} acts from {begin} to {end}, which is no range",
                 help="begin is at least 0 and less than end",
             )
+        if last_step != int(last_step) or last_step < -1:
+            raise ConfigError(f"last_step is {last_step!r}", help="-1 begins anew")
         self.optimizer = optimizer
         self.param_name = param_name
         self.begin = begin
@@ -84,7 +96,7 @@ class _ParamScheduler:
         initial = f"initial_{param_name}"
         for index, group in enumerate(optimizer.param_groups):
             if last_step == -1:
-                group.setdefault(initial, group[param_name])
+                self._adopt(group)
             elif initial not in group:
                 raise KeyError(
                     f"{initial} is not in parameter group {index}, so the schedule cannot be "
@@ -99,7 +111,26 @@ class _ParamScheduler:
 
     def _get_value(self) -> list[float]:
         """The values of all groups after the step that is being taken."""
+        return [
+            self._follow(value, base)
+            for value, base in zip(self._current(), self.base_values, strict=True)
+        ]
+
+    def _follow(self, value: float, base: float) -> float:
+        """The value of a group after the step, from that before and the one that it began with."""
         raise NotImplementedError
+
+    def _adopt(self, group: dict[str, Any]) -> None:
+        """Begin to schedule a group, with the value that it has."""
+        group.setdefault(f"initial_{self.param_name}", group[self.param_name])
+
+    def _follow_groups(self) -> None:
+        """Take in groups that were added to the optimizer since the last step."""
+        groups = self.optimizer.param_groups
+        if len(groups) != len(self.base_values):
+            for group in groups:
+                self._adopt(group)
+            self.base_values = [group[f"initial_{self.param_name}"] for group in groups]
 
     def _current(self) -> list[float]:
         return [group[self.param_name] for group in self.optimizer.param_groups]
@@ -108,6 +139,7 @@ class _ParamScheduler:
         """Take a step: an epoch or an iteration is over."""
         if self._global_step == 0:
             _warn_about_order(self.optimizer)
+        self._follow_groups()
         self._global_step += 1
         if self.begin <= self._global_step < self.end:
             self.last_step += 1
@@ -138,11 +170,11 @@ class _ParamScheduler:
             print_log(f"{self.param_name} of group {group} is set to {value:.4e}", logger="current")
 
     def state_dict(self) -> dict[str, Any]:
-        """All attributes but the optimizer; plain types only."""
+        """All attributes but the optimizer, and those that follow from it or the run."""
         return {
             name: _plain(value)
             for name, value in vars(self).items()
-            if name != "optimizer" and not callable(value)
+            if name not in _NO_STATE and not callable(value)
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -151,11 +183,35 @@ class _ParamScheduler:
         MMEngine's one-cycle schedule saves a function too, which is left out.
 
         Args:
-            state_dict: The state; overrides the arguments that the scheduler was made with.
+            state_dict: The state; overrides the arguments that the scheduler was made with, but not
+                an `end` that is that of the run.
         """
+        of_run = {name: getattr(self, name) for name in self._following_run()}
         for name, value in state_dict.items():
-            if name != "optimizer" and not callable(value):
+            if name not in of_run and name not in _NO_STATE and not callable(value):
                 setattr(self, name, value)
+        if state_dict.get("end", self.end) != self.end and of_run and not self.need_val_args:
+            self.length_before = {key: state_dict.get(key, of_run[key]) for key in of_run}
+
+    def _following_run(self) -> tuple[str, ...]:
+        return ("end", *self.derived_of_end) if self.end_of_run else ()
+
+    def end_with_run(self, end: int) -> None:
+        """Act until the end of a run, whose length is not that of before.
+
+        Args:
+            end: Epochs or iterations of the run; 0 if they are not known.
+        """
+        if not self.end_of_run or end in (0, self.end):
+            return
+        self.length_before = {name: getattr(self, name) for name in self._following_run()}
+        self.end = end
+        self._derive_from_end()
+
+    def _derive_from_end(self) -> None:
+        """Set what follows from `end`."""
+        if "total_iters" in self.derived_of_end:
+            self.total_iters = self.end - self.begin - 1
 
     @classmethod
     def build_iter_from_epoch(
@@ -193,6 +249,27 @@ class _ParamScheduler:
         return cls(*args, **kwargs)
 
 
+def written_as(signature_of: Any, constructor: Callable[..., None]) -> Any:
+    """A constructor that takes what another function is written to take.
+
+    Args:
+        signature_of: The function, for editors, type checkers and `inspect`.
+        constructor: What is called with the arguments.
+    """
+    signature = inspect.signature(signature_of)
+
+    @functools.wraps(signature_of)
+    def written(self: Any, *args: Any, **kwargs: Any) -> None:
+        try:
+            signature.bind(self, *args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{type(self).__name__}.__init__() {error}") from None
+        constructor(self, *args, **kwargs)
+
+    written.__signature__ = signature  # type: ignore[attr-defined]  # - read by inspect
+    return written
+
+
 def refuse_conversion(asked: bool) -> None:
     """Refuse what only the builder of a config can do, because it knows the length of an epoch.
 
@@ -207,6 +284,19 @@ def refuse_conversion(asked: bool) -> None:
             "convert_to_iter_based is for configs",
             help="call build_iter_from_epoch(..., epoch_length=...) of the class",
         )
+
+
+def check_optimizer(optimizer: Any) -> Any:
+    """An optimizer or a wrapper, as it is.
+
+    Raises:
+        ArgumentTypeError: It has no parameter groups.
+    """
+    if not hasattr(optimizer, "param_groups"):
+        raise ArgumentTypeError(
+            f"a scheduler takes an optimizer or a wrapper, not a {type(optimizer).__name__}"
+        )
+    return optimizer
 
 
 def _in_iterations(value: Any, epoch_length: int, whole: bool) -> Any:
@@ -227,12 +317,13 @@ def _count_steps_of(optimizer: Any) -> None:
     """Let the optimizer's step leave a mark, so that a wrong order of calls can be warned about."""
     step: Callable[..., Any] = optimizer.step
     function = getattr(step, "__func__", None)
+    optimizer._steps_before = _steps_of(optimizer)
     # Wrappers count by themselves.
     if hasattr(optimizer, "inner_count") or hasattr(step, "_with_counter") or function is None:
         return
     # Weak, so that the optimizer does not keep itself alive.
     owner = weakref.ref(optimizer)
-    optimizer._global_step = 0
+    optimizer._global_step = optimizer._steps_before = 0
 
     @functools.wraps(function)
     def counted(*args: Any, **kwargs: Any) -> Any:
@@ -245,13 +336,17 @@ def _count_steps_of(optimizer: Any) -> None:
     optimizer.step = counted
 
 
-def _warn_about_order(optimizer: Any) -> None:
-    """Warn when the optimizer was not used yet; accumulating gradients is using it."""
+def _steps_of(optimizer: Any) -> Any:
+    """What changes when an optimizer is used, if that is known; accumulating is using it."""
     if hasattr(optimizer, "inner_count"):
-        used = optimizer.inner_count or optimizer.optimizer_steps
-    else:
-        used = getattr(optimizer, "_global_step", 1)
-    if not used:
+        return optimizer.inner_count, optimizer.optimizer_steps
+    return getattr(optimizer, "_global_step", None)
+
+
+def _warn_about_order(optimizer: Any) -> None:
+    """Warn when the optimizer was not used since the schedule was made."""
+    steps = _steps_of(optimizer)
+    if steps is not None and steps == getattr(optimizer, "_steps_before", None):
         warnings.warn(
             "the scheduler stepped before the optimizer did, so the first value of the schedule is "
             "never used: call optimizer.step() before scheduler.step()",

@@ -35,13 +35,15 @@ def exponential(value: float, step: int, *, gamma: float) -> float:
     return value if step == 0 else value * gamma
 
 
-def linear(value: float, step: int, *, start: float, end: float, total: int) -> float:
+def linear(value: float, step: int, *, start: float, end: float, total: int, base: float) -> float:
     """Scaled by a factor that goes from `start` to `end` along a line within `total` steps."""
     if step == 0:
         return value * start
     if step > total:
         return value
-    return value * (1.0 + (end - start) / (total * start + (step - 1) * (end - start)))
+    before = total * start + (step - 1) * (end - start)
+    # A line that begins at 0 cannot go on from there by a factor.
+    return value * (1.0 + (end - start) / before) if before else base * (end - start) / total
 
 
 def step_decay(value: float, step: int, *, step_size: int, gamma: float) -> float:

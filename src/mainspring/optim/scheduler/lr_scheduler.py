@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeVar, cast
 
-from mainspring.optim.scheduler.base import INF, Optimized, refuse_conversion
+from mainspring.optim.scheduler.base import INF, Optimized, written_as
 from mainspring.optim.scheduler.one_cycle import OneCycleParamScheduler
 from mainspring.optim.scheduler.param_scheduler import (
     ConstantParamScheduler,
@@ -34,6 +34,8 @@ __all__ = [
     "StepLR",
 ]
 
+Init = TypeVar("Init", bound=Callable[..., None])
+
 
 class LRSchedulerMixin:
     """Put before a scheduler class, lets it schedule the learning rate."""
@@ -42,10 +44,16 @@ class LRSchedulerMixin:
         super().__init__(optimizer, "lr", *args, **kwargs)  # type: ignore[call-arg]  # - of the next class
 
 
+def _for_the_mixin(init: Init) -> Init:
+    """A constructor of which the signature is written alone: the mixin takes the arguments."""
+    return cast("Init", written_as(init, LRSchedulerMixin.__init__))
+
+
 @PARAM_SCHEDULERS.register_module()
 class ConstantLR(LRSchedulerMixin, ConstantParamScheduler):
     """Scales the learning rate by a factor until the end; see `ConstantParamScheduler`."""
 
+    @_for_the_mixin
     def __init__(
         self,
         optimizer: Optimized,
@@ -57,15 +65,14 @@ class ConstantLR(LRSchedulerMixin, ConstantParamScheduler):
         verbose: bool = False,
         *,
         convert_to_iter_based: bool = False,
-    ) -> None:
-        refuse_conversion(convert_to_iter_based)
-        super().__init__(optimizer, factor, begin, end, last_step, by_epoch, verbose)
+    ) -> None: ...
 
 
 @PARAM_SCHEDULERS.register_module()
 class CosineAnnealingLR(LRSchedulerMixin, CosineAnnealingParamScheduler):
     """Lowers the learning rate along half a cosine; see `CosineAnnealingParamScheduler`."""
 
+    @_for_the_mixin
     def __init__(
         self,
         optimizer: Optimized,
@@ -79,17 +86,14 @@ class CosineAnnealingLR(LRSchedulerMixin, CosineAnnealingParamScheduler):
         eta_min_ratio: float | None = None,
         *,
         convert_to_iter_based: bool = False,
-    ) -> None:
-        refuse_conversion(convert_to_iter_based)
-        super().__init__(
-            optimizer, T_max, eta_min, begin, end, last_step, by_epoch, verbose, eta_min_ratio
-        )
+    ) -> None: ...
 
 
 @PARAM_SCHEDULERS.register_module()
 class ExponentialLR(LRSchedulerMixin, ExponentialParamScheduler):
     """Scales the learning rate by a factor at every step; see `ExponentialParamScheduler`."""
 
+    @_for_the_mixin
     def __init__(
         self,
         optimizer: Optimized,
@@ -101,15 +105,14 @@ class ExponentialLR(LRSchedulerMixin, ExponentialParamScheduler):
         verbose: bool = False,
         *,
         convert_to_iter_based: bool = False,
-    ) -> None:
-        refuse_conversion(convert_to_iter_based)
-        super().__init__(optimizer, gamma, begin, end, last_step, by_epoch, verbose)
+    ) -> None: ...
 
 
 @PARAM_SCHEDULERS.register_module()
 class LinearLR(LRSchedulerMixin, LinearParamScheduler):
     """Scales the learning rate along a line; see `LinearParamScheduler`."""
 
+    @_for_the_mixin
     def __init__(
         self,
         optimizer: Optimized,
@@ -122,17 +125,14 @@ class LinearLR(LRSchedulerMixin, LinearParamScheduler):
         verbose: bool = False,
         *,
         convert_to_iter_based: bool = False,
-    ) -> None:
-        refuse_conversion(convert_to_iter_based)
-        super().__init__(
-            optimizer, start_factor, end_factor, begin, end, last_step, by_epoch, verbose
-        )
+    ) -> None: ...
 
 
 @PARAM_SCHEDULERS.register_module()
 class MultiStepLR(LRSchedulerMixin, MultiStepParamScheduler):
     """Scales the learning rate by a factor at each milestone; see `MultiStepParamScheduler`."""
 
+    @_for_the_mixin
     def __init__(
         self,
         optimizer: Optimized,
@@ -145,15 +145,14 @@ class MultiStepLR(LRSchedulerMixin, MultiStepParamScheduler):
         verbose: bool = False,
         *,
         convert_to_iter_based: bool = False,
-    ) -> None:
-        refuse_conversion(convert_to_iter_based)
-        super().__init__(optimizer, milestones, gamma, last_step, begin, end, by_epoch, verbose)
+    ) -> None: ...
 
 
 @PARAM_SCHEDULERS.register_module()
 class StepLR(LRSchedulerMixin, StepParamScheduler):
     """Scales the learning rate by a factor every few steps; see `StepParamScheduler`."""
 
+    @_for_the_mixin
     def __init__(
         self,
         optimizer: Optimized,
@@ -166,15 +165,14 @@ class StepLR(LRSchedulerMixin, StepParamScheduler):
         verbose: bool = False,
         *,
         convert_to_iter_based: bool = False,
-    ) -> None:
-        refuse_conversion(convert_to_iter_based)
-        super().__init__(optimizer, step_size, gamma, begin, end, last_step, by_epoch, verbose)
+    ) -> None: ...
 
 
 @PARAM_SCHEDULERS.register_module()
 class PolyLR(LRSchedulerMixin, PolyParamScheduler):
     """Lowers the learning rate as a power of what is left; see `PolyParamScheduler`."""
 
+    @_for_the_mixin
     def __init__(
         self,
         optimizer: Optimized,
@@ -187,15 +185,14 @@ class PolyLR(LRSchedulerMixin, PolyParamScheduler):
         verbose: bool = False,
         *,
         convert_to_iter_based: bool = False,
-    ) -> None:
-        refuse_conversion(convert_to_iter_based)
-        super().__init__(optimizer, eta_min, power, begin, end, last_step, by_epoch, verbose)
+    ) -> None: ...
 
 
 @PARAM_SCHEDULERS.register_module()
 class OneCycleLR(LRSchedulerMixin, OneCycleParamScheduler):
     """Up to a peak, and down far below the start; see `OneCycleParamScheduler`."""
 
+    @_for_the_mixin
     def __init__(
         self,
         optimizer: Optimized,
@@ -213,29 +210,14 @@ class OneCycleLR(LRSchedulerMixin, OneCycleParamScheduler):
         verbose: bool = False,
         *,
         convert_to_iter_based: bool = False,
-    ) -> None:
-        refuse_conversion(convert_to_iter_based)
-        super().__init__(
-            optimizer,
-            eta_max,
-            total_steps,
-            pct_start,
-            anneal_strategy,
-            div_factor,
-            final_div_factor,
-            three_phase,
-            begin,
-            end,
-            last_step,
-            by_epoch,
-            verbose,
-        )
+    ) -> None: ...
 
 
 @PARAM_SCHEDULERS.register_module()
 class CosineRestartLR(LRSchedulerMixin, CosineRestartParamScheduler):
     """Half a cosine, again and again; see `CosineRestartParamScheduler`."""
 
+    @_for_the_mixin
     def __init__(
         self,
         optimizer: Optimized,
@@ -250,26 +232,14 @@ class CosineRestartLR(LRSchedulerMixin, CosineRestartParamScheduler):
         verbose: bool = False,
         *,
         convert_to_iter_based: bool = False,
-    ) -> None:
-        refuse_conversion(convert_to_iter_based)
-        super().__init__(
-            optimizer,
-            periods,
-            restart_weights,
-            eta_min,
-            eta_min_ratio,
-            begin,
-            end,
-            last_step,
-            by_epoch,
-            verbose,
-        )
+    ) -> None: ...
 
 
 @PARAM_SCHEDULERS.register_module()
 class ReduceOnPlateauLR(LRSchedulerMixin, ReduceOnPlateauParamScheduler):
     """Lowers it when a metric stops improving; see `ReduceOnPlateauParamScheduler`."""
 
+    @_for_the_mixin
     def __init__(
         self,
         optimizer: Optimized,
@@ -289,22 +259,4 @@ class ReduceOnPlateauLR(LRSchedulerMixin, ReduceOnPlateauParamScheduler):
         verbose: bool = False,
         *,
         convert_to_iter_based: bool = False,
-    ) -> None:
-        refuse_conversion(convert_to_iter_based)
-        super().__init__(
-            optimizer,
-            monitor,
-            rule,
-            factor,
-            patience,
-            threshold,
-            threshold_rule,
-            cooldown,
-            min_value,
-            eps,
-            begin,
-            end,
-            last_step,
-            by_epoch,
-            verbose,
-        )
+    ) -> None: ...

@@ -36,6 +36,13 @@ class OneCycleParamScheduler(_ParamScheduler):
 
     Raises:
         ConfigError: An argument is beyond its range.
+
+    Example:
+        >>> from mainspring.optim.scheduler.preview import planned_values
+        >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+        >>> scheduler = OneCycleParamScheduler(optimizer, "lr", eta_max=1.0, total_steps=5)
+        >>> planned_values(optimizer, [scheduler], max_iters=5, epoch_length=1).values["lr"]
+        [0.040..., 0.950..., 0.611..., 0.188..., 4e-06]
     """
 
     epoch_arguments = ("total_steps",)
@@ -74,12 +81,24 @@ class OneCycleParamScheduler(_ParamScheduler):
                 f"anneal_strategy is {anneal_strategy!r}", help="it is 'cos' or 'linear'"
             )
         self._schedule_phases = _phases(self.total_steps, pct_start, three_phase)
+        if total_steps is None:
+            self.derived_of_end = ("total_steps", "_schedule_phases")
+            self._shape = pct_start, three_phase
         if last_step == -1:
             for group in optimizer.param_groups:
-                group["initial_lr"] = eta_max / div_factor
-                group["max_lr"] = eta_max
-                group["min_lr"] = group["initial_lr"] / final_div_factor
+                group.pop("max_lr", None)
         super().__init__(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
+
+    def _adopt(self, group: dict[str, Any]) -> None:
+        if "max_lr" not in group:
+            group["initial_lr"] = self.eta_max / self.div_factor
+            group["max_lr"] = self.eta_max
+            group["min_lr"] = group["initial_lr"] / self.final_div_factor
+
+    def _derive_from_end(self) -> None:
+        if self.derived_of_end:
+            self.total_steps = self.end - self.begin
+            self._schedule_phases = _phases(self.total_steps, *self._shape)
 
     def _get_value(self) -> list[float]:
         step = self.last_step

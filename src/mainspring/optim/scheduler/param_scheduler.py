@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import bisect
 from collections import Counter
 from collections.abc import Sequence
-from itertools import accumulate
 
 from mainspring.errors import ConfigError
 from mainspring.optim.scheduler import curves
 from mainspring.optim.scheduler.base import INF, Optimized, _ParamScheduler, refuse_conversion
+from mainspring.optim.scheduler.cosine import (
+    CosineAnnealingParamScheduler,
+    CosineRestartParamScheduler,
+)
 from mainspring.registry import PARAM_SCHEDULERS
 
 __all__ = [
@@ -42,7 +44,16 @@ class ConstantParamScheduler(_ParamScheduler):
 
     Raises:
         ConfigError: The factor is beyond its range.
+
+    Example:
+        >>> from mainspring.optim.scheduler.preview import planned_values
+        >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+        >>> scheduler = ConstantParamScheduler(optimizer, "lr", factor=0.1, end=3)
+        >>> planned_values(optimizer, [scheduler], max_iters=5, epoch_length=1).values["lr"]
+        [0.1, 0.1, 1.0, 1.0, 1.0]
     """
+
+    derived_of_end = ("total_iters",)
 
     def __init__(
         self,
@@ -63,72 +74,8 @@ class ConstantParamScheduler(_ParamScheduler):
         self.total_iters = end - begin - 1
         super().__init__(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
 
-    def _get_value(self) -> list[float]:
-        return [
-            curves.constant(value, self.last_step, factor=self.factor, total=self.total_iters)
-            for value in self._current()
-        ]
-
-
-@PARAM_SCHEDULERS.register_module()
-class CosineAnnealingParamScheduler(_ParamScheduler):
-    """Lowers the parameter along half a cosine (Loshchilov and Hutter, 2017, without restarts).
-
-    Args:
-        optimizer: Optimizer or optimizer wrapper.
-        param_name: Name of the parameter in the groups.
-        T_max: Steps until the lowest value; ``end - begin`` by default.
-        eta_min: The lowest value; 0 by default.
-        begin: First step at which to act.
-        end: Step before which to stop acting.
-        last_step: Steps done before; -1 for a fresh start.
-        by_epoch: Whether a step is an epoch or an iteration.
-        verbose: Whether to say each value.
-        eta_min_ratio: The lowest value as a share of the first; instead of `eta_min`.
-        convert_to_iter_based: In a config, whether to convert epochs to iterations.
-
-    Raises:
-        ConfigError: `eta_min` and `eta_min_ratio` are both given.
-    """
-
-    epoch_arguments = ("T_max",)
-    whole_steps = False
-
-    def __init__(
-        self,
-        optimizer: Optimized,
-        param_name: str,
-        T_max: float | None = None,  # noqa: N803 - the name that torch and every config use
-        eta_min: float | None = None,
-        begin: int = 0,
-        end: int = INF,
-        last_step: int = -1,
-        by_epoch: bool = True,
-        verbose: bool = False,
-        eta_min_ratio: float | None = None,
-        *,
-        convert_to_iter_based: bool = False,
-    ) -> None:
-        refuse_conversion(convert_to_iter_based)
-        if eta_min is None and eta_min_ratio is None:
-            eta_min = 0.0
-        _check_one_minimum(type(self).__name__, eta_min, eta_min_ratio)
-        self.T_max = T_max or (end - begin)
-        self.eta_min = eta_min
-        self.eta_min_ratio = eta_min_ratio
-        super().__init__(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
-
-    def _get_value(self) -> list[float]:
-        return [
-            curves.cosine(
-                value,
-                base,
-                self.last_step,
-                period=self.T_max,
-                minimum=_minimum(base, self.eta_min, self.eta_min_ratio),
-            )
-            for value, base in zip(self._current(), self.base_values, strict=True)
-        ]
+    def _follow(self, value: float, base: float) -> float:
+        return curves.constant(value, self.last_step, factor=self.factor, total=self.total_iters)
 
 
 @PARAM_SCHEDULERS.register_module()
@@ -145,6 +92,13 @@ class ExponentialParamScheduler(_ParamScheduler):
         by_epoch: Whether a step is an epoch or an iteration.
         verbose: Whether to say each value.
         convert_to_iter_based: In a config, whether to convert epochs to iterations.
+
+    Example:
+        >>> from mainspring.optim.scheduler.preview import planned_values
+        >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+        >>> scheduler = ExponentialParamScheduler(optimizer, "lr", gamma=0.5)
+        >>> planned_values(optimizer, [scheduler], max_iters=5, epoch_length=1).values["lr"]
+        [1.0, 0.5, 0.25, 0.125, 0.0625]
     """
 
     def __init__(
@@ -164,10 +118,8 @@ class ExponentialParamScheduler(_ParamScheduler):
         self.gamma = gamma
         super().__init__(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
 
-    def _get_value(self) -> list[float]:
-        return [
-            curves.exponential(value, self.last_step, gamma=self.gamma) for value in self._current()
-        ]
+    def _follow(self, value: float, base: float) -> float:
+        return curves.exponential(value, self.last_step, gamma=self.gamma)
 
 
 @PARAM_SCHEDULERS.register_module()
@@ -177,7 +129,7 @@ class LinearParamScheduler(_ParamScheduler):
     Args:
         optimizer: Optimizer or optimizer wrapper.
         param_name: Name of the parameter in the groups.
-        start_factor: Factor at the first step, above 0 and at most 1.
+        start_factor: Factor at the first step, from 0 to 1.
         end_factor: Factor at the last step, from 0 to 1.
         begin: First step at which to act.
         end: Step before which to stop acting.
@@ -188,7 +140,16 @@ class LinearParamScheduler(_ParamScheduler):
 
     Raises:
         ConfigError: A factor is beyond its range.
+
+    Example:
+        >>> from mainspring.optim.scheduler.preview import planned_values
+        >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+        >>> scheduler = LinearParamScheduler(optimizer, "lr", start_factor=0.2, end=4)
+        >>> planned_values(optimizer, [scheduler], max_iters=5, epoch_length=1).values["lr"]
+        [0.2, 0.466..., 0.733..., 1.0, 1.0]
     """
+
+    derived_of_end = ("total_iters",)
 
     def __init__(
         self,
@@ -205,24 +166,22 @@ class LinearParamScheduler(_ParamScheduler):
         convert_to_iter_based: bool = False,
     ) -> None:
         refuse_conversion(convert_to_iter_based)
-        check_between("start_factor", start_factor, above_zero=True)
+        check_between("start_factor", start_factor)
         check_between("end_factor", end_factor)
         self.start_factor = start_factor
         self.end_factor = end_factor
         self.total_iters = end - begin - 1
         super().__init__(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
 
-    def _get_value(self) -> list[float]:
-        return [
-            curves.linear(
-                value,
-                self.last_step,
-                start=self.start_factor,
-                end=self.end_factor,
-                total=self.total_iters,
-            )
-            for value in self._current()
-        ]
+    def _follow(self, value: float, base: float) -> float:
+        return curves.linear(
+            value,
+            self.last_step,
+            start=self.start_factor,
+            end=self.end_factor,
+            total=self.total_iters,
+            base=base,
+        )
 
 
 @PARAM_SCHEDULERS.register_module()
@@ -240,6 +199,13 @@ class MultiStepParamScheduler(_ParamScheduler):
         by_epoch: Whether a step is an epoch or an iteration.
         verbose: Whether to say each value.
         convert_to_iter_based: In a config, whether to convert epochs to iterations.
+
+    Example:
+        >>> from mainspring.optim.scheduler.preview import planned_values
+        >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+        >>> scheduler = MultiStepParamScheduler(optimizer, "lr", milestones=[2, 4])
+        >>> planned_values(optimizer, [scheduler], max_iters=5, epoch_length=1).values["lr"]
+        [1.0, 1.0, 0.1, 0.1, 0.010...]
     """
 
     epoch_arguments = ("milestones",)
@@ -263,11 +229,10 @@ class MultiStepParamScheduler(_ParamScheduler):
         self.gamma = gamma
         super().__init__(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
 
-    def _get_value(self) -> list[float]:
-        return [
-            curves.multi_step(value, self.last_step, milestones=self.milestones, gamma=self.gamma)
-            for value in self._current()
-        ]
+    def _follow(self, value: float, base: float) -> float:
+        return curves.multi_step(
+            value, self.last_step, milestones=self.milestones, gamma=self.gamma
+        )
 
 
 @PARAM_SCHEDULERS.register_module()
@@ -285,6 +250,13 @@ class StepParamScheduler(_ParamScheduler):
         by_epoch: Whether a step is an epoch or an iteration.
         verbose: Whether to say each value.
         convert_to_iter_based: In a config, whether to convert epochs to iterations.
+
+    Example:
+        >>> from mainspring.optim.scheduler.preview import planned_values
+        >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+        >>> scheduler = StepParamScheduler(optimizer, "lr", step_size=2, gamma=0.5)
+        >>> planned_values(optimizer, [scheduler], max_iters=5, epoch_length=1).values["lr"]
+        [1.0, 1.0, 0.5, 0.5, 0.25]
     """
 
     epoch_arguments = ("step_size",)
@@ -308,11 +280,8 @@ class StepParamScheduler(_ParamScheduler):
         self.gamma = gamma
         super().__init__(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
 
-    def _get_value(self) -> list[float]:
-        return [
-            curves.step_decay(value, self.last_step, step_size=self.step_size, gamma=self.gamma)
-            for value in self._current()
-        ]
+    def _follow(self, value: float, base: float) -> float:
+        return curves.step_decay(value, self.last_step, step_size=self.step_size, gamma=self.gamma)
 
 
 @PARAM_SCHEDULERS.register_module()
@@ -330,7 +299,16 @@ class PolyParamScheduler(_ParamScheduler):
         by_epoch: Whether a step is an epoch or an iteration.
         verbose: Whether to say each value.
         convert_to_iter_based: In a config, whether to convert epochs to iterations.
+
+    Example:
+        >>> from mainspring.optim.scheduler.preview import planned_values
+        >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+        >>> scheduler = PolyParamScheduler(optimizer, "lr", power=2, end=4)
+        >>> planned_values(optimizer, [scheduler], max_iters=5, epoch_length=1).values["lr"]
+        [1.0, 0.444..., 0.111..., 0.0, 0.0]
     """
+
+    derived_of_end = ("total_iters",)
 
     def __init__(
         self,
@@ -352,116 +330,25 @@ class PolyParamScheduler(_ParamScheduler):
         self.total_iters = end - begin - 1
         super().__init__(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
 
-    def _get_value(self) -> list[float]:
-        return [
-            curves.poly(
-                value,
-                self.last_step,
-                power=self.power,
-                minimum=self.eta_min,
-                total=self.total_iters,
-            )
-            for value in self._current()
-        ]
-
-
-@PARAM_SCHEDULERS.register_module()
-class CosineRestartParamScheduler(_ParamScheduler):
-    """Lowers the parameter along half a cosine, again and again (Loshchilov and Hutter, 2017).
-
-    Args:
-        optimizer: Optimizer or optimizer wrapper.
-        param_name: Name of the parameter in the groups.
-        periods: Steps of each period.
-        restart_weights: Share of the first value at which each period starts.
-        eta_min: The lowest value; this or `eta_min_ratio`.
-        eta_min_ratio: The lowest value as a share of the first.
-        begin: First step at which to act.
-        end: Step before which to stop acting.
-        last_step: Steps done before; -1 for a fresh start.
-        by_epoch: Whether a step is an epoch or an iteration.
-        verbose: Whether to say each value.
-        convert_to_iter_based: In a config, whether to convert epochs to iterations.
-
-    Raises:
-        ConfigError: Periods and weights differ in number, or not exactly one minimum is given.
-    """
-
-    epoch_arguments = ("periods",)
-
-    def __init__(
-        self,
-        optimizer: Optimized,
-        param_name: str,
-        periods: Sequence[int],
-        restart_weights: Sequence[float] = (1,),
-        eta_min: float | None = None,
-        eta_min_ratio: float | None = None,
-        begin: int = 0,
-        end: int = INF,
-        last_step: int = -1,
-        by_epoch: bool = True,
-        verbose: bool = False,
-        *,
-        convert_to_iter_based: bool = False,
-    ) -> None:
-        refuse_conversion(convert_to_iter_based)
-        _check_one_minimum(type(self).__name__, eta_min, eta_min_ratio)
-        if len(periods) != len(restart_weights):
-            raise ConfigError(
-                f"there are {len(periods)} periods and {len(restart_weights)} restart_weights",
-                help="give one weight for each period",
-            )
-        self.periods = list(periods)
-        self.restart_weights = list(restart_weights)
-        self.eta_min = eta_min
-        self.eta_min_ratio = eta_min_ratio
-        self.cumulative_periods = list(accumulate(periods))
-        super().__init__(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
-
-    def _get_value(self) -> list[float]:
-        restarts = [0, *self.cumulative_periods]
-        index = bisect.bisect_right(self.cumulative_periods, self.last_step)
-        if index == len(self.periods):
-            return self._current()
-        return [
-            curves.cosine_restart(
-                value,
-                base,
-                self.last_step - restarts[index],
-                period=self.periods[index],
-                weight=self.restart_weights[index],
-                minimum=_minimum(base, self.eta_min, self.eta_min_ratio),
-            )
-            for value, base in zip(self._current(), self.base_values, strict=True)
-        ]
-
-
-def _minimum(base: float, eta_min: float | None, eta_min_ratio: float | None) -> float:
-    if eta_min_ratio is not None:
-        return base * eta_min_ratio
-    return 0.0 if eta_min is None else eta_min
-
-
-def _check_one_minimum(name: str, eta_min: float | None, eta_min_ratio: float | None) -> None:
-    if (eta_min is None) == (eta_min_ratio is None):
-        given = "neither" if eta_min is None else "both"
-        raise ConfigError(
-            f"{name} is given {given} of eta_min and eta_min_ratio", help="give exactly one of them"
+    def _follow(self, value: float, base: float) -> float:
+        return curves.poly(
+            value,
+            self.last_step,
+            power=self.power,
+            minimum=self.eta_min,
+            total=self.total_iters,
         )
 
 
-def check_between(name: str, value: float, *, above_zero: bool = False) -> None:
+def check_between(name: str, value: float) -> None:
     """Check that a share is one.
 
     Args:
         name: What it is called.
         value: The share.
-        above_zero: Whether 0 is too little.
 
     Raises:
         ConfigError: It is beyond its range.
     """
-    if value < 0 or value > 1 or (above_zero and value == 0):
-        bounds = "above 0 and at most 1" if above_zero else "from 0 to 1"
-        raise ConfigError(f"{name} is {value!r}", help=f"it is {bounds}")
+    if not 0 <= value <= 1:
+        raise ConfigError(f"{name} is {value!r}", help="it is from 0 to 1")

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from mainspring.errors import ConfigError, MetricError, did_you_mean
-from mainspring.optim.scheduler.base import INF, Optimized, _ParamScheduler, refuse_conversion
+from mainspring.optim.scheduler.base import (
+    INF,
+    Optimized,
+    _ParamScheduler,
+    check_optimizer,
+    refuse_conversion,
+)
 from mainspring.registry import PARAM_SCHEDULERS
 
 __all__ = ["ReduceOnPlateauParamScheduler"]
@@ -38,6 +45,14 @@ class ReduceOnPlateauParamScheduler(_ParamScheduler):
 
     Raises:
         ConfigError: An argument is beyond its range.
+
+    Example:
+        >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+        >>> scheduler = ReduceOnPlateauParamScheduler(optimizer, "lr", monitor="loss", patience=1)
+        >>> for loss in (1.0, 0.9, 0.9, 0.9):
+        ...     scheduler.step(dict(loss=loss))
+        >>> optimizer.param_groups[0]["lr"]
+        0.1
     """
 
     need_val_args = True
@@ -70,14 +85,17 @@ class ReduceOnPlateauParamScheduler(_ParamScheduler):
             )
         if factor >= 1.0:
             raise ConfigError(f"factor is {factor!r}", help="it is less than 1")
+        if threshold < 0:
+            raise ConfigError(f"threshold is {threshold!r}", help="it is at least 0")
         if rule not in ("less", "greater"):
             raise ConfigError(f"rule is {rule!r}", help="it is 'less' or 'greater'")
         if threshold_rule not in ("rel", "abs"):
             raise ConfigError(f"threshold_rule is {threshold_rule!r}", help="it is 'rel' or 'abs'")
-        groups = len(optimizer.param_groups)
+        groups = len(check_optimizer(optimizer).param_groups)
+        own = groups - (getattr(optimizer, "base_param_settings", None) is not None)
         if isinstance(min_value, Sequence):
-            if len(min_value) != groups:
-                raise ConfigError(f"min_value has {len(min_value)} entries for {groups} groups")
+            if len(min_value) not in (own, groups):
+                raise ConfigError(f"min_value has {len(min_value)} entries for {own} groups")
             self.min_values = list(min_value)
         else:
             self.min_values = [min_value] * groups
@@ -113,6 +131,7 @@ class ReduceOnPlateauParamScheduler(_ParamScheduler):
             TypeError: `metrics` is no dict.
             MetricError: The metric is not among them.
         """
+        self._follow_groups()
         if metrics is None:
             self._global_step += 1
         elif not isinstance(metrics, Mapping):
@@ -152,9 +171,11 @@ class ReduceOnPlateauParamScheduler(_ParamScheduler):
         return current < bound if self.rule == "less" else current > bound
 
     def _get_value(self) -> list[float]:
+        # Groups that were added, and the default settings of a wrapper, follow the last minimum.
+        minima = itertools.chain(self.min_values, itertools.repeat(self.min_values[-1]))
         lowered = [
             max(value * self.factor, lowest)
-            for value, lowest in zip(self._current(), self.min_values, strict=True)
+            for value, lowest in zip(self._current(), minima, strict=False)
         ]
         return [
             new if value - new > self.eps else value

@@ -8,6 +8,7 @@ from mainspring.visualization.vis_backend.local import LocalVisBackend
 from mainspring.visualization.vis_backend.mlflow import MLflowVisBackend
 from mainspring.visualization.vis_backend.neptune import NeptuneVisBackend
 from mainspring.visualization.vis_backend.tensorboard import TensorboardVisBackend
+from mainspring.visualization.vis_backend.trackio import TrackioVisBackend
 from mainspring.visualization.vis_backend.wandb import WandbVisBackend
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "MLflowVisBackend",
     "NeptuneVisBackend",
     "TensorboardVisBackend",
+    "TrackioVisBackend",
     "WandbVisBackend",
     "force_init_env",
 ]

@@ -7,18 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from mainspring.registry import VISBACKENDS
-from mainspring.visualization.vis_backend.base import (
-    BaseVisBackend,
-    as_number,
-    force_init_env,
-    import_tracker,
-)
+from mainspring.visualization.vis_backend.tracker import TrackerVisBackend, config_values
 
 __all__ = ["AimVisBackend"]
 
 
 @VISBACKENDS.register_module()
-class AimVisBackend(BaseVisBackend):
+class AimVisBackend(TrackerVisBackend):
     """Records a run with Aim.
 
     Args:
@@ -27,83 +22,33 @@ class AimVisBackend(BaseVisBackend):
 
     Raises:
         ImportError: aim is not installed; when the run starts.
+
+    Example:
+        >>> backend = dict(type="AimVisBackend", init_kwargs=dict(experiment="digits"))
+        >>> visualizer = dict(type="Visualizer", vis_backends=[backend])
     """
 
-    def __init__(
-        self, save_dir: str | None = None, init_kwargs: dict[str, Any] | None = None
-    ) -> None:
-        super().__init__(save_dir)
-        self._init_kwargs = dict(init_kwargs or {})
-        self._aim: Any = None
-        self._aim_run: Any = None
+    package = "aim"
+    handle = "_aim_run"
+    numbers_only = False
+    _aim: Any
+    _aim_run: Any
 
-    def _init_env(self) -> None:
+    def _start(self, package: Any) -> Any:
         name = datetime.now().strftime("%Y%m%d_%H%M%S")
         if self._save_dir is not None:
             name = "_".join(os.path.normpath(self._save_dir).split(os.sep)[-2:])
-        self._aim = import_tracker("aim", type(self).__name__)
-        self._aim_run = self._aim.Run(**{"experiment": name, **self._init_kwargs})
+        self._aim = package
+        return package.Run(**{"experiment": name, **self._init_kwargs})
 
-    @property
-    @force_init_env
-    def experiment(self) -> Any:
-        """The ``aim.Run``."""
-        return self._aim_run
+    def _send_config(self, config: Any) -> None:
+        self._aim_run["hparams"] = config_values(config)
 
-    @force_init_env
-    def add_config(self, config: Any, **kwargs: Any) -> None:
-        """Record the config as hyperparameters.
-
-        Args:
-            config: The config, or a dict.
-            **kwargs: Ignored.
-        """
-        self._aim_run["hparams"] = config.to_dict() if hasattr(config, "to_dict") else config
-
-    @force_init_env
-    def add_image(self, name: str, image: Any, step: int = 0, **kwargs: Any) -> None:
-        """Record an image.
-
-        Args:
-            name: Its name.
-            image: RGB of shape (H, W, 3), uint8.
-            step: The step.
-            **kwargs: Ignored.
-        """
+    def _send_image(self, name: str, image: Any, step: int) -> None:
         self._aim_run.track(name=name, value=self._aim.Image(image), step=step)
 
-    @force_init_env
-    def add_scalar(self, name: str, value: Any, step: int = 0, **kwargs: Any) -> None:
-        """Record a number.
+    def _send_scalar(self, name: str, value: Any, step: int) -> None:
+        self._aim_run.track(name=name, value=value, step=step)
 
-        Args:
-            name: Its name.
-            value: A number, or tensor or array with one element.
-            step: The step.
-            **kwargs: Ignored.
-        """
-        self._aim_run.track(name=name, value=as_number(value), step=step)
-
-    @force_init_env
-    def add_scalars(
-        self,
-        scalar_dict: dict[str, Any],
-        step: int = 0,
-        file_path: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Record several numbers.
-
-        Args:
-            scalar_dict: Numbers by name.
-            step: The step.
-            file_path: Ignored.
-            **kwargs: Ignored.
-        """
-        for name, value in scalar_dict.items():
-            self.add_scalar(name, value, step)
-
-    def close(self) -> None:
-        """End the run."""
-        if self._aim_run is not None:
-            self._aim_run.close()
+    def _end(self) -> None:
+        self._aim_run.close()

@@ -4,14 +4,11 @@
 from __future__ import annotations
 
 import functools
-import importlib
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, ClassVar, ParamSpec, TypeVar
 
-from mainspring.visualization.errors import VisualizationError, missing_package
-
-__all__ = ["BaseVisBackend", "as_number", "force_init_env", "import_tracker", "without_step"]
+__all__ = ["BaseVisBackend", "force_init_env"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,6 +40,10 @@ class BaseVisBackend(metaclass=ABCMeta):
 
     may_fail: ClassVar[bool] = True
     """Whether training goes on without the backend when it fails."""
+
+    by_tag: ClassVar[bool] = True
+    """Whether what a run logs comes as ``train/loss`` and ``val/loss`` over iterations, rather than
+    under MMEngine's flat names, with metrics over epochs."""
 
     def __init__(self, save_dir: str | None) -> None:
         self._save_dir = save_dir
@@ -80,40 +81,3 @@ class BaseVisBackend(metaclass=ABCMeta):
 
     def close(self) -> None:
         """Write what is waiting and end what is behind the backend."""
-
-
-def as_number(value: Any) -> Any:
-    """A Python number from a number, or a tensor or array with one element; else the value."""
-    size = value.numel() if hasattr(value, "numel") else getattr(value, "size", None)
-    return value.item() if size == 1 and hasattr(value, "item") else value
-
-
-def without_step(scalars: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers among recorded values; what is none, trackers cannot draw.
-
-    Raises:
-        VisualizationError: The step is among the values.
-    """
-    if "step" in scalars:
-        raise VisualizationError(
-            "the step is among the scalars", help="give it as the argument step="
-        )
-    numbers = {name: as_number(value) for name, value in scalars.items()}
-    return {name: value for name, value in numbers.items() if isinstance(value, int | float)}
-
-
-def import_tracker(module: str, wanted_by: str, install: str | None = None) -> Any:
-    """Import the package of a tracker.
-
-    Args:
-        module: The module.
-        wanted_by: Name of the backend.
-        install: What to give to ``pip install``; the module's own name by default.
-
-    Raises:
-        ImportError: It is not installed.
-    """
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise missing_package(error, wanted_by, install or module.partition(".")[0]) from error

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from mainspring.registry import VISBACKENDS
-from mainspring.visualization.vis_backend.artifacts import Suffixes, find_artifacts
-from mainspring.visualization.vis_backend.base import (
-    BaseVisBackend,
-    as_number,
-    force_init_env,
-    import_tracker,
+from mainspring.visualization.vis_backend.tracker import (
+    Suffixes,
+    TrackerVisBackend,
+    config_values,
+    plain_values,
 )
 
 __all__ = ["DVCLiveVisBackend"]
 
 
 @VISBACKENDS.register_module()
-class DVCLiveVisBackend(BaseVisBackend):
-    """Records a run with DVCLive.
+class DVCLiveVisBackend(TrackerVisBackend):
+    """Records a run with DVCLive; images become ``{name}.png``.
 
     Args:
         save_dir: Directory that it writes to.
@@ -28,7 +26,16 @@ class DVCLiveVisBackend(BaseVisBackend):
 
     Raises:
         ImportError: dvclive is not installed; when the run starts.
+
+    Example:
+        >>> backend = dict(type="DVCLiveVisBackend", init_kwargs=dict(save_dvc_exp=True))
+        >>> visualizer = dict(type="Visualizer", vis_backends=[backend])
     """
+
+    package = "dvclive"
+    handle = "_dvclive"
+    numbers_only = False
+    _dvclive: Any
 
     def __init__(
         self,
@@ -36,92 +43,28 @@ class DVCLiveVisBackend(BaseVisBackend):
         artifact_suffix: Suffixes = (".json", ".py", "yaml"),
         init_kwargs: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__(save_dir)
+        super().__init__(save_dir, init_kwargs)
         self._artifact_suffix = artifact_suffix
-        self._init_kwargs = dict(init_kwargs or {})
-        self._dvclive: Any = None
 
-    def _init_env(self) -> None:
-        package = import_tracker("dvclive", type(self).__name__)
+    def _start(self, package: Any) -> Any:
         defaults = {"dir": self._save_dir, "save_dvc_exp": True, "cache_images": True}
-        self._dvclive = package.Live(**{**defaults, **self._init_kwargs})
+        live = package.Live(**{**defaults, **self._init_kwargs})
+        if getattr(live, "_dvc_repo", live) is None:
+            live._cache_images = False  # there is no cache outside of a repository: it would fail
+        return live
 
-    @property
-    @force_init_env
-    def experiment(self) -> Any:
-        """The ``dvclive.Live``."""
-        return self._dvclive
+    def _send_config(self, config: Any) -> None:
+        self._dvclive.log_params(plain_values(config_values(config)))
 
-    @force_init_env
-    def add_config(self, config: Any, **kwargs: Any) -> None:
-        """Record the config as parameters.
-
-        Args:
-            config: The config.
-            **kwargs: Ignored.
-        """
-        self._dvclive.log_params(_as_params(config.to_dict()))
-
-    @force_init_env
-    def add_image(self, name: str, image: Any, step: int = 0, **kwargs: Any) -> None:
-        """Record an image as ``{name}.png``.
-
-        Args:
-            name: Its name.
-            image: RGB of shape (H, W, 3), uint8.
-            step: The step.
-            **kwargs: Ignored.
-        """
+    def _send_image(self, name: str, image: Any, step: int) -> None:
         self._dvclive.step = step
         self._dvclive.log_image(f"{name}.png", image)
 
-    @force_init_env
-    def add_scalar(self, name: str, value: Any, step: int = 0, **kwargs: Any) -> None:
-        """Record a number.
-
-        Args:
-            name: Its name.
-            value: A number, or tensor or array with one element.
-            step: The step.
-            **kwargs: Ignored.
-        """
+    def _send_scalar(self, name: str, value: Any, step: int) -> None:
         self._dvclive.step = step
-        self._dvclive.log_metric(name, as_number(value))
+        self._dvclive.log_metric(name, value)
 
-    @force_init_env
-    def add_scalars(
-        self,
-        scalar_dict: dict[str, Any],
-        step: int = 0,
-        file_path: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Record several numbers.
-
-        Args:
-            scalar_dict: Numbers by name.
-            step: The step.
-            file_path: Ignored.
-            **kwargs: Ignored.
-        """
-        for name, value in scalar_dict.items():
-            self.add_scalar(name, value, step)
-
-    def close(self) -> None:
-        """Keep the files of the directory and end the run."""
-        if self._dvclive is None:
-            return
-        for path, _ in find_artifacts(self._save_dir, self._artifact_suffix, recursive=True):
+    def _end(self) -> None:
+        for path, _ in self._artifacts(self._save_dir, recursive=True):
             self._dvclive.log_artifact(path)
         self._dvclive.end()
-
-
-def _as_params(value: Any) -> Any:
-    """A value made of what DVC takes as parameters: numbers, texts, lists and dicts."""
-    if isinstance(value, Mapping):
-        return {str(key): _as_params(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_as_params(item) for item in value]
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    return value if isinstance(value, bool | int | float | str) else str(value)

@@ -34,21 +34,14 @@ class LineFile:
             line: The line with its end.
         """
         self._waiting += line.encode()
-        self._flush()
-
-    def _flush(self) -> None:
         try:
             while self._waiting:
                 self._waiting = self._waiting[self._file.write(self._waiting) :]
-        except OSError as error:
-            self._refused(error)
-        else:
             self._is_refused = False
-
-    def _refused(self, error: OSError) -> None:
-        if not self._is_refused:
-            self._is_refused = True
-            self._warn(f"cannot be written now: {error}. Its lines wait in memory")
+        except OSError as error:
+            if not self._is_refused:
+                self._is_refused = True
+                self._warn(f"cannot be written now: {error}. Its lines wait in memory")
         if len(self._waiting) > _MOST_WAITING:
             lines = self._waiting.splitlines(keepends=True)
             self._waiting = b"".join(lines[len(lines) // 2 :])
@@ -60,5 +53,5 @@ class LineFile:
     def close(self) -> None:
         """Write what waits, if that is possible now, and close the file."""
         if not self._file.closed:
-            self._flush()
+            self.write("")
             self._file.close()

@@ -6,8 +6,9 @@ import json
 import os
 from typing import Any, ClassVar
 
+from mainspring.errors import VisualizationError
+from mainspring.fileio.local_folder import local_folder
 from mainspring.registry import VISBACKENDS
-from mainspring.visualization.errors import VisualizationError
 from mainspring.visualization.images import write_png
 from mainspring.visualization.vis_backend.base import BaseVisBackend, force_init_env
 from mainspring.visualization.vis_backend.line_file import LineFile
@@ -31,9 +32,18 @@ class LocalVisBackend(BaseVisBackend):
 
     Raises:
         VisualizationError: A file name has another ending.
+
+    Example:
+        >>> backend = LocalVisBackend("line")
+        >>> backend.add_scalar("loss", 0.5, step=1)
+        >>> backend.close()
+        >>> from pathlib import Path
+        >>> print(Path("line/scalars.json").read_text(), end="")
+        {"loss": 0.5, "step": 1}
     """
 
     may_fail: ClassVar[bool] = False
+    by_tag: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -53,7 +63,7 @@ class LocalVisBackend(BaseVisBackend):
     def _init_env(self) -> None:
         if self._save_dir is None:
             raise VisualizationError("LocalVisBackend has no save_dir")
-        os.makedirs(self._save_dir, exist_ok=True)
+        os.makedirs(local_folder(self._save_dir, "visualizer.save_dir"), exist_ok=True)
         self._img_save_dir = os.path.join(self._save_dir, self._img_save_dir)
         self._config_save_file = os.path.join(self._save_dir, self._config_save_file)
         self._scalar_save_file = os.path.join(self._save_dir, self._scalar_save_file)
@@ -101,7 +111,7 @@ class LocalVisBackend(BaseVisBackend):
             step: The step.
             **kwargs: Ignored.
         """
-        self._write(_line({name: value, "step": step}), self._scalar_save_file)
+        self._write({name: value, "step": step}, self._scalar_save_file)
 
     @force_init_env
     def add_scalars(
@@ -125,11 +135,7 @@ class LocalVisBackend(BaseVisBackend):
         """
         if not isinstance(scalar_dict, dict):
             raise VisualizationError(f"scalar_dict is a {type(scalar_dict).__name__}, not a dict")
-        line = _line(
-            {"step": step, **scalar_dict}
-            if "step" in scalar_dict
-            else {**scalar_dict, "step": step}
-        )
+        values = {**scalar_dict, "step": scalar_dict.get("step", step)}
         if file_path is not None:
             _check_ending("file_path", file_path, ".json")
             second = os.path.join(str(self._save_dir), file_path)
@@ -138,32 +144,25 @@ class LocalVisBackend(BaseVisBackend):
                     f"file_path is {file_path!r}, which is the file of all scalars",
                     help="give another name",
                 )
-            self._write(line, second)
-        self._write(line, self._scalar_save_file)
+            self._write(values, second)
+        self._write(values, self._scalar_save_file)
 
-    def _write(self, line: str, path: str) -> None:
-        file = self._files.get(path)
-        if file is None:
-            file = self._files[path] = LineFile(path)
-        file.write(line)
+    def _write(self, values: dict[str, Any], path: str) -> None:
+        if path not in self._files:
+            self._files[path] = LineFile(path)
+        self._files[path].write(_ENCODER.encode(values) + "\n")
 
     def close(self) -> None:
         """Close the files; a later line opens them again."""
-        while self._files:
+        while getattr(self, "_files", None):
             self._files.popitem()[1].close()
 
-    def __del__(self) -> None:
-        for file in getattr(self, "_files", {}).values():
-            file.close()
+    __del__ = close
 
 
 def _check_ending(name: str, value: str, ending: str) -> None:
     if not value.endswith(ending):
         raise VisualizationError(f"{name} is {value!r}", help=f"end it in {ending}")
-
-
-def _line(values: dict[str, Any]) -> str:
-    return _ENCODER.encode(values) + "\n"
 
 
 def _as_json(value: Any) -> Any:

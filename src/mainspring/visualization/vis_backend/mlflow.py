@@ -8,13 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from mainspring.registry import VISBACKENDS
-from mainspring.visualization.vis_backend.artifacts import Suffixes, find_artifacts, work_dir_of
-from mainspring.visualization.vis_backend.base import (
-    BaseVisBackend,
-    as_number,
-    force_init_env,
-    import_tracker,
-    without_step,
+from mainspring.visualization.vis_backend.tracker import (
+    Suffixes,
+    TrackerVisBackend,
+    config_values,
 )
 
 __all__ = ["MLflowVisBackend"]
@@ -25,8 +22,11 @@ _LONGEST_PARAM = 500
 
 
 @VISBACKENDS.register_module()
-class MLflowVisBackend(BaseVisBackend):
+class MLflowVisBackend(TrackerVisBackend):
     """Sends a run to MLflow.
+
+    The config becomes parameters with dotted names and the file ``config.py``, an image
+    ``{name}_{step}.png``.
 
     Args:
         save_dir: Directory of local files.
@@ -41,7 +41,16 @@ class MLflowVisBackend(BaseVisBackend):
 
     Raises:
         ImportError: mlflow is not installed; when the run starts.
+
+    Example:
+        >>> backend = dict(type="MLflowVisBackend", exp_name="digits", tracking_uri="runs")
+        >>> visualizer = dict(type="Visualizer", vis_backends=[backend])
     """
+
+    package = "mlflow"
+    install = "mainspring[mlflow]"
+    handle = "_mlflow"
+    _mlflow: Any
 
     def __init__(
         self,
@@ -64,40 +73,23 @@ class MLflowVisBackend(BaseVisBackend):
         self._artifact_suffix = artifact_suffix
         self._tracked_config_keys = tracked_config_keys
         self._artifact_location = artifact_location
-        self._mlflow: Any = None
-        self.cfg: Any = None
 
-    def _init_env(self) -> None:
-        mlflow = import_tracker("mlflow", type(self).__name__, "mainspring[mlflow]")
+    def _start(self, package: Any) -> Any:
         os.makedirs(str(self._save_dir), exist_ok=True)
-        mlflow.set_tracking_uri(self._tracking_uri or Path(str(self._save_dir)).resolve().as_uri())
-        if mlflow.get_experiment_by_name(self._exp_name) is None:
-            mlflow.create_experiment(self._exp_name, artifact_location=self._artifact_location)
-        mlflow.set_experiment(self._exp_name)
+        package.set_tracking_uri(self._tracking_uri or Path(str(self._save_dir)).resolve().as_uri())
+        if package.get_experiment_by_name(self._exp_name) is None:
+            package.create_experiment(self._exp_name, artifact_location=self._artifact_location)
+        package.set_experiment(self._exp_name)
         if self._run_name is not None:
-            mlflow.set_tag("mlflow.runName", self._run_name)
+            package.set_tag("mlflow.runName", self._run_name)
         if self._tags is not None:
-            mlflow.set_tags(self._tags)
+            package.set_tags(self._tags)
         if self._params is not None:
-            mlflow.log_params(self._params)
-        self._mlflow = mlflow
+            package.log_params(self._params)
+        return package
 
-    @property
-    @force_init_env
-    def experiment(self) -> Any:
-        """The module ``mlflow``, whose run is started."""
-        return self._mlflow
-
-    @force_init_env
-    def add_config(self, config: Any, **kwargs: Any) -> None:
-        """Record the config as parameters with dotted names, and as the file ``config.py``.
-
-        Args:
-            config: The config.
-            **kwargs: Ignored.
-        """
-        self.cfg = config
-        values = config.to_dict()
+    def _send_config(self, config: Any) -> None:
+        values = config_values(config)
         if self._tracked_config_keys is not None:
             values = {key: values[key] for key in self._tracked_config_keys}
         params = list(_flat(values).items())
@@ -105,57 +97,17 @@ class MLflowVisBackend(BaseVisBackend):
             self._mlflow.log_params(dict(params[start : start + _PARAMS_PER_CALL]))
         self._mlflow.log_text(config.pretty_text, "config.py")
 
-    @force_init_env
-    def add_image(self, name: str, image: Any, step: int = 0, **kwargs: Any) -> None:
-        """Record an image as ``{name}_{step}.png``.
-
-        Args:
-            name: Its name.
-            image: RGB of shape (H, W, 3), uint8.
-            step: The step.
-            **kwargs: Ignored.
-        """
+    def _send_image(self, name: str, image: Any, step: int) -> None:
         self._mlflow.log_image(image, f"{name}_{step}.png")
 
-    @force_init_env
-    def add_scalar(self, name: str, value: Any, step: int = 0, **kwargs: Any) -> None:
-        """Record a number.
+    def _send_scalar(self, name: str, value: Any, step: int) -> None:
+        self._mlflow.log_metric(name, value, step)
 
-        Args:
-            name: Its name.
-            value: A number, or tensor or array with one element.
-            step: The step.
-            **kwargs: Ignored.
-        """
-        self._mlflow.log_metric(name, as_number(value), step)
+    def _send_scalars(self, values: dict[str, Any], step: int) -> None:
+        self._mlflow.log_metrics(values, step)
 
-    @force_init_env
-    def add_scalars(
-        self,
-        scalar_dict: dict[str, Any],
-        step: int = 0,
-        file_path: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Record several numbers together; what is no number is left out.
-
-        Args:
-            scalar_dict: Numbers by name.
-            step: The step.
-            file_path: Ignored.
-            **kwargs: Ignored.
-
-        Raises:
-            VisualizationError: The step is among the numbers.
-        """
-        self._mlflow.log_metrics(without_step(scalar_dict), step)
-
-    def close(self) -> None:
-        """Upload the files of the work directory and end the run."""
-        if self._mlflow is None:
-            return
-        directory = work_dir_of(self.cfg)
-        for path, folder in find_artifacts(directory, self._artifact_suffix, recursive=True):
+    def _end(self) -> None:
+        for path, folder in self._artifacts(None, recursive=True):
             self._mlflow.log_artifact(path, folder or None)
         self._mlflow.end_run()
 

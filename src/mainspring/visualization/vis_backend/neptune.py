@@ -6,19 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from mainspring.names.packages import import_optional
 from mainspring.registry import VISBACKENDS
-from mainspring.visualization.vis_backend.base import (
-    as_number,
-    force_init_env,
-    import_tracker,
-)
-from mainspring.visualization.vis_backend.one_by_one import OneByOneVisBackend
+from mainspring.visualization.vis_backend.tracker import TrackerVisBackend
 
 __all__ = ["NeptuneVisBackend"]
 
 
 @VISBACKENDS.register_module()
-class NeptuneVisBackend(OneByOneVisBackend):
+class NeptuneVisBackend(TrackerVisBackend):
     """Sends a run to Neptune.
 
     Args:
@@ -27,63 +23,35 @@ class NeptuneVisBackend(OneByOneVisBackend):
 
     Raises:
         ImportError: neptune is not installed; when the run starts.
+
+    Example:
+        >>> backend = dict(type="NeptuneVisBackend", init_kwargs=dict(project="team/digits"))
+        >>> visualizer = dict(type="Visualizer", vis_backends=[backend])
     """
+
+    package = "neptune"
+    handle = "_neptune"
+    _neptune: Any
+    _file: Any
 
     def __init__(
         self, save_dir: str | None = None, init_kwargs: dict[str, Any] | None = None
     ) -> None:
-        super().__init__(save_dir)
-        self._init_kwargs = {"mode": "offline"} if init_kwargs is None else dict(init_kwargs)
-        self._neptune: Any = None
-        self._file: Any = None
+        super().__init__(save_dir, {"mode": "offline"} if init_kwargs is None else init_kwargs)
 
-    def _init_env(self) -> None:
-        name = type(self).__name__
-        self._file = import_tracker("neptune.types", name).File
-        self._neptune = import_tracker("neptune", name).init_run(**self._init_kwargs)
+    def _start(self, package: Any) -> Any:
+        self._file = import_optional("neptune.types", type(self).__name__).File
+        return package.init_run(**self._init_kwargs)
 
-    @property
-    @force_init_env
-    def experiment(self) -> Any:
-        """The run."""
-        return self._neptune
-
-    @force_init_env
-    def add_config(self, config: Any, **kwargs: Any) -> None:
-        """Record the config as a file.
-
-        Args:
-            config: The config.
-            **kwargs: Ignored.
-        """
+    def _send_config(self, config: Any) -> None:
         self._neptune["config"].upload(self._file.from_content(config.pretty_text))
 
-    @force_init_env
-    def add_image(self, name: str, image: Any, step: int = 0, **kwargs: Any) -> None:
-        """Record an image.
-
-        Args:
-            name: Its name.
-            image: RGB of shape (H, W, 3), uint8.
-            step: The step.
-            **kwargs: Ignored.
-        """
+    def _send_image(self, name: str, image: Any, step: int) -> None:
         scaled = image.astype(np.float32) / 255
         self._neptune["images"].append(self._file.as_image(scaled), name=name, step=step)
 
-    @force_init_env
-    def add_scalar(self, name: str, value: Any, step: int = 0, **kwargs: Any) -> None:
-        """Record a number.
+    def _send_scalar(self, name: str, value: Any, step: int) -> None:
+        self._neptune[name].append(value, step=step)
 
-        Args:
-            name: Its name.
-            value: A number, or tensor or array with one element.
-            step: The step.
-            **kwargs: Ignored.
-        """
-        self._neptune[name].append(as_number(value), step=step)
-
-    def close(self) -> None:
-        """Send what is waiting and end the run."""
-        if self._neptune is not None:
-            self._neptune.stop()
+    def _end(self) -> None:
+        self._neptune.stop()

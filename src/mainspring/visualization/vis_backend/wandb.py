@@ -8,12 +8,8 @@ from typing import Any
 
 from mainspring.logging import MessageHub
 from mainspring.registry import VISBACKENDS
-from mainspring.visualization.vis_backend.base import (
-    BaseVisBackend,
-    as_number,
-    force_init_env,
-    import_tracker,
-)
+from mainspring.visualization.vis_backend.base import force_init_env
+from mainspring.visualization.vis_backend.tracker import TrackerVisBackend, config_values
 
 __all__ = ["WandbVisBackend"]
 
@@ -21,7 +17,7 @@ _RUN_ID = "wandb_run_id"
 
 
 @VISBACKENDS.register_module()
-class WandbVisBackend(BaseVisBackend):
+class WandbVisBackend(TrackerVisBackend):
     """Sends a run to Weights & Biases.
 
     Records stand at the iteration of the run, so that training and validation share an axis
@@ -39,7 +35,17 @@ class WandbVisBackend(BaseVisBackend):
 
     Raises:
         ImportError: wandb is not installed; when the run starts.
+
+    Example:
+        >>> backend = dict(type="WandbVisBackend", init_kwargs=dict(project="digits"))
+        >>> visualizer = dict(type="Visualizer", vis_backends=[backend])
     """
+
+    package = "wandb"
+    install = "mainspring[wandb]"
+    handle = "_wandb"
+    numbers_only = False
+    _wandb: Any
 
     def __init__(
         self,
@@ -50,42 +56,34 @@ class WandbVisBackend(BaseVisBackend):
         log_code_name: str | None = None,
         watch_kwargs: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__(save_dir)
-        self._init_kwargs = dict(init_kwargs or {})
+        super().__init__(save_dir, init_kwargs)
         self._define_metric_cfg = define_metric_cfg
         self._commit = commit
         self._log_code_name = log_code_name
         self._watch_kwargs = dict(watch_kwargs or {})
-        self._config: Any = None
-        self._wandb: Any = None
         self._step = self._resumed_step = 0
 
-    def _init_env(self) -> None:
-        wandb = import_tracker("wandb", type(self).__name__, "mainspring[wandb]")
+    def _start(self, package: Any) -> Any:
         os.makedirs(str(self._save_dir), exist_ok=True)
         settings = {"dir": self._save_dir, **self._init_kwargs}
         hub = MessageHub.get_current_instance()
         known_id = hub.get_info(_RUN_ID)
         if known_id is not None and "id" not in settings:
             settings |= {"id": known_id, "resume": "allow"}
-        run = wandb.init(**settings)
-        self._wandb = wandb
+        run = package.init(**settings)
         hub.update_info(_RUN_ID, run.id)
-        self._step = self._resumed_step = run.step
+        self._step = self._resumed_step = int(run.step)
         metrics = self._define_metric_cfg or {}
         if isinstance(metrics, Mapping):
-            metrics = [{"name": name, "summary": summary} for name, summary in metrics.items()]
-        for arguments in metrics:
-            wandb.define_metric(**arguments)
-        if self._config is not None:
-            wandb.config.update(self._config.to_dict(), allow_val_change=True)
+            for name, summary in metrics.items():
+                package.define_metric(name, summary=summary)
+        else:
+            for arguments in metrics:
+                package.define_metric(**arguments)
+        if self.cfg is not None:
+            package.config.update(config_values(self.cfg), allow_val_change=True)
             run.log_code(name=self._log_code_name)
-
-    @property
-    @force_init_env
-    def experiment(self) -> Any:
-        """The module ``wandb``, whose run is started."""
-        return self._wandb
+        return package
 
     def add_config(self, config: Any, **kwargs: Any) -> None:
         """Record the config and the source.
@@ -97,10 +95,13 @@ class WandbVisBackend(BaseVisBackend):
             config: The config.
             **kwargs: Ignored.
         """
-        import_tracker("wandb", type(self).__name__, "mainspring[wandb]")
-        self._config = config
+        self._import()
+        self.cfg = config
         if self._wandb is not None:
-            self._wandb.config.update(config.to_dict(), allow_val_change=True)
+            self._send_config(config)
+
+    def _send_config(self, config: Any) -> None:
+        self._wandb.config.update(config_values(config), allow_val_change=True)
 
     @force_init_env
     def add_graph(self, model: Any, data_batch: Any, **kwargs: Any) -> None:
@@ -113,58 +114,20 @@ class WandbVisBackend(BaseVisBackend):
         """
         self._wandb.watch(model, **self._watch_kwargs)
 
-    @force_init_env
-    def add_image(self, name: str, image: Any, step: int = 0, **kwargs: Any) -> None:
-        """Record an image.
+    def _send_image(self, name: str, image: Any, step: int) -> None:
+        self._send_scalars({name: self._wandb.Image(image)}, step)
 
-        Args:
-            name: Its name.
-            image: RGB of shape (H, W, 3), uint8.
-            step: The step, where no training is going on.
-            **kwargs: Ignored.
-        """
-        self._log({name: self._wandb.Image(image)}, step)
+    def _send_scalar(self, name: str, value: Any, step: int) -> None:
+        self._send_scalars({name: value}, step)
 
-    @force_init_env
-    def add_scalar(self, name: str, value: Any, step: int = 0, **kwargs: Any) -> None:
-        """Record a number.
-
-        Args:
-            name: Its name.
-            value: A number, or tensor or array with one element.
-            step: The step, where no training is going on.
-            **kwargs: Ignored.
-        """
-        self._log({name: as_number(value)}, step)
-
-    @force_init_env
-    def add_scalars(
-        self,
-        scalar_dict: dict[str, Any],
-        step: int = 0,
-        file_path: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Record several numbers together.
-
-        Args:
-            scalar_dict: Numbers by name.
-            step: The step, where no training is going on.
-            file_path: Ignored.
-            **kwargs: Ignored.
-        """
-        self._log({name: as_number(value) for name, value in scalar_dict.items()}, step)
-
-    def _log(self, row: dict[str, Any], step: int) -> None:
+    def _send_scalars(self, values: dict[str, Any], step: int) -> None:
         """Send a row; wandb drops what stands before its newest step."""
         iteration = MessageHub.get_current_instance().get_info("iter")
         at = step if iteration is None else max(step, iteration + 1)
         if at < self._resumed_step:
             return  # sent before the run was interrupted
         self._step = max(self._step, at)
-        self._wandb.log(row, step=self._step)
+        self._wandb.log(values, step=self._step)
 
-    def close(self) -> None:
-        """Send what is waiting and end the run."""
-        if self._wandb is not None:
-            self._wandb.finish()
+    def _end(self) -> None:
+        self._wandb.finish()

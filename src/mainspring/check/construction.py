@@ -1,0 +1,476 @@
+"""Construct the parts of a run that are ours or torch's, so that what they refuse is known at once.
+
+The builders are those of the runner; data set and parameters are stand-ins, and so is a model in
+which something is of a project's own. What is not ours is not constructed.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import logging
+import re
+import warnings
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from mainspring.check.annotations import annotation_of, shown_annotation, shown_value, violates
+from mainspring.check.calls import CallChecker
+from mainspring.check.problem import Problem, Problems
+from mainspring.check.references import find_name
+from mainspring.check.stand_ins import MANY, StandIn, copied, generators_kept, leaves
+from mainspring.config.lazy import LazyAttr, LazyObject
+from mainspring.config.node import Node
+from mainspring.config.places import Places
+from mainspring.config.schema import RUNNER_SECTIONS, misspelt_sections
+from mainspring.errors import MainspringError
+from mainspring.registry.recorded import POSITIONAL_KEY
+from mainspring.walk import items_of, parts_of
+
+__all__ = ["prepare", "try_parts"]
+
+Path = tuple[str, ...]
+
+_REFUSALS = (MainspringError, ValueError, TypeError, AssertionError, KeyError, ArithmeticError)
+_OURS = ("mainspring", "torch")
+_CUSTOM_KEYS = "custom_keys"
+"""Rules that only the real model's parameters can be compared with."""
+
+_CONSTRUCTORS = "OPTIM_WRAPPER_CONSTRUCTORS"
+_PLAIN = (bool, int, float, str, list, tuple)
+_ALWAYS = (True, False, "forward", "loss", "step")
+"""Values of ``compile`` that need no look at the model."""
+
+_LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
+
+
+def prepare() -> None:
+    """Import what constructing takes."""
+    import mainspring.runner  # noqa: F401 - importing it is the point
+    from mainspring.fast.eager_optimizers import spare_compiler
+
+    spare_compiler()
+
+
+def try_parts(
+    values: dict[Any, Any], calls: CallChecker, problems: Problems, places: Places
+) -> None:
+    """Construct what can be constructed in milliseconds, and see whether it agrees.
+
+    Args:
+        values: The whole config, not imported.
+        calls: What knows what is called; parts in which it found errors are passed over.
+        problems: Where to report.
+        places: Where things are written.
+    """
+    with generators_kept():
+        _Trial(values, calls, problems, places).run()
+
+
+class _Trial:
+    """One config's parts, constructed one after the other."""
+
+    def __init__(
+        self, values: dict[Any, Any], calls: CallChecker, problems: Problems, places: Places
+    ) -> None:
+        from mainspring.runner.misfits import Parts
+
+        self.values = values
+        self.calls = calls
+        self.problems = problems
+        self.places = places
+        self.parts = Parts()
+        self._has_model = False
+
+    def run(self) -> None:
+        """Construct the parts, in the order in which a run needs them."""
+        from mainspring.runner import build, environment, request
+        from mainspring.runner.loops import BaseLoop
+        from mainspring.runner.misfits import misfits
+        from mainspring.runner.sections import (
+            check_triples,
+            require,
+            with_default_loops,
+            work_dir_of,
+        )
+
+        sections = {str(name): value for name, value in dict.items(self.values)}
+        for key, name in misspelt_sections(sections).items():
+            sections.setdefault(name, sections[key])
+        given = dict(sections)
+        with_default_loops(sections)
+        launcher = sections.get("launcher") or "none"
+        sections["env_cfg"] = sections.get("env_cfg") or {}
+        plain: dict[str, Callable[[Any], Any]] = {
+            "randomness": environment.Randomness.from_section,
+            "env_cfg": lambda spec: environment.check_environment(spec, launcher),
+            "work_dir": lambda path: work_dir_of(path, None),
+            "auto_scale_lr": build.check_lr_scaling,
+            "log_level": request.check_log_level,
+        }
+        for name, look in plain.items():
+            self._try((name,), sections.get(name), look)
+        resume: Any = sections.get("resume")
+        load_from: Any = sections.get("load_from")
+        self._try((), {}, lambda _: request.resume_request(resume, load_from))
+        run = StandIn()
+        loop = sections.get("train_cfg")
+        self.parts.trains = sections.get("train_dataloader") is not None or loop is not None
+        self.parts.validates = sections.get("val_dataloader") is not None
+        if loop is not None:
+            made = self._try(
+                ("train_cfg",), loop, lambda spec: build.build_train_loop(run, spec, run.loader)
+            )
+            self.parts.train_loop = made if isinstance(made, BaseLoop) else None
+        by_epoch = self.parts.by_epoch
+        self.parts.log_processor = self._try(
+            ("log_processor",),
+            sections.get("log_processor"),
+            lambda spec: build.build_log_processor(spec, by_epoch),
+        )
+        unruled = self._hooks(sections, by_epoch)
+        self._loaders(sections)
+        self._evaluation(sections, run)
+        self._visualizer(sections)
+        self._optimization(sections)
+        for fails, found in misfits(self.parts):
+            self._add("error" if fails else "warning", found, str(found.config_path).split("."))
+        if any(name in given for name in RUNNER_SECTIONS):
+            self._try((), {}, lambda _: require(given, "model"))
+        self._try((), {}, lambda _: check_triples(given, given))
+        self._types(given)
+        for path, error in unruled.items():
+            if not self._has(path, "error"):
+                argument = "save_best" if path[-1] == "checkpoint" else "monitor"
+                self._add("error", error, (*path, argument))
+
+    def _types(self, sections: dict[str, Any]) -> None:
+        """See whether plain values of sections are what the runner takes."""
+        from mainspring.runner import Runner
+
+        for name, parameter in inspect.signature(Runner).parameters.items():
+            value, annotation = sections.get(name), annotation_of(Runner, parameter)
+            if type(value) in _PLAIN and violates(value, annotation):
+                said = f"{name} is {shown_value(value)}, but a run takes "
+                self._add("error", said + shown_annotation(annotation), (name,))
+
+    def _hooks(self, sections: dict[str, Any], by_epoch: bool | None) -> dict[Path, Exception]:
+        """Construct the hooks.
+
+        Returns:
+            What is wrong with hooks whose metric's name does not tell which values are better: an
+            evaluator that does not know the name is the better answer.
+        """
+        from torch import nn
+
+        from mainspring.hooks import EMAHook, HookDispatch
+        from mainspring.hooks.metric_rule import UnknownRuleError
+        from mainspring.runner.default_hooks import DEFAULT_HOOKS, hooks_of
+
+        unruled: dict[Path, Exception] = {}
+        changes, custom = sections.get("default_hooks"), sections.get("custom_hooks")
+        described = self._try((), {}, lambda _: hooks_of(changes, custom, by_epoch)) or {}
+        for dotted, hook in described.items():
+            path = tuple(dotted.split("."))
+            written = len(path) == 1 or path[1] not in DEFAULT_HOOKS or path[1] in (changes or {})
+
+            def register(spec: Any, path: Path = path) -> Any:
+                dispatch = HookDispatch()
+                try:
+                    dispatch.register(spec)
+                except UnknownRuleError as error:
+                    dispatch.register({**spec, "rule": "greater"})
+                    unruled[path] = error
+                hook = dispatch.hooks[0]
+                if isinstance(hook, EMAHook):
+                    hook.average_of(nn.Linear(1, 1))
+                return hook
+
+            made = self._try(path, hook, register) if written else None
+            if made is not None:
+                self.parts.hooks[dotted] = made
+        return unruled
+
+    def _loaders(self, sections: dict[str, Any]) -> None:
+        from mainspring.dataset.combined_loader import CombinedLoader, several_loaders
+
+        def combine(spec: Any) -> Any:
+            several = several_loaders(spec)
+            if several is None:
+                return None
+            names = several.loaders
+            made: Any = [[None] for _ in names]
+            if isinstance(names, Mapping):
+                made = dict(zip(names, made, strict=True))
+            return CombinedLoader(made, **several.options)
+
+        for name in _LOADERS:
+            path: Path = (name,)
+            section = inner = sections.get(name)
+            if isinstance(section, dict) and dict.__contains__(section, "loaders"):
+                inner, path = dict.__getitem__(section, "loaders"), (name, "loaders")
+                self._try((name,), section, combine, prepared=self._named(section))
+            if inner is section and several_loaders(self._named(section)) is None:
+                self._loader(path, section)
+                continue
+            for key, item in items_of(inner):
+                self._loader((*path, str(key)), item)
+
+    def _loader(self, path: Path, section: Any) -> None:
+        from torch.utils.data import IterableDataset
+
+        from mainspring.dataset import build_dataloader
+
+        if not isinstance(section, dict):
+            return
+        kept = self._named(section)
+        if "dataset" in self.calls.arguments_of(section):
+            dataset = self.calls.targets.get(id(self.calls.arguments_of(section)["dataset"]))
+            streams = isinstance(dataset, type) and issubclass(dataset, IterableDataset)
+            stream: Any = type("Stream", (IterableDataset,), {"__iter__": lambda _: iter(())})
+            kept["dataset"] = stream() if streams else range(MANY)
+        for part, written in self.calls.arguments_of(section).items():
+            if part == "dataset" or self._is_ours(written):
+                continue
+            if part not in ("collate_fn", "worker_init_fn"):
+                return
+            kept.pop(part)
+        self._try(path, section, build_dataloader, prepared=kept)
+
+    def _evaluation(self, sections: dict[str, Any], run: StandIn) -> None:
+        from mainspring.runner import build
+        from mainspring.runner.misfits import metric_names
+
+        for mode, loop in (("val", "ValLoop"), ("test", "TestLoop")):
+            evaluator = sections.get(f"{mode}_evaluator")
+            made = self._try((f"{mode}_evaluator",), evaluator, build.build_evaluator)
+            section = sections.get(f"{mode}_cfg")
+
+            def make_loop(spec: Any, kind: str = loop) -> Any:
+                return build.build_evaluation_loop(run, spec, run.loader, None, kind)
+
+            ready = self._try((f"{mode}_cfg",), section, make_loop)
+            known = section is None or ready is not None
+            if mode == "val" and known and not getattr(ready, "compute_loss", False):
+                loader = sections.get("val_dataloader")
+                single = isinstance(loader, dict) and (
+                    dict.__contains__(loader, "type") or dict.__contains__(loader, "dataset")
+                )
+                self.parts.metrics = metric_names(made) if single else None
+
+    def _visualizer(self, sections: dict[str, Any]) -> None:
+        from mainspring.registry import VISUALIZERS
+
+        def make(spec: Any) -> Any:
+            named: Any = spec["type"]
+            kind: Any = VISUALIZERS.get(named) if isinstance(named, str) else named
+            return kind(**{str(key): spec[key] for key in spec if key != "type"})
+
+        section = sections.get("visualizer")
+        if isinstance(section, dict) and self._is_ours(section):
+            kept = self._named(section)
+            for name, value in (("type", "Visualizer"), ("name", "trial"), ("save_dir", "trial")):
+                kept.setdefault(name, value)
+            self._try(("visualizer",), section, make, prepared=kept)
+
+    def _optimization(self, sections: dict[str, Any]) -> None:
+        import torch
+
+        from mainspring.optim import OptimWrapper, OptimWrapperDict
+        from mainspring.runner import build
+
+        section, preprocessor = sections.get("model"), sections.get("data_preprocessor")
+        model: Any = None
+        if self._is_ours(preprocessor) and (isinstance(section, dict) or section is None):
+            with torch.device("meta"):
+                model = self._try(
+                    ("model",), section, lambda spec: build.build_model(spec, preprocessor)
+                )
+        self._has_model = model is not None
+        if model is None:
+            model = torch.nn.ParameterDict({"stand_in": torch.nn.Parameter(torch.zeros(1))})
+            model.get_submodule = lambda _: model  # whatever modules the real one has
+        written = sections.get("optim_wrapper")
+        constructor = self.calls.arguments_of(written).get("constructor")
+        if isinstance(constructor, str) and not _is_ours(find_name(constructor, _CONSTRUCTORS)[0]):
+            written = None
+        wrapper = self._try(
+            ("optim_wrapper",),
+            written,
+            lambda spec: build.build_optimizer_wrapper(model, spec),
+        )
+        loop, section = self.parts.train_loop, sections.get("param_scheduler")
+        if wrapper is None and written is not None and self._is_ours(written):
+            return
+        if wrapper is None:
+            wrapper = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], 0.1, momentum=0.5)
+            if _is_by_name(section):
+                wrapper = OptimWrapperDict(**dict.fromkeys(section or (), OptimWrapper(wrapper)))
+        by_epoch = self.parts.by_epoch is not False
+        lengths = {
+            "max_epochs": loop.max_epochs if loop is not None and by_epoch else MANY,
+            "max_iters": loop.max_iters if loop is not None and not by_epoch else MANY,
+        }
+
+        def build_one(spec: Any) -> Any:
+            return build.build_schedulers(
+                spec, copy.copy(wrapper), by_epoch=by_epoch, epoch_length=100, **lengths
+            )
+
+        entries = enumerate(section) if isinstance(section, list | tuple) else [(None, section)]
+        for index, entry in entries:
+            path: Path = ("param_scheduler",) if index is None else ("param_scheduler", str(index))
+            made = self._try(path, entry, build_one)
+            for scheduler in made.values() if isinstance(made, dict) else [made or []]:
+                for one in scheduler:
+                    self.parts.schedulers[".".join(path)] = one
+        if self._has_model:
+            self._options_of_model(sections, model, wrapper)
+
+    def _options_of_model(self, sections: dict[str, Any], model: Any, wrapper: Any) -> None:
+        """What changes or compiles modules by their names; the model is of no use afterwards."""
+        from mainspring.model.activation_checkpointing import turn_on_activation_checkpointing
+        from mainspring.model.efficient_conv_bn_eval import turn_on_efficient_conv_bn_eval
+        from mainspring.runner.model_setup import compile_step
+
+        turn_on: dict[str, Callable[[Any], Any]] = {
+            "activation_checkpointing": partial(turn_on_activation_checkpointing, model),
+            "efficient_conv_bn_eval": partial(turn_on_efficient_conv_bn_eval, model),
+            "compile": lambda options: compile_step(model, {"compile": options}, wrapper),
+        }
+        for name, make in turn_on.items():
+            if sections.get(name) not in _ALWAYS:
+                self._try((name,), sections.get(name), make)
+
+    # Trying one part
+
+    def _try(self, path: Path, spec: Any, make: Callable[[Any], Any], prepared: Any = None) -> Any:
+        """What a part's description makes; ``None`` if it is not tried, or refused."""
+        from mainspring.logging.print_log import receiving_messages
+
+        if (
+            spec is None
+            or self._has(path, "error")
+            or (prepared is None and not self._is_ours(spec))
+        ):
+            return None
+        described = self._named(spec) if prepared is None else prepared
+        said: list[tuple[Any, int]] = []
+        with (
+            receiving_messages(lambda message, level, _: said.append((message, level))),
+            warnings.catch_warnings(action="ignore"),
+        ):
+            try:
+                made = make(copied(described))
+            except _REFUSALS as error:
+                self._refused(path, described, make, error)
+                return None
+            except Exception:  # noqa: BLE001 - what a stand-in cannot do says nothing of the config
+                return None
+        for message, level in said:
+            unsure = not self._has_model and _CUSTOM_KEYS in str(
+                getattr(message, "config_path", "")
+            )
+            if level >= logging.WARNING and not unsure and not self._has(path, "warning"):
+                self._add("warning", message, self._path_in(path, message))
+        return made
+
+    def _refused(
+        self, path: Path, described: Any, make: Callable[[Any], Any], error: Exception
+    ) -> None:
+        at = self._path_in(path, error)
+        if at == path:
+            at = (*path, *self._culprit(described, make, error))
+        self._add("error", error, at)
+
+    def _path_in(self, path: Path, said: Any) -> Path:
+        """The path that an error names, where it is one of this part."""
+        named = getattr(said, "config_path", None)
+        if named is None:
+            return path
+        return tuple(named.split("."))
+
+    def _culprit(self, described: Any, make: Callable[[Any], Any], error: Exception) -> Path:
+        """The argument without which the part is not refused, or which the message names."""
+        candidates = list(leaves(described))
+        text = str(error)
+        for path in candidates:
+            try:
+                make(copied(described, without=path))
+            except Exception as other:  # noqa: BLE001 - refused in another way, too
+                if type(other) is not type(error):
+                    continue
+                changed = str(other) != text
+            else:
+                return path
+            if changed and re.search(rf"\b{re.escape(path[-1])}\b", text):
+                return path
+        named = [path for path in candidates if re.search(rf"\b{re.escape(path[-1])}\b", text)]
+        return named[0] if named else ()
+
+    def _has(self, path: Path, severity: str) -> bool:
+        dotted = ".".join(path)
+        return bool(dotted) and any(
+            problem.severity == severity and f"{problem.config_path}.".startswith(f"{dotted}.")
+            for problem in self.problems.found
+        )
+
+    def _named(self, spec: Any) -> Any:
+        """A copy in which recorded calls have their arguments by name."""
+        named = copied(spec)
+        for node in parts_of(named):
+            if isinstance(node, Node) and dict.__contains__(node, POSITIONAL_KEY):
+                try:
+                    node.bind()
+                except Exception:  # noqa: BLE001 - then its arguments stay as they are
+                    continue
+        return named
+
+    def _is_ours(self, spec: Any) -> bool:
+        """Whether all that is called in a part is ours or torch's, to be constructed here."""
+        if isinstance(spec, LazyObject | LazyAttr):
+            return _is_ours(self.calls.resolved(spec))
+        is_typed = isinstance(spec, dict) and dict.__contains__(spec, "type")
+        if is_typed and not _is_ours(self.calls.targets.get(id(spec))):
+            return False
+        return all(self._is_ours(item) for _, item in items_of(spec))
+
+    def _add(self, severity: Any, said: Any, path: Any) -> None:
+        dotted = ".".join(path)
+        known = (one for one in self.problems.found if one.severity == severity == "error")
+        if dotted and any(problem.config_path == dotted for problem in known):
+            return  # one mistake
+        message = getattr(said, "message", None) or _first_line(said)
+        location = self.places.of(path) if path else None
+        self.problems.add(
+            Problem(
+                severity,
+                message,
+                location,
+                getattr(said, "help", None),
+                ".".join(path) or None,
+                only_checked=True,
+            )
+        )
+
+
+def _first_line(said: Any) -> str:
+    if isinstance(said, KeyError):
+        return f"KeyError: {said}"
+    return str(said).strip().partition("\n")[0] or type(said).__name__
+
+
+def _is_ours(target: Any) -> bool:
+    module = getattr(target, "__module__", None) or ""
+    return module.partition(".")[0] in _OURS
+
+
+def _is_by_name(schedules: Any) -> bool:
+    """Whether schedules are written for several optimizers, by the names of these."""
+    if not schedules or not isinstance(schedules, dict) or "type" in schedules:
+        return False
+    return all(
+        isinstance(name, str) and isinstance(item, dict | list | tuple)
+        for name, item in schedules.items()
+    )

@@ -1,0 +1,87 @@
+"""What parts of a run are constructed with where nothing real is there, and copies to try."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from mainspring.walk import items_of
+
+__all__ = ["MANY", "StandIn", "copied", "generators_kept", "leaves"]
+
+Path = tuple[str, ...]
+
+MANY = 2**31
+"""As many batches, epochs or samples as no run asks for."""
+
+
+@contextmanager
+def generators_kept() -> Iterator[None]:
+    """Leave the process's random numbers as they are."""
+    import numpy as np
+    import torch
+
+    state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002 - users' draws
+    torch_state = torch.get_rng_state()
+    try:
+        yield
+    finally:
+        random.setstate(state)
+        np.random.set_state(numpy_state)  # noqa: NPY002 - as above
+        torch.set_rng_state(torch_state)
+
+
+def copied(spec: Any, without: Path = ()) -> Any:
+    """A copy of the dicts and lists of a description, without the key at a path."""
+    if isinstance(spec, dict):
+        new = copy.copy(spec)
+        for key, value in list(dict.items(spec)):
+            within = without[1:] if without[:1] == (str(key),) else ()
+            if within or without[:1] != (str(key),):
+                dict.__setitem__(new, key, copied(value, within))
+            else:
+                dict.__delitem__(new, key)
+        return new
+    if type(spec) in (list, tuple):
+        return type(spec)(
+            copied(item, without[1:] if without[:1] == (str(index),) else ())
+            for index, item in enumerate(spec)
+        )
+    return spec
+
+
+def leaves(spec: Any, path: Path = ()) -> Iterator[Path]:
+    """The paths of all keys, inner ones first."""
+    for key, value in items_of(spec):
+        here = (*path, str(key))
+        yield from leaves(value, here)
+        if isinstance(spec, dict) and key not in ("type", "_scope_", "dataset"):
+            yield here
+
+
+class Batches(list[Any]):
+    """A loader of more batches than any run asks for."""
+
+    sample_rng = "sample"
+
+    def __len__(self) -> int:
+        return MANY
+
+
+class StandIn:
+    """What a loop needs of a runner while it is constructed."""
+
+    def __init__(self) -> None:
+        self.loader = Batches([None])
+        self.visualizer = self
+
+    def ready_dataloader(self, loader: Any, _section: str = "") -> Any:
+        """The loader as it is."""
+        return loader
+
+    def ready_evaluator(self, evaluator: Any, _mode: str) -> Any:
+        """The evaluator as it is."""
+        return evaluator

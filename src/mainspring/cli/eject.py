@@ -1,0 +1,82 @@
+"""`mainspring eject CONFIG --out train.py`: the training as one script of plain PyTorch."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from mainspring.cli.common import add_config_options, load_config
+from mainspring.cli.trial_options import count, require_writable
+
+__all__ = ["add_parser", "run"]
+
+_DIFFERENT = 1
+
+
+def add_parser(verbs: Any) -> None:
+    """Add the verb to the command."""
+    parser = verbs.add_parser(
+        "eject",
+        help="write the training as one script of plain PyTorch",
+        description="Write the training as one script of plain PyTorch, whose losses and weights "
+        "are equal in every bit: to read, to debug, to leave. Model and data are imported from "
+        "their own modules. What cannot be ejected is named and refused.",
+    )
+    parser.add_argument("config", metavar="CONFIG", help="config file: .py, .yaml or .json")
+    parser.add_argument(
+        "overrides", nargs="*", default=[], metavar="key=value", help="changes of the config"
+    )
+    add_config_options(parser)
+    parser.add_argument("--out", metavar="FILE.py", help="the script (default: printed)")
+    parser.add_argument(
+        "--partial", action="store_true", help="leave out what cannot be ejected, and say so in it"
+    )
+    parser.add_argument(
+        "--verify",
+        type=count,
+        metavar="N",
+        help="run N iterations of both and compare; the exit code is 1 if anything differs",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Write the script.
+
+    Raises:
+        ConfigError: The config has a mistake, or a part that cannot be ejected.
+        SystemExit: Something differs; the code is 1.
+    """
+    require_writable("--out", options.out)
+    cfg = load_config(options, options.overrides)
+
+    from mainspring.tools.eject import compare
+    from mainspring.tools.eject.comparison import run_script
+    from mainspring.tools.eject.eject import eject
+
+    with tempfile.TemporaryDirectory(prefix="mainspring-eject-") as scratch:
+        folder = Path(scratch)
+        target = Path(options.out) if options.out else Path("train.py")
+        with redirect_stdout(sys.stderr):
+            parts, text = eject(
+                cfg, options.config, target, str(folder / "run"), partial=options.partial
+            )
+        if options.out:
+            target.write_text(text, encoding="utf-8")
+        else:
+            print(text, end="")
+        if options.verify:
+            script = target if options.out else folder / "train.py"
+            if not options.out:
+                script.write_text(text, encoding="utf-8")
+            with redirect_stdout(sys.stderr):
+                found = compare(
+                    parts, script, options.verify, lambda path, n: run_script(path, n, folder)
+                )
+            print(found, file=sys.stdout if options.out else sys.stderr)
+            if not found.is_equal:
+                raise SystemExit(_DIFFERENT)

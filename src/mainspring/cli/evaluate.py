@@ -1,0 +1,66 @@
+"""`mainspring val CONFIG CHECKPOINT` and `mainspring test`: evaluate a checkpoint."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from mainspring.cli.common import add_config_options, load_config
+
+__all__ = ["add_parsers", "run"]
+
+
+def add_parsers(verbs: Any) -> None:
+    """Add both verbs to the command."""
+    for mode, data in (("val", "validation"), ("test", "test")):
+        parser = verbs.add_parser(
+            mode,
+            help=f"evaluate a checkpoint on the {data} data of a config",
+            description=f"Evaluate a checkpoint on the {data} data of a config.",
+        )
+        parser.add_argument("config", metavar="CONFIG", help="config file: .py, .yaml or .json")
+        parser.add_argument("checkpoint", metavar="CHECKPOINT", help="checkpoint to evaluate")
+        parser.add_argument(
+            "overrides",
+            nargs="*",
+            default=[],
+            metavar="key=value",
+            help=f"changes, such as {mode}_dataloader.batch_size=8",
+        )
+        add_config_options(parser)
+        parser.add_argument(
+            "--out", metavar="FILE.pkl", help="also write the predictions to this file"
+        )
+        parser.set_defaults(run=run, mode=mode, tta=False)
+        if mode == "test":
+            parser.add_argument(
+                "--tta", action="store_true", help="test with the config's augmentations"
+            )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Evaluate; the metrics are said by the log.
+
+    Raises:
+        ConfigError: The options contradict the config.
+    """
+    cfg = load_config(options, options.overrides)
+    cfg.load_from = options.checkpoint
+    cfg.resume = False
+
+    from mainspring.registry import RUNNERS
+    from mainspring.runner import Runner
+
+    if options.tta:
+        from mainspring.hooks import build_runner_with_tta
+
+        runner = build_runner_with_tta(cfg)
+    else:
+        runner = RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
+    evaluate = getattr(runner, options.mode)
+    if options.out:
+        from mainspring.evaluator import DumpResults
+
+        evaluator = getattr(runner, f"{options.mode}_evaluator")
+        evaluator.metrics.append(DumpResults(out_file_path=options.out))
+    evaluate()  # the log tells the metrics

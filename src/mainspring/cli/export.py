@@ -1,0 +1,100 @@
+"""`mainspring export CONFIG CHECKPOINT --to FORMAT`: the model as a program, or its weights."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from mainspring.cli.common import add_config_options, load_config
+from mainspring.cli.trial_options import count, require_writable
+from mainspring.errors import ConfigError
+
+__all__ = ["add_parser", "run"]
+
+_DIFFERENT = 1
+
+
+def add_parser(verbs: Any) -> None:
+    """Add the verb to the command."""
+    parser = verbs.add_parser(
+        "export",
+        help="write a trained model as a program: ONNX, torch.export, or weights",
+        description="Write a trained model as a program for batches of any size, run it, and say "
+        "how far it is from the model. The exit code is 1 if it is too far.",
+    )
+    parser.add_argument("config", metavar="CONFIG", help="config file: .py, .yaml or .json")
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="the weights")
+    parser.add_argument(
+        "overrides", nargs="*", default=[], metavar="key=value", help="changes of the config"
+    )
+    add_config_options(parser)
+    parser.add_argument(
+        "--to", choices=["onnx", "torch", "safetensors"], required=True, help="the format"
+    )
+    parser.add_argument("--out", metavar="FILE", help="the file (default: beside the checkpoint)")
+    parser.add_argument(
+        "--input",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="an example, read as by predict (default: the first items of the test data)",
+    )
+    parser.add_argument(
+        "--batch-size", type=count, metavar="N", help="only batches of this size (default: any)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Export.
+
+    Raises:
+        ConfigError: The config or an option has a mistake, or the model cannot be exported.
+        SystemExit: What was written is too far from the model; the code is 1.
+    """
+    require_writable("--out", options.out)
+    printed = sys.stdout
+    with redirect_stdout(sys.stderr):
+        cfg = load_config(options, options.overrides)
+
+        from mainspring.tools.export import FORMATS, export_model, target_of
+        from mainspring.tools.predict import Predictor, inputs_of
+
+        predictor = Predictor(cfg, options.checkpoint, "cpu")
+        if options.input:
+            given = inputs_of(options.input, sys.stdin)
+            items = list(itertools.islice(map(predictor.pipeline, given), 2))
+        elif predictor.dataset is not None:
+            items = [predictor.dataset[0], predictor.dataset[min(1, len(predictor.dataset) - 1)]]
+        else:
+            raise ConfigError(
+                "there is no example to export with",
+                config_path="test_dataloader",
+                help="give --input FILE, which is read as by mainspring predict",
+            )
+        target = target_of(predictor.model, predictor.collate_fn((items * 2)[:2]))
+        suffix = FORMATS[options.to]
+        path = Path(options.out or Path(options.checkpoint).with_suffix(suffix))
+        parity = export_model(target, path, options.to, batch_size=options.batch_size)
+        size = options.batch_size or "batch"
+        if options.to != "safetensors":
+            for name, example in zip(target.names, target.examples, strict=True):
+                shape = ", ".join(map(str, (size, *example.shape[1:])))
+                kind = str(example.dtype).removeprefix("torch.")
+                print(f"input {name}: {kind} ({shape})", file=printed)
+            if target.contains:
+                print(f"with {target.contains}", file=printed)
+        print(path, file=printed)
+        if not parity.runtime:
+            print("not compared with the model: pip install onnxruntime", file=printed)
+        else:
+            tried = f" for batches of {', '.join(map(str, parity.sizes))}" if parity.sizes else ""
+            said = f"{parity.runtime} against the model{tried}: "
+            print(f"{said}largest absolute difference {parity.difference:.3g}", file=printed)
+    if not parity.is_close:
+        print("that is too far", file=sys.stderr)
+        raise SystemExit(_DIFFERENT)

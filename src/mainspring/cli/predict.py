@@ -1,0 +1,102 @@
+"""`mainspring predict CONFIG CHECKPOINT INPUT ...`: what the model makes of inputs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from contextlib import redirect_stdout
+from typing import Any
+
+from mainspring.cli.common import add_config_options, load_config, looks_like_override
+from mainspring.cli.trial_options import count, use_device
+
+__all__ = ["add_parser", "run"]
+
+_SOME_FAILED = 1
+
+
+def add_parser(verbs: Any) -> None:
+    """Add the verb to the command."""
+    parser = verbs.add_parser(
+        "predict",
+        help="predict for files, folders, or lines of text",
+        description="Predict for files, folders, patterns, and lines of text or JSON. What cannot "
+        "be read is said and left out; the exit code is then 1.",
+    )
+    parser.add_argument("config", metavar="CONFIG", help="config file: .py, .yaml or .json")
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="the weights")
+    parser.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="files, folders, patterns in quotes; - for lines of standard input; key=value changes "
+        "the config",
+    )
+    add_config_options(parser)
+    parser.add_argument(
+        "--out", metavar="DIR", help="write tables, arrays and drawn images into this folder"
+    )
+    parser.add_argument(
+        "--batch-size", type=count, default=1, metavar="N", help="inputs at a time (1)"
+    )
+    parser.add_argument(
+        "--format", choices=["text", "json", "csv"], default="text", help="what is printed"
+    )
+    parser.add_argument("--device", metavar="DEVICE", help="cpu, cuda or cuda:1")
+    parser.set_defaults(run=run, overrides=[])
+
+
+def run(options: argparse.Namespace) -> None:
+    """Predict, and print a row for each input.
+
+    Raises:
+        ConfigError: The config or an option has a mistake.
+        SystemExit: An input could not be read; the code is 1.
+    """
+    words = [word for word in options.inputs if not looks_like_override(word)]
+    options.overrides += [word for word in options.inputs if looks_like_override(word)]
+    use_device(options.device)
+    printed = sys.stdout
+    failed = 0
+    with redirect_stdout(sys.stderr):  # what else is said must not stand between the rows
+        cfg = load_config(options, options.overrides)
+
+        from mainspring.tools.predict import Output, Predictor, Unreadable, inputs_of
+        from mainspring.tools.predict.output import write_csv
+
+        inputs = inputs_of(words, sys.stdin)
+        predictor = Predictor(cfg, options.checkpoint)
+        output = Output(predictor, options.out)
+        for given, _, prediction in predictor.predict(inputs, options.batch_size):
+            if isinstance(prediction, Unreadable):
+                failed += 1
+                error = prediction.error
+                print(f"{given.name}: cannot be read: {type(error).__name__}: {error}")
+                continue
+            row = output.add(given, prediction)
+            if options.format != "csv":
+                line = json.dumps(row) if options.format == "json" else _in_words(row)
+                print(line, file=printed, flush=True)
+        if options.format == "csv":
+            write_csv(output.rows, printed)
+        for path in output.write():
+            print(path)
+        if failed:
+            print(f"{len(output.rows)} predicted, {failed} could not be read")
+    if failed:
+        raise SystemExit(_SOME_FAILED)
+
+
+def _in_words(row: Mapping[str, Any]) -> str:
+    cells = [f"{name}={_short(value)}" for name, value in row.items() if name != "input"]
+    return "  ".join([row["input"], *cells])
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_short, value))}]"
+    return str(value)

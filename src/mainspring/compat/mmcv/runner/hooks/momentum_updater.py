@@ -1,0 +1,112 @@
+"""Policies of momenta, or of the first beta of optimizers such as Adam."""
+
+# ruff: noqa: D102 - what a method does that overrides another, the other one says
+
+from __future__ import annotations
+
+from typing import Any
+
+from mainspring.compat.mmcv.runner.hooks.hook import HOOKS
+from mainspring.compat.mmcv.runner.hooks.updater import (
+    Annealing,
+    Cyclic,
+    OneCycle,
+    Steps,
+    Updater,
+    format_param,
+    optimizers_of,
+)
+from mainspring.errors import ConfigError
+
+__all__ = [
+    "CosineAnnealingMomentumUpdaterHook",
+    "CyclicMomentumUpdaterHook",
+    "LinearAnnealingMomentumUpdaterHook",
+    "MomentumUpdaterHook",
+    "OneCycleMomentumUpdaterHook",
+    "StepMomentumUpdaterHook",
+]
+
+
+class MomentumUpdaterHook(Updater):
+    """Base of the policies; a derived class defines ``get_momentum(runner, base_momentum)``.
+
+    Args:
+        **kwargs: Those of `Updater`; `warmup_ratio` is 0.9 by default.
+    """
+
+    setting = "momentum"
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"warmup_ratio": 0.9, **kwargs})
+
+    def get_momentum(self, runner: Any, base_momentum: Any) -> float:
+        """The momentum of a group from its first one, at this point of the run."""
+        return self.value(runner, base_momentum)
+
+
+@HOOKS.register_module()
+class StepMomentumUpdaterHook(MomentumUpdaterHook, Steps):
+    """Multiplies the momentum by `gamma` at some points; see `Steps`."""
+
+    gamma = 0.5
+
+
+@HOOKS.register_module()
+class CosineAnnealingMomentumUpdaterHook(MomentumUpdaterHook, Annealing):
+    """Goes along half a cosine; see `Annealing`."""
+
+
+@HOOKS.register_module()
+class LinearAnnealingMomentumUpdaterHook(MomentumUpdaterHook, Annealing):
+    """Goes along a line; see `Annealing`."""
+
+    anneal_strategy = "linear"
+
+
+@HOOKS.register_module()
+class CyclicMomentumUpdaterHook(MomentumUpdaterHook, Cyclic):
+    """Goes down and up several times; see `Cyclic`."""
+
+    ratios = (0.85 / 0.95, 1)
+
+
+@HOOKS.register_module()
+class OneCycleMomentumUpdaterHook(MomentumUpdaterHook, OneCycle):
+    """Goes from `max_momentum` to `base_momentum` and back once over the run; see `OneCycle`.
+
+    Args:
+        base_momentum: The lowest momentum, one for all groups or each, or by name of optimizer.
+        max_momentum: The highest one.
+        **kwargs: Those of `OneCycle`.
+    """
+
+    def __init__(self, base_momentum: Any = 0.85, max_momentum: Any = 0.95, **kwargs: Any) -> None:
+        for name, value in (("base_momentum", base_momentum), ("max_momentum", max_momentum)):
+            if not isinstance(value, float | list | dict):
+                raise ConfigError(f"{name} must be the type among of float, list or dict.")
+        self._lowest, self._highest = base_momentum, max_momentum
+        super().__init__(**kwargs)
+
+    def before_run(self, runner: Any) -> None:
+        for name, one in optimizers_of(runner).items():
+            if "momentum" not in one.defaults and "betas" not in one.defaults:
+                raise ConfigError("optimizer must support momentum with option enabled")
+            key = name or type(one).__name__
+            lowest = format_param(key, one, self._lowest)
+            self._base[name] = list(format_param(key, one, self._highest))
+            for group, low, high in zip(one.param_groups, lowest, self._base[name], strict=True):
+                self.write(group, high)
+                group["base_momentum"], group["max_momentum"] = low, high
+
+    def regular(self, runner: Any) -> dict[str | None, list[float]]:
+        # Groups hold their lowest and highest momentum, so that a run that is continued has them.
+        return {
+            name: [self.get_momentum(runner, group) for group in one.param_groups]
+            for name, one in optimizers_of(runner).items()
+        }
+
+    def value(self, runner: Any, base: Any) -> float:
+        low, high = base["base_momentum"], base["max_momentum"]
+        turns = [high, low, high, high] if self.three_phase else [high, low, high]
+        return self.at(runner.iter, runner.max_iters, turns)

@@ -1,0 +1,72 @@
+"""Names that MMEngine gives to types, and other constants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from mainspring.device import (
+    get_device,
+    is_dipu_available,
+    is_mlu_available,
+    is_musa_available,
+    is_npu_available,
+)
+from mainspring.optim import BaseOptimWrapper
+from mainspring.registry import FUNCTIONS
+from mainspring.structures import BaseDataElement
+
+__all__ = [
+    "COLLATE_FUNCTIONS",
+    "DATA_BATCH",
+    "DEVICE",
+    "IS_DIPU_AVAILABLE",
+    "IS_MLU_AVAILABLE",
+    "IS_MUSA_AVAILABLE",
+    "IS_NPU_AVAILABLE",
+    "SUFFIX_TYPE",
+    "BoolTypeTensor",
+    "CastData",
+    "EnhancedBatchDataSamples",
+    "EnhancedBatchInputs",
+    "IndexType",
+    "LongTypeTensor",
+    "MergedDataSamples",
+    "OptimizerType",
+    "VisBackendsType",
+]
+
+DEVICE = get_device()
+IS_DIPU_AVAILABLE = is_dipu_available()
+IS_MLU_AVAILABLE = is_mlu_available()
+IS_MUSA_AVAILABLE = is_musa_available()
+IS_NPU_AVAILABLE = is_npu_available()
+
+COLLATE_FUNCTIONS = FUNCTIONS
+
+DATA_BATCH = dict[str, Any] | tuple[Any, ...] | list[Any] | None
+SUFFIX_TYPE = Sequence[str] | str
+CastData = (
+    tuple[Any, ...]
+    | dict[str, Any]
+    | BaseDataElement
+    | torch.Tensor
+    | list[Any]
+    | bytes
+    | str
+    | None
+)
+MergedDataSamples = list[BaseDataElement]
+EnhancedBatchInputs = list[torch.Tensor | list[torch.Tensor]]
+EnhancedBatchDataSamples = list[MergedDataSamples]
+OptimizerType = BaseOptimWrapper | torch.optim.Optimizer
+VisBackendsType = list[Any] | dict[str, Any] | None
+
+# The CUDA kinds exist only in a torch that was built for it.
+_KINDS = (torch, torch.cuda)
+BoolTypeTensor = tuple(k.BoolTensor for k in _KINDS if hasattr(k, "BoolTensor"))
+LongTypeTensor = tuple(k.LongTensor for k in _KINDS if hasattr(k, "LongTensor"))
+IndexType = (str, slice, int, list, np.ndarray, *LongTypeTensor, *BoolTypeTensor)

@@ -1,0 +1,102 @@
+"""What the workers of a loader send: batches, with where they stand, or errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch.utils.data._utils.pin_memory import pin_memory
+
+from mainspring.device.inner_state import InnerState, Kept
+from mainspring.rng.own_generators import generators_in
+
+__all__ = ["Failure", "Sent", "Watch", "state_of_data"]
+
+_MOST_PARTS = 1000
+
+
+class Failure:
+    """What a worker sends instead of a batch when loading failed: the error itself.
+
+    torch would send its text alone, and raise a new error of the same type if that type can be
+    made from a text.
+
+    Args:
+        error: The error, notes included.
+    """
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+@dataclass(slots=True)
+class Sent:
+    """A batch, and what its worker tells beside it.
+
+    Attributes:
+        batch: The batch; ``None`` for a turn that was left out.
+        worker: Number of the worker.
+        states: Its states behind the batch, pickled, if they are kept.
+        note: What the user should know.
+    """
+
+    batch: Any
+    worker: int
+    states: bytes = b""
+    note: str = ""
+
+    def pin_memory(self) -> Sent:
+        """The same with the batch in pinned memory."""
+        pinned = pin_memory(self.batch)  # type: ignore[no-untyped-call]  # - torch's
+        return Sent(pinned, self.worker, self.states, self.note)
+
+
+def state_of_data(dataset: Any) -> tuple[InnerState, bool]:
+    """What a data set remembers, to be looked at behind each batch.
+
+    Returns:
+        The state; and whether it is all of it. Of a data set with many parts, which would take
+        longer to look at than a batch to load, it is the generators alone.
+    """
+    whole = InnerState(lambda: {"dataset": dataset}, data=("dataset",), most=_MOST_PARTS)
+    if len(whole) < _MOST_PARTS:
+        return whole, True
+    found = {f"generator {number}": each for number, each in enumerate(generators_in(dataset))}
+    return InnerState(lambda: found), False
+
+
+class Watch:
+    """Looks behind the first batches of a worker whether items change what the data set remembers.
+
+    Args:
+        dataset: The worker's copy of the data set.
+    """
+
+    def __init__(self, dataset: Any) -> None:
+        self._name = type(dataset).__name__
+        self._state, self.is_watching = state_of_data(dataset)
+        self._before: Kept | None = None
+
+    def look(self) -> str:
+        """What is to be said, if anything; what is set once, as by the first item, is no matter."""
+        before, now = self._before, self._state.capture()
+        self._before = now
+        if before is None:
+            return ""
+        self.is_watching = False
+        moved = [
+            path
+            for path, kept in now.items()
+            if kept["kind"] == "value"
+            and (path not in before or before[path]["state"] != kept["state"])
+        ]
+        if not moved:
+            return ""
+        shown = ", ".join(moved[:3]) + (" ..." if moved[3:] else "")
+        return (
+            f"items of {self._name} change what it remembers in its workers ({shown}): that is not "
+            "in the checkpoints, so a resumed run may differ. Let items depend on their index and "
+            'on random numbers alone; or keep it with sample_rng="worker"'
+        )

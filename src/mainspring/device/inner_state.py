@@ -1,0 +1,400 @@
+"""What objects remember in their attributes: generators, counters, buffers that no state dict has.
+
+Samplers, data sets and models of users seldom have a `state_dict` for all that their next step
+depends on. What is found in them that can be read and put back goes into checkpoints; what cannot
+is named.
+"""
+
+from __future__ import annotations
+
+import copy
+import enum
+import io
+import math
+import random
+import types
+import weakref
+from collections import OrderedDict, deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+__all__ = ["InnerState", "Kept"]
+
+Kept = dict[str, dict[str, Any]]
+"""By path: what kind of state it is, and the state, in plain types and tensors."""
+
+_PLAIN = frozenset((type(None), bool, int, float, complex, str, bytes))
+_VALUES = frozenset((*_PLAIN, list, tuple, dict, set, deque, OrderedDict, Tensor, np.ndarray))
+_MOST_ITEMS = {False: 100_000, True: 1000}
+"""Containers with more are data rather than state; in objects that hold data they are sooner."""
+_MOST_BYTES = 2**26
+_OF_TORCH = frozenset(vars(nn.Module()))
+_OPAQUE = (type, nn.Parameter, DataLoader, torch.optim.Optimizer, types.ModuleType, io.IOBase,
+           enum.Enum, types.FunctionType, types.MethodType, types.BuiltinFunctionType)  # fmt: skip
+_ELSEWHERE = ("runner", "_runner", "dataset", "data_source")
+"""Attributes whose state, if they have any, others keep."""
+
+
+class InnerState:
+    """The state that is found in some objects, compared with what it was at first.
+
+    Args:
+        owners: Gives the objects by name; each name begins the paths within it.
+        data: Names of those that hold data, so that arrays, tensors and long lists are no state.
+        depth: How many attributes of attributes are looked at.
+        most: Pieces of state that are looked for; others are left out.
+        elsewhere: Gives the objects whose state others keep. Where it is given, modules that are
+            not among them are state as a whole, with their weights.
+    """
+
+    def __init__(
+        self,
+        owners: Callable[[], Mapping[str, Any]],
+        *,
+        data: Collection[str] = (),
+        depth: int = 5,
+        most: float = math.inf,
+        elsewhere: Callable[[], Iterable[Any]] | None = None,
+    ) -> None:
+        self._most = most
+        self._owners = owners
+        self._elsewhere = elsewhere
+        self._data = data
+        self._depth = depth
+        leaves = self._walk().leaves
+        self._first = {path: _mark(value) for path, (_, _, value) in leaves.items()}
+
+    def __len__(self) -> int:
+        """Pieces of state at first."""
+        return len(self._first)
+
+    def _walk(self) -> _Walk:
+        others = () if self._elsewhere is None else self._elsewhere()
+        seen = {id(other) for other in others}
+        walk = _Walk(seen, self._most, has_own_modules=self._elsewhere is not None)
+        for name, owner in self._owners().items():
+            walk.is_data = name in self._data
+            if self._elsewhere is None:
+                walk.visit(owner, name, {}, name, self._depth)
+            else:  # what the owner tells of itself is known to be nothing
+                walk.look_into(owner, name, _attributes(owner), self._depth)
+        return walk
+
+    def capture(self, *, all_of_it: bool = False) -> Kept:
+        """The state now: generators, objects with a `state_dict`, and what is not as at first.
+
+        Args:
+            all_of_it: Whether to take along what is as at first.
+        """
+        kept: Kept = {}
+        for path, (_, _, value) in self._walk().leaves.items():
+            kind = _kind_of(value)
+            is_told = kind in _KINDS and kind != "module"
+            changed = is_told or not (path in self._first and _is_same(self._first[path], value))
+            if changed or (all_of_it and _size(value) <= _MOST_BYTES):
+                state = _KINDS[kind][1](value) if kind in _KINDS else _copied(value)
+                kept[path] = {"kind": kind, "state": state, "changed": changed}
+        return kept
+
+    def first_number(self, path: str) -> float | None:
+        """What a piece of state was at first, if it was a number."""
+        first = self._first.get(path)
+        return first if isinstance(first, int | float) else None
+
+    def unsaved(self) -> dict[str, str]:
+        """What is found but cannot be read, by path: what it is."""
+        return self._walk().unsaved
+
+    def generators(self) -> list[str]:
+        """The paths of generators and of objects that have a `state_dict`."""
+        return [p for p, (_, _, value) in self._walk().leaves.items() if _kind_of(value) in _KINDS]
+
+    def restore(self, kept: Kept, *, without: str = "") -> list[str]:
+        """Put a state back.
+
+        Args:
+            kept: What `capture` gave, perhaps in another process.
+            without: A kind of state to leave alone.
+
+        Returns:
+            The paths of what could not be put back.
+        """
+        walk, lost = self._walk(), []
+        for path, state in kept.items():
+            if state["kind"] == without:
+                continue
+            above, _, name = path.rpartition(".")
+            holder, key, value = walk.leaves.get(path, (walk.holders.get(above), name, None))
+            try:
+                if path in walk.leaves and _put_into(value, state):
+                    continue
+                made = _made_of(state)
+                if isinstance(holder, dict | list):
+                    holder[key] = made
+                else:
+                    setattr(holder, key, made)
+            except (AttributeError, TypeError, ValueError, RuntimeError, LookupError):
+                lost.append(path)
+        return lost
+
+
+class _Walk:
+    """Finds the state in objects.
+
+    Args:
+        seen: The ids of what is not looked at.
+        has_own_modules: Whether modules are state as a whole.
+
+    Attributes:
+        is_data: Whether what is visited holds data.
+        leaves: By path: what holds a piece of state, under which key, and the piece.
+        holders: What was looked into, by path.
+        unsaved: What cannot be read.
+    """
+
+    def __init__(self, seen: set[int], most: float, *, has_own_modules: bool) -> None:
+        self.is_data = False
+        self._seen = seen
+        self._most = most
+        self._has_own_modules = has_own_modules
+        self.leaves: dict[str, tuple[Any, Any, Any]] = {}
+        self.holders: dict[str, Any] = {}
+        self.unsaved: dict[str, str] = {}
+
+    def visit(self, value: Any, path: str, holder: Any, key: Any, depth: int) -> None:
+        if type(value) in _PLAIN or isinstance(value, np.generic):
+            self.leaves[path] = holder, key, value
+            return
+        if id(value) in self._seen or isinstance(value, _OPAQUE) or len(self.leaves) >= self._most:
+            return
+        self._seen.add(id(value))
+        if isinstance(value, random.SystemRandom):
+            self.unsaved[path] = "random numbers of the system"
+            return
+        if isinstance(value, nn.Module) and self._has_own_modules:
+            self.leaves[path] = holder, key, value
+        elif isinstance(value, nn.Module):
+            self._look_into_module(value, path, depth)
+        elif _kind_of(value) in _KINDS and (_is_ours(value) or _is_global(value)):
+            return
+        elif _kind_of(value) in _KINDS and self._tells_its_state(value, path):
+            self.leaves[path] = holder, key, value
+        elif isinstance(value, Tensor | np.ndarray):
+            if not self.is_data and _is_own_value(value):
+                self.leaves[path] = holder, key, value
+        elif isinstance(value, list | tuple | dict | set | deque):
+            if len(value) > _MOST_ITEMS[self.is_data]:
+                return
+            if _is_plain(value):
+                self.leaves[path] = holder, key, value
+            elif depth and not isinstance(value, set | deque):
+                self.holders[path] = value
+                items = value.items() if isinstance(value, dict) else enumerate(value)
+                for name, item in list(items):
+                    self.visit(item, f"{path}.{name}", value, name, depth - 1)
+        elif isinstance(value, Iterator):
+            self.unsaved[path] = f"an iterator, {type(value).__name__}"
+        elif depth and not type(value).__module__.startswith("torch.distributed."):
+            # What spreads a model over processes belongs to these processes.
+            self.look_into(value, path, _attributes(value), depth)
+
+    def _tells_its_state(self, value: Any, path: str) -> bool:
+        """Whether a `state_dict` works and can be saved; otherwise its owner is looked into."""
+        if _kind_of(value) != "state_dict":
+            return True
+        try:
+            state = value.state_dict()
+        except Exception as error:  # noqa: BLE001 - nobody else asks for it, so it may never have worked
+            self.unsaved[f"{path}.state_dict()"] = f"{type(error).__name__}: {error}"
+            return False
+        if not _is_plain(state, is_part=True, others=(Tensor, np.ndarray)):
+            self.unsaved[f"{path}.state_dict()"] = "more than plain types, tensors and arrays"
+            return False
+        return True
+
+    def look_into(
+        self, owner: Any, path: str, attributes: Iterable[tuple[str, Any]], depth: int
+    ) -> None:
+        """Look at the attributes of an object."""
+        self.holders[path] = owner
+        for name, value in list(attributes):
+            if self.is_data or name not in _ELSEWHERE:
+                self.visit(value, f"{path}.{name}", owner, name, depth - 1)
+
+    def _look_into_module(self, module: nn.Module, path: str, depth: int) -> None:
+        own = [(name, value) for name, value in vars(module).items() if name not in _OF_TORCH]
+        self.look_into(module, path, own, depth)
+        for name in module._non_persistent_buffers_set:
+            self.visit(module._buffers.get(name), f"{path}.{name}", module, name, depth)
+        for name, child in module._modules.items():
+            self.visit(child, f"{path}.{name}", module, name, depth)
+
+
+def _attributes(owner: Any) -> Iterator[tuple[str, Any]]:
+    yield from getattr(owner, "__dict__", {}).items()
+    for kind in type(owner).__mro__:
+        slots = vars(kind).get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if name not in ("__dict__", "__weakref__") and hasattr(owner, name):
+                yield name, getattr(owner, name)
+
+
+def _is_plain(value: Any, *, is_part: bool = False, others: tuple[type, ...] = ()) -> bool:
+    """Whether a value is made of nothing but plain types, so that it is one piece of state."""
+    if type(value) in _PLAIN or isinstance(value, np.generic):
+        return True
+    # Within others, containers of other classes could not be made again.
+    if type(value) in (dict, OrderedDict) or (isinstance(value, dict) and not is_part):
+        if any(type(key) not in _PLAIN for key in value):
+            return False
+        parts: Iterable[Any] = value.values()
+    elif type(value) in (list, tuple, set) or (type(value) is deque and not is_part):
+        parts = value
+    else:
+        return isinstance(value, others)
+    return _PLAIN.issuperset(map(type, parts)) or all(
+        _is_plain(part, is_part=True, others=others) for part in parts
+    )
+
+
+def _is_own_value(value: Any) -> bool:
+    """Whether a tensor or an array is not merely something computed from parameters."""
+    return not value.dtype.hasobject if isinstance(value, np.ndarray) else value.grad_fn is None
+
+
+def _is_ours(value: Any) -> bool:
+    """Whether the engine keeps the state of an object elsewhere, such as that of the hub."""
+    is_engines = type(value).__module__.startswith("mainspring.")
+    return is_engines and not isinstance(value, Dataset)
+
+
+def _is_global(value: Any) -> bool:
+    """Whether a generator is one of the process, which are kept as such."""
+    numpy = np.random.mtrand._rand
+    bits = getattr(value, "bit_generator", value)
+    python: Any = random.seed
+    shared = (numpy, numpy._bit_generator, python.__self__, torch.default_generator)
+    return any(bits is one for one in (*shared, *torch.cuda.default_generators))
+
+
+def _mark(value: Any) -> Any:
+    """By what it is known later whether a value has changed."""
+    if isinstance(value, nn.Module):
+        weights = value.state_dict().values()
+        return [(w.shape, w.double().sum().item()) for w in weights if isinstance(w, Tensor)]
+    if isinstance(value, Tensor):
+        return weakref.ref(value), _version(value)
+    if isinstance(value, np.ndarray):
+        return value.copy() if value.nbytes <= _MOST_BYTES else None
+    return None if _kind_of(value) in _KINDS else copy.deepcopy(value)
+
+
+def _is_same(mark: Any, value: Any) -> bool:
+    if isinstance(value, nn.Module):
+        return bool(mark == _mark(value))
+    if isinstance(value, Tensor):
+        return type(mark) is tuple and mark[0]() is value and bool(mark[1] == _version(value))
+    if isinstance(value, np.ndarray):
+        return mark is None or (isinstance(mark, np.ndarray) and np.array_equal(mark, value))
+    return type(mark) is type(value) and bool(mark == value)
+
+
+def _version(value: Tensor) -> int:
+    return -1 if value.is_inference() else value._version
+
+
+def _size(value: Any) -> int:
+    return value.nbytes if isinstance(value, Tensor | np.ndarray) else 0
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.detach().to("cpu", copy=True)
+    copied = copy.deepcopy(value)
+    if isinstance(value, deque):
+        return list(copied)
+    return dict(copied) if isinstance(value, dict) else copied
+
+
+def _kind_of(value: Any) -> str:
+    if type(value) in _VALUES:
+        return "value"
+    for kind, (known, *_) in _KINDS.items():
+        if known is not None and isinstance(value, known):
+            return kind
+    methods = (getattr(value, name, None) for name in ("state_dict", "load_state_dict"))
+    return "state_dict" if all(map(callable, methods)) else "value"
+
+
+def _made(generator: Any, state: Any) -> Any:
+    """A new generator of NumPy, or what one is made of, in a state."""
+    bits = getattr(np.random, state["bit_generator"])()
+    bits.state = state
+    return generator(bits)
+
+
+_KINDS: dict[str, tuple[Any, Callable[[Any], Any], Callable[[Any, Any], Any]]] = {
+    "torch": (torch.Generator, lambda g: g.get_state(), lambda g, s: g.set_state(s)),
+    "numpy": (
+        np.random.Generator,
+        lambda g: g.bit_generator.state,
+        lambda g, s: setattr(g.bit_generator, "state", s),
+    ),
+    "numpy's legacy": (
+        np.random.RandomState,
+        lambda g: g.get_state(legacy=False),
+        lambda g, s: g.set_state(s),
+    ),
+    "bits": (np.random.BitGenerator, lambda g: g.state, lambda g, s: setattr(g, "state", s)),
+    "module": (
+        nn.Module,
+        lambda m: {name: _copied(value) for name, value in m.state_dict().items()},
+        lambda m, s: m.load_state_dict(s),
+    ),
+    "python": (random.Random, lambda g: g.getstate(), lambda g, s: g.setstate(s)),
+    "state_dict": (
+        None,
+        lambda owner: copy.deepcopy(owner.state_dict()),
+        lambda owner, s: owner.load_state_dict(s),
+    ),
+}
+"""What keeps a state of its own: its class, how the state is read, and how it is put back."""
+
+
+def _put_into(value: Any, kept: Mapping[str, Any]) -> bool:
+    """Put a state back where it was, if the object can take it."""
+    kind, state = kept["kind"], kept["state"]
+    if kind in _KINDS:
+        _KINDS[kind][2](value, state)
+    elif isinstance(value, Tensor):
+        if not isinstance(state, Tensor) or value.shape != state.shape:
+            return False
+        with torch.no_grad():
+            value.copy_(state)
+    elif isinstance(value, list | deque | dict | set):
+        value.clear()
+        (value.update if isinstance(value, dict | set) else value.extend)(state)
+    else:
+        return False
+    return True
+
+
+def _made_of(kept: Mapping[str, Any]) -> Any:
+    """The object that a state is of, for a place that has none yet."""
+    kind, state = kept["kind"], kept["state"]
+    if kind == "value":
+        return state
+    if kind == "numpy":
+        return _made(np.random.Generator, state)
+    if kind == "numpy's legacy":
+        return _made(np.random.RandomState, state)
+    if kind == "bits":
+        return _made(lambda bits: bits, state)
+    made: Any = torch.Generator() if kind == "torch" else random.Random()
+    _KINDS[kind][2](made, state)
+    return made

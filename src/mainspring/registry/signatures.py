@@ -1,0 +1,117 @@
+"""What a class or function takes, as far as its signature tells."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Never, NoReturn
+
+__all__ = ["Callee", "Openness", "callee_of", "signature_of"]
+
+Openness = Literal["closed", "ignores", "passes_on", "open"]
+
+_KEYWORDS = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_NOTHING: tuple[Any, ...] = (Never, NoReturn, "Never", "NoReturn")
+
+
+@dataclass(frozen=True, slots=True)
+class Callee:
+    """What a class or function takes.
+
+    Attributes:
+        name: Its name, for messages.
+        parameters: The parameters that can be given by name.
+        names: Names that are accepted, those included that go to base classes.
+        required: Parameters without default, in order.
+        first: The first parameter.
+        openness: What becomes of an unknown name: ``"closed"`` refuses it, ``"ignores"`` warns of
+            it, ``"passes_on"`` gives it to a base class that refuses it unless it is taken out
+            before, ``"open"`` may take it.
+    """
+
+    name: str
+    parameters: Mapping[str, inspect.Parameter]
+    names: Collection[str]
+    required: tuple[str, ...]
+    first: str | None
+    openness: Openness
+
+
+def callee_of(target: Any) -> Callee | None:
+    """What a class or function takes; ``None`` if it does not tell.
+
+    Args:
+        target: The class or function.
+    """
+    try:
+        signature = inspect.signature(target)
+        unwrapped = signature
+        if hasattr(target.__init__ if inspect.isclass(target) else target, "__wrapped__"):
+            unwrapped = inspect.signature(target, follow_wrapped=False)
+    except (TypeError, ValueError, AttributeError):
+        return None
+    parameters = {
+        name: parameter
+        for name, parameter in signature.parameters.items()
+        if parameter.kind in _KEYWORDS
+    }
+    required = tuple(
+        name
+        for name, parameter in signature.parameters.items()
+        if parameter.default is parameter.empty
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    )
+    return Callee(
+        getattr(target, "__name__", None) or type(target).__name__,
+        parameters,
+        {*parameters, *_accepted(target)},
+        required,
+        next(iter(signature.parameters), None),
+        _openness(target, signature, unwrapped),
+    )
+
+
+def _accepted(target: Any) -> set[str]:
+    """Names of the arguments that a target takes, those included that go to base classes."""
+    names: set[str] = set()
+    for base in target.__mro__ if inspect.isclass(target) else (target,):
+        if inspect.isclass(base) and ("__init__" not in vars(base) or base is object):
+            continue
+        signature = signature_of(base)
+        parameters = signature.parameters if signature is not None else {}
+        names |= {name for name, parameter in parameters.items() if parameter.kind in _KEYWORDS}
+        if signature is None or _rest(signature) is None:
+            break
+    return names
+
+
+def signature_of(target: Any) -> inspect.Signature | None:
+    """The signature of a class or function; ``None`` if it does not tell."""
+    try:
+        return inspect.signature(target)
+    except (TypeError, ValueError, AttributeError):
+        return None
+
+
+def _openness(target: Any, signature: inspect.Signature, unwrapped: inspect.Signature) -> Openness:
+    rest = _rest(signature)
+    if rest is None:
+        # A decorator may rename arguments before the function proper sees them.
+        return "closed" if _rest(unwrapped) is None else "open"
+    if rest.annotation in _NOTHING:
+        return "ignores"
+    if not inspect.isclass(target):
+        return "open"
+    for base in target.__mro__[:-1]:
+        if "__init__" in vars(base):
+            own = signature_of(base)
+            if own is None or base.__module__.startswith("torch.nn.modules.module"):
+                return "open"
+            if _rest(own) is None:
+                return "passes_on"
+    return "open"
+
+
+def _rest(signature: inspect.Signature) -> inspect.Parameter | None:
+    return next((p for p in signature.parameters.values() if p.kind is p.VAR_KEYWORD), None)

@@ -1,0 +1,1 @@
+"""Random numbers: generators seeded for runs, workers and items; their states kept."""

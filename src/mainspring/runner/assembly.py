@@ -1,0 +1,427 @@
+"""How a run is assembled: a section describes each part, which is built when first needed."""
+
+# ruff: noqa: D102 - what a property without a docstring is, `mainspring.hooks.Run` says
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from torch import nn
+
+from mainspring.dataset import build_dataloader
+from mainspring.dataset.any_loader import length_of, no_batch_error
+from mainspring.dataset.combined_loader import role_seed, several_loaders, use_run_seed
+from mainspring.dataset.dealing import dealt_out
+from mainspring.defaults import DEFAULTS
+from mainspring.dist import get_rank, get_world_size
+from mainspring.errors import ConfigError
+from mainspring.hooks import HookDispatch, Run
+from mainspring.logging import MessageHub, MMLogger
+from mainspring.optim.optimizer.fused_choice import prefer_fused
+from mainspring.registry.shared import SharedParts
+from mainspring.rng.seeding import SampleRng
+from mainspring.runner import build
+from mainspring.runner.default_hooks import hooks_of
+from mainspring.runner.environment import Randomness
+from mainspring.runner.error_places import building
+from mainspring.runner.loops import BaseLoop
+from mainspring.runner.misfits import say_misfits
+from mainspring.runner.sections import counts_epochs
+
+if TYPE_CHECKING:
+    from mainspring.runner.runner import Runner
+
+__all__ = ["Assembly"]
+
+_GUARD = "default_hooks.divergence"
+
+
+class Assembly(Run):
+    """The parts of a run and what builds them, for `Runner` to inherit."""
+
+    _sections: dict[str, Any]
+    _parts: dict[str, Any]
+    _shared_parts: SharedParts
+    _dispatch: HookDispatch
+    _randomness: Randomness
+    _experiment_name: str
+    _log_dir: str
+    _launcher: str
+    _seed: int
+    _timestamp: str
+    auto_scale_lr: Mapping[str, Any] | None
+    _scaled: Any
+
+    @property
+    def experiment_name(self) -> str:
+        return self._experiment_name
+
+    @property
+    def log_dir(self) -> str:
+        return self._log_dir
+
+    @property
+    def timestamp(self) -> str:
+        return self._timestamp
+
+    @property
+    def distributed(self) -> bool:
+        """Whether this run is one of several processes."""
+        return self._launcher != "none" or get_world_size() > 1
+
+    @property
+    def rank(self) -> int:
+        return get_rank()
+
+    @property
+    def world_size(self) -> int:
+        return get_world_size()
+
+    @property
+    def seed(self) -> int:
+        return self._seed
+
+    @property
+    def sample_rng(self) -> SampleRng:
+        """How items of data sets are given their random numbers."""
+        return self._randomness.sample_rng
+
+    @property
+    def hooks(self) -> list[Any]:
+        hooks: list[Any] = self._dispatch.hooks
+        return hooks
+
+    @property
+    def by_epoch(self) -> bool | None:
+        """Whether training counts in epochs; ``None`` when nothing says so."""
+        section = self._parts.get("train_loop", self._sections["train_cfg"])
+        names_type = isinstance(section, Mapping) and "type" in section
+        loop_class = build.loop_class_of(section) if names_type else None
+        return counts_epochs(section, loop_class)
+
+    @property
+    def epoch(self) -> int:
+        loop = self._parts.get("train_loop")
+        return 0 if loop is None else loop.epoch
+
+    @property
+    def iter(self) -> int:
+        loop = self._parts.get("train_loop")
+        return 0 if loop is None else loop.iter
+
+    @property
+    def max_epochs(self) -> int:
+        return self._length_of_training("max_epochs")
+
+    @property
+    def max_iters(self) -> int:
+        return self._length_of_training("max_iters")
+
+    @property
+    def val_interval(self) -> int:
+        return self._length_of_training("val_interval")
+
+    @property
+    def val_begin(self) -> int:
+        return self._length_of_training("val_begin")
+
+    def _length_of_training(self, name: str) -> int:
+        """A number that the train loop knows, which is built for it."""
+        loop = self.train_loop
+        return 0 if loop is None else getattr(loop, name)
+
+    @property
+    def train_loop(self) -> Any:
+        return self._parts.get("train_loop") or self._built_loop("train")
+
+    @property
+    def val_loop(self) -> Any:
+        return self._parts.get("val_loop") or self._built_loop("val")
+
+    @property
+    def test_loop(self) -> Any:
+        return self._parts.get("test_loop") or self._built_loop("test")
+
+    def _built_loop(self, mode: str) -> Any:
+        """A loop, built when first asked for; ``None`` where none is described."""
+        if f"{mode}_loop" not in self._parts:
+            section = self._sections[f"{mode}_cfg"]
+            build_it = getattr(self, f"build_{mode}_loop")
+            self._parts[f"{mode}_loop"] = None if section is None else build_it(section)
+        return self._parts[f"{mode}_loop"]
+
+    @property
+    def _train_loop(self) -> Any:
+        return self._parts.get("train_loop", self._sections["train_cfg"])
+
+    @_train_loop.setter
+    def _train_loop(self, loop: Any) -> None:
+        self._set_loop("train", loop)
+
+    @property
+    def _val_loop(self) -> Any:
+        return self._parts.get("val_loop", self._sections["val_cfg"])
+
+    @_val_loop.setter
+    def _val_loop(self, loop: Any) -> None:
+        self._set_loop("val", loop)
+
+    @property
+    def _test_loop(self) -> Any:
+        return self._parts.get("test_loop", self._sections["test_cfg"])
+
+    @_test_loop.setter
+    def _test_loop(self, loop: Any) -> None:
+        self._set_loop("test", loop)
+
+    def _set_loop(self, mode: str, loop: Any) -> None:
+        """Take a loop, or what describes it, in place of the one before."""
+        self._parts.pop(f"{mode}_loop", None)
+        self._sections[f"{mode}_cfg"] = loop
+        if loop is not None and not isinstance(loop, Mapping):
+            self._parts[f"{mode}_loop"] = loop
+
+    @property
+    def train_dataloader(self) -> Any:
+        return self.train_loop.dataloader
+
+    @property
+    def val_dataloader(self) -> Any:
+        return self.val_loop.dataloader
+
+    @property
+    def test_dataloader(self) -> Any:
+        return self.test_loop.dataloader
+
+    @property
+    def _train_dataloader(self) -> Any:
+        loop = self._parts.get("train_loop")
+        return self._sections["train_dataloader"] if loop is None else loop.dataloader
+
+    @property
+    def val_evaluator(self) -> Any:
+        return self.val_loop.evaluator
+
+    @property
+    def test_evaluator(self) -> Any:
+        return self.test_loop.evaluator
+
+    @property
+    def optim_wrapper(self) -> Any:
+        """The optimizer wrapper; before training, what describes it."""
+        return self._parts.get("optim_wrapper", self._sections["optim_wrapper"])
+
+    @optim_wrapper.setter
+    def optim_wrapper(self, wrapper: Any) -> None:
+        self._parts["optim_wrapper"] = wrapper
+
+    @property
+    def param_schedulers(self) -> Any:
+        """The schedulers; before training, what describes them."""
+        return self._parts.get("param_schedulers", self._sections["param_scheduler"])
+
+    @param_schedulers.setter
+    def param_schedulers(self, schedulers: Any) -> None:
+        self._parts["param_schedulers"] = schedulers
+
+    def build_logger(
+        self, log_level: int | str = "INFO", log_file: str | None = None, **kwargs: Any
+    ) -> MMLogger:
+        """The logger of the run."""
+        file = log_file if log_file is not None else f"{self._log_dir}/{self._timestamp}.log"
+        settings = {"name": self._experiment_name, **kwargs}
+        return build.build_logger(log_level=log_level, log_file=file, **settings)
+
+    def build_message_hub(self, message_hub: Mapping[str, Any] | None = None) -> MessageHub:
+        """The message hub of the run."""
+        arguments = {"name": self._experiment_name, **(message_hub or {})}
+        hub: MessageHub = MessageHub.get_instance(**arguments)
+        return hub
+
+    def build_visualizer(self, visualizer: Any = None) -> Any:
+        """The visualizer of the run."""
+        return build.build_visualizer(visualizer, self._experiment_name, self._log_dir)
+
+    def build_model(self, model: Any) -> nn.Module:
+        """A model, before it is placed on a device; the run's own gets its data preprocessor."""
+        is_own = not hasattr(self, "model")
+        return build.build_model(model, self._sections["data_preprocessor"] if is_own else None)
+
+    def build_log_processor(self, log_processor: Any) -> Any:
+        """The log processor."""
+        return build.build_log_processor(log_processor, self.by_epoch)
+
+    def scale_lr(self, optim_wrapper: Any, auto_scale_lr: Mapping[str, Any] | None = None) -> None:
+        """Scale learning rates by the real batch size, if asked for."""
+        loader = self._train_dataloader
+        batch_size: Any = getattr(loader, "batch_size", None)
+        if batch_size is None and isinstance(loader, Mapping):
+            batch_size = loader.get("batch_size")
+        if batch_size is None:
+            batch_size = getattr(getattr(loader, "batch_sampler", None), "batch_size", 1)
+        build.scale_learning_rates(optim_wrapper, auto_scale_lr, batch_size, self.world_size)
+
+    def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
+        """The optimizer wrapper."""
+        return build.build_optimizer_wrapper(self.model, optim_wrapper)
+
+    def build_param_scheduler(self, scheduler: Any) -> Any:
+        """The schedulers."""
+        loop = self.train_loop
+        return build.build_schedulers(
+            scheduler,
+            self.optim_wrapper,
+            by_epoch=bool(getattr(loop, "by_epoch", True)),
+            max_epochs=self.max_epochs,
+            max_iters=self.max_iters,
+            epoch_length=length_of(getattr(loop, "dataloader", None)),
+        )
+
+    def follow_length_of_run(self) -> None:
+        """Let schedules that end with the run do so, if its length has changed."""
+        loader = getattr(self.train_loop, "dataloader", None)
+        build.follow_length_of_run(
+            self.param_schedulers, self.max_epochs, self.max_iters, length_of(loader)
+        )
+
+    def build_evaluator(self, evaluator: Any) -> Any:
+        """An evaluator."""
+        return build.build_evaluator(evaluator)
+
+    @staticmethod
+    def build_dataloader(
+        dataloader: Any,
+        seed: int | None = None,
+        diff_rank_seed: bool = False,
+        sample_rng: SampleRng | None = None,
+    ) -> Any:
+        """A loader from its dict; see `mainspring.dataset.build_dataloader`."""
+        return build_dataloader(
+            dataloader, seed=seed, diff_rank_seed=diff_rank_seed, sample_rng=sample_rng
+        )
+
+    def ready_dataloader(
+        self, dataloader: Any, section: str = "train_dataloader", number: int = 0
+    ) -> Any:
+        """A loader, built with this run's seed unless it is one already.
+
+        Args:
+            dataloader: A loader, what describes it, or several of them: a dict by name, or a list.
+            section: Config path, for errors.
+            number: Which of several loaders that are used side by side.
+        """
+        several = several_loaders(dataloader)
+        if several is not None:
+            with building(self.cfg, section):
+                return several.combined(
+                    lambda loader, name, number: self.ready_dataloader(
+                        loader, f"{section}.{name}", number
+                    )
+                )
+        # What all ranks share of the seed.
+        own = self.rank if self._randomness.diff_rank_seed else 0
+        common_seed = role_seed(self._seed - own, number)
+        if not isinstance(dataloader, Mapping):
+            if dataloader is None or isinstance(dataloader, str | int | float):
+                raise ConfigError(
+                    f"{section} is {dataloader!r}", config_path=section, help="give a loader"
+                )
+            loader = dataloader() if build.is_recipe(dataloader) else dataloader
+            use_run_seed(loader, common_seed)
+            if length_of(loader) == 0:
+                raise no_batch_error(section)
+            return dealt_out(loader, common_seed, section)
+        settings: dict[str, Any] = {
+            "seed": role_seed(self._seed, number),
+            "diff_rank_seed": self._randomness.diff_rank_seed,
+        }
+        if type(self).build_dataloader is Assembly.build_dataloader:
+            settings["sample_rng"] = self._randomness.sample_rng
+        with building(self.cfg, section), self._shared_parts.active():
+            loader = self.build_dataloader(dataloader, **settings)
+            return dealt_out(loader, common_seed, section)
+
+    def ready_evaluator(self, evaluator: Any, mode: str) -> Any:
+        """An evaluator, built unless it is one already; ``None`` stays ``None``."""
+        if evaluator is None:
+            return None
+        with building(self.cfg, f"{mode}_evaluator"), self._shared_parts.active():
+            return self.build_evaluator(evaluator)
+
+    def build_training(self) -> None:
+        """Everything that training needs, so that each mistake shows before the first step."""
+        with building(self.cfg, "train_dataloader"):
+            self.train_loop  # noqa: B018 - building it is the point
+        with building(self.cfg, "optim_wrapper"):
+            section = self.optim_wrapper
+            self.optim_wrapper = wrapper = self.build_optim_wrapper(section)
+            if isinstance(section, Mapping) and self.sample_rng == "sample":
+                prefer_fused(wrapper)
+        if wrapper is not self._scaled:
+            with building(self.cfg, "auto_scale_lr"):
+                self.scale_lr(wrapper, self.auto_scale_lr)
+            self._scaled = wrapper
+        with building(self.cfg, "param_scheduler"):
+            self.param_schedulers = self.build_param_scheduler(self.param_schedulers)
+        with building(self.cfg, "val_dataloader"):
+            self.val_loop  # noqa: B018 - building it is the point
+        with building(self.cfg, "train_cfg"):
+            say_misfits(cast("Runner", self))
+
+    def build_train_loop(self, loop: Any) -> BaseLoop:
+        """The train loop."""
+        with building(self.cfg, "train_cfg"):
+            built: BaseLoop = build.build_train_loop(self, loop, self._sections["train_dataloader"])
+        return built
+
+    def build_val_loop(self, loop: Any) -> BaseLoop:
+        """The validation loop."""
+        return self._build_evaluation_loop(loop, "val", "ValLoop")
+
+    def build_test_loop(self, loop: Any) -> BaseLoop:
+        """The test loop."""
+        return self._build_evaluation_loop(loop, "test", "TestLoop")
+
+    def _build_evaluation_loop(self, loop: Any, mode: str, default_type: str) -> BaseLoop:
+        with building(self.cfg, f"{mode}_cfg"):
+            built: BaseLoop = build.build_evaluation_loop(
+                self,
+                loop,
+                self._sections[f"{mode}_dataloader"],
+                self._sections[f"{mode}_evaluator"],
+                default_type,
+            )
+        return built
+
+    def register_hook(self, hook: Any, priority: str | int | Any | None = None) -> None:
+        """Add a hook after the last one of equal or higher priority."""
+        self._dispatch.register(hook, priority)
+
+    def register_default_hooks(self, hooks: Mapping[str, Any] | None = None) -> None:
+        """Add the default hooks, changed by name as `hooks` says."""
+        for path, hook in hooks_of(hooks, None, self.by_epoch).items():
+            if path == _GUARD and not DEFAULTS.lists_guards and "divergence" not in (hooks or {}):
+                self._dispatch.register(hook, listed=False)
+            else:
+                self.register_hook(hook)
+
+    def register_custom_hooks(self, hooks: Sequence[Any]) -> None:
+        """Add further hooks."""
+        for hook in hooks:
+            self.register_hook(hook() if build.is_recipe(hook) else hook)
+
+    @property
+    def launcher(self) -> str:
+        """How the processes were started."""
+        return self._launcher
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether torch must use deterministic algorithms."""
+        return self._randomness.deterministic
+
+    def get_hooks_info(self) -> str:
+        """A table of the hooks at each point, in order of call."""
+        table: str = self._dispatch.describe()
+        return table

@@ -1,0 +1,382 @@
+"""From the sections of optimizer and schedules to what they describe."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+
+from mainspring.config.schema import keys_of_section
+from mainspring.errors import ConfigError, ConfigTypeError, did_you_mean
+from mainspring.logging import print_log
+from mainspring.model import is_model_wrapper
+from mainspring.optim import OptimWrapper, OptimWrapperDict, build_optim_wrapper
+from mainspring.optim.scheduler.extended import follow_length
+from mainspring.registry import OPTIM_WRAPPERS, PARAM_SCHEDULERS
+
+__all__ = [
+    "build_optimizer_wrapper",
+    "build_schedulers",
+    "check_lr_scaling",
+    "check_optimized",
+    "follow_length_of_run",
+    "is_recipe",
+    "scale_learning_rates",
+]
+
+
+def is_recipe(spec: Any) -> bool:
+    """Whether a spec still has to be called to give the part: a class or a partial call."""
+    return isinstance(spec, type | functools.partial)
+
+
+def build_optimizer_wrapper(model: nn.Module, spec: Any) -> Any:
+    """The optimizer wrapper, or the dict of wrappers when several optimizers train the model.
+
+    Raises:
+        ConfigTypeError: The section is none of the accepted forms.
+    """
+    if isinstance(spec, OptimWrapper | OptimWrapperDict) or hasattr(spec, "update_params"):
+        return spec
+    if isinstance(spec, Optimizer):
+        return OptimWrapper(optimizer=spec)
+    if isinstance(spec, functools.partial):
+        return _call_optimizer_recipe(model, spec)
+    if not isinstance(spec, Mapping):
+        raise ConfigTypeError(
+            f"optim_wrapper is a {type(spec).__name__}",
+            config_path="optim_wrapper",
+            help="give dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1))",
+        )
+    if spec and all(isinstance(item, OptimWrapper) for item in spec.values()):
+        return OptimWrapperDict(**spec)
+    if _is_by_module(spec):
+        return _wrappers_by_module(model, spec)
+    optimizer = spec.get("optimizer")
+    if isinstance(optimizer, Optimizer):
+        return OPTIM_WRAPPERS.build({"type": "OptimWrapper", **spec})
+    if "constructor" not in spec and optimizer is None:
+        raise ConfigError(
+            "optim_wrapper names no optimizer",
+            config_path="optim_wrapper",
+            help=did_you_mean("optimizer", spec)
+            or "add optimizer=dict(type='SGD', lr=0.1); for several optimizers give ready "
+            "OptimWrapper objects by name, or a constructor",
+        )
+    if is_recipe(optimizer):
+        rest = {key: value for key, value in spec.items() if key != "optimizer"}
+        trained = _call_optimizer_recipe(model, optimizer).optimizer
+        return OPTIM_WRAPPERS.build({"type": "OptimWrapper", "optimizer": trained, **rest})
+    return build_optim_wrapper(model, spec)
+
+
+def _is_by_module(spec: Mapping[str, Any]) -> bool:
+    """Whether a section describes several wrappers by the names of the modules that they update."""
+    return (
+        bool(spec)
+        and not {"type", "optimizer", "constructor"} & set(spec)
+        and all(
+            isinstance(part, OptimWrapper | Optimizer)
+            or is_recipe(part)
+            or (isinstance(part, Mapping) and bool({"type", "optimizer"} & set(part)))
+            for part in spec.values()
+        )
+    )
+
+
+def _wrappers_by_module(model: nn.Module, spec: Mapping[str, Any]) -> OptimWrapperDict:
+    """Each wrapper with the parameters of the module whose name it has."""
+    inner: Any = model.module if is_model_wrapper(model) else model
+    wrappers = {}
+    for name in spec:
+        try:
+            part = inner.get_submodule(str(name))
+        except AttributeError:
+            if isinstance(spec[name], OptimWrapper | Optimizer):
+                part = inner  # a ready one has its parameters
+            else:
+                known = [module for module, _ in inner.named_modules() if module]
+                top = ", ".join(module for module, _ in inner.named_children())
+                raise ConfigError(
+                    f"optim_wrapper has {name!r}, but the model has no module of that name",
+                    config_path=f"optim_wrapper.{name}",
+                    help=did_you_mean(str(name), known) or f"its modules are {top}",
+                ) from None
+        wrappers[str(name)] = build_optimizer_wrapper(part, spec[name])
+    return OptimWrapperDict(**wrappers)
+
+
+def check_optimized(model: nn.Module, optim_wrapper: Any) -> None:
+    """See that what an optimizer changes is what the model consists of.
+
+    Args:
+        model: The model.
+        optim_wrapper: One wrapper, or several by name.
+
+    Raises:
+        ConfigError: All parameters of an optimizer belong to something else, or none is trained.
+    """
+    own = {id(parameter) for parameter in model.parameters()}
+    several = isinstance(optim_wrapper, OptimWrapperDict)
+    trained = False
+    for name, wrapper in optim_wrapper.items() if several else [("", optim_wrapper)]:
+        optimizer = getattr(wrapper, "optimizer", None)
+        path = f"optim_wrapper.{name}" if name else "optim_wrapper"
+        if not isinstance(optimizer, Optimizer):
+            return  # of a backend with optimizers of its own
+        given = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        foreign = [parameter for parameter in given if id(parameter) not in own]
+        trained = trained or any(parameter.requires_grad for parameter in given)
+        if given and len(foreign) == len(given):
+            raise ConfigError(
+                f"the optimizer {type(optimizer).__name__} holds {len(given)} parameters, and none "
+                f"of them belongs to this {type(model).__name__}: it would train something else",
+                config_path=path,
+                help="make it of the parameters of the model that is given to the runner",
+            )
+        if foreign:
+            print_log(
+                f"{len(foreign)} of {len(given)} parameters of the optimizer "
+                f"{type(optimizer).__name__} are no part of the model: they are trained, but in no "
+                "checkpoint",
+                logger="current",
+                level=logging.WARNING,
+            )
+    if not trained:
+        raise ConfigError(
+            "no parameter that an optimizer holds is trained: all are frozen",
+            config_path="optim_wrapper",
+            help="set requires_grad of those that are to be trained before the training begins",
+        )
+
+
+def _call_optimizer_recipe(model: nn.Module, recipe: Any) -> OptimWrapper:
+    built = recipe([parameter for parameter in model.parameters() if parameter.requires_grad])
+    return built if isinstance(built, OptimWrapper) else OptimWrapper(optimizer=built)
+
+
+def scale_learning_rates(
+    optim_wrapper: Any, auto_scale_lr: Mapping[str, Any] | None, batch_size: int, world_size: int
+) -> None:
+    """Scale every learning rate by the real batch size over the one that it was chosen for.
+
+    The linear scaling rule of Goyal et al., "Accurate, Large Minibatch SGD", 2017.
+
+    Args:
+        optim_wrapper: What holds the parameter groups.
+        auto_scale_lr: ``enable`` and ``base_batch_size``; ``None`` changes nothing.
+        batch_size: Samples of one batch of one process.
+        world_size: Number of processes.
+
+    Raises:
+        ConfigError: ``base_batch_size`` is missing.
+    """
+    check_lr_scaling(auto_scale_lr)
+    if not auto_scale_lr or not auto_scale_lr.get("enable", False):
+        return
+    if "base_batch_size" not in auto_scale_lr:
+        raise ConfigError(
+            "auto_scale_lr is enabled without base_batch_size",
+            config_path="auto_scale_lr",
+            help="give the batch size over all devices that the learning rate was chosen for",
+        )
+    base = auto_scale_lr["base_batch_size"]
+    real = world_size * batch_size
+    ratio = float(real) / float(base)
+    print_log(
+        f"LR is set based on batch size of {base} and the current batch size is {real}. "
+        f"Scaling the original LR by {ratio}.",
+        logger="current",
+    )
+    wrappers = (
+        optim_wrapper.values() if isinstance(optim_wrapper, OptimWrapperDict) else [optim_wrapper]
+    )
+    for wrapper in wrappers:
+        for group in wrapper.optimizer.param_groups:
+            group["lr"] = group["lr"] * ratio
+        settings = getattr(wrapper, "base_param_settings", None)
+        if settings is not None:
+            settings["lr"] = settings["lr"] * ratio
+
+
+def check_lr_scaling(auto_scale_lr: Any) -> None:
+    """Refuse an ``auto_scale_lr`` that makes no sense.
+
+    Raises:
+        ConfigError: It is no dict, or its ``base_batch_size`` no number of samples.
+    """
+    if not isinstance(auto_scale_lr, Mapping | None):
+        raise ConfigTypeError(
+            f"auto_scale_lr is {auto_scale_lr!r}, but it is a dict of settings",
+            config_path="auto_scale_lr",
+            help="write auto_scale_lr = dict(enable=True, base_batch_size=...)",
+        )
+    known = keys_of_section("auto_scale_lr")
+    for key in auto_scale_lr or ():
+        if key not in known:
+            print_log(
+                ConfigError(
+                    f"auto_scale_lr has no setting {key!r}",
+                    config_path=f"auto_scale_lr.{key}",
+                    help=did_you_mean(key, known) or f"it has {', '.join(known)}",
+                ),
+                logger="current",
+                level=logging.WARNING,
+            )
+    base = (auto_scale_lr or {}).get("base_batch_size", 1)
+    if not isinstance(base, int | float) or base < 1:
+        raise ConfigError(
+            f"base_batch_size is {base!r}",
+            config_path="auto_scale_lr.base_batch_size",
+            help="give a whole number of at least 1",
+        )
+
+
+def build_schedulers(
+    spec: Any,
+    optim_wrapper: Any,
+    *,
+    by_epoch: bool,
+    max_epochs: int,
+    max_iters: int,
+    epoch_length: int | None,
+) -> Any:
+    """The parameter schedulers: a list, or a dict of lists when there are several optimizers.
+
+    Args:
+        spec: Scheduler, dict, list of such, or, for several optimizers, a dict of such by name.
+        optim_wrapper: What they schedule.
+        by_epoch: What a scheduler counts that does not say so.
+        max_epochs: Where schedulers by epoch end that do not say so.
+        max_iters: Where schedulers by iteration end that do not say so.
+        epoch_length: Iterations of an epoch, for ``convert_to_iter_based``.
+
+    Raises:
+        ConfigError: An entry without type, or a name that no optimizer has.
+    """
+    if spec is None:
+        return None
+    build = functools.partial(
+        _build_scheduler_list,
+        by_epoch=by_epoch,
+        ends=(max_epochs, max_iters),
+        epoch_length=epoch_length,
+    )
+    if not isinstance(optim_wrapper, OptimWrapperDict):
+        return build(spec, optim_wrapper)
+    if isinstance(spec, Mapping) and "type" not in spec:
+        unknown = [name for name in spec if name not in optim_wrapper]
+        if unknown:
+            raise ConfigError(
+                f"param_scheduler names {unknown[0]!r}, which is no optimizer",
+                config_path=f"param_scheduler.{unknown[0]}",
+                help=did_you_mean(unknown[0], optim_wrapper.keys())
+                or f"the optimizers are {', '.join(optim_wrapper.keys())}",
+            )
+        return {name: build(item, optim_wrapper[name]) for name, item in spec.items()}
+    return {name: build(spec, wrapper) for name, wrapper in optim_wrapper.items()}
+
+
+def _build_scheduler_list(
+    spec: Any,
+    optim_wrapper: Any,
+    *,
+    by_epoch: bool,
+    ends: tuple[int, int],
+    epoch_length: int | None,
+) -> list[Any]:
+    entries: Sequence[Any] = spec if isinstance(spec, list | tuple) else [spec]
+    built = []
+    for index, entry in enumerate(entries):
+        path = f"param_scheduler.{index}" if len(entries) > 1 else "param_scheduler"
+        _refuse_torchs_own(entry, path)
+        if isinstance(entry, functools.partial):
+            built.append(entry(optim_wrapper))
+            continue
+        if not isinstance(entry, Mapping):
+            built.append(entry)
+            continue
+        if "type" not in entry:
+            raise ConfigError(
+                f"param_scheduler has an entry without type: {dict(entry)!r}",
+                config_path=path,
+                help="add type='MultiStepLR' or another scheduler",
+            )
+        original, entry = entry, {key: entry[key] for key in entry}
+        ends_with_run = "end" not in entry
+        # What waits for metrics acts after the last validation, too, in case the run is extended.
+        if not _steps_with_metrics(entry["type"]):
+            entry.setdefault("by_epoch", by_epoch)
+            end = ends[0] if entry["by_epoch"] else ends[1]
+            if not end and "end" not in entry:
+                raise ConfigError(
+                    "a scheduler counts iterations, but the training data do not say how many "
+                    "an epoch has",
+                    config_path=f"param_scheduler.{index}"
+                    if len(entries) > 1
+                    else "param_scheduler",
+                    help="give end=..., count epochs (by_epoch=True), or train by max_iters",
+                )
+            entry.setdefault("end", end)
+        context = {"optimizer": optim_wrapper, "epoch_length": epoch_length}
+        scheduler = _written_by(original, PARAM_SCHEDULERS.build, entry, default_args=context)
+        if ends_with_run and hasattr(scheduler, "end_of_run"):
+            scheduler.end_of_run = True
+        built.append(scheduler)
+    return built
+
+
+def _refuse_torchs_own(entry: Any, path: str) -> None:
+    """Refuse what does not know whether it counts epochs or iterations, and cannot be scheduled."""
+    kind = entry.get("type") if isinstance(entry, Mapping) else entry
+    kind = getattr(kind, "func", kind)
+    if isinstance(kind, str):
+        kind = PARAM_SCHEDULERS.get(kind) if "lr_scheduler" in kind else None
+    kind = kind if isinstance(kind, type) else type(kind)
+    if kind.__module__.startswith("torch.optim."):
+        ours = PARAM_SCHEDULERS.get(kind.__name__) is not None
+        raise ConfigTypeError(
+            f"param_scheduler has torch's own {kind.__name__}, which counts neither epochs nor "
+            "iterations of a run",
+            config_path=path,
+            help=f"write dict(type={kind.__name__!r}, ...)"
+            if ours
+            else "use a scheduler of mainspring.optim",
+        )
+
+
+def follow_length_of_run(
+    schedulers: Any, max_epochs: int, max_iters: int, epoch_length: int | None
+) -> None:
+    """Let schedules that end with the run do so, when it has another length than before.
+
+    Args:
+        schedulers: The schedulers, a list or lists by the name of the optimizer.
+        max_epochs: Epochs of the run.
+        max_iters: Iterations of the run.
+        epoch_length: Iterations of an epoch, if that is known.
+    """
+    for of_optimizer in schedulers.values() if isinstance(schedulers, Mapping) else [schedulers]:
+        for scheduler in of_optimizer or []:
+            if hasattr(scheduler, "end_with_run") and not scheduler.need_val_args:
+                scheduler.end_with_run(max_epochs if scheduler.by_epoch else max_iters)
+        follow_length(of_optimizer or [], epoch_length)
+
+
+def _steps_with_metrics(kind: Any) -> bool:
+    """Whether a scheduler steps after validations, so that neither unit of the loop is its own."""
+    scheduler: Any = PARAM_SCHEDULERS.get(kind) if isinstance(kind, str) else kind
+    return bool(getattr(scheduler, "need_val_args", False))
+
+
+def _written_by(original: Any, build: Any, *arguments: Any, **context: Any) -> Any:
+    """Build from a copy, remembering the dict that the user wrote for the place of an error."""
+    try:
+        return build(*arguments, **context)
+    except Exception as error:
+        error.__mainspring_spec__ = original  # type: ignore[attr-defined]  # - read by `places`
+        raise

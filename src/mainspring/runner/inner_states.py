@@ -1,0 +1,167 @@
+"""What the model, the training data and hooks remember in their attributes, kept with checkpoints.
+
+What is found but cannot be saved is said when a checkpoint is written.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from torch.utils.data import IterableDataset
+
+from mainspring.checkpoint.apply import unwrap
+from mainspring.dataset.order_start import LoaderState
+from mainspring.dataset.worker_reports import state_of_data
+from mainspring.device.inner_state import InnerState
+from mainspring.errors import ConfigError
+from mainspring.hooks import Hook
+from mainspring.logging import print_log
+from mainspring.runner.evaluation import EvaluationSet
+from mainspring.runner.hook_states import named_hooks
+
+if TYPE_CHECKING:
+    from mainspring.runner.runner import Runner
+
+__all__ = ["InnerStates"]
+
+_BEGINS_ANEW = (bool, str, bytes, list, tuple, dict, set)
+"""What hooks keep of what they have done to this process, and must do to the next one again (flags,
+names), and what they record of it for themselves (collections)."""
+
+
+class InnerStates:
+    """The states of the parts of a run that no `state_dict` has.
+
+    Args:
+        runner: The run, before its weights are loaded.
+
+    Raises:
+        ConfigError: What the training has seen cannot be known.
+    """
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        loader: Any = getattr(runner.train_loop, "dataloader", None)
+        self._data: dict[str, Any] = {"dataset": getattr(loader, "dataset", None)}
+        # What workers do to their copies is not known here; a stream begins each pass anew.
+        in_workers = getattr(loader, "num_workers", 0) > 0
+        if in_workers and not getattr(loader, "in_order", True):
+            raise ConfigError(
+                "in_order=False gives batches in the order in which workers finish: nobody could "
+                "say which of them a checkpoint has seen, so the run could not be resumed",
+                config_path="train_dataloader.in_order",
+                help="leave it out for the training data; for validation it is fine",
+            )
+        is_stream = isinstance(self._data["dataset"], IterableDataset)
+        parts = {"model": unwrap(runner.model)}
+        if not in_workers and not is_stream:
+            parts |= self._data
+        self._is_copied = in_workers and not (
+            is_stream and not getattr(loader, "persistent_workers", False)
+        )
+        hooks = {name: hook for name, hook in named_hooks(runner).items() if _tells_nothing(hook)}
+        self._of_parts = InnerState(lambda: parts, data={"dataset"})
+        self._of_hooks = InnerState(lambda: hooks, depth=1, elsewhere=lambda: _parts_of(runner))
+        self._of_loader = LoaderState(loader)
+        self._said: set[str] = set()
+        one_stream_each = getattr(loader, "sample_rng", runner.sample_rng) == "worker"
+        self._tells_of_copies = one_stream_each and not is_stream
+        self._streams_go_on = (
+            one_stream_each
+            and in_workers
+            and is_stream
+            and getattr(loader, "persistent_workers", False)
+        )
+
+    def capture(self) -> dict[str, Any]:
+        """The states now, with a warning about what cannot be saved."""
+        of_hooks = self._of_hooks.capture()
+        anew = [
+            path
+            for path, kept in of_hooks.items()
+            if kept["kind"] == "value" and isinstance(kept["state"], _BEGINS_ANEW)
+        ]
+        self._say_what_is_lost(anew)
+        return {
+            "parts": self._of_parts.capture(),
+            "hooks": {
+                path: {**kept, "first": self._of_hooks.first_number(path)}
+                for path, kept in of_hooks.items()
+                if path not in anew
+            },
+            "evaluation": [one.has_workers for one in self._evaluation_sets()],
+        }
+
+    def restore(self, states: Mapping[str, Any]) -> None:
+        """Put states back, with a warning about what does not fit.
+
+        Args:
+            states: What `capture` gave.
+        """
+        of_hooks = {  # a number that is another one at first today is what is written today
+            path: kept
+            for path, kept in states["hooks"].items()
+            if kept.get("first") in (None, self._of_hooks.first_number(path))
+        }
+        lost = self._of_parts.restore(states["parts"]) + self._of_hooks.restore(of_hooks)
+        for one, had_workers in zip(
+            self._evaluation_sets(), states.get("evaluation", ()), strict=False
+        ):
+            one.had_workers = bool(had_workers)
+        if lost:
+            _warn(f"the checkpoint's state of {', '.join(lost)} finds no place in this run")
+
+    def _evaluation_sets(self) -> list[EvaluationSet]:
+        return getattr(self._runner._parts.get("val_loop"), "sets", [])
+
+    def _say_what_is_lost(self, anew: Iterable[str]) -> None:
+        lost = {
+            **self._of_parts.unsaved(),
+            **self._of_loader.unsaved(),
+            **self._of_hooks.unsaved(),
+        }
+        if self._is_copied:
+            in_data = InnerState(lambda: self._data, data=self._data)
+            what = "each worker process goes on with a copy of its own"
+            own = [] if self._tells_of_copies else in_data.generators()
+            lost |= in_data.unsaved() | dict.fromkeys(own, what)
+            if self._tells_of_copies and not state_of_data(self._data["dataset"])[1]:
+                lost["what the data set remembers in workers"] = "it has too many parts"
+        if self._streams_go_on:
+            lost["random numbers of workers"] = (
+                'with sample_rng="worker", persistent workers go on with theirs from epoch to epoch'
+            )
+        beginning = [path for path in anew if path not in self._said]
+        if beginning:
+            self._said.update(beginning)
+            print_log(
+                f"not in the checkpoints: {', '.join(beginning)}. Flags, text and collections of a "
+                "hook begin anew when a run is resumed, unless the hook has a state_dict",
+                logger="current",
+            )
+        new = {path: what for path, what in lost.items() if path not in self._said}
+        self._said |= set(new)
+        if new:
+            found = "; ".join(f"{path} ({what})" for path, what in new.items())
+            _warn(f"not in the checkpoints, so that a resumed run may differ: {found}")
+
+
+def _tells_nothing(hook: Any) -> bool:
+    """Whether a hook is a user's own and leaves it to the engine to find what it remembers."""
+    is_ours = type(hook).__module__.startswith("mainspring.")
+    return not is_ours and getattr(type(hook), "state_dict", None) in (None, Hook.state_dict)
+
+
+def _parts_of(runner: Runner) -> Iterator[Any]:
+    """What a hook may hold of its run, and others save."""
+    loops = (runner._parts.get(f"{mode}_loop") for mode in ("train", "val", "test"))
+    for part in (runner, *vars(runner).values(), *runner._parts.values(), *loops):
+        yield part
+        yield from vars(part).values() if hasattr(part, "__dict__") else ()
+    yield from runner.model.modules()
+
+
+def _warn(message: str) -> None:
+    print_log(message, logger="current", level=logging.WARNING)

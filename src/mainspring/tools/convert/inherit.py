@@ -1,0 +1,353 @@
+"""Lines that change what a file inherits: ``edit(model).backbone.depth = 101``."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from mainspring.config.config_dict import DELETE_KEY
+from mainspring.config.lazy import LazyAttr, LazyObject
+from mainspring.config.plain import is_name
+from mainspring.names import origin_of
+from mainspring.tools.convert.calls import CallRewriter, entries_of, is_display
+from mainspring.tools.convert.equality import differences
+from mainspring.tools.convert.names import lazy_import_parts
+from mainspring.tools.convert.printer import Printer
+from mainspring.tools.convert.report import Attempt
+from mainspring.tools.convert.text_edits import EditedText
+from mainspring.walk import items_of
+
+__all__ = ["Inherited", "Merging", "UnmergeableError", "changes_between", "deletes", "place"]
+
+Key = str | int
+_MISSING = object()
+_METHODS = frozenset(("append", "extend", "insert", "pop", "update"))
+"""What `edit` gives as methods, so that a key of that name is written as an item."""
+
+
+def place(root: str, keys: Sequence[Key]) -> str:
+    """``root.a.b[0]``, with items where a key is no name.
+
+    Args:
+        root: How the outermost part is written.
+        keys: The keys from there.
+    """
+    text = root
+    for key in keys:
+        if is_name(key) and key not in _METHODS and not str(key).startswith("__"):
+            text += f".{key}"
+        else:
+            text += f"[{key!r}]".replace("'", '"')
+    return text
+
+
+class Inherited:
+    """What a file inherits, and which parts of it stand in several places.
+
+    Args:
+        attempt: What the file is; is given the words that the lines use.
+    """
+
+    def __init__(self, attempt: Attempt) -> None:
+        self.old, self.new = attempt.old, attempt.new
+        self._imports = attempt.imports
+        self._places: Counter[int] = Counter()
+        self._copied: set[tuple[Key, ...]] = set()
+        for value in self.new.values():
+            self._count(value)
+
+    def _count(self, value: Any) -> None:
+        if isinstance(value, dict | list | tuple):
+            self._places[id(value)] += 1
+            if self._places[id(value)] == 1:
+                for _, item in items_of(value):
+                    self._count(item)
+
+    def separate(self, root: str, keys: Sequence[Key]) -> Iterator[str]:
+        """The lines after which a part can be changed without changing another place.
+
+        Args:
+            root: The variable.
+            keys: The keys that lead to the part.
+        """
+        value = self.new.get(root)
+        for length in range(len(keys) + 1):
+            here = (root, *keys[:length])
+            if here in self._copied or not isinstance(value, dict | list):
+                return
+            if self._places[id(value)] > 1:
+                self._copied.add(here)
+                copied = f"{self._imports.word('copy')}({place(root, keys[:length])})"
+                yield f"{self.edited(root, keys[:length]) if length else root} = {copied}"
+                return
+            if length < len(keys):
+                value = item_of(value, keys[length])
+
+    def edited(self, root: str, keys: Sequence[Key]) -> str:
+        """The left side of a line that changes a part.
+
+        Args:
+            root: The variable.
+            keys: The keys that lead to the part.
+        """
+        return place(f"{self._imports.word('edit')}({root})", keys)
+
+
+def item_of(value: Any, key: Key) -> Any:
+    """What stands under a key; ``None`` where nothing does.
+
+    Args:
+        value: A part of a config.
+        key: The key or index.
+    """
+    if isinstance(value, dict):
+        return dict.get(value, key)
+    if not isinstance(value, list | tuple) or not isinstance(key, int):
+        return None
+    return value[key] if -len(value) <= key < len(value) else None
+
+
+class UnmergeableError(Exception):
+    """A dict is not written in a way that can be taken apart."""
+
+
+class Merging:
+    """Writes lines that do what merging a written dict into an inherited one does.
+
+    Args:
+        attempt: What the file is.
+        base: What it inherits.
+        text: The text that the dict is written in, its calls already changed.
+        calls: What changed them.
+        displays: Written dicts that stand for their variables wherever these are merged.
+    """
+
+    def __init__(
+        self,
+        attempt: Attempt,
+        base: Inherited,
+        text: EditedText,
+        calls: CallRewriter,
+        displays: Mapping[str, ast.expr],
+    ) -> None:
+        self._attempt = attempt
+        self._base = base
+        self._file = text
+        self._calls = calls
+        self.displays = displays
+
+    def lines(self, root: str, node: ast.expr, keys: tuple[Key, ...] = ()) -> list[str]:
+        """The lines, with each comment that belongs behind one put there.
+
+        Args:
+            root: The variable.
+            node: The dict.
+            keys: The keys that lead to it.
+
+        Raises:
+            UnmergeableError: The dict holds more than written entries.
+        """
+        found: list[str] = []
+        for line, is_trailing in self._lines(root, node, keys):
+            if is_trailing and found and not found[-1].startswith("#"):
+                found[-1] += f"  {line}"
+            else:
+                found.append(line)
+        return found
+
+    def _lines(
+        self, root: str, node: ast.expr, keys: tuple[Key, ...]
+    ) -> Iterator[tuple[str, bool]]:
+        """The lines, each with whether it is a comment that belongs behind the one before."""
+        entries = entries_of(node)
+        if entries is None:
+            raise UnmergeableError
+        file, base = self._file, self._base
+        old: Any = base.old.get(root)
+        for step in keys:
+            old = item_of(old, step)
+        end = file.start(node)
+        for key, value, where in entries:
+            if key is None:
+                for line in base.separate(root, keys):
+                    yield line, False
+                unpacked = file.text_of(value)
+                yield f"{base.edited(root, keys)}.update({unpacked})", False
+                end = file.end(value)
+                continue
+            yield from self._comments(end, file.start(where), trailing=key != DELETE_KEY)
+            end = file.end(where if isinstance(node, ast.Call) else value)
+            if key == DELETE_KEY:
+                continue
+            inner, known = (*keys, key), item_of(old, key)
+            if isinstance(value, ast.Name) and isinstance(known, dict):
+                value = self.displays.get(value.id, value)
+            merges = isinstance(known, dict) and is_display(value) and not deletes(value)
+            if merges and not _replaces(known, value):
+                yield from self._lines(root, value, inner)
+                continue
+            text = self._new_text(root, keys, key, known, value, where)
+            if text is not None:
+                for line in base.separate(root, keys):
+                    yield line, False
+                yield f"{base.edited(root, inner)} = {text}", False
+        yield from self._comments(end, file.end(node))
+
+    def _new_text(
+        self,
+        root: str,
+        keys: tuple[Key, ...],
+        key: str,
+        known: Any,
+        value: ast.expr,
+        where: ast.AST,
+    ) -> str | None:
+        """The text of an entry's value; ``None`` for a type that is the inherited one."""
+        if key != "type":
+            return _value_text(self._file, where, value)
+        above = tuple(map(str, (root, *keys)))
+        meaning, written = self._calls.meaning_of(value, above)
+        if meaning is not None:
+            if self._target(known, above) is meaning.target:
+                return None
+            return written or self._attempt.imports.name(meaning.module, meaning.name)
+        if isinstance(value, ast.Constant) and value.value == known:
+            return None
+        return _value_text(self._file, where, value)
+
+    def _target(self, known: Any, keys: tuple[str, ...]) -> Any:
+        """What an inherited type stands for."""
+        if isinstance(known, str):
+            meaning = self._attempt.names.find(known, keys)
+        elif isinstance(known, LazyObject | LazyAttr):
+            parts = lazy_import_parts(known)
+            meaning = (
+                None
+                if parts is None
+                else self._attempt.names.imported(*parts, keys, origin_of(known))
+            )
+        else:
+            return known
+        return _MISSING if meaning is None or meaning.target is None else meaning.target
+
+    def _comments(
+        self, start: int, end: int, *, trailing: bool = True
+    ) -> Iterator[tuple[str, bool]]:
+        """The comments between two places: those on lines of their own, and one after the first."""
+        own: list[str] = []
+        behind: list[str] = []
+        line = self._file.line_of(start)
+        for comment in self._file.comments:
+            if start <= comment.start < end:
+                is_behind = comment.line == line and not own
+                behind, own = ([comment.text], own) if is_behind else (behind, [*own, comment.text])
+        for text in behind if trailing else ():
+            yield text, True
+        for text in own:
+            yield text, False
+
+
+def deletes(node: ast.expr) -> bool:
+    """Whether a written dict says ``_delete_=True``.
+
+    Args:
+        node: The dict.
+    """
+    return any(
+        key == DELETE_KEY and isinstance(value, ast.Constant) and value.value is True
+        for key, value, _ in entries_of(node) or ()
+    )
+
+
+def _replaces(known: dict[Any, Any], node: ast.expr) -> bool:
+    """Whether a written dict of another type leaves nothing of the inherited one."""
+    kind = {key: value for key, value, _ in entries_of(node) or ()}.get("type")
+    if not isinstance(kind, ast.Constant) or kind.value == dict.get(known, "type"):
+        return False
+    return _covers(known, node)
+
+
+def _covers(known: dict[Any, Any], node: ast.expr) -> bool:
+    written = {key: value for key, value, _ in entries_of(node) or ()}
+    return None not in written and all(
+        key in written
+        and (
+            not isinstance(value, dict)
+            or (is_display(written[key]) and _covers(value, written[key]))
+        )
+        for key, value in dict.items(known)
+    )
+
+
+def _value_text(file: EditedText, where: ast.AST, value: ast.expr) -> str:
+    """The text of an entry's value, such that it can stand in a line of its own."""
+    start, end = file.start(value), file.end(value)
+    if isinstance(where, ast.keyword):
+        # The place of a value leaves out the brackets around it.
+        start = file.text.index("=", file.start(where)) + 1
+        end = file.end(where)
+    text = file.changed(start, end).strip()
+    if "\n" not in text:
+        return text
+    strings = (n for n in ast.walk(value) if isinstance(n, ast.JoinedStr | ast.Constant))
+    if not any(node.lineno != node.end_lineno for node in strings):
+        line = file.text[file.line_start(start) :]
+        width = len(line) - len(line.lstrip(" "))
+        first, *rest = text.split("\n")
+        cut = (line[min(width, len(line) - len(line.lstrip(" "))) :] for line in rest)
+        text = "\n".join([first, *cut])
+    bracketed = isinstance(value, ast.Call | ast.List | ast.Dict | ast.Set | ast.ListComp)
+    return text if bracketed or text.startswith("(") else f"({text})"
+
+
+def changes_between(attempt: Attempt, final: Mapping[str, Any]) -> Iterator[str]:
+    """Lines that make the inherited values those of the file, with values printed.
+
+    Args:
+        attempt: What the file is, and what it inherits.
+        final: The values of the file.
+    """
+    base, printer = Inherited(attempt), Printer(attempt)
+
+    def changes(old: Any, new: Any, root: str, keys: tuple[Key, ...]) -> Iterator[str]:
+        path = tuple(map(str, (root, *keys)))
+        if next(differences(old, new, attempt.names, path), None) is None:
+            return
+        if not (isinstance(old, dict) and isinstance(new, dict) and _shares(old, new)):
+            yield from base.separate(root, keys[:-1]) if keys else ()
+            left = base.edited(root, keys) if keys else root
+            yield printer.assignment(left, new, path)
+            return
+        for key, value in dict.items(new):
+            left = base.edited(root, (*keys, key))
+            known = dict.get(old, key, _MISSING)
+            if known is not _MISSING and key != "type":
+                yield from changes(known, value, root, (*keys, key))
+            elif known is _MISSING:
+                yield from base.separate(root, keys)
+                yield printer.assignment(left, value, (*path, str(key)))
+            elif any(differences({"type": known}, {"type": value}, attempt.names, path)):
+                yield from base.separate(root, keys)
+                yield f"{left} = {printer.type_text(value, path)}"
+        for key in dict.keys(old):
+            if not dict.__contains__(new, key):
+                yield from base.separate(root, keys)
+                yield f"del {base.edited(root, (*keys, key))}"
+
+    for name, value in final.items():
+        if name in base.old:
+            yield from changes(base.old[name], value, name, ())
+        else:
+            yield printer.assignment(name, value, (name,))
+    for name in base.old:
+        if name not in final and not str(name).startswith("_"):
+            yield f"del {name}"
+
+
+def _shares(old: dict[Any, Any], new: dict[Any, Any]) -> bool:
+    """Whether a dict is better described by changes of another than by itself."""
+    if dict.get(old, "type") == dict.get(new, "type"):
+        return True
+    return any(dict.__contains__(old, key) for key in dict.keys(new) if key != "type")

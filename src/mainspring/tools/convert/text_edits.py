@@ -1,0 +1,118 @@
+"""Changes to a text, by place."""
+
+from __future__ import annotations
+
+import ast
+import io
+import itertools
+import tokenize
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["EditedText", "line_starts"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Comment:
+    start: int
+    text: str
+    line: int
+
+
+@dataclass(slots=True)
+class EditedText:
+    """The text of a Python file, its syntax tree, and changes that are applied at the end.
+
+    Attributes:
+        text: The text as it was.
+        tree: Its syntax tree.
+        comments: Its comments, in order.
+    """
+
+    text: str
+    tree: ast.Module = field(init=False)
+    comments: list[_Comment] = field(init=False)
+    _starts: list[int] = field(init=False)
+    _lines: list[str] = field(init=False)
+    _changes: list[tuple[int, int, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.tree = ast.parse(self.text)
+        self._lines = self.text.split("\n")
+        self._starts = line_starts(self.text)
+        self.comments = [
+            _Comment(
+                self._starts[(line := token.start[0]) - 1] + token.start[1], token.string, line
+            )
+            for token in tokenize.generate_tokens(io.StringIO(self.text).readline)
+            if token.type == tokenize.COMMENT
+        ]
+
+    def _offset(self, line: int, column: int) -> int:
+        """The place of a character, from what `ast` calls it (columns count bytes)."""
+        before = self._lines[line - 1].encode()[:column]
+        return self._starts[line - 1] + len(before.decode())
+
+    def start(self, node: Any) -> int:
+        """Where a node begins."""
+        return self._offset(node.lineno, node.col_offset)
+
+    def end(self, node: Any) -> int:
+        """Where a node ends."""
+        return self._offset(node.end_lineno, node.end_col_offset)
+
+    def line_of(self, offset: int) -> int:
+        """The line of a place, from 1."""
+        return bisect_right(self._starts, offset)
+
+    def line_start(self, offset: int) -> int:
+        """Where the line of a place begins."""
+        return self._starts[self.line_of(offset) - 1]
+
+    def line_end(self, offset: int) -> int:
+        """Where the line of a place ends."""
+        end = self.text.find("\n", offset)
+        return len(self.text) if end < 0 else end
+
+    def change(self, start: int, end: int, new: str) -> None:
+        """Put a text in the place of another one; changes within it are dropped."""
+        self._changes = [
+            (first, last, text)
+            for first, last, text in self._changes
+            if not (start <= first and last <= end) or first == last == start
+        ]
+        self._changes.append((start, end, new))
+
+    def replace(self, node: Any, new: str) -> None:
+        """Put a text in the place of a node."""
+        self.change(self.start(node), self.end(node), new)
+
+    def text_of(self, node: Any) -> str:
+        """The text of a node, with the changes so far."""
+        return self.changed(self.start(node), self.end(node))
+
+    def changed(self, start: int, end: int) -> str:
+        """A part of the text, with the changes so far."""
+        pieces: list[str] = []
+        place = start
+        for first, last, new in sorted(self._changes, key=lambda change: change[:2]):
+            if first < start or last > end:
+                continue
+            pieces += [self.text[place:first], new]
+            place = last
+        return "".join([*pieces, self.text[place:end]])
+
+    def result(self) -> str:
+        """The whole text with all changes."""
+        return self.changed(0, len(self.text))
+
+
+def line_starts(text: str) -> list[int]:
+    """Where each line of a text begins, and where the text would go on.
+
+    Args:
+        text: The text.
+    """
+    lengths = (len(line) + 1 for line in text.split("\n"))
+    return list(itertools.accumulate(lengths, initial=0))

@@ -1,0 +1,149 @@
+"""Values of a config as expressions of a program, with the imports that these need."""
+
+from __future__ import annotations
+
+import enum
+import math
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mainspring.config.node import Node
+from mainspring.config.plain import has_literal, is_name
+from mainspring.errors import ConfigError, ConfigTypeError
+from mainspring.registry.recorded import POSITIONAL_KEY, RecordedName
+
+__all__ = ["Expressions"]
+
+
+class Expressions:
+    """Writes expressions, and keeps what has to be imported for them.
+
+    Attributes:
+        imports: Names to import, by module.
+    """
+
+    def __init__(self) -> None:
+        self.imports: dict[str, set[str]] = {}
+
+    def call(self, function: Any, arguments: Mapping[str, Any], *positional: Any) -> str:
+        """A call.
+
+        Args:
+            function: A class or function that can be imported.
+            arguments: Arguments by name.
+            *positional: Arguments by position.
+        """
+        given = [self.value(argument) for argument in positional]
+        given += [f"{name}={self.value(value)}" for name, value in arguments.items()]
+        return f"{self.name(function)}({', '.join(given)})"
+
+    def value(self, value: Any) -> str:
+        """Any value of a config.
+
+        Raises:
+            ConfigTypeError: Nothing can be written that gives it.
+        """
+        if isinstance(value, Node):
+            return self._recorded(value)
+        if isinstance(value, RecordedName):
+            return self.name(value.build())
+        if isinstance(value, enum.Enum | type) or hasattr(value, "__qualname__"):
+            return self.name(value)
+        if isinstance(value, Mapping):
+            return self._dict({key: value[key] for key in value})
+        if isinstance(value, list | tuple):
+            inner = ", ".join(map(self.value, value))
+            if isinstance(value, list):
+                return f"[{inner}]"
+            return f"({inner},)" if len(value) == 1 else f"({inner})"
+        if has_literal(value):
+            return _literal(value)
+        if type(value).__module__ == "torch" and type(value).__name__ in ("dtype", "device"):
+            return repr(value)
+        raise ConfigTypeError(
+            f"a {type(value).__name__} cannot be written down: {value!r}",
+            help="give the config what makes it",
+        )
+
+    def name(self, what: Any) -> str:
+        """A class, function or constant by its name, which is imported.
+
+        Raises:
+            ConfigError: It has no name that another program can import.
+        """
+        module = getattr(what, "__module__", None)
+        qualname = getattr(what, "__qualname__", None) or type(what).__qualname__
+        if isinstance(what, enum.Enum):
+            module, qualname = type(what).__module__, f"{type(what).__qualname__}.{what.name}"
+        if module is None or module == "__main__" or "<" in qualname:
+            raise ConfigError(
+                f"{qualname} stands in no module of its own, so that no other program has it",
+                help="move it into a module beside the config",
+            )
+        if module == "builtins":
+            return str(qualname)
+        if module.startswith("torch.nn.modules."):
+            self.imports.setdefault("torch", set()).add("nn")
+            return f"nn.{qualname}"
+        if module.startswith("torch.nn.functional"):
+            self.imports.setdefault("torch.nn", set()).add("functional as F")
+            return f"F.{qualname}"
+        module = _public(module, qualname.partition(".")[0])
+        self.imports.setdefault(module, set()).add(qualname.partition(".")[0])
+        return str(qualname)
+
+    def _recorded(self, node: Node) -> str:
+        node.try_bind()
+        arguments = dict(dict.items(node))
+        target = arguments.pop("type")
+        function = target.build() if isinstance(target, RecordedName) else target
+        positional = arguments.pop(POSITIONAL_KEY, [])
+        if node.is_late:
+            self.imports.setdefault("functools", set()).add("partial")
+            given = [self.name(function), *map(self.value, positional)]
+            given += [f"{key}={self.value(item)}" for key, item in arguments.items()]
+            return f"partial({', '.join(given)})"
+        return self.call(function, arguments, *positional)
+
+    def _dict(self, items: Mapping[Any, Any]) -> str:
+        if all(is_name(key) for key in items):
+            return f"dict({', '.join(f'{key}={self.value(item)}' for key, item in items.items())})"
+        inner = ", ".join(f"{self.value(key)}: {self.value(item)}" for key, item in items.items())
+        return f"{{{inner}}}"
+
+    def is_own(self, module: str) -> bool:
+        """Whether a module belongs to the user: neither Python nor an installed package has it."""
+        file = getattr(sys.modules.get(module), "__file__", None)
+        if not file or module.partition(".")[0] in {*sys.stdlib_module_names, "mainspring"}:
+            return False
+        return "site-packages" not in file
+
+    def folders(self) -> list[Path]:
+        """Folders in which the user's modules are found."""
+        found = set()
+        for module in filter(self.is_own, self.imports):
+            file = Path(sys.modules[module].__file__ or "").resolve()
+            depth = module.count(".") + (file.name == "__init__.py")
+            found.add(file.parents[depth])
+        return sorted(found)
+
+
+def _public(module: str, name: str) -> str:
+    """The shortest package that gives the same object."""
+    parts = module.split(".")
+    target = getattr(sys.modules.get(module), name, None)
+    for length in range(1, len(parts)):
+        shorter = ".".join(parts[:length])
+        if target is not None and vars(sys.modules.get(shorter, object())).get(name) is target:
+            return shorter
+    return module
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float("{value}")'
+    shown = repr(value)
+    is_simple = isinstance(value, str) and '"' not in shown and shown.count("'") == 2
+    return f'"{shown[1:-1]}"' if is_simple else shown

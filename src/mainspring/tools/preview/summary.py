@@ -1,0 +1,296 @@
+"""The modules of a model on its first batch: shapes, parameters, FLOPs; the memory of a step."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from mainspring.analysis.tables import scaled
+from mainspring.checkpoint.apply import unwrap
+from mainspring.columns import in_columns
+from mainspring.model.samples import batch_size
+from mainspring.tools.profiling.planned_run import PlannedTrial, run_trial
+from mainspring.tools.profiling.report import bytes_as_text
+from mainspring.tools.trial import EnoughError
+
+__all__ = ["ModuleRow", "Summary", "summary_as_json", "summary_as_text", "summary_of"]
+
+
+@dataclass
+class ModuleRow:
+    """A module.
+
+    Attributes:
+        name: Its name in the model; empty for the model itself.
+        kind: Name of its class.
+        shape: Shape of its first output; ``None`` if it was not called, or gave no tensor.
+        calls: How often it was called.
+        parameters: Parameters in it, those of modules inside included.
+        trained: Those of them that are trained.
+        flops: Floating-point operations of its forward pass, a product and its sum counting two.
+    """
+
+    name: str
+    kind: str
+    shape: list[int] | None = None
+    calls: int = 0
+    parameters: int = 0
+    trained: int = 0
+    flops: int = 0
+
+
+@dataclass
+class Summary:
+    """A model and what a training step on one batch takes.
+
+    Attributes:
+        modules: Its modules, the model first.
+        batch: Samples of the batch; ``None`` if that cannot be told.
+        flops: Floating-point operations of the forward pass.
+        backward_flops: Those of the backward pass.
+        memory: Bytes by what they hold: ``parameters``, ``buffers``, ``gradients``, ``optimizer``
+            (after its first step) and ``activations`` (kept for the backward pass).
+    """
+
+    modules: list[ModuleRow]
+    batch: int | None
+    flops: int
+    backward_flops: int
+    memory: dict[str, int]
+
+
+def summary_of(cfg: Any) -> Summary:
+    """Look at the model of a config while it makes one training step.
+
+    Args:
+        cfg: The config; not changed, as its work directory is not.
+
+    Raises:
+        ConfigError: The config has a mistake, or the model makes no step.
+        Exception: Whatever the model raises.
+    """
+    watch = _Look()
+    run_trial(cfg, watch, 1)
+    assert watch.found is not None
+    return watch.found
+
+
+class _Look(PlannedTrial):
+    """Makes one step with counters around it, and ends the run."""
+
+    def __init__(self) -> None:
+        self.found: Summary | None = None
+
+    def plan(self, runner: Any) -> Iterator[None]:
+        yield
+
+    def batch_came(self, runner: Any, data_batch: Any) -> None:
+        self.found = _summary(unwrap(runner.model), data_batch, runner.optim_wrapper)
+        raise EnoughError
+
+
+class _Stepper:
+    """Stands for the optimizer wrapper, or for several: goes back, and updates nothing."""
+
+    def __init__(self, optim_wrapper: Any, after_forward: Callable[[], None]) -> None:
+        self._real = optim_wrapper
+        self._after_forward = after_forward
+
+    def __getitem__(self, name: str) -> _Stepper:
+        return _Stepper(self._real[name], self._after_forward)
+
+    def optim_context(self, model: nn.Module) -> Any:
+        real = getattr(self._real, "optim_context", None)  # which casts, if the run does
+        return nullcontext() if real is None else real(model)
+
+    def update_params(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        self.backward(loss)
+
+    def scale_loss(self, loss: Tensor) -> Tensor:
+        return loss
+
+    def backward(self, loss: Tensor, **kwargs: Any) -> None:
+        self._after_forward()
+        loss.backward(**kwargs)  # type: ignore[no-untyped-call]  # - torch leaves it untyped
+
+    def step(self, **kwargs: Any) -> None:
+        """Update nothing."""
+
+    zero_grad = step
+
+
+def _summary(model: nn.Module, batch: Any, optim_wrapper: Any) -> Summary:
+    rows = {name: _row_of(name, module) for name, module in model.named_modules()}
+    handles = [
+        module.register_forward_hook(_noting(rows[name])) for name, module in model.named_modules()
+    ]
+    activations: dict[int, int] = {}
+    own = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            activations[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    counter = FlopCounterMode(display=False)
+    forward: dict[str, int] = {}
+
+    def forward_ended() -> None:
+        if not forward:
+            by_module = counter.get_flop_counts()
+            forward.update({name: sum(ops.values()) for name, ops in by_module.items()})
+
+    step: Any = model.train_step
+    with counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        step(batch, _Stepper(optim_wrapper, forward_ended))
+    for handle in handles:
+        handle.remove()
+    forward_ended()
+    total = counter.get_total_flops()
+    root = type(model).__name__
+    for row in rows.values():
+        row.flops = forward.get(f"{root}.{row.name}" if row.name else root, 0)
+    rows[""].flops = rows[""].flops or forward.get("Global", 0)
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    flops = forward.get("Global", 0)
+    return Summary(
+        modules=list(rows.values()),
+        batch=_samples_in(batch),
+        flops=flops,
+        backward_flops=max(total - flops, 0),
+        memory={
+            "parameters": _bytes(model.parameters()),
+            "buffers": _bytes(model.buffers()),
+            "gradients": _bytes(trained),
+            "optimizer": _state_bytes(optim_wrapper),
+            "activations": sum(activations.values()),
+        },
+    )
+
+
+def _samples_in(batch: Any) -> int | None:
+    try:
+        return batch_size(batch)
+    except TypeError:
+        return len(batch) if isinstance(batch, list) else None
+
+
+def _row_of(name: str, module: nn.Module) -> ModuleRow:
+    parameters = list(module.parameters())
+    return ModuleRow(
+        name,
+        type(module).__name__,
+        parameters=sum(parameter.numel() for parameter in parameters),
+        trained=sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
+    )
+
+
+def _noting(row: ModuleRow) -> Callable[[nn.Module, Any, Any], None]:
+    def note(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        row.calls += 1
+        first = output[0] if isinstance(output, tuple | list) and output else output
+        if row.shape is None and isinstance(first, Tensor):
+            row.shape = list(first.shape)
+
+    return note
+
+
+def _bytes(tensors: Any) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def _state_bytes(optim_wrapper: Any) -> int:
+    """What optimizers remember after a step with the gradients that are there."""
+    several = hasattr(optim_wrapper, "optim_wrappers")
+    total = 0
+    for wrapper in optim_wrapper.values() if several else [optim_wrapper]:
+        optimizer = getattr(wrapper, "optimizer", None)
+        if not isinstance(optimizer, torch.optim.Optimizer):
+            continue
+        optimizer.step()  # the run ends here, so the weights are nobody's any more
+        total += _bytes(
+            value
+            for state in optimizer.state.values()
+            for value in state.values()
+            if isinstance(value, Tensor)
+        )
+    return total
+
+
+def summary_as_text(found: Summary, depth: int = 3) -> str:
+    """A table of the modules, and what the whole model takes.
+
+    Args:
+        found: The summary.
+        depth: How deep to go into modules.
+    """
+    total = found.flops or 1
+    rows = [("module", "class", "output", "parameters", "FLOPs", "")]
+    for row in found.modules:
+        level = row.name.count(".") + 1 if row.name else 0
+        if level > depth or (not row.calls and not row.parameters):
+            continue
+        name = "  " * level + (row.name.rpartition(".")[2] if row.name else "model")
+        shape = "" if row.shape is None else " x ".join(map(str, row.shape))
+        frozen = " frozen" if row.parameters and not row.trained else ""
+        rows.append(
+            (
+                name,
+                row.kind,
+                shape,
+                f"{row.parameters:,}{frozen}" if row.parameters else "",
+                _count(row.flops) if row.flops else "",
+                f"{row.flops / total:.0%}" if row.flops else "",
+            )
+        )
+    model = found.modules[0]
+    per_batch = "" if found.batch is None else f" for a batch of {found.batch}"
+    memory = {name: count for name, count in found.memory.items() if count}
+    facts = [
+        (
+            "parameters",
+            f"{model.parameters:,}",
+            f"{bytes_as_text(found.memory['parameters'])}, {_of_them(model)}",
+        ),
+        ("forward", f"{_count(found.flops)} FLOPs", per_batch.strip()),
+        ("backward", f"{_count(found.backward_flops)} FLOPs", ""),
+        *(
+            (name, bytes_as_text(count), "")
+            for name, count in memory.items()
+            if name != "parameters"
+        ),
+        (
+            "memory",
+            bytes_as_text(sum(memory.values())),
+            "of a training step, parameters included, at least",
+        ),
+    ]
+    return "\n".join([*in_columns(rows, right=(3, 4, 5)), "", *in_columns(facts)])
+
+
+def _of_them(model: ModuleRow) -> str:
+    frozen = model.parameters - model.trained
+    return f"{model.trained:,} trained, {frozen:,} frozen" if frozen else "all trained"
+
+
+def _count(number: float) -> str:
+    value, unit = scaled(number)
+    return f"{value:.3g}{' ' + unit if unit else ''}"
+
+
+def summary_as_json(found: Summary) -> str:
+    """The same for programs, with all modules.
+
+    Args:
+        found: The summary.
+    """
+    return json.dumps(dataclasses.asdict(found), indent=2)

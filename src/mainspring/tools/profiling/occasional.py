@@ -1,0 +1,95 @@
+"""The time of one validation and of one checkpoint, and how often the run makes one."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mainspring.dataset.any_loader import length_of
+from mainspring.device import autocast
+from mainspring.tools.profiling.measurement import Occasional
+
+__all__ = ["time_checkpoint", "time_validation"]
+
+_BATCHES = 20
+
+
+def time_validation(runner: Any, validate: Callable[[], Any]) -> Occasional:
+    """Validate, in full if it is short, else some batches.
+
+    Args:
+        runner: The runner.
+        validate: Its whole validation.
+    """
+    loop = runner.val_loop
+    lengths = [length_of(item.dataloader) for item in getattr(loop, "sets", None) or [loop]]
+    batches = None if None in lengths else sum(length or 0 for length in lengths)
+    _warm_up(runner, loop)
+    measured = 1.0
+    moments = [time.perf_counter()]
+    if batches is None or batches <= _BATCHES or not hasattr(loop, "run_iter"):
+        validate()
+        seconds = time.perf_counter() - moments[0]
+    else:
+        # From the first batches; the first one alone counts once.
+        runner.model.eval()
+        for index, batch in enumerate(itertools.islice(loop.dataloader, _BATCHES)):
+            loop.run_iter(index, batch)
+            moments.append(time.perf_counter())
+        further = (moments[-1] - moments[1]) / max(len(moments) - 2, 1)
+        seconds = moments[1] - moments[0] + further * (batches - 1)
+        measured = _BATCHES / batches
+    runner.model.train()
+    interval = int(getattr(runner.train_loop, "val_interval", 1))
+    return _occasional(runner, seconds, interval, None, measured)
+
+
+def time_checkpoint(runner: Any, hook: Any, synchronize: Callable[[], Any] | None) -> Occasional:
+    """Write a checkpoint into the work directory of the trial, as the hook would.
+
+    Args:
+        runner: The runner.
+        hook: The checkpoint hook.
+        synchronize: Waits for what a device still computes; ``None`` on the CPU.
+    """
+    if synchronize is not None:
+        synchronize()
+    start = time.perf_counter()
+    runner.save_checkpoint(
+        runner.work_dir,
+        "profile.pth",
+        save_optimizer=getattr(hook, "save_optimizer", True),
+        save_param_scheduler=getattr(hook, "save_param_scheduler", True),
+        by_epoch=_by_epoch(runner, hook.by_epoch),
+    )
+    seconds = time.perf_counter() - start
+    Path(runner.work_dir, "profile.pth").unlink(missing_ok=True)
+    return _occasional(runner, seconds, max(0, int(hook.interval)), hook.by_epoch)
+
+
+def _by_epoch(runner: Any, told: bool | None) -> bool:
+    return bool(getattr(runner.train_loop, "by_epoch", False)) if told is None else told
+
+
+def _occasional(
+    runner: Any, seconds: float, interval: int, told: bool | None, measured: float = 1.0
+) -> Occasional:
+    by_epoch = _by_epoch(runner, told)
+    length = length_of(runner.train_loop.dataloader) or 0
+    every, unit = (interval * length, "epochs") if by_epoch else (interval, "iterations")
+    return Occasional(seconds, every, measured, unit, interval)
+
+
+def _warm_up(runner: Any, loop: Any) -> None:
+    """Predict a batch, so that what only the first one costs, such as compiling, does not count."""
+    batch = next(iter(loop.dataloader), None) if hasattr(loop, "dataloader") else None
+    if batch is None or not hasattr(runner.model, "val_step"):
+        return
+    runner.model.eval()
+    with torch.no_grad(), autocast(enabled=getattr(loop, "fp16", False)):
+        runner.model.val_step(batch)

@@ -1,0 +1,144 @@
+"""From a config that sweeps values to the runs that it describes."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from mainspring.config import Config
+from mainspring.config.config_dict import keeping_lazy
+from mainspring.config.sweep import Sweep, bind_swept, finding_sweeps, refuse_unchosen, sweeps_in
+from mainspring.errors import ConfigError
+from mainspring.tools.sweeps.choices import Axis, Choice, axis_of_sweep
+
+__all__ = ["Combination", "Loader", "combinations", "complete", "open_axes"]
+
+Loader: TypeAlias = Callable[[Sequence[str]], Config]
+"""Reads the config with changes of a command line."""
+
+_PATH = re.compile(r"[^\W\d]\w*(\.\w+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """One value of everything that is swept.
+
+    Attributes:
+        words: The changes that make the run's config, those for all runs included.
+        choices: The values by axis.
+        config: The run's config.
+        digest: Hash of the config: two runs of equal configs have the same.
+    """
+
+    words: tuple[str, ...]
+    choices: Mapping[str, Choice]
+    config: Config
+    digest: str
+
+
+def combinations(
+    load: Loader, overrides: Sequence[str], given: Sequence[Axis]
+) -> list[Combination]:
+    """One combination for each way to choose.
+
+    What one choice leads to need not be there for another one: ``if deep: rate = sweep(0.1, 0.2)``.
+
+    Args:
+        load: Reads the config.
+        overrides: Changes for all runs.
+        given: What the command line sweeps.
+
+    Raises:
+        ConfigError: The config cannot be read for a combination, sweeps nothing, or has a range.
+    """
+    found = list(_grow(load, tuple(overrides), {}, list(given)))
+    if len(found) == 1 and not found[0].choices:
+        raise ConfigError(
+            "nothing is swept: the config describes one run",
+            help="write lr = sweep(1e-3, 1e-4) in the config, or say --sweep lr=1e-3,1e-4",
+        )
+    return found
+
+
+def _grow(
+    load: Loader, words: tuple[str, ...], chosen: dict[str, Choice], given: list[Axis]
+) -> Iterator[Combination]:
+    axes = given or open_axes(load, words)
+    if not axes:
+        yield complete(load, words, chosen)
+        return
+    axis = axes[0]
+    if axis.range is not None:
+        raise ConfigError(
+            f"{axis.name} is {axis.range!r}, which has no end of values to try",
+            location=axis.where,
+            help="say how many runs: --trials 20",
+        )
+    for choice in axis.choices:
+        more = (*words, *axis.words(choice))
+        yield from _grow(load, more, {**chosen, axis.name: choice}, given[1:])
+
+
+def complete(load: Loader, words: Sequence[str], chosen: Mapping[str, Choice]) -> Combination:
+    """A combination in which everything is chosen.
+
+    Raises:
+        ConfigError: The config cannot be read.
+    """
+    config = load(words)
+    refuse_unchosen(config)
+    with keeping_lazy():
+        digest = hashlib.sha256(config.pretty_text.encode()).hexdigest()[:16]
+    return Combination(tuple(words), dict(chosen), config, digest)
+
+
+def open_axes(load: Loader, words: Sequence[str]) -> list[Axis]:
+    """What a config sweeps that the words do not choose: variables first.
+
+    Args:
+        load: Reads the config.
+        words: Changes of a command line.
+
+    Raises:
+        ConfigError: The config cannot be read, or sweeps what no path leads to.
+    """
+    with finding_sweeps() as variables:
+        config = load(words)
+    axes = [axis_of_sweep(name, (name,), sweep) for name, sweep in variables.items()]
+    bind_swept(config._cfg_dict)
+    paths: dict[int, list[str]] = {}
+    sweeps: dict[int, Sweep] = {}
+    for path, sweep in sweeps_in(config._cfg_dict):
+        _check_path(config, path, sweep)
+        paths.setdefault(id(sweep), []).append(path)
+        sweeps[id(sweep)] = sweep
+    axes += [axis_of_sweep(paths[key][0], paths[key], sweep) for key, sweep in sweeps.items()]
+    return axes
+
+
+def _check_path(config: Config, path: str, sweep: Sweep) -> None:
+    """Refuse what a command line cannot change.
+
+    Raises:
+        ConfigError: The path has other characters than names have, or leads through a tuple.
+    """
+    part: Any = config._cfg_dict
+    inside_tuple = False
+    for name in path.split(".")[:-1]:
+        if isinstance(part, dict):
+            part = dict.get(part, name)
+        elif isinstance(part, list | tuple) and name.isdecimal():
+            part = part[int(name)]
+        inside_tuple = inside_tuple or isinstance(part, tuple)
+    if inside_tuple or _PATH.fullmatch(path) is None:
+        raise ConfigError(
+            f"{sweep!r} stands "
+            + ("in a tuple" if inside_tuple else f"under the key {path!r}")
+            + ", where no change of a command line reaches",
+            location=sweep.where,
+            config_path=path,
+            help=f"give it a variable of its own: x = {sweep!r}",
+        )

@@ -1,0 +1,130 @@
+"""All combinations of what a config sweeps, as runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from mainspring.tools.sweeps.choices import folder_names, run_names
+from mainspring.tools.sweeps.expand import Combination
+from mainspring.tools.sweeps.metrics import check_measured
+from mainspring.tools.sweeps.record import Metric, Run, Status
+
+__all__ = ["Followed", "Grid", "Report", "grid_runs"]
+
+Report = Callable[[str], None]
+"""Prints a line."""
+
+
+def grid_runs(combinations: Sequence[Combination], folder: Path) -> list[Run]:
+    """A run for each combination, with a work directory that is named after it.
+
+    Args:
+        combinations: The combinations.
+        folder: The directory of the sweep.
+    """
+    choices = [each.choices for each in combinations]
+    return [
+        Run(name, folder / own, each.words, each.choices, each.digest)
+        for each, name, own in zip(
+            combinations, run_names(choices), folder_names(choices), strict=True
+        )
+    ]
+
+
+class Followed:
+    """Runs that are followed, with a line for each that starts or ends.
+
+    Args:
+        runs: The runs.
+        metric: What runs are compared by.
+        report: Prints a line.
+        total: How many there will be.
+    """
+
+    def __init__(self, runs: Sequence[Run], metric: Metric, report: Report, total: int) -> None:
+        self.runs = list(runs)
+        self._metric = metric
+        self._print = report
+        self._total = total
+
+    def _report(self, run: Run, said: str) -> None:
+        number = next(index for index, each in enumerate(self.runs, 1) if each is run)
+        self._print(f"[{number}/{self._total}] {run.name}: {said}")
+
+    def started(self, run: Run) -> None:
+        """Say that a run starts."""
+        verb = "continues" if run.continues else "starts"
+        self._report(run, f"{verb}, output in {run.output}")
+
+    def should_stop(self, run: Run) -> bool:
+        """Whether a run is not worth going on with; each is, unless a class says otherwise."""
+        return False
+
+    def ended(self, run: Run, status: Status, exit_code: int | None) -> None:
+        """Note and say how a run ended."""
+        run.end(status, exit_code, self._metric)
+        self._report(run, describe_end(run, self._metric))
+
+
+class Grid(Followed):
+    """Follows the runs of a sweep over all combinations.
+
+    Args:
+        runs: The runs.
+        metric: What they are compared by.
+        report: Prints a line.
+    """
+
+    def __init__(self, runs: Sequence[Run], metric: Metric, report: Report) -> None:
+        super().__init__(runs, metric, report, len(runs))
+        self._is_measured = False
+
+    def take_up(self) -> None:
+        """Continue what an earlier sweep left: finished runs are left out.
+
+        Raises:
+            ConfigError: A work directory holds a run of another config.
+        """
+        for run in self.runs:
+            run.take_up()
+
+    def waiting(self) -> Iterator[Run]:
+        """The runs that are not finished."""
+        for run in self.runs:
+            if run.record.status == "finished":
+                self._report(run, "already finished")
+            else:
+                yield run
+
+    def ended(self, run: Run, status: Status, exit_code: int | None) -> None:
+        """Note and say how a run ended.
+
+        Raises:
+            MetricError: The first run that finished did not measure what runs are compared by.
+        """
+        super().ended(run, status, exit_code)
+        if status == "finished" and not self._is_measured:
+            check_measured(run, self._metric)
+            self._is_measured = True
+
+
+def describe_end(run: Run, metric: Metric) -> str:
+    """How a run ended, in words.
+
+    Args:
+        run: The run.
+        metric: What runs are compared by.
+    """
+    record = run.record
+    after = f"after {record.seconds:.0f} s"
+    if record.status == "failed":
+        lines = run.last_lines()
+        tail = f": {lines[-1].strip()}" if lines else ""
+        return f"failed {after}, {run.exit_reason}{tail}"
+    name = metric.name_in(run.scalars)
+    value = "" if record.best is None else f", best {name} {record.best:.6g}"
+    if name is None and metric.name is not None and record.status == "finished":
+        measured = ", ".join(run.scalars.names) or "nothing"
+        value = f", but it did not measure {metric.name!r}: it measured {measured}"
+    return f"{record.status} {after}{value}"

@@ -1,0 +1,70 @@
+"""What the runs of a sweep are compared by, and which direction is better."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from mainspring.config import Config
+from mainspring.errors import ConfigError, MetricError, did_you_mean
+from mainspring.tools.sweeps.record import Metric, Run
+
+__all__ = ["Direction", "check_measured", "metric_for"]
+
+Direction: TypeAlias = Literal["maximize", "minimize"]
+
+
+def metric_for(cfg: Config, name: str | None, direction: Direction | None) -> Metric:
+    """What runs are compared by: what is asked for, else what the config saves the best of.
+
+    Args:
+        cfg: The config of one of the runs.
+        name: The metric that is asked for.
+        direction: Whether greater or less is better; by the metric's name without it.
+
+    Raises:
+        ConfigError: The name does not tell which direction is better.
+    """
+    from mainspring.hooks.metric_rule import infer_rule
+
+    # Nothing is imported for what the config says of its checkpoint hook.
+    hooks = dict.get(cfg._cfg_dict, "default_hooks")
+    written = dict.get(hooks, "checkpoint") if isinstance(hooks, dict) else None
+    hook = dict(dict.items(written)) if isinstance(written, dict) else {}
+    saved = hook.get("save_best")
+    saved = saved[0] if isinstance(saved, list | tuple) and saved else saved
+    saved = saved if isinstance(saved, str) and saved != "auto" else None
+    wanted = name if name is not None else saved
+    if direction is not None:
+        return Metric(wanted, direction == "maximize")
+    if wanted is None:
+        return Metric(None, maximize=True)
+    if wanted == saved and hook.get("rule") in ("greater", "less"):
+        return Metric(wanted, hook["rule"] == "greater")
+    try:
+        return Metric(wanted, infer_rule(wanted) == "greater")
+    except ConfigError as error:
+        raise ConfigError(
+            error.message, help="say --direction maximize or --direction minimize"
+        ) from None
+
+
+def check_measured(run: Run, metric: Metric) -> None:
+    """End a sweep whose runs do not measure what they are compared by.
+
+    Args:
+        run: A run that has finished.
+        metric: What runs are compared by.
+
+    Raises:
+        MetricError: The run did not measure it; with the metrics that it did.
+    """
+    name = metric.name
+    if name is None or run.scalars.of(name):
+        return
+    measured = run.scalars.names
+    listing = f"it measured {', '.join(measured)}" if measured else "it measured nothing"
+    near = did_you_mean(name, measured)
+    raise MetricError(
+        f"runs are compared by the metric {name!r}, which {run.folder} did not measure: {listing}",
+        help=f"{near + ' ' if near else ''}say --metric and --resume to go on",
+    )

@@ -1,0 +1,144 @@
+"""The process that forks a child for each trial, since starting Python and torch takes seconds.
+
+It has no threads of its own and computes nothing, so that a child is like a process started anew.
+Jobs come line by line on the standard input; for each, the child's number and then its exit code go
+to the standard output.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import gc
+import json
+import os
+import signal
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mainspring.errors import is_user_mistake
+from mainspring.tools.process_groups import kill_group
+from mainspring.tools.verify.job import Job, NotApplicableError
+
+__all__ = ["ERROR", "NOT_APPLICABLE", "OUTPUT", "SAYS_WHERE", "serve"]
+
+OUTPUT = "output.txt"
+"""What a trial printed, in its folder."""
+
+ERROR = "error.json"
+"""Why a trial failed."""
+
+NOT_APPLICABLE = "not_applicable.txt"
+"""Why a trial cannot be made."""
+
+SAYS_WHERE = signal.SIGUSR2
+"""Signal upon which a trial prints where each of its threads is."""
+
+ReadConfig = Callable[[Mapping[str, Any]], Any]
+
+
+def serve(read_config: ReadConfig) -> None:
+    """Carry out jobs until the standard input ends.
+
+    Args:
+        read_config: Called with the request of a job; returns the config.
+    """
+    _import_everything()
+    for line in sys.stdin:
+        job = Job.from_line(line)
+        with warnings.catch_warnings():
+            # Threads that libraries start when they are imported are idle.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child = os.fork()
+        if child == 0:
+            _be_child(job, read_config)
+        with contextlib.suppress(PermissionError, ProcessLookupError):
+            os.setpgid(child, child)
+        print(f"started {child}", flush=True)
+        _, status = os.waitpid(child, 0)
+        # Data workers of a killed trial would notice only after seconds.
+        kill_group(child)
+        print(f"ended {os.waitstatus_to_exitcode(status)}", flush=True)
+
+
+def _import_everything() -> None:
+    """What trials need, the parts that torch imports late included."""
+    import torch._dynamo
+    import torch.utils.data._utils.worker  # noqa: F401 - for the children
+
+    import mainspring.runner
+    import mainspring.tools.verify.partial_trials
+    import mainspring.tools.verify.ranks
+    import mainspring.tools.verify.training  # noqa: F401 - for the children
+
+    gc.collect()
+    gc.freeze()
+
+
+def _be_child(job: Job, read_config: ReadConfig) -> None:
+    """Carry out a job in this process, which ends with it."""
+    code = 1
+    try:
+        with contextlib.suppress(PermissionError):
+            os.setpgid(0, 0)
+        folder = Path(job.folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        output = os.open(folder / OUTPUT, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        faulthandler.register(SAYS_WHERE)
+        code = _carry_out(job, folder, read_config)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _carry_out(job: Job, folder: Path, read_config: ReadConfig) -> int:
+    """Do what the job says, and write why that failed or cannot be done; returns the exit code."""
+    if job.device is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = job.device
+    if job.world_size:
+        rank, size, port = map(str, (job.rank, job.world_size, job.port))
+        os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": size}
+        os.environ |= {"RANK": rank, "LOCAL_RANK": rank}
+    try:
+        _do(job, lambda: read_config(job.request))
+    except NotApplicableError as error:
+        (folder / NOT_APPLICABLE).write_text(str(error), encoding="utf-8")
+    except BaseException as error:  # noqa: BLE001 - the last frame: the parent shows the error
+        traceback.print_exc()
+        # A mistake is told by its message, a failure by its traceback.
+        text = "".join(traceback.format_exception(error)).rstrip()
+        if is_user_mistake(error):
+            text = "\n".join([str(error), *getattr(error, "__notes__", [])])
+        said = {"headline": f"{type(error).__name__}: {error}", "text": text}
+        (folder / ERROR).write_text(json.dumps(said), encoding="utf-8")
+        return 1
+    return 0
+
+
+def _do(job: Job, read: Callable[[], Any]) -> None:
+    from mainspring.tools.verify.observation import Observation
+    from mainspring.tools.verify.partial_trials import accumulate, save_and_load, stream
+    from mainspring.tools.verify.ranks import train_as_rank
+    from mainspring.tools.verify.training import train
+
+    cfg = read()
+    if job.kind != "train":
+        kinds = {"workers": stream, "accumulation": accumulate, "ranks": train_as_rank}
+        kinds[job.kind](cfg, job)
+        return
+    runner, batch = train(cfg, job)
+    if job.save_and_load:
+        try:
+            save_and_load(runner, batch, read, job)
+        except Exception as error:  # noqa: BLE001 - no failure of the trial: shown by its check
+            traceback.print_exc()
+            seen = Observation(facts={"problem": f"{type(error).__name__}: {error}"})
+            seen.write(Path(job.folder) / "loaded")

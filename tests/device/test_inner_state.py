@@ -1,0 +1,136 @@
+"""What is found in objects that have no state dict for it, and put back into others like them."""
+
+from __future__ import annotations
+
+import copy
+import io
+import random
+from collections import deque
+
+import numpy as np
+import torch
+from torch import nn
+
+from mainspring.checkpoint.plain_types import as_plain_types, as_they_were
+from mainspring.device.inner_state import InnerState
+
+
+class Part:
+    __slots__ = ("count", "generator")
+
+    def __init__(self):
+        self.count, self.generator = 0, random.Random(1)
+
+
+class Remembers:
+    """As samplers and transforms of users do, each in another way."""
+
+    def __init__(self):
+        self.torch = torch.Generator().manual_seed(1)
+        self.numpy = np.random.default_rng(0)
+        self.legacy = np.random.RandomState(1)
+        self.philox = np.random.Generator(np.random.Philox(3))
+        self.bits = np.random.SFC64(3)
+        self.count, self.items, self.last = 0, [1, 2], deque([1], maxlen=3)
+        self.seen = {"a": {1: 2}}
+        self.array, self.tensor = np.zeros(3), torch.zeros(3)
+        self.parts = [Part(), Part()]
+        self.itself = self
+
+    def step(self):
+        if not hasattr(self, "late"):
+            self.late = np.random.default_rng(1)
+        drawn = [self.numpy.random(), self.legacy.rand(), self.philox.random(), self.late.random(),
+                 np.random.Generator(self.bits).random(), self.parts[1].generator.random(),
+                 torch.rand(1, generator=self.torch).item()]  # fmt: skip
+        self.count += 1
+        self.parts[0].count += 1
+        self.seen["a"][1] += 1
+        self.items.append(3)
+        self.last.append(self.count)
+        self.array += 1
+        self.tensor += 1
+        return [*drawn, self.count, self.parts[0].count, dict(self.seen), list(self.items),
+                list(self.last), self.array.tolist(), self.tensor.tolist()]  # fmt: skip
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(1, 1)
+        self.register_buffer("mean", torch.zeros(2), persistent=False)
+        self.register_buffer("constant", torch.zeros(2), persistent=False)
+        self.steps, self.queue = 0, torch.zeros(2)
+
+    def step(self):
+        self.mean += 1
+        self.steps += 1
+        self.queue = self.queue + 1
+        return self.mean.tolist(), self.steps, self.queue.tolist()
+
+
+def through_a_file(kept):
+    file = io.BytesIO()
+    torch.save(as_plain_types(kept), file)
+    file.seek(0)
+    return as_they_were(torch.load(file, weights_only=True))
+
+
+def test_another_object_goes_on_from_the_state():
+    for kind in (Remembers, Net):
+        first, second = kind(), kind()
+        state = InnerState(lambda first=first: {"it": first})
+        first.step()
+        kept = through_a_file(state.capture())
+        expected = copy.deepcopy(first.step())
+        assert InnerState(lambda second=second: {"it": second}).restore(kept) == []
+        assert second.step() == expected
+
+
+def test_only_what_has_changed_is_kept():
+    net = Net()
+    state = InnerState(lambda: {"net": net})
+    assert state.capture() == {}
+    net.step()
+    assert set(state.capture()) == {"net.mean", "net.steps", "net.queue"}
+
+
+def test_generators_of_the_process_and_of_the_system():
+    part = Part()
+    part.generator = np.random.mtrand._rand
+    assert InnerState(lambda: {"it": part}).capture() == {}
+    part.generator = random.SystemRandom()
+    assert list(InnerState(lambda: {"it": part}).unsaved()) == ["it.generator"]
+    part.generator = iter([1])
+    assert "iterator" in InnerState(lambda: {"it": part}).unsaved()["it.generator"]
+
+
+class Tells:
+    def __init__(self, state):
+        self.state, self.count = state, 0
+
+    def state_dict(self):
+        return {"count": self.count, "more": self.state() if callable(self.state) else self.state}
+
+    def load_state_dict(self, state):
+        self.count = state["count"]
+
+
+def test_a_state_dict_counts_where_it_works_and_can_be_saved():
+    good = Tells(np.arange(3))
+    kept = through_a_file(InnerState(lambda: {"it": good}).capture())
+    assert list(kept) == ["it"]
+    for bad in (Tells(object()), Tells(lambda: 1 / 0)):
+        state = InnerState(lambda bad=bad: {"it": bad})
+        bad.count = 3
+        assert list(state.capture()) == ["it.count"]
+        assert list(state.unsaved()) == ["it.state_dict()"]
+
+
+def test_what_finds_no_place_is_named():
+    first, second = Remembers(), Part()
+    state = InnerState(lambda: {"it": first})
+    first.step()
+    lost = InnerState(lambda: {"it": second}).restore(state.capture())
+    assert "it.parts.0.count" in lost
+    assert "it.tensor" in lost

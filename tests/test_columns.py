@@ -1,0 +1,54 @@
+"""Tables, numbers, times and curves, as a person reads them."""
+
+import math
+
+import pytest
+
+from mainspring.columns import as_duration, as_number, in_columns, sparkline
+
+
+def test_columns_are_as_wide_as_their_widest_cell():
+    rows = [("name", "value"), ("loss", "0.5"), ("accuracy", "98.33")]
+    assert in_columns(rows, right=[1]) == [
+        "name      value",
+        "loss        0.5",
+        "accuracy  98.33",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.04123, "0.0412"),
+        (9.87654, "9.8765"),
+        (98.3333, "98.33"),
+        (1234.56, "1234.6"),
+        (0.0000123, "1.23e-05"),
+        (-2.5e7, "-2.50e+07"),
+        (0.0, "0.0000"),
+        (12345, "12345"),
+        (math.nan, "nan"),
+        (-math.inf, "-inf"),
+    ],
+)
+def test_a_number_takes_few_characters(value, shown):
+    assert as_number(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0, "0:00"), (7.9, "0:07"), (3723, "1:02:03"), (86400 * 3 + 4 * 3600 + 5 * 60, "3d 04:05")],
+)
+def test_a_time_is_shown_in_the_units_that_matter(seconds, shown):
+    assert as_duration(seconds) == shown
+
+
+def test_a_sparkline_spans_from_the_least_to_the_greatest():
+    assert sparkline([0, 1, 2, 3, 4, 5, 6, 7]) == "▁▂▃▄▅▆▇█"
+    line = sparkline([math.cos(step / 100 * math.pi) for step in range(101)], width=10)
+    assert len(line) == 10
+    assert (line[0], line[-1]) == ("█", "▁")
+    assert sparkline([3e-3] * 50, width=5) == "▄▄▄▄▄"
+    assert sparkline([math.nan, 1.0, math.inf, 2.0]) == "▁█"
+    assert sparkline([]) == ""
+    assert sparkline([7.0]) == "▄"

@@ -1,0 +1,68 @@
+"""What is shown: no escape sequences of foreign text, no secrets of the environment."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+
+from mainspring import output
+from mainspring.output import Secret, masked, masked_values, note_secrets, printable
+
+
+@pytest.fixture(autouse=True)
+def other_environment(monkeypatch):
+    monkeypatch.setattr(output, "_secrets", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain\n\tü 漢", "plain\n\tü 漢"),
+        ("\x1b]0;title\x07\x1b[2J", "\\x1b]0;title\\x07\\x1b[2J"),
+        ("\x1b[31mred\x1b[0m", "\\x1b[31mred\\x1b[0m"),
+        ("over\rwritten\r\n", "over\\x0dwritten\r\n"),
+        ("\x9b2J\x08\x7f", "\\x9b2J\\x08\\x7f"),
+        ("right\u202eleft", "right\\x202eleft"),
+    ],
+)
+def test_control_characters_are_written_out(text, shown):
+    assert printable(text) == shown
+
+
+def test_only_colours_pass_where_colours_are_used():
+    text = "\x1b[1;31mred\x1b[0m \x1b[8mhidden\x1b[2J"
+    assert printable(text, colours=True) == "\x1b[1;31mred\x1b[0m \\x1b[8mhidden\\x1b[2J"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "is_secret"),
+    [
+        ("MS_TOKEN", "s3cr3t-VALUE", True),
+        ("WANDB_API_KEY", "0123456789", True),
+        ("ms_password", "correct horse", True),
+        ("AWS_SECRET_ACCESS_KEY", "abcdefgh", True),
+        ("MS_TOKEN", "short", False),
+        ("DATA_ROOT", "/data/sets", False),
+        ("KEYBOARD", "some-layout", False),
+    ],
+)
+def test_values_of_variables_that_name_a_secret_are_masked(name, value, is_secret, monkeypatch):
+    monkeypatch.setenv(name, value)
+    note_secrets()
+    text = f"https://user:{value}@host"
+    assert masked(text) == (text.replace(value, "***") if is_secret else text)
+    expected = {"a": [masked(text), 1, "***"]}
+    assert masked_values({"a": [text, 1, Secret.of_variable(name, value)]}) == expected
+
+
+def test_a_secret_is_text_and_stays_a_secret():
+    secret = Secret.of_variable("A", "x")
+    for same in (
+        secret,
+        copy.deepcopy(secret),
+        copy.copy(secret),
+        pickle.loads(pickle.dumps(secret)),
+    ):
+        assert (same, same.variable, type(same)) == ("x", "A", Secret)
