@@ -50,5 +50,6 @@ def _fails_without_closure(optimizer: Any) -> bool:
         while trace is not None and trace.tb_next is not None:
             trace = trace.tb_next
         # The step itself asserts, or calls what it was not given.
-        return trace is not None and trace.tb_frame.f_locals.get("closure", trace) is None
+        if trace is not None and isinstance(error, AssertionError | TypeError):
+            return trace.tb_frame.f_locals.get("closure", trace) is None
     return False
