@@ -7,6 +7,8 @@ import inspect
 from collections import OrderedDict, defaultdict
 from typing import Any, Literal
 
+from mainspring.optim.optimizer.two_modes import has_two_modes
+
 __all__ = ["closure_need"]
 
 
@@ -31,7 +33,8 @@ def closure_need(optimizer: Any) -> Literal["none", "evaluates", "uses gradients
         return "none"
     if closure.default is closure.empty and closure.kind is not closure.VAR_KEYWORD:
         return "evaluates"
-    if getattr(step, "__module__", "").startswith("torch."):  # a subclass may have torch's step
+    is_torchs = getattr(step, "__module__", "").startswith("torch.")  # a subclass may have its step
+    if is_torchs or has_two_modes(optimizer):
         return "none"
     return "uses gradients" if _fails_without_closure(optimizer) else "none"
 
@@ -50,6 +53,5 @@ def _fails_without_closure(optimizer: Any) -> bool:
         while trace is not None and trace.tb_next is not None:
             trace = trace.tb_next
         # The step itself asserts, or calls what it was not given.
-        if trace is not None and isinstance(error, AssertionError | TypeError):
-            return trace.tb_frame.f_locals.get("closure", trace) is None
+        return trace is not None and trace.tb_frame.f_locals.get("closure", trace) is None
     return False
