@@ -61,6 +61,7 @@ from matrix_parts import (
     TwoShapes,
     ValidatesInBetween,
 )
+from schedule_free import ScheduleFree
 from torch import nn
 from torch.utils.data import BatchSampler, RandomSampler, WeightedRandomSampler
 from torch.utils.data import DataLoader as TorchDataLoader
@@ -298,6 +299,11 @@ several(averaged, {
 
 
 @variant
+def schedule_free():
+    return validated(optim_wrapper={"optimizer": {"type": ScheduleFree, "lr": 0.02}})
+
+
+@variant
 def hook_with_state():
     return base(custom_hooks=[{"type": Counting}])
 
@@ -489,6 +495,7 @@ several(validated_by_two, {
     "two_ranks_with_averaged_buffers": {
         "custom_hooks": [{"type": "EMAHook", "momentum": 0.1, "update_buffers": True}],
     },
+    "two_ranks_schedule_free": {"optim_wrapper": {"optimizer": {"type": ScheduleFree, "lr": 0.02}}},
 }, ranks=2)  # fmt: skip
 
 

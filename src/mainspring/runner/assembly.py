@@ -17,6 +17,7 @@ from mainspring.defaults import DEFAULTS
 from mainspring.dist import get_rank, get_world_size
 from mainspring.errors import ConfigError
 from mainspring.hooks import HookDispatch, Run
+from mainspring.hooks.optimizer_mode_hook import OptimizerModeHook, two_mode_optimizers
 from mainspring.logging import MessageHub, MMLogger
 from mainspring.optim.optimizer.fused_choice import prefer_fused
 from mainspring.registry.shared import SharedParts
@@ -359,6 +360,8 @@ class Assembly(Run):
             if isinstance(section, Mapping) and self.sample_rng == "sample":
                 prefer_fused(wrapper)
         if wrapper is not self._scaled:
+            if two_mode_optimizers(wrapper):
+                self._dispatch.register(OptimizerModeHook(), listed=False)
             with building(self.cfg, "auto_scale_lr"):
                 self.scale_lr(wrapper, self.auto_scale_lr)
             self._scaled = wrapper

@@ -17,6 +17,7 @@ from mainspring.dataset.any_loader import length_of
 from mainspring.hooks.run_table import console_width
 from mainspring.model import Supervised
 from mainspring.optim import AmpOptimWrapper
+from mainspring.optim.optimizer.two_modes import has_two_modes
 from mainspring.optim.scheduler.preview import planned_values
 from mainspring.runner.resume import wrappers_by_name
 from mainspring.version import __version__
@@ -163,6 +164,8 @@ def _optimizers(runner: Runner, rates: Mapping[str, list[float]]) -> list[str]:
         text += f", steps every {counts} batches" if counts > 1 else ""
         if isinstance(wrapper, AmpOptimWrapper):
             text += f", in {str(wrapper.dtype).removeprefix('torch.')}"
+        if has_two_modes(optimizer):
+            text += ", validates averaged weights"
         lines.append(text)
     return lines
 

@@ -20,6 +20,7 @@ from mainspring.optim.optimizer.base import NO_CONTEXT, BaseOptimWrapper
 from mainspring.optim.optimizer.closures import closure_need
 from mainspring.optim.optimizer.norm_layers import has_batch_norm
 from mainspring.optim.optimizer.normalizer import TargetNormalizer
+from mainspring.optim.optimizer.two_modes import has_two_modes
 from mainspring.registry import OPTIM_WRAPPERS
 from mainspring.structures import NormalizedLoss
 
@@ -79,6 +80,8 @@ class OptimWrapper(BaseOptimWrapper):
         _check_counts(accumulative_counts)
         _refuse_config_words(constructor=constructor, paramwise_cfg=paramwise_cfg)
         super().__init__(_ready(optimizer))
+        if has_two_modes(self.optimizer):
+            self.optimizer.train()
         self._accumulative_counts = accumulative_counts
         self.clip_grad_kwargs: dict[str, Any] | None = None
         if clip_grad is not None:
