@@ -67,7 +67,8 @@ from torch.utils.data import BatchSampler, RandomSampler, WeightedRandomSampler
 from torch.utils.data import DataLoader as TorchDataLoader
 
 from mainspring import optim
-from mainspring.dataset import DataLoader
+from mainspring.config import later
+from mainspring.dataset import DataLoader, TokenBudgetBatchSampler
 from mainspring.model import Supervised
 from mainspring.optim import OptimWrapper, OptimWrapperDict
 from mainspring.runner import WorkflowTrainLoop
@@ -508,6 +509,17 @@ def two_ranks_that_drift_apart():
         default_hooks={"checkpoint": {"type": "CheckpointHook", **SAVING, "interval": 4}},
         optim_wrapper=step,
     )
+
+
+def by_tokens(**changes: Any) -> Arguments:
+    batches = later(TokenBudgetBatchSampler)(
+        max_tokens=12, lengths=list(range(1, ITEMS // 2 + 1)) * 2, max_items=BATCH
+    )
+    return base(train_dataloader=ours(shuffle=True, batch_size=1, batch_sampler=batches, **changes))
+
+
+several(by_tokens, {"token_batches": {}, "token_batches_2_workers": {"num_workers": 2}})
+several(by_tokens, {"two_ranks_of_token_batches": {}}, ranks=2)
 
 
 def saved_by_one(way: str) -> Arguments:

@@ -319,6 +319,8 @@ class DataLoader(TorchDataLoader[T_co]):
             samples = state.get("samples", batches * size)
             samples = samples * state.get("world_size", get_world_size()) // get_world_size()
             batches = -(-samples // size)
+        elif self._plan is not None and self._plan.deals_batches:
+            batches = batches * state.get("world_size", get_world_size()) // get_world_size()
         self._resume_at = Position(state["epoch"], batches, samples, batches)
         self._resumed_order = (
             OrderStart.from_state_dict(state["order"]) if "order" in state else None

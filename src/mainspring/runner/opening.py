@@ -126,6 +126,8 @@ def _data(loader: Any, world_size: int) -> str:
     )
     name = type(dataset).__name__ if dataset is not None else type(loader).__name__
     items = f"{size:,} items of {name}" if size is not None else name
+    tokens = getattr(getattr(loader, "batch_sampler", None), "max_tokens", None)
+    batch = f"up to {tokens:,} tokens" if tokens and batch is None else batch
     if batches is None:
         return f"{items}, a stream" + (f" in batches of {batch}" if batch else "")
     said = f"{items} in {_several(batches, 'batch', 'batches')}" + (f" of {batch}" if batch else "")
