@@ -25,7 +25,7 @@ from mainspring.tools.convert.inherit import (
     Merging,
     UnmergeableError,
     deletes,
-    item_of,
+    part_of,
     place,
 )
 from mainspring.tools.convert.names import find_import
@@ -218,10 +218,11 @@ class SourceRewriter:
             if not isinstance(root, str) or root.startswith("_"):
                 raise TemplateError(f"_base_.{root} is a private name")
             file = self.text
-            value, rest = self.base.old.get(root), list(keys)
-            walked: list[Key] = []
-            while rest and (inner := item_of(value, rest[0])) is not None:
-                walked.append(rest.pop(0))
+            value, walked = self.base.old.get(root), list[Key]()
+            for key in keys:
+                if (inner := part_of(value, [key])) is None:
+                    break
+                walked.append(key)
                 value = inner
             text = place(root, keys)
             is_stored = isinstance(getattr(node, "ctx", None), ast.Store | ast.Del)
@@ -236,7 +237,7 @@ class SourceRewriter:
                 for line in self.base.separate(root, changed):
                     self._before(statement, line)
                 text = self.base.edited(root, keys)
-            elif isinstance(value, dict | list) and not rest:
+            elif isinstance(value, dict | list) and walked == keys:
                 text = f"{self.attempt.imports.word('copy')}({text})"
             file.replace(node, text)
 
@@ -280,9 +281,7 @@ class SourceRewriter:
         if not call.args:  # ``update(a=1)`` as ``dict(a=1)``
             named = ast.copy_location(ast.Name("dict", ast.Load()), call.func)
             written = ast.copy_location(ast.Call(named, [], call.keywords), call)
-        old = self.base.old.get(root)
-        for key in keys:
-            old = item_of(old, key)
+        old = part_of(self.base.old.get(root), keys)
         if not isinstance(old, dict) or not is_display(written):
             return False
         if method == "merge":
