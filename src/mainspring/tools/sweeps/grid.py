@@ -64,7 +64,15 @@ class Followed:
     def ended(self, run: Run, status: Status, exit_code: int | None) -> None:
         """Note and say how a run ended."""
         run.end(status, exit_code, self._metric)
-        self._report(run, describe_end(run, self._metric))
+        record, wanted = run.record, self._metric.name
+        name = self._metric.name_in(run.scalars)
+        said = "" if record.best is None else f", best {name} {record.best:.6g}"
+        if status == "failed":
+            said = f", {run.exit_reason}: {run.last_line}".removesuffix(": ")
+        elif status == "finished" and name is None and wanted is not None:
+            measured = ", ".join(run.scalars.names) or "nothing"
+            said = f", but it did not measure {wanted!r}: it measured {measured}"
+        self._report(run, f"{status} after {record.seconds:.0f} s{said}")
 
 
 class Grid(Followed):
@@ -107,24 +115,3 @@ class Grid(Followed):
         if status == "finished" and not self._is_measured:
             check_measured(run, self._metric)
             self._is_measured = True
-
-
-def describe_end(run: Run, metric: Metric) -> str:
-    """How a run ended, in words.
-
-    Args:
-        run: The run.
-        metric: What runs are compared by.
-    """
-    record = run.record
-    after = f"after {record.seconds:.0f} s"
-    if record.status == "failed":
-        lines = run.last_lines()
-        tail = f": {lines[-1].strip()}" if lines else ""
-        return f"failed {after}, {run.exit_reason}{tail}"
-    name = metric.name_in(run.scalars)
-    value = "" if record.best is None else f", best {name} {record.best:.6g}"
-    if name is None and metric.name is not None and record.status == "finished":
-        measured = ", ".join(run.scalars.names) or "nothing"
-        value = f", but it did not measure {metric.name!r}: it measured {measured}"
-    return f"{record.status} {after}{value}"

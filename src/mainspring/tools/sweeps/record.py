@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import signal
@@ -85,9 +86,8 @@ class Record:
 
     def as_json(self) -> dict[str, Any]:
         """The record as a dict that JSON can hold: NaN and infinity become ``None``."""
-        content = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        content["last"] = {name: _finite(value) for name, value in self.last.items()}
-        return {**content, "best": _finite(self.best)}
+        last = {name: _finite(value) for name, value in self.last.items()}
+        return {**dataclasses.asdict(self), "last": last, "best": _finite(self.best)}
 
 
 @dataclass(slots=True)
@@ -170,15 +170,16 @@ class Run:
         scalars, record = self.scalars, self.record
         record.status, record.exit_code = status, exit_code
         record.seconds = round(self._before + time.monotonic() - self._began, 2)
+        record.best = record.best_step = None
         scalars.update()
         record.last = {name: scalars.of(name)[-1].value for name in scalars.names}
         name = metric.name_in(scalars)
-        values = scalars.of(name) if name is not None else []
-        if name is not None and values:
+        if name is not None:
+            values = scalars.of(name)
             record.last.setdefault(name, values[-1].value)
-        best = best_of(values, maximize=metric.maximize)
-        record.best = None if best is None else best.value
-        record.best_step = None if best is None else best.step
+            best = best_of(values, maximize=metric.maximize)
+            if best is not None:
+                record.best, record.best_step = best.value, best.step
         self._write()
 
     def _write(self) -> None:
@@ -196,13 +197,11 @@ class Run:
         except ValueError:
             return f"killed by signal {-code}"
 
-    def last_lines(self, count: int = 1) -> list[str]:
-        """The end of what it printed."""
-        try:
-            text = self.output.read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return []
-        return [line for line in text.splitlines() if line.strip()][-count:]
+    @property
+    def last_line(self) -> str:
+        """The end of what it printed; empty where it printed nothing."""
+        printed = self.output.read_text(encoding="utf-8", errors="replace").split("\n")
+        return next((line.strip() for line in reversed(printed) if line.strip()), "")
 
 
 def _finite(value: float | None) -> float | None:

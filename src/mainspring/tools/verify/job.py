@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -48,16 +46,3 @@ class Job:
     world_size: int = 0
     port: int = 0
     device: str | None = None
-
-    def to_line(self) -> str:
-        """One line of JSON."""
-        return json.dumps(dataclasses.asdict(self))
-
-    @classmethod
-    def from_line(cls, line: str) -> Job:
-        """The inverse of `to_line`.
-
-        Args:
-            line: What `to_line` gave.
-        """
-        return cls(**json.loads(line))

@@ -10,11 +10,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Self
 
 from mainspring.tools.process_groups import kill_group
-from mainspring.tools.verify.host import ERROR, NOT_APPLICABLE, OUTPUT, SAYS_WHERE
+from mainspring.tools.verify.host import OUTPUT, PROBLEM, SAYS_WHERE
 from mainspring.tools.verify.job import Job, NotApplicableError
 
 __all__ = ["TrialFailedError", "Trials"]
@@ -91,7 +92,7 @@ class Trials:
         """
         by_host = dict(enumerate(jobs, int(second)))
         for index, job in by_host.items():
-            _pipe(self._hosts[index].stdin).write(f"{job.to_line()}\n".encode())
+            _pipe(self._hosts[index].stdin).write(f"{json.dumps(asdict(job))}\n".encode())
         for index in by_host:
             self._running[index] = int(self._answer(index, "started"))
         codes = self._wait_for(by_host)
@@ -147,18 +148,15 @@ def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
 
 
 def _raise_problem(job: Job, code: int) -> None:
-    folder = Path(job.folder)
-    reason = folder / NOT_APPLICABLE
-    if reason.exists():
-        raise NotApplicableError(reason.read_text(encoding="utf-8"))
-    if code == 0 or (job.kill and code == -signal.SIGKILL):
-        return
-    error = folder / ERROR
-    if error.exists():
-        told = json.loads(error.read_text(encoding="utf-8"))
-        raise TrialFailedError(told["text"], told["headline"])
-    end = _said(folder)[-_TAIL:]
-    raise TrialFailedError(f"the process ended with {code}\n{end}".rstrip())
+    problem = Path(job.folder, PROBLEM)
+    if problem.exists():
+        told = json.loads(problem.read_text(encoding="utf-8"))
+        if told["is_failure"]:
+            raise TrialFailedError(told["text"], told["headline"])
+        raise NotApplicableError(told["text"])
+    if code and not (job.kill and code == -signal.SIGKILL):
+        end = _said(Path(job.folder))[-_TAIL:]
+        raise TrialFailedError(f"the process ended with {code}\n{end}".rstrip())
 
 
 def _said(folder: Path) -> str:
