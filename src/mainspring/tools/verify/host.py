@@ -10,9 +10,9 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import gc
+import importlib
 import json
 import os
-import signal
 import sys
 import traceback
 import warnings
@@ -23,20 +23,16 @@ from typing import Any
 
 from mainspring.errors import is_user_mistake
 from mainspring.tools.process_groups import kill_group
-from mainspring.tools.verify.job import Job, NotApplicableError
+from mainspring.tools.verify.job import OUTPUT, PROBLEM, SAYS_WHERE, Job, NotApplicableError
+from mainspring.tools.verify.partial_trials import accumulate, stream
+from mainspring.tools.verify.ranks import train_as_rank
+from mainspring.tools.verify.training import train
 
-__all__ = ["OUTPUT", "PROBLEM", "SAYS_WHERE", "serve"]
-
-OUTPUT = "output.txt"
-"""What a trial printed, in its folder."""
-
-PROBLEM = "problem.json"
-"""Why a trial failed, or cannot be made: ``text``, ``headline`` and ``is_failure``."""
-
-SAYS_WHERE = signal.SIGUSR2
-"""Signal upon which a trial prints where each of its threads is."""
+__all__ = ["serve"]
 
 ReadConfig = Callable[[Mapping[str, Any]], Any]
+
+_KINDS = {"train": train, "workers": stream, "accumulation": accumulate, "ranks": train_as_rank}
 
 
 def serve(read_config: ReadConfig) -> None:
@@ -45,7 +41,11 @@ def serve(read_config: ReadConfig) -> None:
     Args:
         read_config: Called with the request of a job; returns the config.
     """
-    _import_everything()
+    # What torch imports late, for the children.
+    importlib.import_module("torch._dynamo")
+    importlib.import_module("torch.utils.data._utils.worker")
+    gc.collect()
+    gc.freeze()
     for line in sys.stdin:
         job = Job(**json.loads(line))
         with warnings.catch_warnings():
@@ -61,20 +61,6 @@ def serve(read_config: ReadConfig) -> None:
         # Data workers of a killed trial would notice only after seconds.
         kill_group(child)
         print(f"ended {os.waitstatus_to_exitcode(status)}", flush=True)
-
-
-def _import_everything() -> None:
-    """What trials need, the parts that torch imports late included."""
-    import torch._dynamo
-    import torch.utils.data._utils.worker  # noqa: F401 - for the children
-
-    import mainspring.runner
-    import mainspring.tools.verify.partial_trials
-    import mainspring.tools.verify.ranks
-    import mainspring.tools.verify.training  # noqa: F401 - for the children
-
-    gc.collect()
-    gc.freeze()
 
 
 def _be_child(job: Job, read_config: ReadConfig) -> None:
@@ -99,19 +85,14 @@ def _be_child(job: Job, read_config: ReadConfig) -> None:
 
 def _carry_out(job: Job, folder: Path, read_config: ReadConfig) -> int:
     """Do what the job says, and write why that failed or cannot be done; returns the exit code."""
-    from mainspring.tools.verify.partial_trials import accumulate, stream
-    from mainspring.tools.verify.ranks import train_as_rank
-    from mainspring.tools.verify.training import train
-
     if job.device is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = job.device
     if job.world_size:
         rank, size, port = map(str, (job.rank, job.world_size, job.port))
         os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": size}
         os.environ |= {"RANK": rank, "LOCAL_RANK": rank}
-    kinds = {"workers": stream, "accumulation": accumulate, "ranks": train_as_rank, "train": train}
     try:
-        kinds[job.kind](partial(read_config, job.request), job)
+        _KINDS[job.kind](partial(read_config, job.request), job)
     except NotApplicableError as error:
         said: dict[str, Any] = {"text": str(error), "headline": str(error), "is_failure": False}
     except BaseException as error:  # noqa: BLE001 - the last frame: the parent shows the error

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Job", "JobKind", "NotApplicableError"]
+__all__ = ["OUTPUT", "PROBLEM", "SAYS_WHERE", "Job", "JobKind", "NotApplicableError"]
+
+OUTPUT = "output.txt"
+"""What a trial printed, in its folder."""
+
+PROBLEM = "problem.json"
+"""Why a trial failed, or cannot be made: ``text``, ``headline`` and ``is_failure``."""
+
+SAYS_WHERE = signal.SIGUSR2
+"""Signal upon which a trial prints where each of its threads is."""
 
 JobKind = Literal["train", "workers", "accumulation", "ranks"]
 

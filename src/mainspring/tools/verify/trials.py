@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from mainspring.tools.process_groups import kill_group
-from mainspring.tools.verify.host import OUTPUT, PROBLEM, SAYS_WHERE
-from mainspring.tools.verify.job import Job, NotApplicableError
+from mainspring.tools.verify.job import OUTPUT, PROBLEM, SAYS_WHERE, Job, NotApplicableError
 
 __all__ = ["TrialFailedError", "Trials"]
 
