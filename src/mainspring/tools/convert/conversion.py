@@ -6,7 +6,8 @@ import itertools
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,6 @@ _STYLES = (
     Style(),
     Style(repeats=True),
     Style(aliases=False),
-    Style(edits=False, aliases=False),
 )
 """What is tried in turn, the most readable first."""
 
@@ -131,21 +131,19 @@ def _import_custom(file: OldFile, custom: Any, report: ConversionReport) -> None
             report.remarks.append(Remark(place, said))
 
 
+@dataclass
 class _FileConversion:
     """Finds the way to write one file that keeps most of it and reads back equal."""
 
-    def __init__(
-        self,
-        file: OldFile,
-        names: Names,
-        paths: Mapping[str, str],
-        made: Mapping[str, LoadedConfig],
-        flat: bool,
-    ) -> None:
-        self.file, self.names, self.paths, self.made = file, names, paths, made
-        self.has_bases = bool(file.bases) and not flat
-        self.keeps_text = not file.bases or not flat
-        self.final = _own(file.loaded)
+    file: OldFile
+    names: Names
+    paths: Mapping[str, str]
+    made: Mapping[str, LoadedConfig]
+    flat: bool
+
+    @cached_property
+    def final(self) -> dict[Any, Any]:
+        return _own(self.file.loaded)
 
     def best(self) -> tuple[str, Attempt]:
         """The text of the new file, and what there is to say about it.
@@ -180,13 +178,14 @@ class _FileConversion:
 
     def _ways(self) -> Iterator[tuple[bool, Write]]:
         """What is tried in turn, the most readable first, with whether it prints values."""
-        dialect = self.file.dialect
-        if dialect == "recorded" and self.keeps_text:
+        dialect, has_bases = self.file.dialect, bool(self.file.bases)
+        keeps_text = not (has_bases and self.flat)
+        if dialect == "recorded" and keeps_text:
             yield False, lambda _: self.file.source.text
-        if dialect in ("text", "new") and self.keeps_text:
+        if dialect in ("text", "new") and keeps_text:
             for style in _STYLES:
                 yield False, partial(self._rewritten, style=style)
-        if dialect != "recorded" and self.has_bases:
+        if dialect != "recorded" and has_bases and not self.flat:
             yield True, self._changes
         yield True, self._printed
 

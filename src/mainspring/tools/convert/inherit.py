@@ -18,7 +18,7 @@ from mainspring.tools.convert.names import lazy_import_parts
 from mainspring.tools.convert.printer import Printer
 from mainspring.tools.convert.report import Attempt
 from mainspring.tools.convert.text_edits import EditedText
-from mainspring.walk import items_of
+from mainspring.walk import parts_of
 
 __all__ = ["Inherited", "Merging", "UnmergeableError", "changes_between", "deletes", "place"]
 
@@ -54,17 +54,9 @@ class Inherited:
     def __init__(self, attempt: Attempt) -> None:
         self.old, self.new = attempt.old, attempt.new
         self._imports = attempt.imports
-        self._places: Counter[int] = Counter()
         self._copied: set[tuple[Key, ...]] = set()
-        for value in self.new.values():
-            self._count(value)
-
-    def _count(self, value: Any) -> None:
-        if isinstance(value, dict | list | tuple):
-            self._places[id(value)] += 1
-            if self._places[id(value)] == 1:
-                for _, item in items_of(value):
-                    self._count(item)
+        # Of what is no container, nothing is asked.
+        self._places = Counter(map(id, parts_of(dict(self.new))))
 
     def separate(self, root: str, keys: Sequence[Key]) -> Iterator[str]:
         """The lines after which a part can be changed without changing another place.

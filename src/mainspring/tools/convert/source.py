@@ -46,12 +46,10 @@ class Style:
     """How much of a file is changed.
 
     Attributes:
-        edits: Whether assignments to inherited parts go through `edit`.
         aliases: Whether another name for a dict becomes a copy.
         repeats: Whether a dict that is merged in several places is written in each of them.
     """
 
-    edits: bool = True
     aliases: bool = True
     repeats: bool = False
 
@@ -101,8 +99,9 @@ class SourceRewriter:
         self.outline = Outline(tree)
         imported = imported_names(self.outline)
         own = {local: ".".join(filter(None, parts)) for local, parts in imported.items()}
-        bound, once = bound_names(tree), assigned_once(tree)
-        inherited = new_imports(attempt, bound, own)
+        bound = bound_names(tree)
+        once = assigned_once(tree, bound)
+        inherited = new_imports(attempt, set(bound), own)
         for name in words:
             if attempt.imports.word(name) != name:
                 raise TemplateError(f"the name {name} is taken")
@@ -112,7 +111,7 @@ class SourceRewriter:
         self.calls = CallRewriter(
             self.text,
             attempt,
-            {name: _split(path) for name, path in inherited.items()} | imported,
+            {name: path.rpartition(".")[::2] for name, path in inherited.items()} | imported,
             {name: value for name, value in constants.items() if isinstance(value, str)},
         )
         displays = {name: it for name, it in once.items() if style.repeats and is_display(it)}
@@ -156,7 +155,7 @@ class SourceRewriter:
             self.assigned.add(name)
             return
         self.calls.visit(statement)
-        if not (self.style.edits and self._update(statement)):
+        if not self._update(statement):
             self._inherited_part(statement)
 
     def _assignment(self, statement: ast.stmt, name: str, value: ast.expr) -> None:
@@ -257,7 +256,7 @@ class SourceRewriter:
             root, keys = chain
             for line in self.base.separate(root, keys[:-1]):
                 self._before(statement, line)
-            if self.style.edits and keys[-1] not in _MERGING:
+            if keys[-1] not in _MERGING:
                 key = f".{keys[-1]}" if str(keys[-1]).isidentifier() else f"[{keys[-1]!r}]"
                 through = self.base.edited(root, keys[:-1]) + key
                 self.text.replace(target, through)
@@ -345,11 +344,6 @@ class SourceRewriter:
         if len(found) == 1 and all(target is not None for _, target in modules):
             start = file.text.index(module, file.start(statement))
             file.change(start, start + len(module), found.pop())
-
-
-def _split(path: str) -> tuple[str, str]:
-    module, _, name = path.rpartition(".")
-    return module, name
 
 
 def _chains(statement: ast.AST) -> list[tuple[ast.AST, ast.AST]]:

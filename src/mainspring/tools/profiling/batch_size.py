@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 import gc
-import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise, repeat
+from itertools import repeat
 from typing import Any
 
+import numpy as np
 import torch
 
 from mainspring.errors import ConfigError
@@ -237,8 +237,7 @@ class _Throughput(PlannedTrial):
             moments.append(time.perf_counter())
             if len(moments) <= _ITERATIONS:
                 yield
-        seconds = [later - earlier for earlier, later in pairwise(moments)]
-        self.samples_per_second = self.size / statistics.median(seconds)
+        self.samples_per_second = self.size / float(np.median(np.diff(moments)))
 
 
 def is_out_of_memory(error: BaseException) -> bool:

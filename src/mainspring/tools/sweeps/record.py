@@ -15,9 +15,10 @@ from typing import Any, Literal, TypeAlias
 from mainspring import fileio
 from mainspring.errors import ConfigError
 from mainspring.tools.sweeps.choices import Choice
+from mainspring.tools.sweeps.metrics import Metric
 from mainspring.tools.sweeps.scalars import Scalars, best_of
 
-__all__ = ["RECORD_FILE", "Metric", "Record", "Run", "Status"]
+__all__ = ["RECORD_FILE", "Record", "Run", "Status"]
 
 RECORD_FILE = "sweep_run.json"
 """Name of the file in a run's work directory that says how the run went."""
@@ -26,25 +27,6 @@ OUTPUT_FILE = "output.log"
 """Name of the file in a run's work directory that holds what the run prints."""
 
 Status: TypeAlias = Literal["waiting", "running", "finished", "failed", "pruned", "interrupted"]
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """What runs are compared by.
-
-    Attributes:
-        name: Its name; ``None`` for the first one that validation gives.
-        maximize: Whether greater is better.
-    """
-
-    name: str | None
-    maximize: bool
-
-    def name_in(self, scalars: Scalars) -> str | None:
-        """Its name among what a run measured; ``None`` if it is not there."""
-        if self.name is not None:
-            return self.name if scalars.of(self.name) else None
-        return next(iter(scalars.names), None)
 
 
 @dataclass(slots=True)

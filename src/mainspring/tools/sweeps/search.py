@@ -12,8 +12,8 @@ from mainspring.errors import ConfigError
 from mainspring.tools.sweeps.choices import Axis, Choice, folder_names, run_names
 from mainspring.tools.sweeps.expand import Loader, grow
 from mainspring.tools.sweeps.grid import Followed, Report
-from mainspring.tools.sweeps.metrics import Direction, check_measured
-from mainspring.tools.sweeps.record import Metric, Record, Run, Status
+from mainspring.tools.sweeps.metrics import Direction, Metric
+from mainspring.tools.sweeps.record import Record, Run, Status
 
 __all__ = ["STUDY_FILE", "Search", "check_optuna"]
 
@@ -192,7 +192,7 @@ class Search(Followed):
             if status == "interrupted" and trial.params:
                 self._study.enqueue_trial(trial.params)
         if status == "finished":
-            check_measured(run, self._metric)
+            self._check_measured(run)
 
 
 def _earlier(folder: Path, trial: Any, record: Record) -> Run:

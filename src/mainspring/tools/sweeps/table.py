@@ -13,7 +13,8 @@ from typing import Any
 from mainspring import fileio
 from mainspring.columns import as_duration, in_columns
 from mainspring.tools.sweeps.choices import short_names
-from mainspring.tools.sweeps.record import Metric, Run
+from mainspring.tools.sweeps.metrics import Metric
+from mainspring.tools.sweeps.record import Run
 
 __all__ = ["format_table", "ranked", "write_results"]
 

@@ -137,10 +137,9 @@ def nature_of(runner: Any) -> dict[str, Any]:
         and module.training
     ]
     types = {parameter.dtype for parameter in model.parameters() if parameter.requires_grad}
-    is_amp = "Amp" in type(runner.optim_wrapper).__name__ or "Amp" in str(
-        runner.optim_wrapper.get("type") if isinstance(runner.optim_wrapper, Mapping) else ""
-    )
-    is_low = is_amp or bool(types & {torch.float16, torch.bfloat16})
+    wrapper = runner.optim_wrapper
+    kind = wrapper.get("type") if isinstance(wrapper, Mapping) else type(wrapper)
+    is_low = "Amp" in str(kind) or bool(types & {torch.float16, torch.bfloat16})
     return {"batch_norms": norms, "low_precision": is_low}
 
 
