@@ -93,16 +93,14 @@ class Run:
     choices: Mapping[str, Choice]
     digest: str
     continues: bool = False
-    record: Record = field(default_factory=Record)
+    record: Record = field(init=False)
     scalars: Scalars = field(init=False)
-    _before: float = 0.0
     _began: float = 0.0
 
     def __post_init__(self) -> None:
-        self.scalars = Scalars(self.folder, self.record.ignored)
-        self.record.words = list(self.words)
-        self.record.choices = {name: choice.value for name, choice in self.choices.items()}
-        self.record.digest = self.digest
+        self.scalars = Scalars(self.folder)
+        chosen = {name: choice.value for name, choice in self.choices.items()}
+        self.record = Record(words=list(self.words), choices=chosen, digest=self.digest)
 
     @property
     def output(self) -> Path:
@@ -137,7 +135,6 @@ class Run:
             self.record.ignored = sorted(p.name for p in self.folder.iterdir() if p.is_dir())
             self.scalars = Scalars(self.folder, self.record.ignored)
         self.record.status = "running"
-        self._before = self.record.seconds
         self._began = time.monotonic()
         self._write()
 
@@ -151,7 +148,7 @@ class Run:
         """
         scalars, record = self.scalars, self.record
         record.status, record.exit_code = status, exit_code
-        record.seconds = round(self._before + time.monotonic() - self._began, 2)
+        record.seconds = round(record.seconds + time.monotonic() - self._began, 2)
         record.best = record.best_step = None
         scalars.update()
         record.last = {name: scalars.of(name)[-1].value for name in scalars.names}
