@@ -11,6 +11,14 @@ import pytest
 sys.path[:0] = [str(Path(__file__).parent / "e2e" / "programs"), str(Path(__file__).parent)]
 
 
+@pytest.fixture(autouse=True, scope="session")
+def writing_is_left_to_the_system():
+    """Wait for no disk; the module says why nothing is missed."""
+    from unsynced import leave_writing_to_the_system
+
+    leave_writing_to_the_system()
+
+
 @pytest.fixture(autouse=True)
 def clean_process_state():
     """Release what managers hold, put generators back, and close what a test left open."""

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "fault"))
 
 from matrix import VARIANTS
@@ -62,7 +63,7 @@ def main() -> int:
     names = fnmatch.filter(VARIANTS, options.variants)
     tally, trained = Tally(), []
     begin = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder, Trainings() as trainings:
+    with tempfile.TemporaryDirectory() as folder, Trainings(wait_for_disk=True) as trainings:
         queue: list[str] = []
         while tally.kills < options.kills:
             queue = queue or generator.sample(names, len(names))

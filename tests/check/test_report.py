@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from mainspring.cli import check
 from mainspring.cli.main import main
 from mainspring.config import Config
 from mainspring.errors import ConfigError
+from prepared_processes import run as run_program
 
 WRONG = RECORDED.replace("depth=50", "depht=50") + "log_processor = dict(by_epoch=False)\n"
 
@@ -139,7 +139,7 @@ def test_checking_the_config_of_the_demo_imports_nothing_heavy_but_torch():
     config = Path(__file__).parents[2] / "examples" / "digits" / "config.py"
     words = [sys.executable, "-c", program, str(config)]
     environment = {**os.environ, "PYTHONPATH": str(Path(mainspring.__file__).parents[1])}
-    ran = subprocess.run(words, capture_output=True, text=True, check=True, env=environment)
+    ran = run_program(words, capture_output=True, text=True, check=True, env=environment)
     assert ran.stdout.split(maxsplit=1) == ["0", "[]\n"]
 
 

@@ -232,7 +232,7 @@ import multiprocessing, subprocess, sys
 
 def child(results):
     import mmengine
-    results.put(mmengine.runner.__name__ + mmengine.__version__)
+    results.put(mmengine.config.__name__ + mmengine.__version__)
 
 if __name__ == "__main__":
     for method in ("fork", "spawn", "forkserver"):
@@ -242,7 +242,7 @@ if __name__ == "__main__":
         process.start()
         print(method, results.get(timeout=60))
         process.join()
-    code = "import mmengine; print(mmengine.runner.__name__ + mmengine.__version__)"
+    code = "import mmengine; print(mmengine.config.__name__ + mmengine.__version__)"
     print(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout)
 """
 
@@ -256,7 +256,7 @@ def test_children_have_it(tmp_path, line):
     result = subprocess.run(words, capture_output=True, text=True, timeout=150)
     expected = ["fork", "spawn", "forkserver", ""]
     assert result.stdout.split("\n")[:4] == [
-        f"{method} mainspring.runner0.10.7".strip() for method in expected
+        f"{method} mainspring.config0.10.7".strip() for method in expected
     ], result.stderr
 
 

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
-import mainspring
+from prepared_processes import run
 
 SOAK = Path(__file__).parents[2] / "benchmarks" / "fault" / "soak.py"
 
 
 def test_kills_at_random_moments():
-    source = str(Path(mainspring.__file__).parents[1])
-    done = subprocess.run(
+    done = run(
         [sys.executable, str(SOAK), "--kills", "24"],
-        env={**os.environ, "PYTHONPATH": source, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         timeout=150,

@@ -1,7 +1,7 @@
 """Trains variants of the matrix, each in a process of its own that may be killed.
 
-Starting Python and torch takes seconds, so one process does it once and forks a child for each
-training. It has no threads and computes nothing itself. `Trainings` is its client.
+One process, itself a prepared one, imports what is missing and forks a child for each training. It
+has no threads and computes nothing itself. `Trainings` is its client.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from prepared_processes import Popen
+from unsynced import leave_writing_to_the_system
+
 __all__ = ["Trainings", "logged_values", "output_of"]
 
 REPORT = "report.json"
@@ -33,19 +36,18 @@ LIMIT = 60.0
 
 
 class Trainings:
-    """The process that forks trainings; a context manager."""
+    """The process that forks trainings; a context manager.
 
-    def __init__(self) -> None:
-        import mainspring
+    Args:
+        wait_for_disk: Whether checkpoints are to have reached the disk before a training goes on.
+    """
 
-        source = str(Path(mainspring.__file__).parents[1])
-        environment = {**os.environ, "PYTHONPATH": source, "OMP_NUM_THREADS": "1"}
-        self._process = subprocess.Popen(
-            [sys.executable, __file__],
+    def __init__(self, *, wait_for_disk: bool = False) -> None:
+        self._process = Popen(
+            [sys.executable, __file__, *(["wait_for_disk"] if wait_for_disk else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=environment,
         )
 
     def __enter__(self) -> Self:
@@ -352,5 +354,6 @@ def _report(runner: Any, first: int, items: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parent))
+    if "wait_for_disk" not in sys.argv:
+        leave_writing_to_the_system()
     serve()

@@ -1,6 +1,5 @@
 """Wrappers for several processes, in two real ones."""
 
-import subprocess
 import sys
 
 import pytest
@@ -9,7 +8,7 @@ from torch import nn
 
 from mainspring.model import is_model_wrapper
 from mainspring.registry import MODEL_WRAPPERS, Registry
-from prepared_processes import run_ranks
+from prepared_processes import run, run_ranks
 
 COMMON = """
 import contextlib, os, sys, warnings
@@ -170,7 +169,7 @@ def test_fully_sharded_is_found_by_name_without_importing_it():
         "assert MODEL_WRAPPERS.get('MMFullyShardedDataParallel') is not None\n"
         "assert 'mainspring.model.wrappers.fully_sharded' not in sys.modules\n"
     )
-    subprocess.run([sys.executable, "-c", program], check=True)
+    run([sys.executable, "-c", program], check=True)
 
 
 class TestFullySharded:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import subprocess
 import sys
 import textwrap
 
 import pytest
 
 from mainspring.registry import Registry
+from prepared_processes import run
 
 SESSION = """
 import mainspring.fileio as fileio
@@ -55,7 +55,7 @@ else:
 
 
 def test_a_cell_run_again_replaces_what_it_registered(tmp_path):
-    done = subprocess.run([sys.executable, "-"], input=SESSION, text=True, capture_output=True)
+    done = run([sys.executable, "-c", SESSION], text=True, capture_output=True)
     assert not done.returncode, done.stderr
 
 

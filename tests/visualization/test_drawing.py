@@ -1,6 +1,5 @@
 """Drawing on an image."""
 
-import subprocess
 import sys
 
 import numpy as np
@@ -17,6 +16,7 @@ from mainspring.visualization.utils import (
     tensor2ndarray,
     value2list,
 )
+from prepared_processes import run
 
 HEIGHT, WIDTH = 60, 90
 GREY = np.full((HEIGHT, WIDTH, 3), 100, dtype=np.uint8)
@@ -282,10 +282,9 @@ for call in (
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
-        run = subprocess.run(
-            [sys.executable, "-c", program, folder], capture_output=True, text=True, check=True
-        )
-    assert run.stdout.splitlines() == [
+        words = [sys.executable, "-c", program, folder]
+        done = run(words, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
         "help: pip install mainspring[draw]",
         "help: pip install mainspring[draw]",
         "help: pip install opencv-python",

@@ -1,7 +1,6 @@
 """The visualizer hands everything to its backends, on rank 0 only."""
 
 import json
-import subprocess
 import sys
 
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 
 from mainspring.registry import VISBACKENDS, VISUALIZERS
 from mainspring.visualization import BaseVisBackend, LocalVisBackend, Visualizer
+from prepared_processes import run
 
 
 class Listed(BaseVisBackend):
@@ -129,10 +129,8 @@ def test_importing_it_loads_no_drawing_package():
         "import sys, mainspring.visualization as v; v.Visualizer();"
         "print(sorted({'matplotlib', 'cv2', 'tensorboard', 'rich'} & set(sys.modules)))"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert run.stdout == "[]\n"
+    done = run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 class OfAnotherKind:

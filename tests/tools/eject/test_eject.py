@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from mainspring.errors import ConfigError
 from mainspring.tools.eject import compare
 from mainspring.tools.eject.drive import first_iterations
 from mainspring.tools.eject.eject import eject
+from prepared_processes import run
 
 ROOT = Path(__file__).parents[3]
 PROGRAMS = ROOT / "tests" / "e2e" / "programs"
@@ -120,9 +120,7 @@ def test_the_script_trains_alone_and_leaves_weights(ejected, tmp_path):
     code += (
         f"runpy.run_path({str(script)!r}, run_name='__main__'); assert 'mainspring' not in vars()"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path
-    )
+    done = run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "epoch 2  accuracy " in done.stdout
     assert "epoch 1  " not in done.stdout
@@ -169,7 +167,7 @@ def test_a_difference_is_found(ejected):
 def test_the_command_proves_the_configs_of_the_repository(config, tmp_path):
     # In a process of its own, since other tests let registries forget what such modules register.
     words = ["eject", str(config), "--out", str(tmp_path / "train.py"), "--verify", "8"]
-    ended = subprocess.run(
+    ended = run(
         [sys.executable, "-m", "mainspring", *words, "--partial"],
         capture_output=True,
         text=True,

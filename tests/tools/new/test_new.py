@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 
 import pytest
@@ -37,7 +36,7 @@ def test_the_test_of_a_project_passes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["new", "mine", "--from", "tabular"]) == 0
     words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    done = subprocess.run(words, cwd=tmp_path / "mine", capture_output=True, text=True)
+    done = run(words, cwd=tmp_path / "mine", capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 
 
