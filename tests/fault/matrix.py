@@ -276,6 +276,12 @@ def accumulation_by_iteration():
 
 
 @variant
+def growing_accumulation():
+    step = {"optimizer": {"type": "SGD", "lr": 0.05, "momentum": 0.9}}
+    return base(optim_wrapper={**step, "accumulative_counts": [(0, 2), (1, 3), (2, 7)]})
+
+
+@variant
 def mixed_precision():
     step = {"type": "AmpOptimWrapper", "optimizer": {"type": "AdamW", "lr": 0.05}}
     return base(optim_wrapper=step)

@@ -280,11 +280,12 @@ class Assembly(Run):
         )
 
     def follow_length_of_run(self) -> None:
-        """Let schedules that end with the run do so, if its length has changed."""
+        """Let schedules that end with the run do so, and tell those by epoch how long one is."""
         loader = getattr(self.train_loop, "dataloader", None)
-        build.follow_length_of_run(
-            self.param_schedulers, self.max_epochs, self.max_iters, length_of(loader)
-        )
+        length = length_of(loader)
+        build.follow_length_of_run(self.param_schedulers, self.max_epochs, self.max_iters, length)
+        by_epoch = getattr(self.train_loop, "by_epoch", True)
+        build.count_accumulation(self.optim_wrapper, length if by_epoch else 1)
 
     def build_evaluator(self, evaluator: Any) -> Any:
         """An evaluator."""

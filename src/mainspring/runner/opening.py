@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -163,13 +163,26 @@ def _optimizers(runner: Runner, rates: Mapping[str, list[float]]) -> list[str]:
             rate = f"{_rate(curve[0])} {_drawn(curve)} {_rate(curve[-1])}"
         text = f"{f'{name}: ' if name else ''}{type(optimizer).__name__}, lr {rate}"
         counts = getattr(wrapper, "_accumulative_counts", 1)
-        text += f", steps every {counts} batches" if counts > 1 else ""
+        schedule = getattr(wrapper, "accumulation_schedule", None)
+        if schedule is not None:
+            text += f", steps {_changes(schedule.pairs, runner)}"
+        elif counts > 1:
+            text += f", steps every {counts} batches"
         if isinstance(wrapper, AmpOptimWrapper):
             text += f", in {str(wrapper.dtype).removeprefix('torch.')}"
         if has_two_modes(optimizer):
             text += ", validates averaged weights"
         lines.append(text)
     return lines
+
+
+def _changes(pairs: Sequence[tuple[int, int]], runner: Runner) -> str:
+    """Numbers and from where on each holds: ``every batch, every 2 from epoch 5 on``."""
+    unit = "epoch" if getattr(runner.train_loop, "by_epoch", True) else "iteration"
+    first = "every batch" if pairs[0][1] == 1 else f"every {pairs[0][1]} batches"
+    return ", ".join(
+        [first, *(f"every {size} from {unit} {begin} on" for begin, size in pairs[1:])]
+    )
 
 
 def _drawn(curve: list[float]) -> str:

@@ -208,6 +208,8 @@ class Parts:
             self.left_out.append(("optim_wrapper", type(wrapper).__name__))
         elif wrapper.closure_need != "none":
             self.left_out.append(("optim_wrapper", "a step that computes the loss itself"))
+        elif wrapper.accumulation_schedule is not None:
+            self.left_out.append(("optim_wrapper", "accumulative_counts that changes"))
         elif has_two_modes(wrapper.optimizer):
             self.left_out.append(("optim_wrapper", "an optimizer that averages the weights itself"))
 

@@ -184,6 +184,7 @@ def _gradients(
     if not hasattr(wrapper, "_accumulative_counts"):
         raise NotApplicableError(f"{type(wrapper).__name__} does not accumulate")
     counts = wrapper._accumulative_counts = len(groups[0])
+    wrapper.accumulation_schedule = None
     wrapper.initialize_count_status(runner.model, 0, counts * len(groups))
     gradients = Gradients(runner.model)
     optimizer.register_step_pre_hook(gradients.take)
