@@ -261,7 +261,7 @@ def run(work_dir, cut_at=None, resume=False, **workers):
             runner.train()
 
 
-def test_a_run_ends_like_one_with_processes_also_when_it_was_cut_off(tmp_path):
+def test_a_run_ends_like_one_with_processes_also_when_it_was_cut_off(tmp_path, capfd):
     run(tmp_path / "processes", num_workers=2)
     run(tmp_path / "threads", threads=3)
     run(tmp_path / "parts", cut_at=8, threads=3)
@@ -273,3 +273,4 @@ def test_a_run_ends_like_one_with_processes_also_when_it_was_cut_off(tmp_path):
     for other in others:
         torch.testing.assert_close(whole["state_dict"], other["state_dict"], rtol=0, atol=0)
     wait_for_end()
+    assert "a resumed run may differ: dataset.rng" not in capfd.readouterr().out

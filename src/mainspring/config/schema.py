@@ -166,7 +166,7 @@ _LOADER = Section(
     (
         *("type", "dataset", "batch_size", "shuffle", "sampler", "batch_sampler", "num_workers"),
         *("collate_fn", "pin_memory", "drop_last", "timeout", "worker_init_fn"),
-        *("prefetch_factor", "persistent_workers", "pin_memory_device"),
+        *("prefetch_factor", "persistent_workers", "threads", "pin_memory_device"),
         *("multiprocessing_context", "generator", "in_order", "seed", "sample_rng"),
         *("num_batch_per_epoch", "disable_subprocess_warning"),
     ),

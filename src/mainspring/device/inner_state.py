@@ -110,9 +110,14 @@ class InnerState:
         """What is found but cannot be read, by path: what it is."""
         return self._walk().unsaved
 
-    def generators(self) -> list[str]:
-        """The paths of generators and of objects that have a `state_dict`."""
-        return [p for p, (_, _, value) in self._walk().leaves.items() if _kind_of(value) in _KINDS]
+    def generators(self, but: Callable[[Any], bool]) -> list[str]:
+        """The paths of generators and of objects that have a `state_dict`.
+
+        Args:
+            but: Which to leave out.
+        """
+        leaves = self._walk().leaves.items()
+        return [p for p, (_, _, value) in leaves if _kind_of(value) in _KINDS and not but(value)]
 
     def restore(self, kept: Kept, *, without: str = "") -> list[str]:
         """Put a state back.

@@ -18,6 +18,7 @@ from mainspring.device.inner_state import InnerState
 from mainspring.errors import ConfigError
 from mainspring.hooks import Hook
 from mainspring.logging import print_log
+from mainspring.rng.own_generators import generators_in
 from mainspring.runner.evaluation import EvaluationSet
 from mainspring.runner.hook_states import named_hooks
 
@@ -68,6 +69,7 @@ class InnerStates:
         self._said: set[str] = set()
         one_stream_each = getattr(loader, "sample_rng", runner.sample_rng) == "worker"
         self._tells_of_copies = one_stream_each and not is_stream
+        self._seeds_items = not one_stream_each and not is_stream
         self._streams_go_on = (
             one_stream_each
             and in_workers
@@ -113,6 +115,10 @@ class InnerStates:
         if lost:
             _warn(f"the checkpoint's state of {', '.join(lost)} finds no place in this run")
 
+    def _is_seeded(self, value: Any) -> bool:
+        """Whether something of the data set is a generator that workers seed for each item."""
+        return self._seeds_items and any(one is value for one in generators_in(value))
+
     def _evaluation_sets(self) -> list[EvaluationSet]:
         return getattr(self._runner._parts.get("val_loop"), "sets", [])
 
@@ -125,7 +131,7 @@ class InnerStates:
         if self._is_copied:
             in_data = InnerState(lambda: self._data, data=self._data)
             what = "each worker process goes on with a copy of its own"
-            own = [] if self._tells_of_copies else in_data.generators()
+            own = [] if self._tells_of_copies else in_data.generators(but=self._is_seeded)
             lost |= in_data.unsaved() | dict.fromkeys(own, what)
             if self._tells_of_copies and not state_of_data(self._data["dataset"])[1]:
                 lost["what the data set remembers in workers"] = "it has too many parts"
