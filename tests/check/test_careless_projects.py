@@ -123,3 +123,19 @@ def test_a_whole_number_of_iterations_may_be_written_as_a_fraction():
 def test_the_annotations_of_torch_hold():
     found = check_config(config(part=dict(type=nn.Linear, in_features=4.5, out_features=2)))
     assert [problem.only_checked for problem in found] == [False]
+
+
+def test_a_package_whose_import_fails_is_said_before_its_names_are(tmp_path, monkeypatch):
+    package = tmp_path / "lacking_zoo"
+    package.mkdir()
+    (package / "__init__.py").write_text("import a_package_that_is_not_there\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    cfg = dict(default_scope="lacking_zoo", model=dict(type="Detector"))
+    with pytest.raises(MistakenConfigError) as refusal:
+        refuse_mistakes(cfg)
+    first, _, others = str(refusal.value).partition("one more mistake")
+    assert "a_package_that_is_not_there" in first
+    assert "no 'Detector'" in others
+    assert refusal.value.config_path == "default_scope"
+    assert refusal.value.help == "mend that import first"
+    refuse_mistakes(dict(default_scope="lacking_zoo", model=dict(type="torch.nn.Identity")))

@@ -186,9 +186,11 @@ def find_scope(scope: str) -> Failure | None:
     failure = None if _has_registry(scope) else import_scope(scope)
     if _has_registry(scope):
         return None
-    reason = f"its import failed: {failure!r}" if failure is not None else "nothing has that scope"
+    said = f"default_scope is {scope!r}, but "
+    if failure is not None:
+        return Failure(f"{said}its import failed: {failure!r}", "mend that import first")
     return Failure(
-        f"default_scope is {scope!r}, but {reason}",
+        f"{said}nothing has that scope",
         installation_hint(scope) or "names are looked up without it; leave it out",
     )
 

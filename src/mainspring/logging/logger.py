@@ -300,11 +300,16 @@ def _level_number(level: int | str) -> int:
 
 def _file_of_rank(log_file: str, rank: int) -> str:
     stem, suffix = os.path.splitext(log_file)
+    host = _get_host_info()
+    return f"{stem}{host and f'_{host}'}_device{_device_of_process()}_rank{rank}{suffix}"
+
+
+def _get_host_info() -> str:
+    """``user@host``, or nothing where they cannot be told."""
     try:
-        host = f"_{getpass.getuser()}@{socket.gethostname()}"
+        return f"{getpass.getuser()}@{socket.gethostname()}"
     except (KeyError, OSError):  # a container without an entry for its user
-        host = ""
-    return f"{stem}{host}_device{_device_of_process()}_rank{rank}{suffix}"
+        return ""
 
 
 def _device_of_process() -> str:

@@ -34,7 +34,9 @@ def refuse_mistakes(cfg: Any) -> list[Problem]:
     errors = [problem for problem in findings.problems if problem.severity == "error"]
     if not errors:
         return [problem for problem in findings.problems if not problem.only_checked]
-    first, *others = errors
+    # Why a package's names are unknown is said first; it is no error where none of them is used.
+    scope = [problem for problem in findings.problems if problem.config_path == "default_scope"]
+    first, *others = dict.fromkeys([*scope, *errors])
     message = first.message
     if others:
         count = f"{len(others)} more mistakes" if len(others) > 1 else "one more mistake"

@@ -5,24 +5,15 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from getpass import getuser
-from socket import gethostname
 from types import ModuleType
 from typing import Any
 
 import torch
 
+from mainspring.logging.logger import _get_host_info as get_host_info
 from mainspring.rng import seeding
 
 __all__ = ["get_host_info", "get_time_str", "obj_from_dict", "set_random_seed"]
-
-
-def get_host_info() -> str:
-    """``user@host``, or nothing where they cannot be told."""
-    try:
-        return f"{getuser()}@{gethostname()}"
-    except (OSError, KeyError):
-        return ""
 
 
 def get_time_str() -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from mainspring.config.config_dict import ConfigDict
 from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path
+from mainspring.config.model_index import indexed_models
 from mainspring.errors import ConfigParsingError, MissingConfigError
 from mainspring.names.openmmlab import MODULE2PACKAGE
 
@@ -137,17 +138,9 @@ def _get_package_and_cfg_path(cfg_path: str) -> tuple[str, str]:
 
 def _get_cfg_metainfo(package_path: str, cfg_path: str) -> dict[str, Any]:
     """The entry of a config in the metafiles of a package."""
-    import yaml
-
-    index_path = os.path.join(package_path, ".mim", "model-index.yml")
-    with open(index_path, encoding="utf-8") as file:
-        metafiles = (yaml.safe_load(file) or {}).get("Import") or []
-    for metafile in metafiles:
-        with open(os.path.join(package_path, ".mim", metafile), encoding="utf-8") as file:
-            entries = (yaml.safe_load(file) or {}).get("Models") or []
-        for entry in entries:
-            if os.path.normpath(entry.get("Config", "")).endswith(os.path.normpath(cfg_path)):
-                return ConfigDict(entry)
+    for entry in indexed_models(os.path.join(package_path, ".mim")):
+        if os.path.normpath(entry.get("Config", "")).endswith(os.path.normpath(cfg_path)):
+            return ConfigDict(entry)
     raise MissingConfigError(f"no metafile of {package_path} knows {cfg_path}")
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
 import inspect
 import logging
 import logging.handlers
-import socket
 from typing import Any
 
 from mainspring.logging.logger import _COLORS, _device_of_process, _OnceFilter, _RunFormatter
@@ -48,13 +46,6 @@ class FilterDuplicateWarning(_OnceFilter):
 
 def _get_device_id() -> int:
     return int(_device_of_process())
-
-
-def _get_host_info() -> str:
-    try:
-        return f"{getpass.getuser()}@{socket.gethostname()}"
-    except (KeyError, OSError):
-        return ""
 
 
 def _get_logging_file_handlers() -> dict[str, type[logging.Handler]]:
