@@ -131,7 +131,7 @@ def _is_recorded(source: Source, asked: bool | None) -> bool:
     if asked and base is not None:
         raise ConfigParsingError(
             "lazy_import=True, but the file inherits with _base_",
-            location=source.location(base.lineno, base.col_offset + 1),
+            location=source.place_of(base),
             help="import the bases inside of `with read_base():`, or leave lazy_import out",
         )
     if (

@@ -25,8 +25,7 @@ from mainspring.config.external import resolve_base
 from mainspring.config.lint import (
     PURE_MODULES,
     Outline,
-    check_recorded,
-    check_statements,
+    check,
     imports_stdlib,
     is_stdlib,
     outline_of,
@@ -108,9 +107,7 @@ def deciding_line(source: Source) -> int | None:
 def _prepared(source: Source, absolute_path: str) -> Program:
     """Prepare a file; where it lies is asked for since a relative path may lead elsewhere later."""
     outline = outline_of(source)
-    check_statements(outline, source)
-    if outline.is_ours:
-        check_recorded(outline, source)
+    check(outline, source)
     # Annotations stay texts: `ResNet | None` in a signature is a value to nobody.
     flags = __future__.annotations.compiler_flag
     return program_of(source, absolute_path, source.text, (), flags)
@@ -267,7 +264,7 @@ class _Importer:
                 continue
             for alias in node.names:
                 if alias.name == name or not (name or node.module):
-                    return self.source.location(alias.lineno, alias.col_offset + 1)
+                    return self.source.place_of(alias)
             return self.source.location(line, node.col_offset + len("from ") + 1)
         return self.source.location(line)
 

@@ -125,7 +125,7 @@ def _lambda(value: Any, source: Source) -> Location | None:
     line = getattr(getattr(value, "__code__", None), "co_firstlineno", None)
     for node in outline_of(source).nodes if line is not None else ():
         if isinstance(node, ast.Lambda) and node.lineno == line:
-            return source.location(node.lineno, node.col_offset + 1)
+            return source.place_of(node)
     return None
 
 

@@ -38,6 +38,7 @@ from mainspring.names.kinds import is_for_data, package_of
 from mainspring.walk import parts_of
 
 __all__ = [
+    "CALCULATES",
     "DataName",
     "ForbiddenNameError",
     "Origin",
@@ -55,7 +56,7 @@ __all__ = [
 Origin = Literal["program", "person", "data"]
 
 _allowed: set[str] = set()
-_CALCULATES = frozenset(
+CALCULATES = frozenset(
     (
         *("abc", "base64", "bisect", "cmath", "collections", "copy", "dataclasses", "datetime"),
         *("decimal", "enum", "fractions", "functools", "hashlib", "heapq", "itertools", "json"),
@@ -68,7 +69,7 @@ _STDLIB_FOLDERS = frozenset(
     os.path.join(os.path.dirname(os.path.realpath(os.__file__)), *inner)
     for inner in ((), ("lib-dynload",))
 )
-_HARMLESS = _CALCULATES | {"builtins", "pathlib"}
+_HARMLESS = CALCULATES | {"builtins", "pathlib"}
 _EVERYWHERE = frozenset(("mainspring", "numpy", "torch"))
 """Packages that each config can reach, with functions that run code or touch files."""
 _NAME_KEYS = frozenset(
@@ -245,7 +246,7 @@ def import_named(path: str, origin: Origin) -> Any:
         found = import_object(path)
         if not isinstance(found, type | ModuleType) and callable(found):
             package = package_of(found)
-            is_harmless = package in _CALCULATES or is_for_data(found)
+            is_harmless = package in CALCULATES or is_for_data(found)
             if package in sys.stdlib_module_names and not is_harmless:
                 raise _forbidden(path, f"that is a function of Python's module {package}")
         return found
@@ -271,7 +272,7 @@ def _may_name(origin: Origin, found: Any, package: str) -> bool:
     if origin == "data":
         return isinstance(found, type) and not _is_installed(package)
     if package in sys.stdlib_module_names:
-        return package in _CALCULATES
+        return package in CALCULATES
     return isinstance(found, type) or package not in {*_EVERYWHERE, ""}
 
 
