@@ -68,7 +68,9 @@ def load_source(
         inner = (*stack, os.path.realpath(file.path))
         read_base = functools.partial(read_file, file)
         if file.format == ".py" and is_data(file):
-            return _load_dump(file)
+            values = parse_dump(file.text, file.path)
+            origins = dict.fromkeys(values, (file.absolute_path,))
+            return LoadedConfig.of(file, (), values, origins=origins)
         is_for_data = file.path in for_data
         if not is_for_data and _is_recorded(file, lazy):
             return load_recorded(file, options, read_base, inner)
@@ -103,12 +105,6 @@ def _too_deep(source: Source) -> ConfigError:
         f"values are nested deeper than {_DEEPEST} levels, or hold themselves",
         location=source.location(1),
     )
-
-
-def _load_dump(source: Source) -> LoadedConfig:
-    values = parse_dump(source.text, source.path)
-    origins = dict.fromkeys(values, (source.absolute_path,))
-    return LoadedConfig.of(source, (), values, origins=origins)
 
 
 def _is_recorded(source: Source, asked: bool | None) -> bool:

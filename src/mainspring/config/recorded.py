@@ -17,6 +17,7 @@ from functools import lru_cache
 from types import MethodType
 from typing import Any
 
+from mainspring import config
 from mainspring.config import words
 from mainspring.config.config_dict import ConfigDict, duplicate, keeping_lazy
 from mainspring.config.edit import Editor
@@ -49,7 +50,6 @@ from mainspring.config.reference import Reference
 from mainspring.config.root import unpack_runner
 from mainspring.config.run_source import executed
 from mainspring.config.source import FileReader, LoadedConfig, ReadOptions, Source
-from mainspring.config.sweep import choice, loguniform, sweep, uniform
 from mainspring.config.text import Program, is_machinery, program_of
 from mainspring.config.unfinished import refuse_dead_changes, refuse_unfinished
 from mainspring.errors import (
@@ -66,19 +66,9 @@ __all__ = ["deciding_line", "load_recorded"]
 
 _WORDS: dict[str, dict[str, Any]] = {
     "mainspring.config": {
-        name: getattr(words, name)
-        for name in (
-            *("ByEpoch", "ByIteration", "L", "available", "copy", "eager", "edit", "env"),
-            *("include", "later"),
-        )
-    }
-    | {
-        "Factory": words.Factory,
-        "read_base": words.read_base,
-        "sweep": sweep,
-        "choice": choice,
-        "uniform": uniform,
-        "loguniform": loguniform,
+        name: getattr(config, name)
+        for name in config.__all__
+        if name not in ("Config", "ConfigDict", "DictAction", "Node", "allow_packages")
     },
     "mainspring.runner": {"ByEpoch": words.ByEpoch, "ByIteration": words.ByIteration},
     "mmengine.config": {"read_base": words.read_base},

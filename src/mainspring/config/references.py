@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import inspect
+import itertools
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -125,24 +126,17 @@ class Imports:
         self.builtins = {name for module, name in references if module == "builtins"}
         self._taken = set(taken) | self.builtins
         self._bound: dict[tuple[str, str], str] = {}
-        for reference in references:
-            self._bind(reference)
+        for module, name in references:
+            root = name.partition(".")[0]
+            if (module, root) in self._bound or module == "builtins":
+                continue
+            wanted = root or module.rpartition(".")[2]
+            names = itertools.chain([wanted], (f"{wanted}_{n}" for n in itertools.count(2)))
+            self._bound[module, root] = chosen = next(n for n in names if n not in self._taken)
+            self._taken.add(chosen)
         parts = list(parts_of(dict(values)))
         self.uses_later = any(isinstance(part, Node) and part.is_late for part in parts)
         self.uses_env = any(isinstance(part, Secret) for part in parts)
-
-    def _bind(self, reference: tuple[str, str]) -> None:
-        module, name = reference
-        root = name.partition(".")[0]
-        if (module, root) in self._bound or module == "builtins":
-            return
-        wanted = root or module.rpartition(".")[2]
-        chosen, count = wanted, 1
-        while chosen in self._taken:
-            count += 1
-            chosen = f"{wanted}_{count}"
-        self._taken.add(chosen)
-        self._bound[module, root] = chosen
 
     def name_of(self, value: Any) -> str | None:
         """How the text refers to a value; ``None`` if it has no name."""

@@ -95,7 +95,10 @@ def load_text(
     else:
         content, written = _data(source, marked)
         content.pop("$schema", None)  # for the editor
-        entries, location = _bases_of_data(content, written)
+        listed = written.keys.get(BASE_KEY, Written())
+        location = listed.value.location if listed.value is not None else None
+        places = [item.spot.location for item in listed.items if item.spot is not None]
+        entries = _listed(content.pop(BASE_KEY, None), location, places)
 
     bases: list[LoadedConfig] = []
     for entry, place in entries:
@@ -216,13 +219,6 @@ def bases_of_python(tree: ast.Module, source: Source) -> tuple[ast.Module, Bases
         ) from error
     nodes = node.value.elts if isinstance(node.value, ast.List | ast.Tuple) else [node.value]
     return rest, _listed(value, location, [source.place_of(item) for item in nodes]), location
-
-
-def _bases_of_data(content: dict[str, Any], written: Written) -> tuple[Bases, Location | None]:
-    place = written.keys.get(BASE_KEY, Written())
-    location = place.value.location if place.value is not None else None
-    places = [item.spot.location for item in place.items if item.spot is not None]
-    return _listed(content.pop(BASE_KEY, None), location, places), location
 
 
 def _listed(value: Any, location: Location | None, places: Sequence[Location]) -> Bases:

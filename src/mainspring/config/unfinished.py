@@ -17,7 +17,7 @@ from mainspring.config.node import Node
 from mainspring.config.recording import CONFIG_MODULE, RefusedError
 from mainspring.config.references import can_be_written
 from mainspring.config.source import Source
-from mainspring.config.sweep import Range, Sweep
+from mainspring.config.sweep import Sweep
 from mainspring.errors import ConfigError, Location
 from mainspring.walk import items_of
 
@@ -57,12 +57,17 @@ def refuse_unfinished(value: Any, path: str, source: Source, where: Location | N
             if item is not value:
                 refuse_unfinished(key, f"{path}, as a key", source, where)
                 refuse_unfinished(item, f"{path}.{key}", source, where)
-    elif not (can_be_written(value) or isinstance(value, Sweep | Range)):
+    elif not (can_be_written(value) or isinstance(value, Sweep)):
+        way_out = "describe it by a call of an imported class or function, or by plain values"
+        if isinstance(value, FunctionType):
+            way_out = "define a function in a module and import it"
+        elif type(value).__module__ == CONFIG_MODULE:
+            way_out = "define the class in a module and import it"
         raise ConfigError(
             f"{path} is {_described(value)}, so it cannot be written down with the config",
             location=_lambda(value, source) or where or _assignment(path.partition(".")[0], source),
             config_path=path,
-            help=f"{_way_out(value)}; or name the variable _{path.partition('.')[0]}, if only the "
+            help=f"{way_out}; or name the variable _{path.partition('.')[0]}, if only the "
             "file itself uses it",
         )
 
@@ -101,14 +106,6 @@ def refuse_dead_changes(names: Mapping[str, Any], source: Source) -> None:
                 location=spots[0].location if spots else _assignment(name or "", source),
                 help=f"write edit({name or '...'}), change it before, or give the part a copy(...)",
             )
-
-
-def _way_out(value: Any) -> str:
-    if isinstance(value, FunctionType):
-        return "define a function in a module and import it"
-    if type(value).__module__ == CONFIG_MODULE:
-        return "define the class in a module and import it"
-    return "describe it by a call of an imported class or function, or by plain values"
 
 
 def _described(value: Any) -> str:
