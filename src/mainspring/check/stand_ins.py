@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 import copy
-import random
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from mainspring.walk import items_of
 
-__all__ = ["MANY", "StandIn", "copied", "generators_kept", "leaves"]
+__all__ = ["MANY", "StandIn", "copied", "leaves"]
 
 Path = tuple[str, ...]
 
 MANY = 2**31
 """As many batches, epochs or samples as no run asks for."""
-
-
-@contextmanager
-def generators_kept() -> Iterator[None]:
-    """Leave the process's random numbers as they are."""
-    import numpy as np
-    import torch
-
-    state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002 - users' draws
-    torch_state = torch.get_rng_state()
-    try:
-        yield
-    finally:
-        random.setstate(state)
-        np.random.set_state(numpy_state)  # noqa: NPY002 - as above
-        torch.set_rng_state(torch_state)
 
 
 def copied(spec: Any, without: Path = ()) -> Any:

@@ -272,7 +272,7 @@ class Config:
             File, line and column; of what was changed after the files were read, a place that
             names the word of the command line.
         """
-        return Places(self).of(keys_of(self._cfg_dict, path))
+        return Places(self, self._cfg_dict).of(keys_of(self._cfg_dict, path))
 
     def dump(self, file: str | Path | None = None) -> str | None:
         """Write the config to a file, whole or not at all, or return its text.

@@ -31,6 +31,7 @@ from mainspring.config.values import MAKERS, builtin_of, call_of
 from mainspring.config.yaml_scalars import knowing_numbers
 from mainspring.errors import ConfigError
 from mainspring.output import Secret, masked
+from mainspring.walk import parts_of
 
 __all__ = ["dump_data", "revive"]
 
@@ -183,19 +184,12 @@ class _Reader:
     """
 
     def __init__(self, root: Any) -> None:
-        self._defined: dict[Any, dict[str, Any]] = {}
         self._made: dict[int, Node] = {}
-        self._define(root)
-
-    def _define(self, value: Any) -> None:
-        if isinstance(value, dict):
-            if _CALL in value and isinstance(value.get(_SHARED), str):
-                self._defined[value[_SHARED]] = value
-            for item in value.values():
-                self._define(item)
-        elif isinstance(value, list | tuple):
-            for item in value:
-                self._define(item)
+        self._defined: dict[Any, dict[str, Any]] = {
+            part[_SHARED]: part
+            for part in parts_of(root)
+            if isinstance(part, dict) and _CALL in part and isinstance(part.get(_SHARED), str)
+        }
 
     def revived(self, value: Any) -> Any:
         if isinstance(value, list):

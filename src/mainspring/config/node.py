@@ -294,7 +294,8 @@ class Node(ConfigDict, RecordedCall):
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         # Items come before the rest: setting them must not count as an edit.
-        return copyreg.__newobj__, (type(self),), dict(self.__dict__), None, iter(dict.items(self))  # type: ignore[attr-defined]  # - in no stub
+        kept = {"_where": self._where, "_late": self._late, "_edited": self._edited}
+        return copyreg.__newobj__, (type(self),), kept, None, iter(dict.items(self))  # type: ignore[attr-defined]  # - in no stub
 
 
 give_operators(Node, f"{ARITHMETIC} {COMPARISONS}", Node._calculated)

@@ -18,7 +18,14 @@ from mainspring.config.parse import is_dump
 from mainspring.config.places import key_in, note_change, value_at
 from mainspring.config.schema import RUNNER_SECTIONS, keys_of_section
 from mainspring.config.sweep import picked
-from mainspring.errors import ConfigError, Location, OverrideError, close_names, did_you_mean
+from mainspring.errors import (
+    ConfigError,
+    Location,
+    OverrideError,
+    close_names,
+    did_you_mean,
+    suggestion,
+)
 from mainspring.registry.signatures import callee_of
 from mainspring.walk import parts_of, paths_of
 
@@ -279,8 +286,7 @@ def _missing(cfg: ConfigDict, change: Override, part: Any, name: str, here: str)
         near = f"it has {', '.join(names)}"
     if near is None:
         by_name = {path.rpartition(".")[2]: path for path in _named_paths(cfg)}
-        elsewhere = close_names(name, by_name, count=1)
-        near = f"did you mean {by_name[elsewhere[0]]!r}?" if elsewhere else None
+        near = suggestion(by_name[known] for known in close_names(name, by_name, count=1))
     if change.action == "set" and not _parameters(part):
         forced = f"+{change.written} sets it all the same"
         near = f"{near} {forced}" if near else forced

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
 from mainspring.config.node import Node
 from mainspring.errors import ConfigError
 from mainspring.registry.shared import repeated_calls
-from mainspring.walk import items_of
+from mainspring.walk import items_of, paths_of
 
 __all__ = ["first_places", "places_of", "refuse_endless", "with_sharing_said"]
 
@@ -27,24 +27,8 @@ def places_of(values: Mapping[Any, Any], part: Any) -> list[str]:
         values: The config, or top-level names of a file.
         part: Recorded call, dict or list; it is looked for by identity.
     """
-    holds: dict[int, bool] = {}
-
-    def held(value: Any) -> bool:
-        if value is part:
-            return True
-        if id(value) not in holds:
-            holds[id(value)] = False  # also while it is searched, should it hold itself
-            holds[id(value)] = any(held(item) for _, item in items_of(value))
-        return holds[id(value)]
-
-    def paths(value: Any, prefix: str) -> Iterator[str]:
-        for key, item in items_of(value):
-            if item is part:
-                yield f"{prefix}{key}"
-            elif held(item):
-                yield from paths(item, f"{prefix}{key}.")
-
-    return list(islice(paths(values, ""), _MOST_PLACES))
+    places = (".".join(map(str, keys)) for keys, item in paths_of(values) if item is part)
+    return list(islice(places, _MOST_PLACES))
 
 
 def refuse_endless(values: Any) -> None:

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from mainspring.errors import UnknownTypeError, close_names
+from mainspring.errors import UnknownTypeError, did_you_mean
 from mainspring.names import ForbiddenNameError, import_named, origin_of
 from mainspring.names.imports import ObjectNotFoundError
 from mainspring.registry.autoimport import import_scope, installation_hint
@@ -194,9 +194,8 @@ class Lookup:
             hints.append(f"found as {places}: write that, or set _scope_")
         else:
             known = {name: node for node in reversed(asked) for name in node.module_dict}
-            close = close_names(bare, known)
-            if close:
-                hints.append(f"did you mean {' or '.join(map(repr, close))}?")
+            close = did_you_mean(bare, known)
+            hints += [close] if close else []
         installation = installation_hint(missing_scope or scope or "")
         if installation and not was_hidden:
             hints.append(installation)
