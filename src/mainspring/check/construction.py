@@ -203,8 +203,8 @@ class _Trial:
             section = inner = sections.get(name)
             if isinstance(section, dict) and dict.__contains__(section, "loaders"):
                 inner, path = dict.__getitem__(section, "loaders"), (name, "loaders")
-                self._try((name,), section, combine, prepared=copied(section))
-            if inner is section and several_loaders(copied(section)) is None:
+                self._try((name,), section, combine, prepared=section)
+            if inner is section and several_loaders(section) is None:
                 self._loader(path, section)
                 continue
             for key, item in items_of(inner):
@@ -348,7 +348,7 @@ class _Trial:
             or (prepared is None and not self._is_ours(spec))
         ):
             return None
-        described = copied(spec) if prepared is None else prepared
+        described = spec if prepared is None else prepared
         said: list[tuple[Any, int]] = []
         with (
             receiving_messages(lambda message, level, _: said.append((message, level))),

@@ -47,7 +47,10 @@ def check_names(cfg: Any, values: Mapping[Any, Any], problems: Problems) -> None
     for key in unread:
         if key in meant:
             message = f"{key} is no section, so it has no effect on the run"
-            severity: Severity = "error" if _is_needed(meant[key], values) else "warning"
+            together = next((triple for triple in TRIPLES if meant[key] in triple), ())
+            is_needed = meant[key] == "model" or any(name in values for name in together)
+            is_missing = meant[key] not in values and is_needed
+            severity: Severity = "error" if is_missing else "warning"
             problems.add(severity, message, (key,), f"did you mean {meant[key]!r}?")
         elif key in OLD_SECTIONS and any(name in values for name in RUNNER_SECTIONS):
             message = f"{key} has no effect: it is no section"
@@ -68,13 +71,6 @@ def check_names(cfg: Any, values: Mapping[Any, Any], problems: Problems) -> None
 
 _Dead = Iterator[tuple[str, Location, str, str | None]]
 """Variables, where they are assigned, why that has no effect, and what to do."""
-
-
-def _is_needed(name: str, values: Mapping[Any, Any]) -> bool:
-    """Whether a section is missing beside those that are there."""
-    together = next((triple for triple in TRIPLES if name in triple), ())
-    siblings = any(other in values for other in together)
-    return name not in values and (name == "model" or siblings)
 
 
 def _misspelt_variables(

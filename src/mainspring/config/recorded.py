@@ -235,11 +235,12 @@ class _Importer:
                 return self._config(name, fromlist, level, self._import_place(line))
             if line in self.eager_lines:
                 return builtins.__import__(name, globals, locals, fromlist, level)
-            if is_stdlib(name):
-                module = self._stdlib(name, globals, locals, fromlist)
-                if module is not None:
-                    return module
-        package = name.partition(".")[0]
+            package = name.partition(".")[0]
+            if is_stdlib(name) and (not self.ours or package in PURE_MODULES):
+                if self.ours and package == "os" and (name == "os" or not fromlist):
+                    return operating_system
+                module = builtins.__import__(name, globals, locals, fromlist)
+                return recording_functools if self.ours and name == "functools" else module
         place = f"{self.source.path}, line {line}"
         if not fromlist:
             return Reference(package, None, place)
@@ -267,24 +268,6 @@ class _Importer:
         if "include" in found:
             found = {**found, "include": self._include}
         return found
-
-    def _stdlib(
-        self,
-        name: str,
-        globals: Mapping[str, Any] | None,  # noqa: A002 - the signature of __import__
-        locals: Mapping[str, Any] | None,  # noqa: A002 - the signature of __import__
-        fromlist: Sequence[str],
-    ) -> Any:
-        """A module of the standard library; ``None`` for one that is only named."""
-        package = name.partition(".")[0]
-        if self.ours and package not in PURE_MODULES:
-            return None
-        if self.ours and name == "os":
-            return operating_system
-        module = builtins.__import__(name, globals, locals, fromlist)
-        if self.ours and name == "functools":
-            return recording_functools
-        return operating_system if self.ours and package == "os" and not fromlist else module
 
     def read(self, path: str, location: Location | None, scope: str | None = None) -> LoadedConfig:
         """Read a base, once for this file."""
@@ -342,15 +325,13 @@ class _Importer:
                 os.path.join(folder, *[os.pardir] * (level - 1), *parts) + ".py"
             )
         package, *inner = parts
-        if not is_installed(package):
-            path, _ = resolve_base(f"{package}::{'/'.join(inner)}.py", self.source.path, location)
-            return path
-        plain = os.path.join(get_installed_path(package), *inner) + ".py"
-        if os.path.isfile(plain):
-            return plain
-        # OpenMMLab's packages install `package.configs.x` as `.mim/configs/x`.
-        below = inner[1:] if inner[:1] == ["configs"] else inner
-        path, _ = resolve_base(f"{package}::{'/'.join(below)}.py", self.source.path, location)
+        if is_installed(package):
+            plain = os.path.join(get_installed_path(package), *inner) + ".py"
+            if os.path.isfile(plain):
+                return plain
+            # OpenMMLab's packages install `package.configs.x` as `.mim/configs/x`.
+            inner = inner[1:] if inner[:1] == ["configs"] else inner
+        path, _ = resolve_base(f"{package}::{'/'.join(inner)}.py", self.source.path, location)
         return path
 
 
