@@ -12,6 +12,7 @@ from mainspring.config.external import with_scope
 from mainspring.config.marks import session
 from mainspring.config.parse import is_dump, parse_dump
 from mainspring.config.run_source import parsed
+from mainspring.config.sharing import MOST_VALUES
 from mainspring.config.source import LoadedConfig, ReadOptions, Source, check_acyclic
 from mainspring.errors import ConfigError, ConfigParsingError, Location
 from mainspring.names import refuse_trust
@@ -20,7 +21,6 @@ from mainspring.walk import items_of
 __all__ = ["is_data", "load_source"]
 
 _DEEPEST = 100
-_MOST_VALUES = 1_000_000
 _MAY_BE_RECORDED = re.compile(r"^\s*(from|import|with)\b|;\s*(from|import|with)\b", re.MULTILINE)
 
 
@@ -95,7 +95,7 @@ def _check_depth(values: Any, source: Source) -> None:
         level = [item for item in inside if isinstance(item, dict | list | tuple)]
         if not level:
             return
-        if len(level) > _MOST_VALUES:
+        if len(level) > MOST_VALUES:
             break
     raise _too_deep(source)
 

@@ -65,7 +65,14 @@ def reference_of(value: Any) -> tuple[str, str] | None:
     if isinstance(value, LostObject):
         return None
     if isinstance(value, LazyObject | LazyAttr):
-        return _of_lazy(value)
+        names: list[str] = []
+        while isinstance(value, LazyAttr):
+            names.insert(0, value.name)
+            value = value.source
+        imported: str | None = value.__dict__["_imported"]
+        if imported:
+            return value.module, ".".join([imported, *names])
+        return value.module, "".join(f".{name}" for name in names)
     if isinstance(value, enum.Enum):
         return _importable(
             type(value).__module__, f"{type(value).__qualname__}.{value.name}", value
@@ -86,17 +93,6 @@ def reference_of(value: Any) -> tuple[str, str] | None:
         if DOTTED.fullmatch(f"{module}.{name}"):
             return _importable(module, name, value)
     return None
-
-
-def _of_lazy(value: Any) -> tuple[str, str]:
-    names: list[str] = []
-    while isinstance(value, LazyAttr):
-        names.insert(0, value.name)
-        value = value.source
-    imported = value.__dict__["_imported"]
-    if imported:
-        return value.module, ".".join([imported, *names])
-    return value.module, "".join(f".{name}" for name in names)
 
 
 def _importable(module: str, name: str, value: Any) -> tuple[str, str] | None:

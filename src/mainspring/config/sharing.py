@@ -12,12 +12,13 @@ from mainspring.errors import ConfigError
 from mainspring.registry.shared import repeated_calls
 from mainspring.walk import items_of, paths_of
 
-__all__ = ["first_places", "places_of", "refuse_endless", "with_sharing_said"]
+__all__ = ["MOST_VALUES", "first_places", "places_of", "refuse_endless", "with_sharing_said"]
 
 _MOST_PLACES = 3
 """How many places of one part a message names."""
 
-_MOST_VALUES = 1_000_000
+MOST_VALUES = 1_000_000
+"""As many as a config holds at most, counting what stands in several places at each of them."""
 
 
 def places_of(values: Mapping[Any, Any], part: Any) -> list[str]:
@@ -50,8 +51,8 @@ def refuse_endless(values: Any) -> None:
             sizes[id(value)] = 1 + sum(size(item) for _, item in items_of(value))
         return sizes[id(value)]
 
-    if size(values) > _MOST_VALUES:
-        raise ConfigError(f"the file stands for more than {_MOST_VALUES} values")
+    if size(values) > MOST_VALUES:
+        raise ConfigError(f"the file stands for more than {MOST_VALUES} values")
 
 
 def first_places(values: Mapping[Any, Any]) -> dict[str, str]:

@@ -32,6 +32,7 @@ from mainspring.config.namespace import Namespace
 from mainspring.config.places import locate
 from mainspring.config.recording import CONFIG_MODULE
 from mainspring.config.run_source import compiled, executed, parsed
+from mainspring.config.sharing import MOST_VALUES
 from mainspring.config.source import FileReader, LoadedConfig, ReadOptions, Source
 from mainspring.config.template import BaseValues, fill_text, with_secrets_marked
 from mainspring.config.values_only import check_values_only
@@ -350,9 +351,6 @@ def _repeated(key: str, source: Source, line: int, column: int) -> ConfigSyntaxE
     )
 
 
-_MOST_VALUES = 1_000_000
-
-
 def _check_document(root: Any, source: Source) -> None:
     """Refuse a key that is given twice, and aliases that stand for endlessly many values."""
     sizes: dict[int, int] = {}
@@ -375,9 +373,9 @@ def _check_document(root: Any, source: Source) -> None:
                     mark = key.start_mark
                     raise _repeated(key.value, source, mark.line + 1, mark.column + 1)
                 keys.add(key.value)
-        if total > _MOST_VALUES:
+        if total > MOST_VALUES:
             raise ConfigError(
-                f"the aliases of the file stand for more than {_MOST_VALUES} values", location=place
+                f"the aliases of the file stand for more than {MOST_VALUES} values", location=place
             )
         open_nodes.discard(id(node))
         sizes[id(node)] = total
