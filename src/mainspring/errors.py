@@ -94,6 +94,7 @@ __all__ = [
     "is_user_mistake",
     "mark_user_mistake",
     "place_error",
+    "suggestion",
 ]
 
 _PLACE_ATTRIBUTE = "__mainspring_place__"
@@ -336,7 +337,10 @@ def close_names(
 
 def did_you_mean(name: str, candidates: Iterable[str], *, cutoff: float = 0.6) -> str | None:
     """A help line naming the closest candidates, or ``None`` when nothing is close."""
-    found = close_names(name, candidates, cutoff=cutoff)
-    if not found:
-        return None
-    return f"did you mean {' or '.join(repr(candidate) for candidate in found)}?"
+    return suggestion(close_names(name, candidates, cutoff=cutoff))
+
+
+def suggestion(names: Iterable[str]) -> str | None:
+    """A help line that names candidates; ``None`` if there are none."""
+    shown = " or ".join(map(repr, names))
+    return f"did you mean {shown}?" if shown else None

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mainspring.config import Config
-from mainspring.config.dump import WIDTH, format_config
+from mainspring.config.dump import format_config
 from mainspring.config.parse import MARK
+from mainspring.config.printer import Printer
 from mainspring.errors import ConfigError
 
 
@@ -46,7 +47,7 @@ def test_long_values_are_broken_into_lines():
         "    23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39,\n"
         "]\n"
     )
-    assert max(map(len, cfg.pretty_text.splitlines())) < WIDTH
+    assert max(map(len, cfg.pretty_text.splitlines())) < Printer.width
 
 
 @pytest.mark.parametrize(

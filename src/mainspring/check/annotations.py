@@ -16,6 +16,7 @@ import typing
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from mainspring.names.kinds import is_part
 from mainspring.registry.recorded import RecordedCall
 
 __all__ = [
@@ -81,12 +82,14 @@ def violates(value: Any, annotation: Any, target_of: Any = None) -> bool:
         return all(violates(value, option, target_of) for option in get_args(annotation))
     if isinstance(value, RecordedCall):
         return _call_violates(value, annotation, target_of)
-    if not _is_plain(value):
+    if type(value) not in _PLAIN and not isinstance(value, dict):
         return False
     if annotation is None or annotation is type(None):
         return value is not None
     if origin is Literal:
-        return not any(_same(value, choice) for choice in get_args(annotation))
+        return not any(
+            type(value) is type(choice) and value == choice for choice in get_args(annotation)
+        )
     return _plain_violates(value, annotation, origin, target_of)
 
 
@@ -159,16 +162,8 @@ def _is_made_of_no_number(kind: Any) -> bool:
         return False
     package = kind.__module__.partition(".")[0]
     if package in ("torch", "numpy"):
-        return any(f"{base.__module__}.{base.__name__}" in _PARTS for base in kind.__mro__)
+        return is_part(kind)
     return package not in sys.stdlib_module_names
-
-
-_PARTS = (
-    "torch.nn.modules.module.Module",
-    "torch.optim.optimizer.Optimizer",
-    "torch.utils.data.dataset.Dataset",
-    "torch.utils.data.sampler.Sampler",
-)
 
 
 def _tuple_violates(value: Any, arguments: tuple[Any, ...], target_of: Any) -> bool:
@@ -222,14 +217,6 @@ def _is_tensor(annotation: Any) -> bool:
         and annotation.__name__ == "Tensor"
         and annotation.__module__.startswith("torch")
     )
-
-
-def _is_plain(value: Any) -> bool:
-    return type(value) in _PLAIN or isinstance(value, dict)
-
-
-def _same(value: Any, choice: Any) -> bool:
-    return type(value) is type(choice) and bool(value == choice)
 
 
 def shown_annotation(annotation: Any) -> str:

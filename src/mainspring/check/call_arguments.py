@@ -15,9 +15,10 @@ from mainspring.check.annotations import (
     shown_value,
     violates,
 )
-from mainspring.check.nearest import is_misspelling, nearest, suggestion
+from mainspring.check.nearest import is_misspelling, nearest
 from mainspring.check.problem import Severity
 from mainspring.config.schema import ROLES, Role
+from mainspring.errors import suggestion
 from mainspring.registry.recorded import POSITIONAL_KEY, RecordedCall
 from mainspring.registry.signatures import Callee
 
@@ -82,8 +83,10 @@ def mistakes_of(call: Call, callee: Callee, target_of: Callable[[Any], Any]) -> 
         callee: What its target takes.
         target_of: Function from a recorded call to what it calls.
     """
-    if _has_own_constructor(call):
-        return
+    constructor = call.arguments.get("constructor")
+    usual = (None, "DefaultOptimWrapperConstructor")
+    if call.role is ROLES["optim_wrapper"] and constructor not in usual:
+        return  # a constructor of the user's own reads the section
     unknown = list(_unknown(call, callee))
     yield from unknown
     later = call.role.called_later and not (call.built_alone and call.is_recorded)
@@ -95,24 +98,19 @@ def mistakes_of(call: Call, callee: Callee, target_of: Callable[[Any], Any]) -> 
         yield from _of_wrong_type(call, callee, target_of)
 
 
-def _has_own_constructor(call: Call) -> bool:
-    """Whether a constructor of the user's own reads the section of the optimizer wrapper."""
-    constructor = call.arguments.get("constructor")
-    return call.role is ROLES["optim_wrapper"] and constructor not in (
-        None,
-        "DefaultOptimWrapperConstructor",
-    )
-
-
 def _unknown(call: Call, callee: Callee) -> Iterator[Mistake]:
     for name in call.names:
         if name in callee.names or name in call.role.extra:
             continue
         close = nearest(name, set(callee.names) - {*call.names, *call.role.supplied})
         slip = call.is_recorded or any(is_misspelling(name, other) for other in close)
-        severity = _severity_of_unknown(callee, call.built_alone, near=bool(close), slip=slip)
-        if severity is None:
-            continue
+        severity: Severity = "error" if close and slip else "warning"
+        if callee.openness == "closed" and call.built_alone:
+            severity = "error"
+        elif callee.openness == "open":
+            severity = "warning"  # what may be taken out before is judged by its likeness
+            if not close:
+                continue
         known = [item for item in callee.parameters if item not in call.role.supplied]
         yield Mistake(
             severity,
@@ -122,17 +120,6 @@ def _unknown(call: Call, callee: Callee) -> Iterator[Mistake]:
             meant=close[0] if close else None,
             only_checked=severity == "warning" and callee.openness in ("closed", "passes_on"),
         )
-
-
-def _severity_of_unknown(
-    callee: Callee, built_alone: bool, *, near: bool, slip: bool
-) -> Severity | None:
-    """How bad an unknown name is: what may be taken out before is judged by its likeness."""
-    if callee.openness == "open":
-        return "warning" if near else None
-    if callee.openness == "closed" and built_alone:
-        return "error"
-    return "error" if near and slip else "warning"
 
 
 def _missing(call: Call, callee: Callee, meant: Collection[str | None]) -> Iterator[Mistake]:

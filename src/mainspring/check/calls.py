@@ -10,21 +10,20 @@ from typing import Any
 
 from mainspring.check.annotations import shown_value
 from mainspring.check.call_arguments import Call, mistakes_of
-from mainspring.check.problem import Problem, Problems, Severity
+from mainspring.check.problem import Problems, Severity
 from mainspring.check.references import Failure, find_name, find_scope, import_name
 from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path
 from mainspring.config.node import Node
-from mainspring.config.places import Places
 from mainspring.config.recording import CONFIG_MODULE
 from mainspring.config.schema import NESTED, ROLES, Role, part_role, train_loop_of
-from mainspring.errors import ConfigError, close_names
+from mainspring.errors import ConfigError, Location, close_names
 from mainspring.names import ForbiddenNameError, origin_of, refuse_trust
 from mainspring.registry.default_scope import DefaultScope
 from mainspring.registry.nested_specs import with_parts_built
 from mainspring.registry.recorded import POSITIONAL_KEY, RecordedCall
 from mainspring.registry.signatures import Callee, callee_of
 
-__all__ = ["CallChecker"]
+__all__ = ["CallChecker", "arguments_of"]
 
 Path = tuple[str, ...]
 
@@ -40,7 +39,6 @@ class CallChecker:
 
     Args:
         problems: Where to report.
-        places: Where things are written.
         imports: Whether to import what the config names; without it nothing is compared.
 
     Attributes:
@@ -50,9 +48,9 @@ class CallChecker:
         targets: What each visited call or dict calls, by its identity.
     """
 
-    def __init__(self, problems: Problems, places: Places, *, imports: bool = True) -> None:
+    def __init__(self, problems: Problems, *, imports: bool = True) -> None:
         self.problems = problems
-        self.places = places
+        self.places = problems.places
         self.calls = 0
         self.arguments = 0
         self.import_seconds = 0.0
@@ -60,20 +58,10 @@ class CallChecker:
         self._imports = imports
         self._unused = False
         self._scope_is_missing = False
-        self._named: dict[int, dict[Any, Any]] = {}
+        self._visited: set[int] = set()
         self._built: set[int] = set()
         self._callees: dict[int, Callee | None] = {}
         self._objects: dict[str, tuple[Any, Failure | None]] = {}
-
-    def check_section(self, name: str, value: Any, role: Role) -> None:
-        """Check a section of the run.
-
-        Args:
-            name: Its name.
-            value: What it says, not imported.
-            role: What it holds.
-        """
-        self._visit(value, (name,), role)
 
     def check_variable(self, name: str, value: Any) -> None:
         """Check the recorded calls of a variable that is no section: it may well be unused.
@@ -86,7 +74,7 @@ class CallChecker:
             return
         self._unused = True
         try:
-            self._visit(value, (name,), NESTED)
+            self.visit(value, (name,), NESTED)
         finally:
             self._unused = False
 
@@ -117,17 +105,6 @@ class CallChecker:
         self._add("warning", failure.message, ("default_scope",), help=failure.help)
         return True
 
-    def arguments_of(self, spec: Any) -> dict[Any, Any]:
-        """The arguments of a call or dict by name, not imported.
-
-        Args:
-            spec: The call or dict; anything else has none.
-        """
-        if not isinstance(spec, dict):
-            return {}
-        named = self._named.get(id(spec))
-        return _raw(spec) if named is None else named
-
     def resolved(self, value: LazyObject | LazyAttr) -> Any:
         """What an imported name stands for; ``None`` for what cannot be imported.
 
@@ -142,7 +119,14 @@ class CallChecker:
 
     # Going through the config
 
-    def _visit(self, value: Any, path: Path, role: Role) -> None:
+    def visit(self, value: Any, path: Path, role: Role) -> None:
+        """Check a part of the config, and all that it holds.
+
+        Args:
+            value: The part, not imported.
+            path: The keys that lead to it.
+            role: What it is in the run.
+        """
         if isinstance(value, LazyObject | LazyAttr):
             if self._imports:
                 self._import(value, path)
@@ -151,10 +135,10 @@ class CallChecker:
                 self._visit_call(value, path, role)
             else:
                 for key, item in dict.items(value):
-                    self._visit(item, (*path, str(key)), role)
+                    self.visit(item, (*path, str(key)), role)
         elif isinstance(value, list | tuple):
             for index, item in enumerate(value):
-                self._visit(item, (*path, str(index)), role)
+                self.visit(item, (*path, str(index)), role)
         elif isinstance(value, types.FunctionType):
             self._refuse_local(value, path)
         elif isinstance(value, str) and role.named:
@@ -170,7 +154,7 @@ class CallChecker:
         return role.certain and not (role.several and _is_by_name(value, role))
 
     def _visit_call(self, spec: Any, path: Path, role: Role) -> None:
-        if self._unused and id(spec) in self._named:
+        if self._unused and id(spec) in self._visited:
             return  # a section uses it, too
         if role is ROLES["evaluator"] and dict.__contains__(spec, "metrics"):
             role = ROLES["evaluator_of_metrics"]
@@ -178,14 +162,14 @@ class CallChecker:
         scope = dict.get(spec, "_scope_")
         with DefaultScope.overwrite_default_scope(scope if isinstance(scope, str) else None):
             target = self._target(kind, spec, path, role)
-            arguments, positions = self._with_names(spec, target, path)
-            self._named[id(spec)] = arguments
-            self.places.remember(path, positions)
+            self._name_arguments(spec, target, path)
+            self._visited.add(id(spec))
+            arguments = arguments_of(spec)
             if target is not None:
                 self.targets[id(spec)] = target
                 self._note_built_parts(target, arguments)
             for name, value in arguments.items():
-                self._visit(value, (*path, str(name)), part_role(role, str(name)))
+                self.visit(value, (*path, str(name)), part_role(role, str(name)))
             if target is not None:
                 built_alone = role.certain or id(spec) in self._built
                 call = Call(spec, role, target, arguments, built_alone)
@@ -197,7 +181,13 @@ class CallChecker:
         if kind is _UNSAID:
             if role.default is None:
                 if role.certain and not role.untyped:
-                    self._report_missing_type(spec, path)
+                    close = close_names("type", map(str, dict.keys(spec)), count=1)
+                    self._add(
+                        "error",
+                        f"{'.'.join(path)} does not say what it is: it has no type",
+                        (*path, *close),
+                        help=f"{close[0]!r} looks like 'type'" if close else "add type=...",
+                    )
                 return None
             kind = role.default
         elif isinstance(kind, str) and kind in _SAME_AS_OURS and role is ROLES["loader"]:
@@ -224,15 +214,7 @@ class CallChecker:
         if failure is None:
             return found
         location = self.places.of_import(value) if failure.at_import else None
-        self.problems.add(
-            Problem(
-                self._severity("error"),
-                failure.message,
-                location or self.places.of(path),
-                failure.help,
-                ".".join(path),
-            )
-        )
+        self._add("error", failure.message, path, help=failure.help, location=location)
         return None
 
     def _find(self, name: str, path: Path, role: Role) -> Any:
@@ -255,16 +237,6 @@ class CallChecker:
         finally:
             self.import_seconds += time.perf_counter() - start
 
-    def _report_missing_type(self, spec: Any, path: Path) -> None:
-        keys = [str(key) for key in dict.keys(spec)]
-        close = close_names("type", keys, count=1)
-        self._add(
-            "error",
-            f"{'.'.join(path)} does not say what it is: it has no type",
-            (*path, close[0]) if close else path,
-            help=f"{close[0]!r} looks like 'type'" if close else "add type=...",
-        )
-
     def _refuse_local(self, value: types.FunctionType, path: Path) -> None:
         local = "<lambda>" in value.__qualname__ or "<locals>" in value.__qualname__
         if not (local or value.__module__ == CONFIG_MODULE):
@@ -279,27 +251,16 @@ class CallChecker:
             help="move it to a module and import it",
         )
 
-    def _with_names(
-        self, spec: dict[Any, Any], target: Any, path: Path
-    ) -> tuple[dict[Any, Any], dict[str, int]]:
-        """The arguments by name, and the positions of those that were given by position."""
-        arguments = _raw(spec)
-        given = arguments.get(POSITIONAL_KEY)
-        if not (isinstance(spec, Node) and isinstance(given, list) and given and target):
-            return arguments, {}
-        copy = spec.copy()
-        try:
-            copy.bind()
-        except ConfigError as error:
-            self.places.remember(path, {})
-            self._add("error", error.message, path, help=error.help, is_call=True)
-            return arguments, {}
-        except Exception:  # noqa: BLE001 - signatures of a project may be strange; then it is unknown
-            return arguments, {}
-        bound = _raw(copy)
-        if POSITIONAL_KEY in bound:
-            return arguments, {}
-        return bound, {str(name): index for index, name in enumerate([*bound][: len(given)])}
+    def _name_arguments(self, spec: dict[Any, Any], target: Any, path: Path) -> None:
+        """Give the arguments of a recorded call their names, as far as its signature tells."""
+        if isinstance(spec, Node) and dict.__contains__(spec, POSITIONAL_KEY) and target:
+            try:
+                spec.bind()
+            except ConfigError as error:
+                where = self.places.of_call(path)
+                self._add("error", error.message, path, help=error.help, location=where)
+            except Exception:  # noqa: BLE001 - signatures of a project may be strange
+                return
 
     def _note_built_parts(self, target: Any, arguments: Mapping[Any, Any]) -> None:
         """Which recorded calls among the arguments are built as they stand, before the target."""
@@ -319,20 +280,15 @@ class CallChecker:
         if callee is None:
             return
         for mistake in mistakes_of(call, callee, lambda part: self.targets.get(id(part))):
-            at = path if mistake.argument is None else (*path, mistake.argument)
+            is_call = mistake.argument is None
             self._add(
                 mistake.severity,
                 mistake.message,
-                at,
+                path if mistake.argument is None else (*path, mistake.argument),
                 help=mistake.help,
-                is_call=mistake.argument is None,
+                location=self.places.of_call(path) if is_call else None,
                 only_checked=mistake.only_checked,
             )
-
-    # Reporting
-
-    def _severity(self, severity: Severity) -> Severity:
-        return "warning" if self._unused else severity
 
     def _add(
         self,
@@ -341,20 +297,18 @@ class CallChecker:
         path: Path,
         *,
         help: str | None = None,  # noqa: A002 - the word that compilers print
-        is_call: bool = False,
+        location: Location | None = None,
         only_checked: bool = False,
     ) -> None:
-        location = self.places.of_call(path) if is_call else self.places.of(path)
-        self.problems.add(
-            Problem(self._severity(severity), message, location, help, ".".join(path), only_checked)
-        )
+        known: Severity = "warning" if self._unused else severity
+        self.problems.add(known, message, path, help, location=location, only_checked=only_checked)
 
 
-def _raw(spec: Any) -> dict[Any, Any]:
-    """The arguments of a spec, not imported."""
-    return {
-        key: value for key, value in dict.items(spec) if key not in ("type", "_scope_", "_delete_")
-    }
+def arguments_of(spec: Any) -> dict[Any, Any]:
+    """The arguments of a call or dict by name, not imported; anything else has none."""
+    held: dict[Any, Any] = spec if isinstance(spec, dict) else {}
+    words = ("type", "_scope_", "_delete_")
+    return {key: value for key, value in dict.items(held) if key not in words}
 
 
 def _is_by_name(value: dict[Any, Any], role: Role) -> bool:

@@ -8,9 +8,10 @@ from typing import Any
 
 from mainspring.check.calls import CallChecker
 from mainspring.check.construction import prepare, try_parts
-from mainspring.check.files import missing_files
+from mainspring.check.files import find_missing_files
 from mainspring.check.problem import Problem, Problems
-from mainspring.check.sections import section_problems
+from mainspring.check.sections import check_names
+from mainspring.config.config_dict import duplicate
 from mainspring.config.places import Places
 from mainspring.config.schema import role_of_section
 from mainspring.registry.default_scope import DefaultScope
@@ -69,39 +70,32 @@ def examine(cfg: Any, *, imports: bool = True) -> Findings:
         imports: As for `check_config`.
     """
     start = time.perf_counter()
-    values = _values(cfg)
-    problems, places = Problems(), Places(cfg)
-    calls = CallChecker(problems, places, imports=imports)
+    held = getattr(cfg, "_cfg_dict", cfg) if not isinstance(cfg, dict) else cfg
+    # A copy, in which arguments that are given by position get their names.
+    values: dict[Any, Any] = duplicate(held, {}) if isinstance(held, dict) else {}
+    problems = Problems(Places(cfg, values))
+    calls = CallChecker(problems, imports=imports)
     imported = getattr(cfg, "_imported_names", ()) if hasattr(cfg, "_cfg_dict") else ()
-    scope = _scope(values)
+    named = dict.get(values, "default_scope")
+    scope = named if isinstance(named, str) and named else None
     if imports and scope is not None and calls.check_scope(scope):
         scope = None
     with DefaultScope.overwrite_default_scope(scope):
         for name, value in dict.items(values):
             role = role_of_section(str(name))
             if role is not None:
-                calls.check_section(str(name), value, role)
+                calls.visit(value, (str(name),), role)
         calls.check_name(dict.get(values, "runner_type"), "RUNNERS", ("runner_type",))
         for name, value in dict.items(values):
             if role_of_section(str(name)) is None and name not in imported:
                 calls.check_variable(str(name), value)
-    for problem in [*section_problems(cfg, values, places), *missing_files(values, places)]:
-        problems.add(problem)
+    check_names(cfg, values, problems)
+    find_missing_files(values, problems)
     if imports:
         with calls.timing_imports():
             prepare()
         with DefaultScope.overwrite_default_scope(scope):
-            try_parts(values, calls, problems, places)
+            try_parts(values, calls, problems)
     found = problems.in_order()
     seconds = time.perf_counter() - start - calls.import_seconds
     return Findings(found, calls.calls, calls.arguments, seconds, calls.import_seconds)
-
-
-def _values(cfg: Any) -> dict[Any, Any]:
-    values = getattr(cfg, "_cfg_dict", cfg) if not isinstance(cfg, dict) else cfg
-    return values if isinstance(values, dict) else {}
-
-
-def _scope(values: dict[Any, Any]) -> str | None:
-    scope = dict.get(values, "default_scope")
-    return scope if isinstance(scope, str) and scope else None

@@ -16,17 +16,14 @@ from functools import partial
 from typing import Any
 
 from mainspring.check.annotations import annotation_of, shown_annotation, shown_value, violates
-from mainspring.check.calls import CallChecker
-from mainspring.check.problem import Problem, Problems
+from mainspring.check.calls import CallChecker, arguments_of
+from mainspring.check.problem import Problems
 from mainspring.check.references import find_name
-from mainspring.check.stand_ins import MANY, StandIn, copied, generators_kept, leaves
+from mainspring.check.stand_ins import MANY, StandIn, copied, leaves
 from mainspring.config.lazy import LazyAttr, LazyObject
-from mainspring.config.node import Node
-from mainspring.config.places import Places
 from mainspring.config.schema import RUNNER_SECTIONS, misspelt_sections
 from mainspring.errors import MainspringError
-from mainspring.registry.recorded import POSITIONAL_KEY
-from mainspring.walk import items_of, parts_of
+from mainspring.walk import items_of
 
 __all__ = ["prepare", "try_parts"]
 
@@ -53,33 +50,29 @@ def prepare() -> None:
     spare_compiler()
 
 
-def try_parts(
-    values: dict[Any, Any], calls: CallChecker, problems: Problems, places: Places
-) -> None:
+def try_parts(values: dict[Any, Any], calls: CallChecker, problems: Problems) -> None:
     """Construct what can be constructed in milliseconds, and see whether it agrees.
 
     Args:
         values: The whole config, not imported.
         calls: What knows what is called; parts in which it found errors are passed over.
         problems: Where to report.
-        places: Where things are written.
     """
-    with generators_kept():
-        _Trial(values, calls, problems, places).run()
+    from mainspring.rng.states import quiet_generators
+
+    with quiet_generators():
+        _Trial(values, calls, problems).run()
 
 
 class _Trial:
     """One config's parts, constructed one after the other."""
 
-    def __init__(
-        self, values: dict[Any, Any], calls: CallChecker, problems: Problems, places: Places
-    ) -> None:
+    def __init__(self, values: dict[Any, Any], calls: CallChecker, problems: Problems) -> None:
         from mainspring.runner.misfits import Parts
 
         self.values = values
         self.calls = calls
         self.problems = problems
-        self.places = places
         self.parts = Parts()
         self._has_model = False
 
@@ -210,8 +203,8 @@ class _Trial:
             section = inner = sections.get(name)
             if isinstance(section, dict) and dict.__contains__(section, "loaders"):
                 inner, path = dict.__getitem__(section, "loaders"), (name, "loaders")
-                self._try((name,), section, combine, prepared=self._named(section))
-            if inner is section and several_loaders(self._named(section)) is None:
+                self._try((name,), section, combine, prepared=section)
+            if inner is section and several_loaders(section) is None:
                 self._loader(path, section)
                 continue
             for key, item in items_of(inner):
@@ -224,13 +217,13 @@ class _Trial:
 
         if not isinstance(section, dict):
             return
-        kept = self._named(section)
-        if "dataset" in self.calls.arguments_of(section):
-            dataset = self.calls.targets.get(id(self.calls.arguments_of(section)["dataset"]))
+        kept = copied(section)
+        if "dataset" in arguments_of(section):
+            dataset = self.calls.targets.get(id(arguments_of(section)["dataset"]))
             streams = isinstance(dataset, type) and issubclass(dataset, IterableDataset)
             stream: Any = type("Stream", (IterableDataset,), {"__iter__": lambda _: iter(())})
             kept["dataset"] = stream() if streams else range(MANY)
-        for part, written in self.calls.arguments_of(section).items():
+        for part, written in arguments_of(section).items():
             if part == "dataset" or self._is_ours(written):
                 continue
             if part not in ("collate_fn", "worker_init_fn"):
@@ -269,7 +262,7 @@ class _Trial:
 
         section = sections.get("visualizer")
         if isinstance(section, dict) and self._is_ours(section):
-            kept = self._named(section)
+            kept = copied(section)
             for name, value in (("type", "Visualizer"), ("name", "trial"), ("save_dir", "trial")):
                 kept.setdefault(name, value)
             self._try(("visualizer",), section, make, prepared=kept)
@@ -292,7 +285,7 @@ class _Trial:
             model = torch.nn.ParameterDict({"stand_in": torch.nn.Parameter(torch.zeros(1))})
             model.get_submodule = lambda _: model  # whatever modules the real one has
         written = sections.get("optim_wrapper")
-        constructor = self.calls.arguments_of(written).get("constructor")
+        constructor = arguments_of(written).get("constructor")
         if isinstance(constructor, str) and not _is_ours(find_name(constructor, _CONSTRUCTORS)[0]):
             written = None
         wrapper = self._try(
@@ -355,7 +348,7 @@ class _Trial:
             or (prepared is None and not self._is_ours(spec))
         ):
             return None
-        described = self._named(spec) if prepared is None else prepared
+        described = spec if prepared is None else prepared
         said: list[tuple[Any, int]] = []
         with (
             receiving_messages(lambda message, level, _: said.append((message, level))),
@@ -364,7 +357,9 @@ class _Trial:
             try:
                 made = make(copied(described))
             except _REFUSALS as error:
-                self._refused(path, described, make, error)
+                at = self._path_in(path, error)
+                culprit = self._culprit(described, make, error) if at == path else ()
+                self._add("error", error, (*at, *culprit))
                 return None
             except Exception:  # noqa: BLE001 - what a stand-in cannot do says nothing of the config
                 return None
@@ -376,20 +371,10 @@ class _Trial:
                 self._add("warning", message, self._path_in(path, message))
         return made
 
-    def _refused(
-        self, path: Path, described: Any, make: Callable[[Any], Any], error: Exception
-    ) -> None:
-        at = self._path_in(path, error)
-        if at == path:
-            at = (*path, *self._culprit(described, make, error))
-        self._add("error", error, at)
-
     def _path_in(self, path: Path, said: Any) -> Path:
         """The path that an error names, where it is one of this part."""
         named = getattr(said, "config_path", None)
-        if named is None:
-            return path
-        return tuple(named.split("."))
+        return path if named is None else tuple(named.split("."))
 
     def _culprit(self, described: Any, make: Callable[[Any], Any], error: Exception) -> Path:
         """The argument without which the part is not refused, or which the message names."""
@@ -416,17 +401,6 @@ class _Trial:
             for problem in self.problems.found
         )
 
-    def _named(self, spec: Any) -> Any:
-        """A copy in which recorded calls have their arguments by name."""
-        named = copied(spec)
-        for node in parts_of(named):
-            if isinstance(node, Node) and dict.__contains__(node, POSITIONAL_KEY):
-                try:
-                    node.bind()
-                except Exception:  # noqa: BLE001 - then its arguments stay as they are
-                    continue
-        return named
-
     def _is_ours(self, spec: Any) -> bool:
         """Whether all that is called in a part is ours or torch's, to be constructed here."""
         if isinstance(spec, LazyObject | LazyAttr):
@@ -441,24 +415,10 @@ class _Trial:
         known = (one for one in self.problems.found if one.severity == severity == "error")
         if dotted and any(problem.config_path == dotted for problem in known):
             return  # one mistake
-        message = getattr(said, "message", None) or _first_line(said)
-        location = self.places.of(path) if path else None
-        self.problems.add(
-            Problem(
-                severity,
-                message,
-                location,
-                getattr(said, "help", None),
-                ".".join(path) or None,
-                only_checked=True,
-            )
-        )
-
-
-def _first_line(said: Any) -> str:
-    if isinstance(said, KeyError):
-        return f"KeyError: {said}"
-    return str(said).strip().partition("\n")[0] or type(said).__name__
+        first = str(said).strip().partition("\n")[0] or type(said).__name__
+        first = f"KeyError: {said}" if isinstance(said, KeyError) else first
+        message = getattr(said, "message", None) or first
+        self.problems.add(severity, message, path, getattr(said, "help", None), only_checked=True)
 
 
 def _is_ours(target: Any) -> bool:

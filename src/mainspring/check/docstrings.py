@@ -8,7 +8,7 @@ from typing import Any
 
 __all__ = ["parameter_text"]
 
-_PARAMETER = re.compile(r"\*{0,2}(\w+)\s*(?:\([^:]*\))?:\s*(.*)")
+_ARGUMENTS = re.compile(r"^Arg(?:ument)?s:\n((?: +.*\n?|\n)*)", re.MULTILINE)
 
 
 def parameter_text(target: Any, name: str) -> str:
@@ -20,36 +20,10 @@ def parameter_text(target: Any, name: str) -> str:
     """
     for documented in (target, getattr(target, "__init__", None)):
         text = inspect.getdoc(documented) if documented is not None else None
-        found = _in_docstring(text or "", name)
-        if found:
-            return found
+        for section in _ARGUMENTS.finditer(text or ""):
+            indent = " " * (len(section[1]) - len(section[1].lstrip(" ")))
+            entry = rf"^{indent}\*{{0,2}}{name}\s*(?:\([^:]*\))?:(.*(?:\n{indent} .*|\n\s*$)*)"
+            found = re.search(entry, section[1], re.MULTILINE)
+            if found is not None:
+                return " ".join(found[1].split())
     return ""
-
-
-def _in_docstring(text: str, name: str) -> str:
-    """The description of a parameter in the ``Args:`` of a Google-style docstring."""
-    lines = text.split("\n")
-    starts = [i for i, line in enumerate(lines) if line.strip() in ("Args:", "Arguments:")]
-    found: list[str] = []
-    for start in starts:
-        outer = _indent(lines[start])
-        inner: int | None = None
-        for line in lines[start + 1 :]:
-            if not line.strip():
-                continue
-            indent = _indent(line)
-            if indent <= outer:
-                break
-            inner = indent if inner is None else inner
-            match = _PARAMETER.fullmatch(line.strip()) if indent == inner else None
-            if indent == inner and found:
-                break
-            if match is not None and match.group(1) == name:
-                found.append(match.group(2))
-            elif found:
-                found.append(line.strip())
-    return " ".join(found).strip()
-
-
-def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip())

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mainspring.check.nearest import nearest, suggestion
-from mainspring.check.problem import Problem
-from mainspring.config.places import Places
+from mainspring.check.nearest import nearest
+from mainspring.check.problem import Problems
+from mainspring.errors import suggestion
 
-__all__ = ["missing_files"]
+__all__ = ["find_missing_files"]
 
 _REMOTE = re.compile(r"[A-Za-z][\w+.-]+:")
 """``https://``, ``s3://``, ``torchvision://``, ``mmpretrain://``, ``open-mmlab:``, ...; a drive of
 Windows has one letter."""
 
 
-def missing_files(values: dict[Any, Any], places: Places) -> Iterator[Problem]:
-    """Local checkpoints that ``load_from`` or ``resume`` names and that do not exist.
+def find_missing_files(values: dict[Any, Any], problems: Problems) -> None:
+    """Find local checkpoints that ``load_from`` or ``resume`` names and that do not exist.
 
     Args:
         values: The whole config, not imported.
-        places: Where things are written.
+        problems: Where to report.
     """
     for name in ("load_from", "resume"):
         path = dict.get(values, name)
@@ -36,20 +35,10 @@ def missing_files(values: dict[Any, Any], places: Places) -> Iterator[Problem]:
             in_work_dir = os.path.join(work_dir, path)
         if "\0" in path or any(map(os.path.exists, (os.path.expanduser(path), in_work_dir))):
             continue
-        yield Problem(
-            "error",
-            f"{name} is {path!r}, which does not exist",
-            places.of((name,)),
-            _nearest(path),
-            name,
-        )
-
-
-def _nearest(path: str) -> str | None:
-    folder = Path(path).parent
-    try:
-        names = [entry.name for entry in folder.iterdir()]
-    except OSError:
-        return f"there is no folder {str(folder)!r}"
-    hint = suggestion(nearest(Path(path).name, names))
-    return hint and f"{hint} (in {folder})"
+        folder = Path(path).parent
+        try:
+            hint = suggestion(nearest(Path(path).name, [entry.name for entry in folder.iterdir()]))
+            advice = hint and f"{hint} (in {folder})"
+        except OSError:
+            advice = f"there is no folder {str(folder)!r}"
+        problems.add("error", f"{name} is {path!r}, which does not exist", (name,), advice)

@@ -42,7 +42,8 @@ def json_schema() -> dict[str, Any]:
     properties = {name: _section(name, Runner) for name in SECTIONS}
     properties["_base_"] = {"type": ["string", "array"], "items": {"type": "string"}}
     for name in ("model_wrapper_cfg", "tta_model"):
-        properties[name] = _one_of(_ref(_name_of(role_of_section(name))), _NULL)
+        role = next(known for known in ROLES if ROLES[known] is role_of_section(name))
+        properties[name] = _one_of(_ref(role), _NULL)
     return {
         "$schema": DIALECT,
         "title": "config of a run of mainspring",
@@ -99,23 +100,18 @@ def _arguments(target: Any, role: Role) -> dict[str, Any]:
     callee = callee_of(target)
     if callee is None:
         return {"properties": {}}
-    properties = {
-        name: {"description": parameter_text(target, name)} | _parameter(target, parameter)
-        for name, parameter in callee.parameters.items()
-        if name not in role.supplied
-    }
+    properties: dict[str, Any] = {}
+    for name, parameter in callee.parameters.items():
+        if name not in role.supplied:
+            schema = _type(annotation_of(target, parameter))
+            if parameter.default is None or type(parameter.default) in _PLAIN:
+                schema = schema | {"default": parameter.default}
+            properties[name] = {"description": parameter_text(target, name)} | schema
     properties |= _parts(role)
     if callee.openness != "closed" or not role.certain:
         return {"properties": properties}
     given = dict.fromkeys(sorted({*callee.names, *role.extra, "type"}), _ANY)
     return {"properties": given | _MARKS | properties, "additionalProperties": False}
-
-
-def _parameter(target: Any, parameter: inspect.Parameter) -> dict[str, Any]:
-    schema = _type(annotation_of(target, parameter))
-    if parameter.default is None or type(parameter.default) in _PLAIN:
-        schema = schema | {"default": parameter.default}
-    return schema
 
 
 def _parts(role: Role) -> dict[str, Any]:
@@ -156,10 +152,6 @@ def _one_of(*options: dict[str, Any]) -> dict[str, Any]:
         parts = option["anyOf"] if list(option) == ["anyOf"] else [option]
         flat += [part for part in parts if part not in flat]
     return {"anyOf": flat}
-
-
-def _name_of(role: Role | None) -> str:
-    return next(name for name, known in ROLES.items() if known is role)
 
 
 def _ref(role: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 
 from mainspring.errors import close_names
 
-__all__ = ["alike", "is_misspelling", "nearest", "suggestion"]
+__all__ = ["alike", "is_misspelling", "nearest"]
 
 _MARGIN = 0.1
 _ALIKE = 0.8
@@ -40,9 +40,3 @@ def is_misspelling(name: str, other: str) -> bool:
     changes = SequenceMatcher(None, name, other).get_opcodes()
     changed = sum(max(b - a, d - c) for kind, a, b, c, d in changes if kind != "equal")
     return changed <= _LETTERS and alike(name, other) >= _ALIKE and name.lower() != other.lower()
-
-
-def suggestion(names: Iterable[str]) -> str | None:
-    """A help line that names candidates; ``None`` if there are none."""
-    shown = " or ".join(map(repr, names))
-    return f"did you mean {shown}?" if shown else None

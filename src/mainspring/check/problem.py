@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from mainspring.config.places import Places
 from mainspring.errors import Location, MainspringError
 
 __all__ = ["Problem", "Problems", "Severity"]
@@ -48,13 +50,40 @@ class Problem:
 
 
 class Problems:
-    """Collects problems, each once."""
+    """Collects problems, each once.
 
-    def __init__(self) -> None:
+    Args:
+        places: Where things are written.
+    """
+
+    def __init__(self, places: Places) -> None:
+        self.places = places
         self._found: dict[tuple[str, str], Problem] = {}
 
-    def add(self, problem: Problem) -> None:
-        """Add a problem, unless the same one is known from another path to the same line."""
+    def add(
+        self,
+        severity: Severity,
+        message: str,
+        path: Sequence[str],
+        help: str | None = None,  # noqa: A002 - the word that compilers print
+        *,
+        location: Location | None = None,
+        only_checked: bool = False,
+    ) -> None:
+        """Add a problem, unless the same one is known from another path to the same line.
+
+        Args:
+            severity: As for `Problem`, as are ``message``, ``help`` and ``only_checked``.
+            message: What is wrong.
+            path: The keys that lead to it; none for what is wrong with the whole.
+            help: What to do instead.
+            location: Where it is written, where that is not the place of the path.
+            only_checked: Whether a run does not say it beforehand.
+        """
+        if location is None and path:
+            location = self.places.of(path)
+        dotted = ".".join(path) or None
+        problem = Problem(severity, message, location, help, dotted, only_checked)
         place = problem.location or problem.config_path
         for key, known in self._found.items() if _UNEXPECTED in problem.message else ():
             same = known.config_path == problem.config_path and known.location == problem.location

@@ -10,14 +10,15 @@ from types import ModuleType
 from typing import Any
 
 import mainspring.registry as registries
-from mainspring.check.nearest import alike, is_misspelling, nearest, suggestion
+from mainspring.check.nearest import alike, is_misspelling, nearest
 from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path
 from mainspring.config.schema import NEAR
+from mainspring.errors import suggestion
 from mainspring.names import ForbiddenNameError, is_of_stdlib
 from mainspring.names.imports import ObjectNotFoundError, import_object
 from mainspring.registry.autoimport import import_scope, installation_hint
-from mainspring.registry.default_scope import DefaultScope, canonical_scope
-from mainspring.registry.lookup import search_tree
+from mainspring.registry.default_scope import DefaultScope, canonical_path, canonical_scope
+from mainspring.registry.lookup import known_names, search_tree
 from mainspring.registry.registry import Registry
 
 __all__ = ["Failure", "all_registries", "find_name", "find_scope", "import_name"]
@@ -59,78 +60,49 @@ def _failure(value: LazyObject | LazyAttr, error: BaseException) -> Failure:
     path = dotted_path(value)
     if isinstance(error, ForbiddenNameError):
         return Failure(error.message, error.help)
-    cause = error.__cause__
-    if isinstance(cause, ObjectNotFoundError):
-        at_import = not (isinstance(value, LazyAttr) and _exists(dotted_path(value.source)))
-        close = _close_paths(path)
+    if not isinstance(error.__cause__, ObjectNotFoundError):
         return Failure(
-            f"{path} does not exist: {_first_missing(path) or cause.message}",
-            suggestion(close) or _missing_module_help(path),
-            bool(close),
-            at_import,
+            f"{path} cannot be imported: {type(error).__name__}: {error}", "mend that import first"
         )
+    gap, close = _gap(path), _close_paths(path)
+    missing = error.__cause__.message if gap is None else gap.message
+    if gap is not None and gap.owner is not None:
+        missing = f"{canonical_path(path).partition(f'.{gap.missing}')[0]} has no {gap.missing!r}"
+    head = canonical_scope(path.partition(".")[0])
+    install = f"install {head}, or run where it can be found: beside the config, for instance"
     return Failure(
-        f"{path} cannot be imported: {type(error).__name__}: {error}", "mend that import first"
+        f"{path} does not exist: {missing}",
+        suggestion(close) or (None if _exists(head) else install),
+        bool(close),
+        at_import=not (isinstance(value, LazyAttr) and _exists(dotted_path(value.source))),
     )
 
 
-def _missing_module_help(path: str) -> str | None:
-    head = canonical_scope(path.partition(".")[0])
-    if _exists(head):
+def _gap(path: str) -> ObjectNotFoundError | None:
+    """What of a path does not exist; ``None`` where all does, or its import fails otherwise."""
+    try:
+        import_object(canonical_path(path))
+    except ObjectNotFoundError as error:
+        return error
+    except (Exception, SystemExit):  # noqa: BLE001 - importing runs any code
         return None
-    return f"install {head}, or run where it can be found: beside the config, for instance"
+    return None
 
 
 def _exists(path: str) -> bool:
-    return _import_or_none(path) is not None
-
-
-def _import_or_none(path: str) -> Any:
-    if is_of_stdlib(path):
-        return None
-    try:
-        return import_object(path)
-    except (Exception, SystemExit):  # noqa: BLE001 - importing runs any code
-        return None
+    return not is_of_stdlib(path) and _gap(path) is None
 
 
 def _close_paths(path: str) -> list[str]:
     """Names like the first part of a path that does not exist."""
-    parts = _canonical(path).split(".")
-    if not _exists(parts[0]):
-        return nearest(parts[0], (module.name for module in pkgutil.iter_modules()))
-    count = _existing_parts(parts)
-    if count == len(parts):
+    gap = None if is_of_stdlib(path) else _gap(path)
+    if gap is None:
         return []
-    return nearest(parts[count], _names_in(_import_or_none(".".join(parts[:count]))))
-
-
-def _first_missing(path: str) -> str | None:
-    parts = _canonical(path).split(".")
-    count = _existing_parts(parts)
-    if count == 0:
-        return f"there is no module {parts[0]!r}"
-    if count == len(parts):
-        return None
-    return f"{'.'.join(parts[:count])} has no {parts[count]!r}"
-
-
-def _existing_parts(parts: list[str]) -> int:
-    return next(
-        (count for count in range(len(parts)) if not _exists(".".join(parts[: count + 1]))),
-        len(parts),
-    )
-
-
-def _canonical(path: str) -> str:
-    head, dot, rest = path.partition(".")
-    return f"{canonical_scope(head)}{dot}{rest}"
-
-
-def _names_in(owner: Any) -> Iterator[str]:
-    yield from (name for name in dir(owner) if not name.startswith("__"))
-    if isinstance(owner, ModuleType):
-        yield from (module.name for module in pkgutil.iter_modules(getattr(owner, "__path__", [])))
+    names = [name for name in dir(gap.owner) if not name.startswith("__")]
+    if gap.owner is None or isinstance(gap.owner, ModuleType):
+        folders = getattr(gap.owner, "__path__", []) if gap.owner is not None else None
+        names += [module.name for module in pkgutil.iter_modules(folders)]
+    return nearest(gap.missing, names)
 
 
 def all_registries() -> Iterator[Registry]:
@@ -166,7 +138,7 @@ def find_name(name: str, registry: str) -> tuple[Any, Failure | None]:
             return found, None
         if error is not None and isinstance(error.__cause__, ForbiddenNameError):
             return None, Failure(error.message, error.help, is_near_miss=True)
-    close = _close_to(name, {key for known in all_registries() for key in _known_names(known)})
+    close = _close_to(name, {key for known in all_registries() for key in known_names(known)})
     bare = name.replace(":", ".").rpartition(".")[2]
     close = [item for item in close if alike(bare, item) >= NEAR]
     return None, Failure(
@@ -205,21 +177,17 @@ def _in_registry(name: str, registry: Registry) -> tuple[Any, Failure | None]:
         return found, None
     if isinstance(error.__cause__, ForbiddenNameError):
         return None, Failure(error.message, error.help)
-    close = _close_to(name, _known_names(registry))
+    close = _close_to(name, known_names(registry))
     message = f"the registry of {registry.name.replace('_', ' ')}s has no {name!r}"
     reasons = error.message.partition("; ")[2]
     if reasons:
         message += f"; {reasons}"
-    return None, Failure(message, _help(name, close, error.help), bool(close))
-
-
-def _help(name: str, close: list[str], found_elsewhere: str | None) -> str | None:
-    """A path that exists in part says more than a search; else what the search says."""
-    ours = suggestion(close)
-    if ours is not None and ("." in name or (found_elsewhere or "").startswith("did you mean")):
-        rest = (found_elsewhere or "").partition("?; ")[2]
-        return f"{ours}; {rest}" if rest else ours
-    return found_elsewhere
+    ours, advice = suggestion(close), error.help
+    # A path that exists in part says more than a search; else what the search says.
+    if ours is not None and ("." in name or (advice or "").startswith("did you mean")):
+        rest = (advice or "").partition("?; ")[2]
+        advice = f"{ours}; {rest}" if rest else ours
+    return None, Failure(message, advice, bool(close))
 
 
 def _close_to(name: str, known: Iterable[str]) -> list[str]:
@@ -233,9 +201,3 @@ def _close_to(name: str, known: Iterable[str]) -> list[str]:
         return _close_paths(path) or close
     packages = [found for found in _close_paths(path) if alike(head, found) >= NEAR]
     return [f"{package}.{rest}" for package in packages] or close
-
-
-def _known_names(registry: Registry) -> Iterator[str]:
-    yield from registry.module_dict
-    for child in registry.children.values():
-        yield from _known_names(child)

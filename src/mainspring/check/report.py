@@ -42,7 +42,7 @@ def _as_text(problem: Problem, colour: bool) -> str:
 
 def _summary(findings: Findings, config: str) -> str:
     counts = [(findings.errors, "error"), (findings.warnings, "warning")]
-    shown = [f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts if count]
+    shown = [_count(count, word) for count, word in counts if count]
     if shown:
         return f"{', '.join(shown)} in {config}"
     return (

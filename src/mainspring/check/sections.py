@@ -10,10 +10,9 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from mainspring.check.nearest import alike, nearest, suggestion
-from mainspring.check.problem import Problem, Severity
+from mainspring.check.nearest import alike, nearest
+from mainspring.check.problem import Problems, Severity
 from mainspring.config.parse import is_dump
-from mainspring.config.places import Places
 from mainspring.config.schema import (
     NEAR,
     OLD_SECTIONS,
@@ -24,20 +23,20 @@ from mainspring.config.schema import (
     misspelt_sections,
 )
 from mainspring.config.source import Source
-from mainspring.errors import Location
+from mainspring.errors import Location, suggestion
 
-__all__ = ["section_problems"]
+__all__ = ["check_names"]
 
 _BASE_VALUE = re.compile(r"\{\{\s*_base_\.(\w+)")
 
 
-def section_problems(cfg: Any, values: Mapping[Any, Any], places: Places) -> Iterator[Problem]:
-    """Top-level names that have no effect on the run, though they look as if they had.
+def check_names(cfg: Any, values: Mapping[Any, Any], problems: Problems) -> None:
+    """Find top-level names that have no effect on the run, though they look as if they had.
 
     Args:
         cfg: The config; one that comes from files is compared with their texts.
         values: Its values, not imported.
-        places: Where things are written.
+        problems: Where to report.
     """
     sources: tuple[Source, ...] = getattr(cfg, "_sources", ()) if hasattr(cfg, "_cfg_dict") else ()
     imported = getattr(cfg, "_imported_names", ()) if sources else ()
@@ -48,41 +47,35 @@ def section_problems(cfg: Any, values: Mapping[Any, Any], places: Places) -> Ite
     for key in unread:
         if key in meant:
             message = f"{key} is no section, so it has no effect on the run"
-            severity: Severity = "error" if _is_needed(meant[key], values) else "warning"
-            yield Problem(
-                severity, message, places.of((key,)), f"did you mean {meant[key]!r}?", key
-            )
+            together = next((triple for triple in TRIPLES if meant[key] in triple), ())
+            is_needed = meant[key] == "model" or any(name in values for name in together)
+            is_missing = meant[key] not in values and is_needed
+            severity: Severity = "error" if is_missing else "warning"
+            problems.add(severity, message, (key,), f"did you mean {meant[key]!r}?")
         elif key in OLD_SECTIONS and any(name in values for name in RUNNER_SECTIONS):
             message = f"{key} has no effect: it is no section"
-            yield Problem("warning", message, places.of((key,)), OLD_SECTIONS[key], key)
+            problems.add("warning", message, (key,), OLD_SECTIONS[key])
     hooks = values.get("default_hooks")
     names = list(map(str, dict.keys(hooks))) if isinstance(hooks, dict) else []
     for key in names:
         known = SECTIONS["default_hooks"].keys
         hint = suggestion(nearest(key, [name for name in known if name not in names]))
         if key not in known and hint is not None:
-            yield Problem(
-                "warning",
-                f"default_hooks has no hook {key!r}, so this one is added to the others",
-                places.of(("default_hooks", key)),
-                hint,
-                f"default_hooks.{key}",
-            )
+            message = f"default_hooks has no hook {key!r}, so this one is added to the others"
+            problems.add("warning", message, ("default_hooks", key), hint)
     if not any(is_dump(source.text) for source in sources):
-        yield from _misspelt_variables(sources, values, read, meant)
-        yield from _dead_assignments(sources)
+        dead = (*_misspelt_variables(sources, values, read, meant), *_dead_assignments(sources))
+        for name, place, why, advice in dead:
+            problems.add("warning", f"{name} has no effect{why}", (name,), advice, location=place)
 
 
-def _is_needed(name: str, values: Mapping[Any, Any]) -> bool:
-    """Whether a section is missing beside those that are there."""
-    together = next((triple for triple in TRIPLES if name in triple), ())
-    siblings = any(other in values for other in together)
-    return name not in values and (name == "model" or siblings)
+_Dead = Iterator[tuple[str, Location, str, str | None]]
+"""Variables, where they are assigned, why that has no effect, and what to do."""
 
 
 def _misspelt_variables(
     sources: tuple[Source, ...], values: Mapping[Any, Any], read: set[str], known: Mapping[str, str]
-) -> Iterator[Problem]:
+) -> _Dead:
     """Variables that nobody reads and that have nearly the name of one that is read."""
     used = {name for name in read if name in values}
     for source in sources:
@@ -91,16 +84,11 @@ def _misspelt_variables(
             plain = name not in read and name not in (*RUNNER_SECTIONS, *OTHER_NAMES, *known)
             close = [other for other in nearest(name, used) if alike(name, other) >= NEAR]
             if plain and name in values and not name.startswith("_") and close:
-                yield Problem(
-                    "warning",
-                    f"{name} has no effect: nothing reads it",
-                    Location(source.path, lines[-1], 1),
-                    suggestion(close),
-                    name,
-                )
+                place = Location(source.path, lines[-1], 1)
+                yield name, place, ": nothing reads it", suggestion(close)
 
 
-def _dead_assignments(sources: tuple[Source, ...]) -> Iterator[Problem]:
+def _dead_assignments(sources: tuple[Source, ...]) -> _Dead:
     """Assignments that come too late, since a base has used the value, or are made again."""
     before: dict[str, tuple[str, int]] = {}
     for index, source in enumerate(sources):
@@ -111,13 +99,8 @@ def _dead_assignments(sources: tuple[Source, ...]) -> Iterator[Problem]:
         for name, lines in use.assigned.items():
             for line, following in itertools.pairwise(lines):
                 if not any(line < at <= following for at in use.read.get(name, ())):
-                    yield Problem(
-                        "warning",
-                        f"{name} has no effect here: line {following} assigns it again",
-                        Location(source.path, line, 1),
-                        "remove one of them",
-                        name,
-                    )
+                    why = f" here: line {following} assigns it again"
+                    yield name, Location(source.path, line, 1), why, "remove one of them"
             if (
                 name in before
                 and name != "_base_"
@@ -126,14 +109,10 @@ def _dead_assignments(sources: tuple[Source, ...]) -> Iterator[Problem]:
             ):
                 file, used_at = before[name]
                 if not any(at >= lines[-1] for at in use.read.get(name, ())):
-                    yield Problem(
-                        "warning",
-                        f"{name} has no effect here: {file}:{used_at} has used its former value",
-                        Location(source.path, lines[-1], 1),
-                        f"say it on the command line, {name}=..., which takes effect where the "
-                        "base assigns it; or edit what the base computed from it",
-                        name,
-                    )
+                    why = f" here: {file}:{used_at} has used its former value"
+                    where = "takes effect where the base assigns it; or edit what the base computed"
+                    advice = f"say it on the command line, {name}=..., which {where} from it"
+                    yield name, Location(source.path, lines[-1], 1), why, advice
         for name, read_at in use.read.items():
             before.setdefault(name, (source.path, min(read_at)))
 

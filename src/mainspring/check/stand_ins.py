@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import copy
-import random
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
+from mainspring.config.config_dict import duplicate
+from mainspring.config.places import key_in, value_at
 from mainspring.walk import items_of
 
-__all__ = ["MANY", "StandIn", "copied", "generators_kept", "leaves"]
+__all__ = ["MANY", "StandIn", "copied", "leaves"]
 
 Path = tuple[str, ...]
 
@@ -18,39 +17,13 @@ MANY = 2**31
 """As many batches, epochs or samples as no run asks for."""
 
 
-@contextmanager
-def generators_kept() -> Iterator[None]:
-    """Leave the process's random numbers as they are."""
-    import numpy as np
-    import torch
-
-    state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002 - users' draws
-    torch_state = torch.get_rng_state()
-    try:
-        yield
-    finally:
-        random.setstate(state)
-        np.random.set_state(numpy_state)  # noqa: NPY002 - as above
-        torch.set_rng_state(torch_state)
-
-
 def copied(spec: Any, without: Path = ()) -> Any:
     """A copy of the dicts and lists of a description, without the key at a path."""
-    if isinstance(spec, dict):
-        new = copy.copy(spec)
-        for key, value in list(dict.items(spec)):
-            within = without[1:] if without[:1] == (str(key),) else ()
-            if within or without[:1] != (str(key),):
-                dict.__setitem__(new, key, copied(value, within))
-            else:
-                dict.__delitem__(new, key)
-        return new
-    if type(spec) in (list, tuple):
-        return type(spec)(
-            copied(item, without[1:] if without[:1] == (str(index),) else ())
-            for index, item in enumerate(spec)
-        )
-    return spec
+    new = duplicate(spec, {})
+    holder = value_at(new, without[:-1]) if without else None
+    if isinstance(holder, dict):
+        dict.pop(holder, key_in(holder, without[-1]), None)
+    return new
 
 
 def leaves(spec: Any, path: Path = ()) -> Iterator[Path]:

@@ -59,7 +59,7 @@ def explain_key(cfg: Config, key: str) -> str:
     holder = value_at(cfg._cfg_dict, keys_of(cfg._cfg_dict, holder_path)) if holder_path else None
     if _is_call(holder) and name != "type":
         rows += _parameter_rows(holder, name, cfg)
-    title = f"{paint(key, 'title')} = {in_lines(value, 0, len(key) + 3)}"
+    title = f"{paint(key, 'title')} = {in_lines(value, len(key) + 3)}"
     return "\n".join([title, *_rows(rows)])
 
 

@@ -9,12 +9,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mainspring.config.history import Origin
-from mainspring.config.in_words import entries_of, in_one_line, value_text
+from mainspring.config.in_words import in_lines, in_one_line
 from mainspring.output import uses_colour
 
 __all__ = ["highlight", "in_lines", "in_one_line", "origin_lines", "paint"]
 
-_WIDTH = 88
 _COLOURS = {
     "key": "36",
     "string": "32",
@@ -93,25 +92,6 @@ def _role(word: tokenize.TokenInfo, following: tokenize.TokenInfo | None) -> str
     if word.type == token.NAME and after == "=":
         return "key"
     return None
-
-
-def in_lines(value: Any, indent: int = 0, used: int = 0) -> str:
-    """A value in as many lines as it needs, the first one without its indent.
-
-    Args:
-        value: Any value of a config.
-        indent: Indent of the line on which it begins.
-        used: Characters that precede it there.
-    """
-    text = value_text(value)
-    if indent + used + len(text) < _WIDTH or not isinstance(value, dict | list | tuple):
-        return text
-    opening, entries, closing = entries_of(value)
-    pad = " " * (indent + 4)
-    lines = [
-        f"{pad}{prefix}{in_lines(item, indent + 4, len(prefix) + 1)},\n" for prefix, item in entries
-    ]
-    return f"{opening}\n{''.join(lines)}{' ' * indent}{closing}" if entries else text
 
 
 def origin_lines(chain: Sequence[Origin], value: Any) -> list[str]:

@@ -150,7 +150,10 @@ class Config:
                 for a dict in the place of something else, an `ImportError` for a failed import.
             Exception: Whatever the code of the file raises, with a note on the line.
         """
-        path, function = _split_function(str(filename))
+        path, function = str(filename), None
+        file, _, named = path.rpartition(":")
+        if file.endswith(".py") and named.isidentifier() and not os.path.exists(path):
+            path, function = file, named
         source = Source.read(path)
         changes = [parse_override(word) for word in overrides]
         options = ReadOptions(
@@ -275,7 +278,7 @@ class Config:
             File, line and column; of what was changed after the files were read, a place that
             names the word of the command line.
         """
-        return Places(self).of(keys_of(self._cfg_dict, path))
+        return Places(self, self._cfg_dict).of(keys_of(self._cfg_dict, path))
 
     def dump(self, file: str | Path | None = None) -> str | None:
         """Write the config to a file, whole or not at all, or return its text.
@@ -452,14 +455,6 @@ class Config:
         other._changed = self._changed
         other._overrides = self._overrides
         return other
-
-
-def _split_function(filename: str) -> tuple[str, str | None]:
-    """``config.py:function`` as its two parts."""
-    path, colon, function = filename.rpartition(":")
-    if colon and function.isidentifier() and path.endswith(".py") and not os.path.exists(filename):
-        return path, function
-    return filename, None
 
 
 def _from_loaded(loaded: LoadedConfig, filename: str | None, format_code: bool) -> Config:

@@ -202,22 +202,26 @@ class ConfigDict(Marked):
 
     def copy(self) -> Self:
         """A shallow copy: lists are new, dicts are shared."""
-        return type(self)(self)
+        other = self.empty_copy()
+        for key, value in super().items():
+            dict.__setitem__(other, key, self._wrap(value))
+        return other
 
     __copy__ = copy
 
     def empty_copy(self) -> Self:
-        """A dict of the same class that holds nothing."""
-        return type(self)()
+        """A dict of the same class, written in the same place, that holds nothing."""
+        other = type(self)()
+        carry(self, other)
+        return other
 
     def deepcopy(self) -> Self:
         """A deep copy; nothing is imported for it."""
         return copy.deepcopy(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        result = type(self)()
+        result = self.empty_copy()
         memo[id(self)] = result
-        carry(self, result)
         for key, value in super().items():
             copied = copy.deepcopy(value, memo)
             carry(value, copied)

@@ -11,6 +11,8 @@ from mainspring.names.imports import import_modules_from_strings
 
 __all__ = ["import_modules_of"]
 
+_KEYS = {"imports", "allow_failed_imports"}
+
 
 def import_modules_of(cfg: Any) -> None:
     """Import the modules that a config asks for in ``custom_imports``.
@@ -28,8 +30,10 @@ def import_modules_of(cfg: Any) -> None:
     given = dict(wanted) if isinstance(wanted, dict) else {"": wanted}
     names = given.get("imports")
     listed = [names] if isinstance(names, str) else names or []
-    known = all(key in ("imports", "allow_failed_imports") for key in given)
-    if not (known and isinstance(listed, list | tuple) and all(map(_is_module, listed))):
+    is_known = isinstance(listed, list | tuple) and given.keys() <= _KEYS
+    if not is_known or not all(
+        isinstance(name, str) and all(map(str.isidentifier, name.split("."))) for name in listed
+    ):
         raise ConfigTypeError(
             f"custom_imports is {given.get('', given)!r}",
             location=place,
@@ -56,7 +60,3 @@ def import_modules_of(cfg: Any) -> None:
             config_path="custom_imports",
             help="start from the directory that contains your module, or set PYTHONPATH to it",
         ) from error
-
-
-def _is_module(name: object) -> bool:
-    return isinstance(name, str) and all(part.isidentifier() for part in name.split("."))

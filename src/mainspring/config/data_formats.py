@@ -31,6 +31,7 @@ from mainspring.config.values import MAKERS, builtin_of, call_of
 from mainspring.config.yaml_scalars import knowing_numbers
 from mainspring.errors import ConfigError
 from mainspring.output import Secret, masked
+from mainspring.walk import parts_of
 
 __all__ = ["dump_data", "revive"]
 
@@ -103,7 +104,15 @@ class _Writer:
 
     def tree(self, value: Any) -> Any:
         if isinstance(value, dict):
-            return self._shared_tree(value) if id(value) in self._shared else self._dict(value)
+            if id(value) in self.written:
+                known = self.written[id(value)]
+                return {_SAME: known[_SHARED]} if self._json else known
+            tree = self._dict(value)
+            if id(value) in self._shared:
+                if self._json:
+                    tree[_SHARED] = str(len(self.written) + 1)
+                self.written[id(value)] = tree
+            return tree
         if isinstance(value, list):
             return [self.tree(item) for item in value]
         if isinstance(value, tuple):
@@ -124,19 +133,19 @@ class _Writer:
         if isinstance(literal, set | frozenset):
             items = [self.tree(item) for item in sorted(literal, key=repr)]
             return {"_frozenset_" if isinstance(literal, frozenset) else "_set_": items}
-        if not has_literal(value) and literal is not ...:
+        if literal is ...:
+            return {_VALUE: ["builtins.Ellipsis"]}
+        if not has_literal(value):
             return {_LOST: literal}
-        return _special(literal)
-
-    def _shared_tree(self, call: dict[Any, Any]) -> dict[str, Any]:
-        key = id(call)
-        if key in self.written:
-            return {_SAME: self.written[key][_SHARED]} if self._json else self.written[key]
-        tree = self._dict(call)
-        if self._json:
-            tree[_SHARED] = str(len(self.written) + 1)
-        self.written[key] = tree
-        return tree
+        if isinstance(literal, str):
+            return masked(literal)
+        if isinstance(literal, bytes):
+            return {"_bytes_": base64.b64encode(literal).decode()}
+        if isinstance(literal, complex):
+            return {"_complex_": str(literal)}
+        if isinstance(literal, range):
+            return {"_range_": [literal.start, literal.stop, literal.step]}
+        return literal
 
     def _dict(self, value: dict[Any, Any]) -> dict[str, Any]:
         items = [(key, self.tree(item)) for key, item in dict.items(value)]
@@ -145,21 +154,6 @@ class _Writer:
             return {"_dict_": pairs, **_marks(value)}
         items.sort(key=lambda item: item[0] != "type")
         return {**dict(items), **_marks(value)}
-
-
-def _special(value: Any) -> Any:
-    """The tree of a literal of Python that the formats may not have."""
-    if value is ...:
-        return {_VALUE: ["builtins.Ellipsis"]}
-    if isinstance(value, str):
-        return masked(value)
-    if isinstance(value, bytes):
-        return {"_bytes_": base64.b64encode(value).decode()}
-    if isinstance(value, complex):
-        return {"_complex_": str(value)}
-    if isinstance(value, range):
-        return {"_range_": [value.start, value.stop, value.step]}
-    return value
 
 
 def _marks(value: dict[Any, Any]) -> dict[str, Any]:
@@ -190,19 +184,12 @@ class _Reader:
     """
 
     def __init__(self, root: Any) -> None:
-        self._defined: dict[Any, dict[str, Any]] = {}
         self._made: dict[int, Node] = {}
-        self._define(root)
-
-    def _define(self, value: Any) -> None:
-        if isinstance(value, dict):
-            if _CALL in value and isinstance(value.get(_SHARED), str):
-                self._defined[value[_SHARED]] = value
-            for item in value.values():
-                self._define(item)
-        elif isinstance(value, list | tuple):
-            for item in value:
-                self._define(item)
+        self._defined: dict[Any, dict[str, Any]] = {
+            part[_SHARED]: part
+            for part in parts_of(root)
+            if isinstance(part, dict) and _CALL in part and isinstance(part.get(_SHARED), str)
+        }
 
     def revived(self, value: Any) -> Any:
         if isinstance(value, list):
@@ -251,8 +238,14 @@ class _Reader:
                 return from_environment(held)
             if key == _LOST and isinstance(held, str):
                 return LostObject(held)
+            if key == _VALUE and held == ["builtins.Ellipsis"]:
+                return ...
             if key == _VALUE and isinstance(held, list) and held:
-                return self._value(*held)
+                given = [self.revived(argument) for argument in held[1:]]
+                if held[0] in MAKERS:
+                    return MAKERS[held[0]](*given)
+                if isinstance(held[0], str) and _is_path(held[0]):
+                    return Node(reference_to(held[0], "data"), given)
             if key == "_bytes_" and isinstance(held, str):
                 return base64.b64decode(held, validate=True)
             if key == "_complex_" and isinstance(held, str):
@@ -265,16 +258,6 @@ class _Reader:
         except (ValueError, TypeError, ArithmeticError) as error:
             raise _malformed(key, held) from error
         raise _malformed(key, held)
-
-    def _value(self, path: Any, *arguments: Any) -> Any:
-        if path == "builtins.Ellipsis" and not arguments:
-            return ...
-        given = [self.revived(argument) for argument in arguments]
-        if path in MAKERS:
-            return MAKERS[path](*given)
-        if not isinstance(path, str) or not _is_path(path):
-            raise ValueError(path)
-        return Node(reference_to(path, "data"), given)
 
 
 def _named(path: str) -> Any:

@@ -57,7 +57,7 @@ class DictAction(argparse.Action):
             AssertionError: If brackets do not match (`OverrideError`, also a `ValueError`).
         """
         text = text.strip()
-        quoted = _is_quoted(text)
+        quoted = text[:1] in _QUOTES and text.find(text[0], 1) == len(text) - 1
         bare = text[1:-1] if quoted else text
         try:
             return _Reader(bare).whole()
@@ -106,11 +106,19 @@ class _Reader:
         return items, has_comma
 
     def _item(self, closing: str) -> Any:
-        start = self.at
-        if self._char in _PAIRS:
-            value = self._sequence()
-        elif self._char in _QUOTES:
-            value = self._quoted()
+        start, opening = self.at, self._char
+        if opening in _PAIRS:
+            self.at += 1
+            items, _ = self._items(_PAIRS[opening])
+            if self._char != _PAIRS[opening]:
+                self._refuse()
+            self.at += 1
+            value: Any = tuple(items) if opening == "(" else items
+        elif opening in _QUOTES:
+            end = self.text.find(opening, start + 1)
+            value = _scalar(self.text[start + 1 : end])
+            # A quote without its pair is an ordinary character.
+            self.at = end + 1 if end >= 0 else start
         else:
             return self._bare(closing)
         self._skip_spaces()
@@ -118,22 +126,6 @@ class _Reader:
             return value
         self.at = start
         return self._bare(closing)
-
-    def _sequence(self) -> Any:
-        opening, closing = self._char, _PAIRS[self._char]
-        self.at += 1
-        items, _ = self._items(closing)
-        if self._char != closing:
-            self._refuse()
-        self.at += 1
-        return tuple(items) if opening == "(" else items
-
-    def _quoted(self) -> Any:
-        end = self.text.find(self._char, self.at + 1)
-        inner = self.text[self.at + 1 : end]
-        # A quote without its pair is an ordinary character.
-        self.at = end + 1 if end >= 0 else self.at
-        return _scalar(inner)
 
     def _bare(self, closing: str) -> Any:
         start = self.at
@@ -153,10 +145,6 @@ class _Reader:
             f"brackets do not match in {self.text!r}",
             help="write [a,b] for a list and (a,b) for a tuple",
         )
-
-
-def _is_quoted(text: str) -> bool:
-    return text[:1] in _QUOTES and text.find(text[0], 1) == len(text) - 1 if text else False
 
 
 def _scalar(text: str) -> Any:

@@ -150,7 +150,8 @@ class Editor:
                     location=calling_token(),
                 ) from error
         if not dict.__contains__(part, key) and isinstance(part, Node):
-            _bind(part)
+            with not_recording(), keeping_lazy(False):
+                part.bind()  # imports its class
         if dict.__contains__(part, key):
             return dict.__getitem__(part, key)
         written = [str(name) for name in dict.keys(part)]
@@ -159,12 +160,6 @@ class Editor:
             location=calling_token(),
             help=did_you_mean(str(key), written) or f"it has {', '.join(written)}",
         )
-
-
-def _bind(node: Node) -> None:
-    """Name the positional arguments of a node, which imports its class."""
-    with not_recording(), keeping_lazy(False):
-        node.bind()
 
 
 def _inner(value: Any) -> Any:

@@ -23,7 +23,7 @@ _refused: ContextVar[bool] = ContextVar("mainspring_config_effects_refused", def
 
 _READING = frozenset(
     {
-        *("compile", "exec", "import", "open", "os.fwalk", "os.getxattr", "os.listdir"),
+        *("compile", "exec", "import", "os.fwalk", "os.getxattr", "os.listdir"),
         *("os.listxattr", "os.scandir", "os.walk", "time.sleep"),
     }
 )
@@ -60,7 +60,14 @@ def _listen() -> None:
 
 
 def _on_event(event: str, arguments: tuple[Any, ...]) -> None:
-    if not _refused.get() or not is_recording() or not _is_effect(event, arguments):
+    if not _refused.get() or not is_recording() or event in _READING:
+        return
+    if event == "open":
+        flags = arguments[2]
+        is_effect = isinstance(flags, int) and bool(flags & _WRITING)
+    else:
+        is_effect = event in _OUTWARD or not event.startswith(_INNER)
+    if not is_effect:
         return
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__") != CONFIG_MODULE:
@@ -74,12 +81,3 @@ def _on_event(event: str, arguments: tuple[Any, ...]) -> None:
         f"the config {what}: reading a config has no effects",
         "do it in a module, or in the program that reads the config",
     )
-
-
-def _is_effect(event: str, arguments: tuple[Any, ...]) -> bool:
-    if event == "open":
-        flags = arguments[2]
-        return isinstance(flags, int) and bool(flags & _WRITING)
-    if event in _READING:
-        return False
-    return event in _OUTWARD or not event.startswith(_INNER)

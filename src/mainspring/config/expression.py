@@ -107,7 +107,9 @@ class Evaluator:
         while isinstance(root, ast.Attribute):
             parts.insert(0, root.attr)
             root = root.value
-        if not isinstance(root, ast.Name) or any(_is_dunder(part) for part in parts):
+        if not isinstance(root, ast.Name) or any(
+            part.startswith("__") and part.endswith("__") for part in parts
+        ):
             raise self._refused(node)
         known = self._names is not None and root.id in self._names
         found = None if known or parts else builtin_of(root.id)
@@ -186,10 +188,6 @@ class Evaluator:
             location=self._place(node),
             help="a file of data holds literals, names that it imports, and calls of them",
         )
-
-
-def _is_dunder(name: str) -> bool:
-    return name.startswith("__") and name.endswith("__")
 
 
 def _make_dict(*args: Any, **kwargs: Any) -> ConfigDict:

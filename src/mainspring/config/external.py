@@ -62,27 +62,18 @@ def _in_package(package: str, inner: str, location: Location | None) -> str:
     for path in looked:
         if os.path.isfile(path):
             return path
-    found = _from_model_index(root, inner)
-    if found is not None:
-        return found
+    # The package's index knows models by the names of their configs, too.
+    index = os.path.join(root, ".mim")
+    wanted = os.path.splitext(os.path.basename(inner))[0]
+    if os.path.isfile(os.path.join(index, "model-index.yml")):
+        for config in (model.get("Config", "") for model in indexed_models(index)):
+            if os.path.splitext(os.path.basename(config))[0] == wanted:
+                return os.path.join(index, config)
     raise MissingConfigError(
         f"the package {package!r} has no config {inner!r}",
         location=location,
         help=f"looked for {looked[0]}",
     )
-
-
-def _from_model_index(root: str, inner: str) -> str | None:
-    """The config of a model that the package's index knows by the config's name."""
-    folder = os.path.join(root, ".mim")
-    if not os.path.isfile(os.path.join(folder, "model-index.yml")):
-        return None
-    wanted = os.path.splitext(os.path.basename(inner))[0]
-    for model in indexed_models(folder):
-        config = model.get("Config", "")
-        if os.path.splitext(os.path.basename(config))[0] == wanted:
-            return os.path.join(folder, config)
-    return None
 
 
 def with_scope(value: Any, scope: str) -> Any:

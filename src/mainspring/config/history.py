@@ -75,22 +75,21 @@ def origins(cfg: Config, path: str) -> list[Origin]:
     nearest = nearest_spot(steps, len(names))
     if nearest is not None:
         chain.setdefault(nearest, None)
-    result = [_origin(spot, variable) for spot, variable in chain.items()]
+    result: list[Origin] = []
+    for spot, variable in chain.items():
+        is_literal, value = spot.literal()
+        if spot.text is None:
+            is_literal = value is not None and not spot.word.startswith("command line: ~")
+        line = spot.text.lines(spot.line)[0].strip() if spot.text is not None else spot.word
+        location = spot.location if spot.text is not None else None
+        line = line.removeprefix("command line: ")
+        result.append(Origin(location, line, is_literal, value, variable))
     for change in cfg._overrides:
         took_effect = change.sets_variable and change.path not in cfg._changed
         if took_effect and result and change.path in (path, *variables):
             variable = None if change.path == path else change.path
             result.append(Origin(None, change.written, True, change.value, variable))
     return list({(origin.location, origin.line): origin for origin in result}.values())
-
-
-def _origin(spot: Spot, variable: str | None) -> Origin:
-    literal, value = spot.literal()
-    if spot.text is None:
-        is_removal = spot.word.startswith("command line: ~")
-        word = spot.word.removeprefix("command line: ")
-        return Origin(None, word, value is not None and not is_removal, value, variable)
-    return Origin(spot.location, spot.text.lines(spot.line)[0].strip(), literal, value, variable)
 
 
 def _of_path(part: Any, names: list[str]) -> Iterator[Mark]:

@@ -1,4 +1,4 @@
-"""Values of a config in one line, as one would write them."""
+"""Values of a config as one would write them, for people to read."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from mainspring.config.diff import LateType
 from mainspring.config.dump import plain
 from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path
 from mainspring.config.node import Node
+from mainspring.config.printer import Printer
 from mainspring.config.sweep import Sweep
 from mainspring.output import Secret, masked, printable
-from mainspring.registry.recorded import POSITIONAL_KEY
 
-__all__ = ["entries_of", "in_one_line", "value_text"]
+__all__ = ["in_lines", "in_one_line"]
 
 
 def in_one_line(value: Any, limit: int | None = None) -> str:
@@ -24,54 +24,38 @@ def in_one_line(value: Any, limit: int | None = None) -> str:
         value: Any value of a config.
         limit: Longest text; a longer one is cut.
     """
-    text = printable(value_text(value))
+    text = printable(_Words().flat(value))
     if limit is not None and len(text) > limit:
         return f"{text[: limit - 4]} ..."
     return text
 
 
-def value_text(value: Any) -> str:
-    """A value in one line; control characters stay as they are.
+def in_lines(value: Any, used: int = 0) -> str:
+    """A value in as many lines as it needs.
 
     Args:
         value: Any value of a config.
+        used: Characters that precede it on the first line.
     """
-    if isinstance(value, dict | list | tuple):
-        opening, entries, closing = entries_of(value)
-        inner = ", ".join(f"{prefix}{value_text(item)}" for prefix, item in entries)
-        comma = "," if isinstance(value, tuple) and len(entries) == 1 else ""
-        return f"{opening}{inner}{comma}{closing}"
-    if isinstance(value, LazyObject | LazyAttr):
-        return dotted_path(value)
-    if isinstance(value, LateType):
-        return f"later({value_text(value.target)})"
-    if isinstance(value, Sweep):
-        return repr(value)
-    if isinstance(value, Secret):
-        return f"env({value.variable!r})"
-    shown = plain(value)
-    if isinstance(shown, str):
-        shown = masked(shown)
-    # A class is shown by its name, which is no string of the config.
-    return shown if isinstance(shown, str) and not isinstance(value, str) else repr(shown)
+    return _Words().text(value, 0, used)
 
 
-def entries_of(value: Any) -> tuple[str, list[tuple[str, Any]], str]:
-    """What a container begins with, its items with what precedes them, and what it ends with.
+class _Words(Printer):
+    """Calls everything by its full name; control characters stay as they are."""
 
-    Args:
-        value: A dict, list or tuple of a config.
-    """
-    if isinstance(value, list | tuple):
-        opening, closing = ("[", "]") if isinstance(value, list) else ("(", ")")
-        return opening, [("", item) for item in value], closing
-    items = dict(dict.items(value))
-    if isinstance(value, Node):
-        target = value_text(items.pop("type"))
-        positional = items.pop(POSITIONAL_KEY, [])
-        entries = [("", item) for item in positional]
-        entries += [(f"{key}=", item) for key, item in items.items()]
-        return f"later({target})(" if value.is_late else f"{target}(", entries, ")"
-    if all(isinstance(key, str) and key.isidentifier() for key in items):
-        return "dict(", [(f"{key}=", item) for key, item in items.items()], ")"
-    return "{", [(f"{key!r}: ", item) for key, item in items.items()], "}"
+    def callee(self, value: dict[Any, Any]) -> str | None:
+        return self.flat(dict.get(value, "type")) if isinstance(value, Node) else None
+
+    def leaf(self, value: Any, how: Any = None) -> str:
+        if isinstance(value, LazyObject | LazyAttr):
+            return dotted_path(value)
+        if isinstance(value, LateType):
+            return f"later({self.flat(value.target)})"
+        if isinstance(value, Sweep):
+            return repr(value)
+        if isinstance(value, Secret):
+            return f"env({value.variable!r})"
+        shown = plain(value)
+        # A class is shown by its name, which is no string of the config.
+        is_name = isinstance(shown, str) and not isinstance(value, str)
+        return masked(shown) if is_name else self.literal(shown)

@@ -179,41 +179,29 @@ class _Sites(ast.NodeTransformer):
         self.found.append(site)
         return self.call(word, node, len(self.found) - 1)
 
-    def made(self, node: ast.expr) -> ast.expr:
-        site = self.site(node)
+    def made(self, node: ast.expr, is_new: bool = True) -> ast.expr:
+        """An expression within the call that takes what it makes, unless it makes nothing new."""
+        site = self.site(node) if is_new else None
         self.generic_visit(node)
-        return self.add("made", site, node)
+        return self.add("made", site, node) if site is not None else node
 
     visit_Dict = visit_ListComp = visit_DictComp = made  # noqa: N815 - names of syntax
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        if isinstance(node.func, ast.Name) and node.func.id in WORDS:
-            self.generic_visit(node)
-            return node
-        return self.made(node)
+        return self.made(node, not (isinstance(node.func, ast.Name) and node.func.id in WORDS))
 
     def visit_List(self, node: ast.List | ast.Tuple) -> ast.expr:
-        if isinstance(node.ctx, ast.Load) and node.elts:
-            return self.made(node)
-        self.generic_visit(node)
-        return node
+        return self.made(node, isinstance(node.ctx, ast.Load) and bool(node.elts))
 
     visit_Tuple = visit_List  # noqa: N815 - names of syntax
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
-        joins = isinstance(node.op, ast.Add | ast.BitOr) and not isinstance(
-            node.right, ast.Constant
-        )
-        if (joins or isinstance(node.op, ast.Mult)) and not isinstance(node.left, ast.Constant):
-            return self.made(node)
-        self.generic_visit(node)
-        return node
+        left, right = (isinstance(part, ast.Constant) for part in (node.left, node.right))
+        joins = isinstance(node.op, ast.Add | ast.BitOr) and not right
+        return self.made(node, (joins or isinstance(node.op, ast.Mult)) and not left)
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
-        if isinstance(node.ctx, ast.Load) and isinstance(node.slice, ast.Slice):
-            return self.made(node)
-        self.generic_visit(node)
-        return node
+        return self.made(node, isinstance(node.ctx, ast.Load) and isinstance(node.slice, ast.Slice))
 
     # Statements
 
@@ -234,21 +222,15 @@ class _Sites(ast.NodeTransformer):
             node.value = self.source(site, self.visit(node.value))
             node.slice = self.add("stores", site, self.visit(node.slice))
 
-    def visit_Assign(self, node: ast.Assign) -> ast.stmt:
-        names = [pair for target in node.targets for pair in self.targets(target, node.value)]
-        node.value = self.bound(names, self.visit(node.value))
-        return node
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:
+    def visit_Assign(self, node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> ast.stmt:
         if node.value is not None:
-            names = list(self.targets(node.target, node.value))
-            node.value = self.bound(names, self.visit(node.value))
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = [pair for target in targets for pair in self.targets(target, node.value)]
+            word = "+=" if isinstance(node, ast.AugAssign) else ""
+            node.value = self.bound(names, self.visit(node.value), word)
         return node
 
-    def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt:
-        names = list(self.targets(node.target, node.value))
-        node.value = self.bound(names, self.visit(node.value), "+=")
-        return node
+    visit_AnnAssign = visit_AugAssign = visit_Assign  # noqa: N815 - names of syntax
 
     def visit_For(self, node: ast.For) -> ast.stmt:
         names = list(self.targets(node.target, None))

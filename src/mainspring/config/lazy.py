@@ -7,12 +7,13 @@ read. Nothing else can be done with it: calling it while the file is read is an 
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, NoReturn, Self, TypeGuard
 
 from mainspring.errors import ConfigError, ConfigParsingError, Location, mark_user_mistake
 from mainspring.names import Origin, import_named
 from mainspring.names.imports import ObjectNotFoundError
-from mainspring.registry.default_scope import canonical_scope
+from mainspring.registry.default_scope import canonical_path
 from mainspring.registry.recorded import RecordedName
 
 __all__ = ["LazyAttr", "LazyObject", "LostObject", "dotted_path", "is_lazy"]
@@ -191,10 +192,14 @@ def dotted_path(value: _Lazy) -> str:
 
 def _import(path: str, location: str | None, origin: Origin) -> Any:
     place = f"the config names it in {location}" if location else "a config names it"
-    head, dot, rest = path.partition(".")
+    # Where the older package had a module of its own for a class, ours may have another one, but
+    # the package around it has the class all the same.
+    *modules, name = canonical_path(path).split(".")
+    lengths = range(len(modules), 0, -1) if canonical_path(path) != path else ()
     try:
-        if canonical_scope(head) != head:
-            return _import_alias(f"{canonical_scope(head)}{dot}{rest}", path, origin)
+        for length in lengths:
+            with contextlib.suppress(ObjectNotFoundError):
+                return import_named(".".join([*modules[:length], name]), origin)
         return import_named(path, origin)
     except ObjectNotFoundError as error:
         module, _, name = path.rpartition(".")
@@ -206,21 +211,6 @@ def _import(path: str, location: str | None, origin: Origin) -> Any:
     except Exception as error:
         error.add_note(f"while importing {path}; {place}")
         raise
-
-
-def _import_alias(path: str, written: str, origin: Origin) -> Any:
-    """An object of this package, by a path that begins with the older name of the package.
-
-    Where the older package had a module of its own for a class, ours may have another one, but the
-    package around it has the class all the same.
-    """
-    *modules, name = path.split(".")
-    for length in range(len(modules), 0, -1):
-        try:
-            return import_named(".".join([*modules[:length], name]), origin)
-        except ObjectNotFoundError:
-            continue
-    return import_named(written, origin)
 
 
 class LazyCallError(ConfigParsingError):

@@ -7,35 +7,31 @@ from __future__ import annotations
 
 import ast
 import builtins
+import itertools
 import sys
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
+from typing import TypeGuard
 
 from mainspring.config.run_source import parsed
 from mainspring.config.source import Source
 from mainspring.config.text import base_statement
 from mainspring.config.values import builtin_of
 from mainspring.errors import ConfigParsingError, IllegalImportError
+from mainspring.names.gate import CALCULATES
 
 __all__ = [
     "PURE_MODULES",
     "Outline",
-    "check_recorded",
-    "check_statements",
+    "check",
     "imports_stdlib",
     "is_stdlib",
     "outline_of",
 ]
 
-PURE_MODULES = frozenset(
-    (
-        *("__future__", "abc", "base64", "bisect", "cmath", "collections", "copy", "dataclasses"),
-        *("datetime", "decimal", "enum", "fractions", "functools", "hashlib", "heapq"),
-        *("itertools", "json", "math", "numbers", "operator", "os", "pathlib", "re"),
-        *("statistics", "string", "struct", "textwrap", "types", "typing", "typing_extensions"),
-        *("uuid", "warnings", "zlib"),
-    )
-)
+PURE_MODULES = CALCULATES - {"random", "time"} | {
+    *("__future__", "operator", "os", "pathlib", "types", "typing_extensions", "warnings")
+}
 """Modules of the standard library that a recorded config imports for real."""
 
 
@@ -77,11 +73,14 @@ class Outline:
         self.assigned = set(_assigned(tree.body))
 
     def _blocks(self, word: str) -> list[ast.With]:
-        return [
-            node
-            for node in self.nodes
-            if isinstance(node, ast.With) and any(_calls(item, word) for item in node.items)
-        ]
+        """The blocks ``with word():``."""
+
+        def opens(item: ast.withitem) -> bool:
+            function = getattr(item.context_expr, "func", None)
+            return word in (getattr(function, "attr", None), getattr(function, "id", None))
+
+        blocks = (node for node in self.nodes if isinstance(node, ast.With))
+        return [block for block in blocks if any(map(opens, block.items))]
 
     @cached_property
     def only_calls_type(self) -> bool:
@@ -117,7 +116,7 @@ class Outline:
     @cached_property
     def imports(self) -> list[ast.Import | ast.ImportFrom]:
         """The import statements."""
-        return [node for node in self.nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+        return [node for node in self.nodes if _is_import(node)]
 
     @cached_property
     def is_ours(self) -> bool:
@@ -137,30 +136,32 @@ class Outline:
             if not imports_stdlib(node):
                 names |= _bound(node)
         names.discard("read_base")
-        return any(isinstance(node, ast.Call) and _records(node, names) for node in self.nodes)
+        for call in (node for node in self.nodes if isinstance(node, ast.Call)):
+            is_partial = ast.unparse(call.func) in ("partial", "functools.partial")
+            called = [call.func, *(call.args if is_partial else ())]
+            if any(_root(part) in names for part in called):
+                return True
+        return False
 
     @cached_property
     def imported_names(self) -> set[str]:
         """The names that the file binds by importing modules, not configs."""
         names: set[str] = set()
         for node in self.imports:
-            is_base = isinstance(node, ast.ImportFrom) and (
-                node.level or node.lineno in self.base_lines
-            )
-            names |= set() if is_base else _bound(node)
+            of_config = getattr(node, "level", 0) or node.lineno in self.base_lines
+            names |= set() if of_config else _bound(node)
         return names - self.assigned
 
+    @cached_property
     def recorded_names(self) -> set[str]:
         """Names that stand for something that is not imported while the file is read."""
         names: set[str] = set()
         for node in self.imports:
-            if node.lineno in self.eager_lines:
-                continue
-            of_config = isinstance(node, ast.ImportFrom) and (
-                node.level or node.module in ("mainspring.config", "mmengine.config")
-            )
-            if not (of_config or _imports_pure(node)):
-                names |= _bound(node)
+            modules = _modules(node)
+            of_config = modules[0] in ("mainspring.config", "mmengine.config")
+            is_pure = all(module.partition(".")[0] in PURE_MODULES for module in modules)
+            is_here = getattr(node, "level", 0) or of_config or is_pure
+            names |= set() if is_here or node.lineno in self.eager_lines else _bound(node)
         return names
 
 
@@ -188,14 +189,6 @@ def _assigned(statements: list[ast.stmt]) -> Iterator[str]:
                 yield from (node.id for node in ast.walk(target) if isinstance(node, ast.Name))
 
 
-def _records(call: ast.Call, names: set[str]) -> bool:
-    """Whether an imported name is called, or a partial call of it is made."""
-    is_partial = ast.unparse(call.func) in ("partial", "functools.partial")
-    return _root(call.func) in names or (
-        is_partial and any(_root(arg) in names for arg in call.args)
-    )
-
-
 def _bound(node: ast.Import | ast.ImportFrom) -> set[str]:
     """The names that an import statement binds."""
     is_from = isinstance(node, ast.ImportFrom)
@@ -208,108 +201,97 @@ def _modules(node: ast.Import | ast.ImportFrom) -> list[str]:
     return [node.module or ""] if isinstance(node, ast.ImportFrom) else names
 
 
-def _imports_pure(node: ast.Import | ast.ImportFrom) -> bool:
-    return all(module.partition(".")[0] in PURE_MODULES for module in _modules(node))
-
-
 def _lines_in(blocks: list[ast.With]) -> set[int]:
     return {statement.lineno for block in blocks for statement in block.body}
 
 
-def _calls(item: ast.withitem, word: str) -> bool:
-    call = item.context_expr
-    if not isinstance(call, ast.Call):
-        return False
-    function = call.func
-    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", None)
-    return name == word
-
-
-def check_statements(outline: Outline, source: Source) -> None:
+def check(outline: Outline, source: Source) -> None:
     """Refuse what has no meaning in new-style and recorded files, before anything runs.
 
     Args:
         outline: The file.
-        source: Its text and path. One of the recorded format may also inherit with ``_base_``.
-    """
-    base, blocks = outline.base, outline.base_blocks
-    if base is not None and (blocks or not outline.is_ours):
-        line = blocks[0].lineno if blocks else base.lineno
-        raise ConfigParsingError(
-            f"the file inherits in two ways: _base_ (line {base.lineno}) and imports (line {line})",
-            location=source.location(base.lineno, base.col_offset + 1),
-            help="keep one: `_base_ = [...]`, or `with read_base():` with imports of the bases",
-        )
-    for block in blocks:
-        for statement in block.body:
-            if not isinstance(statement, ast.ImportFrom):
-                raise IllegalImportError(
-                    "only `from base import name` may stand in `with read_base():`",
-                    location=source.location(statement.lineno, statement.col_offset + 1),
-                    help="move the line out of the block",
-                )
-    names = outline.recorded_names()
-    for compared in (node for node in outline.nodes if isinstance(node, ast.Compare)):
-        if not any(isinstance(operator, ast.Is | ast.IsNot) for operator in compared.ops):
-            continue
-        for operand in (compared.left, *compared.comparators):
-            if isinstance(operand, ast.Name | ast.Attribute) and _root(operand) in names:
-                raise ConfigParsingError(
-                    f"{ast.unparse(operand)} is not imported while the config is read, so `is` "
-                    "compares something else",
-                    location=source.location(operand.lineno, operand.col_offset + 1),
-                    help="import it within `with eager():` to have its value while the config is "
-                    "read",
-                )
-    allowed = outline.base_lines | outline.eager_lines
-    for node in outline.imports:
-        if not isinstance(node, ast.ImportFrom) or node.level or node.lineno in allowed:
-            continue
-        if any(alias.name == "*" for alias in node.names):
-            raise ConfigParsingError(
-                f"`from {node.module} import *` outside of `with read_base():`",
-                location=source.location(node.lineno, node.col_offset + 1),
-                help="name what you import; the star is for configs beside this one, as in "
-                "`from .base import *`",
-            )
-
-
-def check_recorded(outline: Outline, source: Source) -> None:
-    """Refuse what recording would silently change: a file of the recorded format only.
+        source: Its text and path. One of the recorded format may also inherit with ``_base_``, and
+            may do nothing that recording would silently change.
 
     Raises:
         ConfigError: With the line, and what to write instead.
     """
-    names = outline.recorded_names()
-    for node in outline.nodes:
-        for message, help_line, place in _refusals(node, names):
-            raise ConfigParsingError(
-                message,
-                location=source.location(
-                    getattr(place, "lineno", 1), getattr(place, "col_offset", 0) + 1
-                ),
-                help=help_line,
+    for block in outline.base_blocks:
+        for statement in block.body:
+            if not isinstance(statement, ast.ImportFrom):
+                raise IllegalImportError(
+                    "only `from base import name` may stand in `with read_base():`",
+                    location=source.place_of(statement),
+                    help="move the line out of the block",
+                )
+    refusals = itertools.chain(
+        _of_bases(outline),
+        *(_of_values(node, outline) for node in outline.nodes),
+        *(_of_records(node, outline.recorded_names) for node in outline.nodes if outline.is_ours),
+    )
+    for message, advice, place in refusals:
+        raise ConfigParsingError(message, location=source.place_of(place), help=advice)
+
+
+Refusals = Iterator[tuple[str, str, ast.AST]]
+"""What is wrong, what to do, and where."""
+
+
+def _of_bases(outline: Outline) -> Refusals:
+    base, blocks = outline.base, outline.base_blocks
+    if base is not None and (blocks or not outline.is_ours):
+        line = blocks[0].lineno if blocks else base.lineno
+        yield (
+            f"the file inherits in two ways: _base_ (line {base.lineno}) and imports (line {line})",
+            "keep one: `_base_ = [...]`, or `with read_base():` with imports of the bases",
+            base,
+        )
+
+
+def _of_values(node: ast.AST, outline: Outline) -> Refusals:
+    if isinstance(node, ast.Compare) and any(isinstance(op, ast.Is | ast.IsNot) for op in node.ops):
+        for operand in (node.left, *node.comparators):
+            is_name = isinstance(operand, ast.Name | ast.Attribute)
+            if is_name and _root(operand) in outline.recorded_names:
+                wrong = "is not imported while the config is read, so `is` compares something else"
+                yield (
+                    f"{ast.unparse(operand)} {wrong}",
+                    "import it within `with eager():` to have its value while the config is read",
+                    operand,
+                )
+    elif isinstance(node, ast.ImportFrom) and node.names[0].name == "*" and not node.level:
+        star = "the star is for configs beside this one, as in `from .base import *`"
+        if node.lineno not in outline.base_lines | outline.eager_lines:
+            yield (
+                f"`from {node.module} import *` outside of `with read_base():`",
+                f"name what you import; {star}",
+                node,
             )
 
 
-def _refusals(node: ast.AST, names: set[str]) -> Iterator[tuple[str, str, ast.AST]]:
-    if isinstance(node, ast.Try) and any(_imports_others(part) for part in node.body):
-        yield (
-            "an import in try: recorded imports never fail, so its except would never run",
-            'test `if available("package"):` instead',
-            node,
-        )
-    elif isinstance(node, ast.ClassDef):
-        for base in node.bases:
+def _of_records(node: ast.AST, names: set[str]) -> Refusals:
+    if isinstance(node, ast.Try):
+        if any(_is_import(part) and not imports_stdlib(part) for part in node.body):
+            yield (
+                "an import in try: recorded imports never fail, so its except would never run",
+                'test `if available("package"):` instead',
+                node,
+            )
+    elif isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        for base in node.bases if isinstance(node, ast.ClassDef) else ():
             if _root(base) in names:
                 yield (
                     f"the class {node.name} derives from {ast.unparse(base)}, an imported name",
                     "define the class in a module and import it",
                     base,
                 )
-        yield from _decorators(node, names)
-    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        yield from _decorators(node, names)
+        for decorator in node.decorator_list:
+            if _root(decorator) in names:
+                yield (
+                    f"the decorator {ast.unparse(decorator)} would be recorded, not called",
+                    f"move {node.name} into a module",
+                    decorator,
+                )
     elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
         function = ast.unparse(node.value.func)
         if _root(node.value.func) in names and not function.startswith("edit("):
@@ -334,20 +316,8 @@ def _refusals(node: ast.AST, names: set[str]) -> Iterator[tuple[str, str, ast.AS
                 )
 
 
-def _decorators(
-    node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef, names: set[str]
-) -> Iterator[tuple[str, str, ast.AST]]:
-    for decorator in node.decorator_list:
-        if _root(decorator) in names:
-            yield (
-                f"the decorator {ast.unparse(decorator)} would be recorded, not called",
-                f"move {node.name} into a module",
-                decorator,
-            )
-
-
-def _imports_others(node: ast.AST) -> bool:
-    return isinstance(node, ast.Import | ast.ImportFrom) and not imports_stdlib(node)
+def _is_import(node: ast.AST) -> TypeGuard[ast.Import | ast.ImportFrom]:
+    return isinstance(node, ast.Import | ast.ImportFrom)
 
 
 def _root(node: ast.AST) -> str | None:

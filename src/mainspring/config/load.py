@@ -12,6 +12,7 @@ from mainspring.config.external import with_scope
 from mainspring.config.marks import session
 from mainspring.config.parse import is_dump, parse_dump
 from mainspring.config.run_source import parsed
+from mainspring.config.sharing import MOST_VALUES
 from mainspring.config.source import LoadedConfig, ReadOptions, Source, check_acyclic
 from mainspring.errors import ConfigError, ConfigParsingError, Location
 from mainspring.names import refuse_trust
@@ -20,7 +21,6 @@ from mainspring.walk import items_of
 __all__ = ["is_data", "load_source"]
 
 _DEEPEST = 100
-_MOST_VALUES = 1_000_000
 _MAY_BE_RECORDED = re.compile(r"^\s*(from|import|with)\b|;\s*(from|import|with)\b", re.MULTILINE)
 
 
@@ -68,7 +68,9 @@ def load_source(
         inner = (*stack, os.path.realpath(file.path))
         read_base = functools.partial(read_file, file)
         if file.format == ".py" and is_data(file):
-            return _load_dump(file)
+            values = parse_dump(file.text, file.path)
+            origins = dict.fromkeys(values, (file.absolute_path,))
+            return LoadedConfig.of(file, (), values, origins=origins)
         is_for_data = file.path in for_data
         if not is_for_data and _is_recorded(file, lazy):
             return load_recorded(file, options, read_base, inner)
@@ -93,7 +95,7 @@ def _check_depth(values: Any, source: Source) -> None:
         level = [item for item in inside if isinstance(item, dict | list | tuple)]
         if not level:
             return
-        if len(level) > _MOST_VALUES:
+        if len(level) > MOST_VALUES:
             break
     raise _too_deep(source)
 
@@ -103,12 +105,6 @@ def _too_deep(source: Source) -> ConfigError:
         f"values are nested deeper than {_DEEPEST} levels, or hold themselves",
         location=source.location(1),
     )
-
-
-def _load_dump(source: Source) -> LoadedConfig:
-    values = parse_dump(source.text, source.path)
-    origins = dict.fromkeys(values, (source.absolute_path,))
-    return LoadedConfig.of(source, (), values, origins=origins)
 
 
 def _is_recorded(source: Source, asked: bool | None) -> bool:
@@ -131,7 +127,7 @@ def _is_recorded(source: Source, asked: bool | None) -> bool:
     if asked and base is not None:
         raise ConfigParsingError(
             "lazy_import=True, but the file inherits with _base_",
-            location=source.location(base.lineno, base.col_offset + 1),
+            location=source.place_of(base),
             help="import the bases inside of `with read_base():`, or leave lazy_import out",
         )
     if (

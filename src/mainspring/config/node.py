@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import copy
+import copyreg
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
@@ -49,9 +49,9 @@ class Node(ConfigDict, RecordedCall):
         late: Whether the first argument is added later, see `mainspring.config.later`.
     """
 
-    _where: Location | None
-    _late: bool
-    _edited: frozenset[Any]
+    _where: Location | None = None
+    _late: bool = False
+    _edited: frozenset[Any] = frozenset()
 
     def __init__(
         self,
@@ -64,7 +64,6 @@ class Node(ConfigDict, RecordedCall):
     ) -> None:
         object.__setattr__(self, "_where", where)
         object.__setattr__(self, "_late", late)
-        object.__setattr__(self, "_edited", frozenset())
         super().__init__()
         self._put("type", target)
         if args:
@@ -92,10 +91,9 @@ class Node(ConfigDict, RecordedCall):
 
     def empty_copy(self) -> Self:
         """A node of the same place and lateness that holds nothing."""
-        other = type(self).__new__(type(self))
-        object.__setattr__(other, "_where", self._where)
-        object.__setattr__(other, "_late", self._late)
+        other = type(self)(None, where=self._where, late=self._late)
         object.__setattr__(other, "_edited", self._edited)
+        dict.clear(other)
         carry(self, other)
         return other
 
@@ -118,30 +116,13 @@ class Node(ConfigDict, RecordedCall):
         positional = raw.pop(POSITIONAL_KEY, None)
         if not positional:
             return
-        named, rest = self._names_for(positional, raw)
-        name_positional(self, list(named))
-        dict.clear(self)
-        dict.__setitem__(self, "type", raw.pop("type", None))
-        for key, value in {**named, **raw}.items():
-            dict.__setitem__(self, key, value)
-        if rest:
-            dict.__setitem__(self, POSITIONAL_KEY, rest)
-
-    def try_bind(self) -> None:
-        """`bind`, for which what is called is imported; where that fails nothing is changed."""
-        with contextlib.suppress(Exception), not_recording(), keeping_lazy(False):
-            self.bind()
-
-    def _names_for(
-        self, positional: list[Any], raw: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], list[Any]]:
         try:
             target = super().__getitem__("type")
             parameters = list(inspect.signature(target).parameters.values())
         except (TypeError, ValueError):
-            return {}, positional  # a callable without a signature takes them as they are
+            return  # a callable without a signature takes them as they are
         if any(p.kind is p.POSITIONAL_ONLY or p.kind is p.VAR_POSITIONAL for p in parameters):
-            return {}, positional
+            return
         names = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
         names = names[1:] if self._late else names
         shown = getattr(target, "__name__", str(target))
@@ -158,9 +139,25 @@ class Node(ConfigDict, RecordedCall):
                     f"{shown} gets {name!r} twice, by position and by name",
                     location=locate(self, name) or self._where,
                 )
-        return named, []
+        name_positional(self, list(named))
+        dict.clear(self)
+        for key, value in {"type": raw.pop("type", None), **named, **raw}.items():
+            dict.__setitem__(self, key, value)
 
-    def _complete(self) -> None:
+    def try_bind(self) -> None:
+        """`bind`, for which what is called is imported; where that fails nothing is changed."""
+        with contextlib.suppress(Exception), not_recording(), keeping_lazy(False):
+            self.bind()
+
+    def _complete(self, what: str = "", advice: str = "") -> None:
+        """Name all arguments before somebody reads them, which a config is refused.
+
+        Args:
+            what: What the config asks for; empty where it may ask.
+            advice: What it says instead.
+        """
+        if what:
+            self._refuse_while_recording(what, advice)
         if dict.__contains__(self, POSITIONAL_KEY) and reading_imports():
             self.bind()
 
@@ -173,19 +170,19 @@ class Node(ConfigDict, RecordedCall):
     # Reading: names for positional arguments are found when somebody asks
 
     def __getitem__(self, key: Any) -> Any:
-        if not dict.__contains__(self, key):
-            if is_recording() and not self._find(key):
-                self._refuse_while_recording(f"it has no item {key!r}", "give it as an argument")
-            self._complete()
+        self._look_for(key, is_recording())
         return super().__getitem__(key)
 
     def get(self, key: Any, default: Any = None) -> Any:
         """The value of a key, or the default."""
+        self._look_for(key, is_asked_by_config())
+        return super().get(key, default)
+
+    def _look_for(self, key: Any, must_be_there: bool) -> None:
         if not dict.__contains__(self, key):
-            if is_asked_by_config() and not self._find(key):
+            if must_be_there and not self._find(key):
                 self._refuse_while_recording(f"it has no item {key!r}", "give it as an argument")
             self._complete()
-        return super().get(key, default)
 
     def __contains__(self, key: object) -> bool:
         if is_asked_by_config():
@@ -216,34 +213,25 @@ class Node(ConfigDict, RecordedCall):
 
     def keys(self) -> Any:
         """The keys."""
-        self._refuse_while_recording("its keys are", _COPY_HELP)
-        self._complete()
+        self._complete("its keys are", _COPY_HELP)
         return super().keys()
 
     def values(self) -> list[Any]:  # type: ignore[override]  # - MMEngine returns lists
         """The values, in a list."""
-        self._refuse_while_recording("its values are", _COPY_HELP)
-        self._complete()
+        self._complete("its values are", _COPY_HELP)
         return super().values()
 
     def items(self) -> list[tuple[Any, Any]]:  # type: ignore[override]  # - MMEngine returns lists
         """The pairs of key and value, in a list."""
-        self._refuse_while_recording("its items are", _COPY_HELP)
-        self._complete()
+        self._complete("its items are", _COPY_HELP)
         return super().items()
 
     def __iter__(self) -> Iterator[Any]:
-        self._refuse_while_recording(
-            "it cannot be iterated over", "iterate over plain values instead"
-        )
-        self._complete()
+        self._complete("it cannot be iterated over", "iterate over plain values instead")
         return iter(list(dict.keys(self)))
 
     def __len__(self) -> int:
-        self._refuse_while_recording(
-            "its length is", "write the number, or import it within `with eager():`"
-        )
-        self._complete()
+        self._complete("its length is", "write the number, or import it within `with eager():`")
         return dict.__len__(self)
 
     def __bool__(self) -> bool:
@@ -267,11 +255,6 @@ class Node(ConfigDict, RecordedCall):
         return super().__repr__()
 
     __str__ = __repr__
-
-    def __format__(self, spec: str) -> str:
-        if is_asked_by_config():
-            self._refuse_while_recording("its text is", _VALUE_HELP)
-        return super().__format__(spec)
 
     def __call__(self, *_: Any, **__: Any) -> Any:
         """Refuse: what it gives when it is called is not known yet."""
@@ -304,42 +287,15 @@ class Node(ConfigDict, RecordedCall):
     def _wrap(cls, value: Any) -> Any:
         return ConfigDict._wrap(value)
 
-    def copy(self) -> Self:
-        """A shallow copy: lists are new, dicts are shared."""
-        other = self.empty_copy()
-        for key, value in dict.items(self):
-            other._put(key, value)
-        return other
-
-    __copy__ = copy
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        other = self.empty_copy()
-        memo[id(self)] = other
-        for key, value in dict.items(self):
-            copied = copy.deepcopy(value, memo)
-            carry(value, copied)
-            dict.__setitem__(other, copy.deepcopy(key, memo), copied)
-        return other
-
     def __ror__(self, other: Any) -> Any:
         if is_asked_by_config():
             return self._calculated()
         return ConfigDict(other) | self if isinstance(other, dict) else NotImplemented
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        return _restored, (dict(dict.items(self)), self._where, self._late, self._edited)
+        # Items come before the rest: setting them must not count as an edit.
+        kept = {"_where": self._where, "_late": self._late, "_edited": self._edited}
+        return copyreg.__newobj__, (type(self),), kept, None, iter(dict.items(self))  # type: ignore[attr-defined]  # - in no stub
 
 
 give_operators(Node, f"{ARITHMETIC} {COMPARISONS}", Node._calculated)
-
-
-def _restored(
-    items: dict[Any, Any], where: Location | None, late: bool, edited: frozenset[Any]
-) -> Node:
-    node = Node(None, where=where, late=late)
-    object.__setattr__(node, "_edited", edited)
-    dict.clear(node)
-    for key, value in items.items():
-        node._put(key, value)
-    return node

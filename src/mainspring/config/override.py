@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-import inspect
+import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,8 +18,16 @@ from mainspring.config.parse import is_dump
 from mainspring.config.places import key_in, note_change, value_at
 from mainspring.config.schema import RUNNER_SECTIONS, keys_of_section
 from mainspring.config.sweep import picked
-from mainspring.errors import ConfigError, Location, OverrideError, close_names, did_you_mean
-from mainspring.walk import items_of
+from mainspring.errors import (
+    ConfigError,
+    Location,
+    OverrideError,
+    close_names,
+    did_you_mean,
+    suggestion,
+)
+from mainspring.registry.signatures import callee_of
+from mainspring.walk import parts_of, paths_of
 
 __all__ = ["DictAction", "Override", "apply_overrides", "check_not_resolved", "parse_override"]
 
@@ -65,24 +73,22 @@ def parse_override(word: str) -> Override:
     Raises:
         ConfigError: It is no change, or its value cannot be read.
     """
-    try:
-        return _parsed(word)
-    except ConfigError as error:
-        error.location = error.location or Location(f"command line: {word}", 0)
-        raise
-
-
-def _parsed(word: str) -> Override:
+    place = Location(f"command line: {word}", 0)
     if _OVERRIDE.fullmatch(word) is None:
         raise OverrideError(
             f"{word!r} is no change of the config",
+            location=place,
             help="write key=value (without spaces, or in quotes: 'key=a b'), key+=value, "
             "+new.key=value or ~key",
         )
     if word.startswith("~"):
         return Override(word, "remove", word[1:])
     path, _, text = word.partition("=")
-    value = parse_value(text)
+    try:
+        value = parse_value(text)
+    except ConfigError as error:
+        error.location = error.location or place
+        raise
     if path.startswith("+"):
         return Override(word, "force", path[1:], value)
     if path.endswith("+"):
@@ -152,8 +158,7 @@ def check_not_resolved(cfg: ConfigDict, changes: Sequence[Override], text: str) 
         if places:
             # Paths with names rather than positions: only importing the callables tells.
             bound = cfg.deepcopy()
-            for _ in _paths(bound):
-                pass
+            _named_paths(bound)
             places = _holding(bound, name, dict.__getitem__(cfg, name)) or places
             raise OverrideError(
                 f"changing {name} would have no effect: the config is a dump, in which variables "
@@ -168,20 +173,16 @@ _READ_FROM_DUMPS = ("custom_imports", "runner_type", "tta_model", "model_wrapper
 
 def _holding(cfg: ConfigDict, name: str, value: Any) -> list[str]:
     """The places in sections that hold a variable's value: of the same name, else all of them."""
-    found: list[str] = []
-    for section, part in dict.items(cfg):
-        if section in RUNNER_SECTIONS:
-            found += _equal_leaves(part, str(section), value)
+    found = [
+        ".".join(map(str, keys))
+        for keys, part in paths_of(cfg)
+        if keys[0] in RUNNER_SECTIONS
+        and type(part) is type(value)
+        and not isinstance(part, dict)
+        and part == value
+    ]
     same = [path for path in found if path.rpartition(".")[2] == name]
     return same or found
-
-
-def _equal_leaves(part: Any, path: str, value: Any) -> Iterator[str]:
-    if type(part) is type(value) and not isinstance(part, dict) and part == value:
-        yield path
-        return
-    for key, item in items_of(part):
-        yield from _equal_leaves(item, f"{path}.{key}", value)
 
 
 def _apply(cfg: ConfigDict, change: Override, *, took_effect: bool) -> None:
@@ -191,9 +192,8 @@ def _apply(cfg: ConfigDict, change: Override, *, took_effect: bool) -> None:
     for depth, name in enumerate(parents):
         if not _has(part, name):
             here = ".".join(parents[:depth])
-            if change.action != "force" and not _may_have(part, name, here, cfg):
-                raise _missing(cfg, change, part, name, here)
-            if isinstance(part, list):
+            addable = change.action == "force" or _may_have(part, name, here, cfg)
+            if isinstance(part, list) or not addable:
                 raise _missing(cfg, change, part, name, here)
             part[name] = {}
         part = _item(part, name)
@@ -210,12 +210,14 @@ def _apply(cfg: ConfigDict, change: Override, *, took_effect: bool) -> None:
 
 
 def _change(cfg: ConfigDict, part: Any, here: str, name: str, change: Override) -> None:
+    if change.action == "append" and change.path == "custom_hooks" and not _has(part, name):
+        part[name] = []  # a section that is a list, empty where it is not given
     exists = _has(part, name)
-    if change.action == "append":
-        if part is cfg and name == "custom_hooks" and not exists:
-            part[name], exists = [], True  # a section that is a list, empty where it is not given
-        if not exists:
+    if not exists:
+        is_set = change.action == "set" and _may_have(part, name, here, cfg)
+        if isinstance(part, list) or not (is_set or change.action == "force"):
             raise _missing(cfg, change, part, name, here)
+    if change.action == "append":
         items = _item(part, name)
         if not isinstance(items, list | tuple):
             raise OverrideError(
@@ -227,13 +229,8 @@ def _change(cfg: ConfigDict, part: Any, here: str, name: str, change: Override) 
         more = value if isinstance(value, list | tuple) else [value]
         part[key_in(part, name)] = type(items)([*items, *more])
     elif change.action == "remove":
-        if not exists:
-            raise _missing(cfg, change, part, name, here)
         del part[key_in(part, name)]
     else:
-        known = exists or change.action == "force" or _may_have(part, name, here, cfg)
-        if not known or (isinstance(part, list) and not exists):
-            raise _missing(cfg, change, part, name, here)
         old = _item(part, name) if exists else None
         part[key_in(part, name)] = picked(old, change.value)
 
@@ -267,15 +264,10 @@ def _may_have(part: Any, name: str, here: str, cfg: ConfigDict) -> bool:
 
 def _parameters(part: Any) -> list[str]:
     """The parameters of what a recorded call calls."""
-    if not isinstance(part, Node):
-        return []
-    try:
-        with keeping_lazy(False):
-            signature = inspect.signature(part["type"])
-    except (TypeError, ValueError, ImportError):
-        return []
-    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    return [name for name, parameter in signature.parameters.items() if parameter.kind in kinds]
+    callee = None
+    with contextlib.suppress(ImportError), keeping_lazy(False):
+        callee = callee_of(part["type"]) if isinstance(part, Node) else None
+    return list(callee.parameters) if callee is not None else []
 
 
 def _missing(cfg: ConfigDict, change: Override, part: Any, name: str, here: str) -> OverrideError:
@@ -293,9 +285,8 @@ def _missing(cfg: ConfigDict, change: Override, part: Any, name: str, here: str)
     if near is None and _parameters(part):
         near = f"it has {', '.join(names)}"
     if near is None:
-        by_name = {path.rpartition(".")[2]: path for path in _paths(cfg)}
-        elsewhere = close_names(name, by_name, count=1)
-        near = f"did you mean {by_name[elsewhere[0]]!r}?" if elsewhere else None
+        by_name = {path.rpartition(".")[2]: path for path in _named_paths(cfg)}
+        near = suggestion(by_name[known] for known in close_names(name, by_name, count=1))
     if change.action == "set" and not _parameters(part):
         forced = f"+{change.written} sets it all the same"
         near = f"{near} {forced}" if near else forced
@@ -303,9 +294,9 @@ def _missing(cfg: ConfigDict, change: Override, part: Any, name: str, here: str)
     return OverrideError(what, location=where, config_path=change.path, help=near)
 
 
-def _paths(part: Any, prefix: str = "") -> Iterator[str]:
-    if isinstance(part, Node):
-        part.try_bind()  # only a suggestion depends on it
-    for key, value in items_of(part):
-        yield f"{prefix}{key}"
-        yield from _paths(value, f"{prefix}{key}.")
+def _named_paths(values: Any) -> list[str]:
+    """All paths of a config, once its positional arguments have their names."""
+    for part in parts_of(values):
+        if isinstance(part, Node):
+            part.try_bind()  # only a message depends on it
+    return [".".join(map(str, keys)) for keys, _ in paths_of(values)]

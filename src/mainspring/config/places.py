@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,27 +97,19 @@ class Step:
     spot: Spot | None = None
 
 
-def steps_to(
-    values: Any, names: Sequence[str], positions: Mapping[tuple[str, ...], Mapping[str, int]] = {}
-) -> list[Step]:
+def steps_to(values: Any, names: Sequence[str]) -> list[Step]:
     """The parts on the way to a path, as far as they are there.
 
     Args:
         values: The config, or a part of it.
         names: The keys of the path.
-        positions: Numbers of the arguments that calls give by position, by the paths of the calls.
     """
     steps: list[Step] = []
     part: Any = values
     trail: tuple[Any, ...] = ()
     known: dict[tuple[Any, ...], list[Spot]] = {}
-    for depth, name in enumerate(names):
-        number = positions.get(tuple(names[:depth]), {}).get(name)
+    for name in names:
         marks = marks_of(part) or Marks()
-        by_name = isinstance(part, dict) and dict.__contains__(part, name)
-        if number is not None and not by_name and dict.__contains__(part, POSITIONAL_KEY):
-            part, name = dict.__getitem__(part, POSITIONAL_KEY), str(number)
-            trail, known = (POSITIONAL_KEY,), marks.items
         if isinstance(part, dict) and dict.__contains__(part, key := key_in(part, name)):
             mark = marks.keys.get(key)
             step = Step(dict.__getitem__(part, key), mark, mark.place if mark else None)
@@ -170,22 +162,14 @@ class Places:
     """Where the values of a config are written.
 
     Args:
-        cfg: The config, or its values; for a plain dict nothing is found.
+        cfg: The config.
+        values: Its values, or a copy of them; for plain dicts nothing is found.
     """
 
-    def __init__(self, cfg: Any) -> None:
-        self._values: Any = getattr(cfg, "_cfg_dict", cfg) if not isinstance(cfg, dict) else cfg
-        self._texts = {source.path: source.text for source in getattr(cfg, "_sources", ())}
-        self._positions: dict[tuple[str, ...], Mapping[str, int]] = {}
-
-    def remember(self, path: Sequence[str], positions: Mapping[str, int]) -> None:
-        """Remember which arguments of a call are given without their names.
-
-        Args:
-            path: The keys of the call from the top.
-            positions: The positions of these arguments.
-        """
-        self._positions[tuple(path)] = positions
+    def __init__(self, cfg: Any, values: Any) -> None:
+        self._values = values
+        sources = getattr(cfg, "_sources", ()) if not isinstance(cfg, dict) else ()
+        self._texts = {source.path: source.text for source in sources}
 
     def of(self, path: Sequence[str]) -> Location | None:
         """The place of a key, or of the nearest part around it that is written somewhere.
@@ -193,7 +177,7 @@ class Places:
         Args:
             path: The keys from the top.
         """
-        spot = nearest_spot(steps_to(self._values, path, self._positions), len(path))
+        spot = nearest_spot(steps_to(self._values, path), len(path))
         return spot.location if spot is not None else None
 
     def of_call(self, path: Sequence[str]) -> Location | None:
@@ -202,7 +186,7 @@ class Places:
         Args:
             path: The keys from the top.
         """
-        steps = steps_to(self._values, path, self._positions)
+        steps = steps_to(self._values, path)
         call = _call_spot(steps[-1].value) if len(steps) == len(path) else None
         return call.location if call is not None else self.of(path)
 

@@ -71,7 +71,17 @@ def plain(value: Any) -> Any:
     path = path_of(value)
     if path is not None:
         return path
-    return _described(value)
+    kind = type(value)
+    if is_scalar_of_numpy(value):
+        return value.item()
+    if kind.__module__ == "datetime":
+        return str(value)
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - a config is printed in logs, which must not fail
+        text = ""
+    # torch prints `torch.float32` for a dtype and so on: a path that can be imported.
+    return text if DOTTED.fullmatch(text) else f"<{kind.__module__}.{kind.__qualname__} object>"
 
 
 def path_of(value: Any) -> str | None:
@@ -84,17 +94,3 @@ def path_of(value: Any) -> str | None:
         owner = getattr(value, "__self__", None)
         module = getattr(type(owner), "__module__", None) if owner is not None else None
     return f"{module}.{name}" if isinstance(module, str) else name
-
-
-def _described(value: Any) -> Any:
-    kind = type(value)
-    if is_scalar_of_numpy(value):
-        return value.item()
-    if kind.__module__ == "datetime":
-        return str(value)
-    try:
-        text = repr(value)
-    except Exception:  # noqa: BLE001 - a config is printed in logs, which must not fail
-        text = ""
-    # torch prints `torch.float32` for a dtype and so on: a path that can be imported.
-    return text if DOTTED.fullmatch(text) else f"<{kind.__module__}.{kind.__qualname__} object>"

@@ -17,6 +17,7 @@ from functools import lru_cache
 from types import MethodType
 from typing import Any
 
+from mainspring import config
 from mainspring.config import words
 from mainspring.config.config_dict import ConfigDict, duplicate, keeping_lazy
 from mainspring.config.edit import Editor
@@ -25,8 +26,7 @@ from mainspring.config.external import resolve_base
 from mainspring.config.lint import (
     PURE_MODULES,
     Outline,
-    check_recorded,
-    check_statements,
+    check,
     imports_stdlib,
     is_stdlib,
     outline_of,
@@ -50,7 +50,6 @@ from mainspring.config.reference import Reference
 from mainspring.config.root import unpack_runner
 from mainspring.config.run_source import executed
 from mainspring.config.source import FileReader, LoadedConfig, ReadOptions, Source
-from mainspring.config.sweep import choice, loguniform, sweep, uniform
 from mainspring.config.text import Program, is_machinery, program_of
 from mainspring.config.unfinished import refuse_dead_changes, refuse_unfinished
 from mainspring.errors import (
@@ -67,19 +66,9 @@ __all__ = ["deciding_line", "load_recorded"]
 
 _WORDS: dict[str, dict[str, Any]] = {
     "mainspring.config": {
-        name: getattr(words, name)
-        for name in (
-            *("ByEpoch", "ByIteration", "L", "available", "copy", "eager", "edit", "env"),
-            *("include", "later"),
-        )
-    }
-    | {
-        "Factory": words.Factory,
-        "read_base": words.read_base,
-        "sweep": sweep,
-        "choice": choice,
-        "uniform": uniform,
-        "loguniform": loguniform,
+        name: getattr(config, name)
+        for name in config.__all__
+        if name not in ("Config", "ConfigDict", "DictAction", "Node", "allow_packages")
     },
     "mainspring.runner": {"ByEpoch": words.ByEpoch, "ByIteration": words.ByIteration},
     "mmengine.config": {"read_base": words.read_base},
@@ -108,9 +97,7 @@ def deciding_line(source: Source) -> int | None:
 def _prepared(source: Source, absolute_path: str) -> Program:
     """Prepare a file; where it lies is asked for since a relative path may lead elsewhere later."""
     outline = outline_of(source)
-    check_statements(outline, source)
-    if outline.is_ours:
-        check_recorded(outline, source)
+    check(outline, source)
     # Annotations stay texts: `ResNet | None` in a signature is a value to nobody.
     flags = __future__.annotations.compiler_flag
     return program_of(source, absolute_path, source.text, (), flags)
@@ -248,11 +235,12 @@ class _Importer:
                 return self._config(name, fromlist, level, self._import_place(line))
             if line in self.eager_lines:
                 return builtins.__import__(name, globals, locals, fromlist, level)
-            if is_stdlib(name):
-                module = self._stdlib(name, globals, locals, fromlist)
-                if module is not None:
-                    return module
-        package = name.partition(".")[0]
+            package = name.partition(".")[0]
+            if is_stdlib(name) and (not self.ours or package in PURE_MODULES):
+                if self.ours and package == "os" and (name == "os" or not fromlist):
+                    return operating_system
+                module = builtins.__import__(name, globals, locals, fromlist)
+                return recording_functools if self.ours and name == "functools" else module
         place = f"{self.source.path}, line {line}"
         if not fromlist:
             return Reference(package, None, place)
@@ -267,7 +255,7 @@ class _Importer:
                 continue
             for alias in node.names:
                 if alias.name == name or not (name or node.module):
-                    return self.source.location(alias.lineno, alias.col_offset + 1)
+                    return self.source.place_of(alias)
             return self.source.location(line, node.col_offset + len("from ") + 1)
         return self.source.location(line)
 
@@ -280,24 +268,6 @@ class _Importer:
         if "include" in found:
             found = {**found, "include": self._include}
         return found
-
-    def _stdlib(
-        self,
-        name: str,
-        globals: Mapping[str, Any] | None,  # noqa: A002 - the signature of __import__
-        locals: Mapping[str, Any] | None,  # noqa: A002 - the signature of __import__
-        fromlist: Sequence[str],
-    ) -> Any:
-        """A module of the standard library; ``None`` for one that is only named."""
-        package = name.partition(".")[0]
-        if self.ours and package not in PURE_MODULES:
-            return None
-        if self.ours and name == "os":
-            return operating_system
-        module = builtins.__import__(name, globals, locals, fromlist)
-        if self.ours and name == "functools":
-            return recording_functools
-        return operating_system if self.ours and package == "os" and not fromlist else module
 
     def read(self, path: str, location: Location | None, scope: str | None = None) -> LoadedConfig:
         """Read a base, once for this file."""
@@ -355,15 +325,13 @@ class _Importer:
                 os.path.join(folder, *[os.pardir] * (level - 1), *parts) + ".py"
             )
         package, *inner = parts
-        if not is_installed(package):
-            path, _ = resolve_base(f"{package}::{'/'.join(inner)}.py", self.source.path, location)
-            return path
-        plain = os.path.join(get_installed_path(package), *inner) + ".py"
-        if os.path.isfile(plain):
-            return plain
-        # OpenMMLab's packages install `package.configs.x` as `.mim/configs/x`.
-        below = inner[1:] if inner[:1] == ["configs"] else inner
-        path, _ = resolve_base(f"{package}::{'/'.join(below)}.py", self.source.path, location)
+        if is_installed(package):
+            plain = os.path.join(get_installed_path(package), *inner) + ".py"
+            if os.path.isfile(plain):
+                return plain
+            # OpenMMLab's packages install `package.configs.x` as `.mim/configs/x`.
+            inner = inner[1:] if inner[:1] == ["configs"] else inner
+        path, _ = resolve_base(f"{package}::{'/'.join(inner)}.py", self.source.path, location)
         return path
 
 

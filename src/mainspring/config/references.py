@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import inspect
+import itertools
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -64,7 +65,14 @@ def reference_of(value: Any) -> tuple[str, str] | None:
     if isinstance(value, LostObject):
         return None
     if isinstance(value, LazyObject | LazyAttr):
-        return _of_lazy(value)
+        names: list[str] = []
+        while isinstance(value, LazyAttr):
+            names.insert(0, value.name)
+            value = value.source
+        imported: str | None = value.__dict__["_imported"]
+        if imported:
+            return value.module, ".".join([imported, *names])
+        return value.module, "".join(f".{name}" for name in names)
     if isinstance(value, enum.Enum):
         return _importable(
             type(value).__module__, f"{type(value).__qualname__}.{value.name}", value
@@ -85,17 +93,6 @@ def reference_of(value: Any) -> tuple[str, str] | None:
         if DOTTED.fullmatch(f"{module}.{name}"):
             return _importable(module, name, value)
     return None
-
-
-def _of_lazy(value: Any) -> tuple[str, str]:
-    names: list[str] = []
-    while isinstance(value, LazyAttr):
-        names.insert(0, value.name)
-        value = value.source
-    imported = value.__dict__["_imported"]
-    if imported:
-        return value.module, ".".join([imported, *names])
-    return value.module, "".join(f".{name}" for name in names)
 
 
 def _importable(module: str, name: str, value: Any) -> tuple[str, str] | None:
@@ -125,24 +122,17 @@ class Imports:
         self.builtins = {name for module, name in references if module == "builtins"}
         self._taken = set(taken) | self.builtins
         self._bound: dict[tuple[str, str], str] = {}
-        for reference in references:
-            self._bind(reference)
+        for module, name in references:
+            root = name.partition(".")[0]
+            if (module, root) in self._bound or module == "builtins":
+                continue
+            wanted = root or module.rpartition(".")[2]
+            names = itertools.chain([wanted], (f"{wanted}_{n}" for n in itertools.count(2)))
+            self._bound[module, root] = chosen = next(n for n in names if n not in self._taken)
+            self._taken.add(chosen)
         parts = list(parts_of(dict(values)))
         self.uses_later = any(isinstance(part, Node) and part.is_late for part in parts)
         self.uses_env = any(isinstance(part, Secret) for part in parts)
-
-    def _bind(self, reference: tuple[str, str]) -> None:
-        module, name = reference
-        root = name.partition(".")[0]
-        if (module, root) in self._bound or module == "builtins":
-            return
-        wanted = root or module.rpartition(".")[2]
-        chosen, count = wanted, 1
-        while chosen in self._taken:
-            count += 1
-            chosen = f"{wanted}_{count}"
-        self._taken.add(chosen)
-        self._bound[module, root] = chosen
 
     def name_of(self, value: Any) -> str | None:
         """How the text refers to a value; ``None`` if it has no name."""

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
 from mainspring.config.node import Node
 from mainspring.errors import ConfigError
 from mainspring.registry.shared import repeated_calls
-from mainspring.walk import items_of
+from mainspring.walk import items_of, paths_of
 
-__all__ = ["first_places", "places_of", "refuse_endless", "with_sharing_said"]
+__all__ = ["MOST_VALUES", "first_places", "places_of", "refuse_endless", "with_sharing_said"]
 
 _MOST_PLACES = 3
 """How many places of one part a message names."""
 
-_MOST_VALUES = 1_000_000
+MOST_VALUES = 1_000_000
+"""As many as a config holds at most, counting what stands in several places at each of them."""
 
 
 def places_of(values: Mapping[Any, Any], part: Any) -> list[str]:
@@ -27,24 +28,8 @@ def places_of(values: Mapping[Any, Any], part: Any) -> list[str]:
         values: The config, or top-level names of a file.
         part: Recorded call, dict or list; it is looked for by identity.
     """
-    holds: dict[int, bool] = {}
-
-    def held(value: Any) -> bool:
-        if value is part:
-            return True
-        if id(value) not in holds:
-            holds[id(value)] = False  # also while it is searched, should it hold itself
-            holds[id(value)] = any(held(item) for _, item in items_of(value))
-        return holds[id(value)]
-
-    def paths(value: Any, prefix: str) -> Iterator[str]:
-        for key, item in items_of(value):
-            if item is part:
-                yield f"{prefix}{key}"
-            elif held(item):
-                yield from paths(item, f"{prefix}{key}.")
-
-    return list(islice(paths(values, ""), _MOST_PLACES))
+    places = (".".join(map(str, keys)) for keys, item in paths_of(values) if item is part)
+    return list(islice(places, _MOST_PLACES))
 
 
 def refuse_endless(values: Any) -> None:
@@ -66,8 +51,8 @@ def refuse_endless(values: Any) -> None:
             sizes[id(value)] = 1 + sum(size(item) for _, item in items_of(value))
         return sizes[id(value)]
 
-    if size(values) > _MOST_VALUES:
-        raise ConfigError(f"the file stands for more than {_MOST_VALUES} values")
+    if size(values) > MOST_VALUES:
+        raise ConfigError(f"the file stands for more than {MOST_VALUES} values")
 
 
 def first_places(values: Mapping[Any, Any]) -> dict[str, str]:

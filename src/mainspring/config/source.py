@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import os
 import tokenize
@@ -140,6 +141,10 @@ class Source:
     def location(self, line: int, column: int | None = None) -> Location:
         """A place in this file; lines and columns count from 1."""
         return Location(self.path, line, column)
+
+    def place_of(self, node: ast.AST) -> Location:
+        """The place of a node of the syntax tree; the file's first line for what has none."""
+        return self.location(getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1)
 
     def location_of(self, offset: int) -> Location:
         """The place of a character, by its offset in the text."""

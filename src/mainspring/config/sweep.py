@@ -353,7 +353,8 @@ def refuse_unchosen(cfg: Any) -> None:
     values = getattr(cfg, "_cfg_dict", cfg)
     for path, value in sweeps_in(values):
         if POSITIONAL_KEY in path:
-            path = _named_path(values, value) or path
+            bind_swept(values)  # importing what is called may fail
+            path = next((named for named, other in sweeps_in(values) if other is value), path)
         raise UnchosenError(
             f"{path} is {value!r}, but a run needs one value",
             location=value.where,
@@ -371,12 +372,6 @@ def sweeps_in(part: Any) -> Iterator[tuple[str, Sweep]]:
     for keys, value in paths_of(part):
         if isinstance(value, Sweep):
             yield ".".join(map(str, keys)), value
-
-
-def _named_path(values: Any, wanted: Sweep) -> str | None:
-    """The path of a value with the names of parameters; importing what is called may fail."""
-    bind_swept(values)
-    return next((path for path, value in sweeps_in(values) if value is wanted), None)
 
 
 def bind_swept(part: Any) -> None:

@@ -31,7 +31,7 @@ PREDEFINED = re.compile(
 ENVIRONMENT = re.compile(
     r"\{\{\s*(?P<quote>['\"]?)\s*\$\s*(?P<name>\w+)\s*(?::(?P<default>[^{}\n]*?))?(?P=quote)\s*\}\}"
 )
-BASE_VALUE = re.compile(r"\{\{\s*_base_\.([\w.\-]+)\s*\}\}")
+BASE_VALUE = re.compile(r"\{\{\s*_base_\.(?P<path>[\w.\-]+)\s*\}\}")
 
 
 def fill_text(source: Source, options: ReadOptions, env_variables: dict[str, Any]) -> str:
@@ -153,9 +153,9 @@ class BaseValues:
         quoted = _quoted_spans(text)
 
         def replace(match: re.Match[str]) -> str:
-            for start, end, is_multiline, is_comment in quoted:
+            for start, end, is_free in quoted:
                 if start <= match.start() < end:
-                    if is_multiline or is_comment:
+                    if is_free:
                         return match.group()
                     raise ConfigSyntaxError(
                         f"{match.group()} stands in a string",
@@ -178,14 +178,8 @@ class BaseValues:
     # YAML, JSON, TOML: a string that nobody writes takes the place of the template.
 
     def _fill_data(self, text: str) -> str:
-        quoted_or_bare = re.compile(rf"(['\"]){BASE_VALUE.pattern}\1|{BASE_VALUE.pattern}")
-
-        def replace(match: re.Match[str]) -> str:
-            path = match.group(2) or match.group(3)
-            self._references.append(_Reference(path, self._location(text, match.start())))
-            return f'"{_token(len(self._references) - 1)}"'
-
-        return quoted_or_bare.sub(replace, text)
+        quoted_or_bare = re.compile(rf"(?P<quote>['\"]?){BASE_VALUE.pattern}(?P=quote)")
+        return quoted_or_bare.sub(lambda match: f'"{_token(self._remember(text, match))}"', text)
 
     def fill_values(self, value: Any, bases: ConfigDict) -> Any:
         """Data with values of the bases where the text had templates.
@@ -222,7 +216,7 @@ class BaseValues:
     # Both
 
     def _remember(self, text: str, match: re.Match[str]) -> int:
-        self._references.append(_Reference(match.group(1), self._location(text, match.start())))
+        self._references.append(_Reference(match["path"], self._location(text, match.start())))
         return len(self._references) - 1
 
     def _location(self, text: str, offset: int) -> Location:
@@ -266,8 +260,8 @@ def _token(index: int) -> str:
     return f"__mainspring_base_value_{index}__"
 
 
-def _quoted_spans(text: str) -> list[tuple[int, int, bool, bool]]:
-    """Strings and comments of Python text: start, end, whether over lines, whether a comment."""
+def _quoted_spans(text: str) -> list[tuple[int, int, bool]]:
+    """Strings and comments of Python text: start, end, and whether anything may stand there."""
     starts = [0]
     for line in text.split("\n"):
         starts.append(starts[-1] + len(line) + 1)
@@ -279,7 +273,7 @@ def _quoted_spans(text: str) -> list[tuple[int, int, bool, bool]]:
                 start = starts[token.start[0] - 1] + token.start[1]
                 end = starts[token.end[0] - 1] + token.end[1]
                 is_multiline = token.string.lstrip("rRbBuUfF")[:3] in ('"""', "'''")
-                spans.append((start, end, is_multiline, kind == "COMMENT"))
+                spans.append((start, end, is_multiline or kind == "COMMENT"))
     except (tokenize.TokenError, SyntaxError):
         # The compiler will say what is wrong, with a better message.
         return spans

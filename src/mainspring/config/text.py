@@ -32,6 +32,7 @@ from mainspring.config.namespace import Namespace
 from mainspring.config.places import locate
 from mainspring.config.recording import CONFIG_MODULE
 from mainspring.config.run_source import compiled, executed, parsed
+from mainspring.config.sharing import MOST_VALUES
 from mainspring.config.source import FileReader, LoadedConfig, ReadOptions, Source
 from mainspring.config.template import BaseValues, fill_text, with_secrets_marked
 from mainspring.config.values_only import check_values_only
@@ -95,7 +96,10 @@ def load_text(
     else:
         content, written = _data(source, marked)
         content.pop("$schema", None)  # for the editor
-        entries, location = _bases_of_data(content, written)
+        listed = written.keys.get(BASE_KEY, Written())
+        location = listed.value.location if listed.value is not None else None
+        places = [item.spot.location for item in listed.items if item.spot is not None]
+        entries = _listed(content.pop(BASE_KEY, None), location, places)
 
     bases: list[LoadedConfig] = []
     for entry, place in entries:
@@ -199,48 +203,27 @@ def bases_of_python(tree: ast.Module, source: Source) -> tuple[ast.Module, Bases
         if _is_base(inner) and inner not in tree.body:
             raise ConfigError(
                 "_base_ is assigned inside of another statement",
-                location=source.location(inner.lineno, inner.col_offset + 1),
+                location=source.place_of(inner),
                 help="assign it at the top level of the file",
             )
     if node is None or node.value is None:
         return tree, [], None
     rest = ast.Module([other for other in tree.body if not _is_base(other)], tree.type_ignores)
-    location = source.location(node.value.lineno, node.value.col_offset + 1)
+    location = source.place_of(node.value)
     try:
-        value = ast.literal_eval(node.value)
-    except ValueError:
-        value = _evaluated(node.value, source, location)
-    written = _listed(value, location)
-    nodes = node.value.elts if isinstance(node.value, ast.List | ast.Tuple) else [node.value]
-    if len(nodes) != len(written):
-        nodes = [node.value] * len(written)
-    places = [source.location(item.lineno, item.col_offset + 1) for item in nodes]
-    return rest, list(zip(written, places, strict=True)), location
-
-
-def _bases_of_data(content: dict[str, Any], written: Written) -> tuple[Bases, Location | None]:
-    place = written.keys.get(BASE_KEY, Written())
-    location = place.value.location if place.value is not None else None
-    listed = _listed(content.pop(BASE_KEY, None), location)
-    spots = [item.spot for item in place.items]
-    if len(spots) != len(listed):
-        spots = [place.value] * len(listed)
-    places = [None if spot is None else spot.location for spot in spots]
-    return list(zip(listed, places, strict=True)), location
-
-
-def _evaluated(node: ast.expr, source: Source, location: Location) -> Any:
-    try:
-        return eval(compile(ast.Expression(node), source.absolute_path, "eval"), {})
+        value = eval(compile(ast.Expression(node.value), source.absolute_path, "eval"), {})
     except Exception as error:
         raise ConfigError(
             f"_base_ cannot be evaluated: {error}",
             location=location,
             help="it is read before the rest of the file: write a path or a list of paths",
         ) from error
+    nodes = node.value.elts if isinstance(node.value, ast.List | ast.Tuple) else [node.value]
+    return rest, _listed(value, location, [source.place_of(item) for item in nodes]), location
 
 
-def _listed(value: Any, location: Location | None) -> list[str]:
+def _listed(value: Any, location: Location | None, places: Sequence[Location]) -> Bases:
+    """What ``_base_`` names, each with its place; that of all where they have none of their own."""
     if value is None:
         return []
     entries = [value] if isinstance(value, str) else value
@@ -248,7 +231,8 @@ def _listed(value: Any, location: Location | None) -> list[str]:
         raise ConfigTypeError(
             f"_base_ is {value!r}", location=location, help="it is a path or a list of paths"
         )
-    return list(entries)
+    own = places if len(places) == len(entries) else [location] * len(entries)
+    return list(zip(entries, own, strict=True))
 
 
 def _run(
@@ -367,9 +351,6 @@ def _repeated(key: str, source: Source, line: int, column: int) -> ConfigSyntaxE
     )
 
 
-_MOST_VALUES = 1_000_000
-
-
 def _check_document(root: Any, source: Source) -> None:
     """Refuse a key that is given twice, and aliases that stand for endlessly many values."""
     sizes: dict[int, int] = {}
@@ -392,9 +373,9 @@ def _check_document(root: Any, source: Source) -> None:
                     mark = key.start_mark
                     raise _repeated(key.value, source, mark.line + 1, mark.column + 1)
                 keys.add(key.value)
-        if total > _MOST_VALUES:
+        if total > MOST_VALUES:
             raise ConfigError(
-                f"the aliases of the file stand for more than {_MOST_VALUES} values", location=place
+                f"the aliases of the file stand for more than {MOST_VALUES} values", location=place
             )
         open_nodes.discard(id(node))
         sizes[id(node)] = total

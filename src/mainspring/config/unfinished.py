@@ -17,7 +17,7 @@ from mainspring.config.node import Node
 from mainspring.config.recording import CONFIG_MODULE, RefusedError
 from mainspring.config.references import can_be_written
 from mainspring.config.source import Source
-from mainspring.config.sweep import Range, Sweep
+from mainspring.config.sweep import Sweep
 from mainspring.errors import ConfigError, Location
 from mainspring.walk import items_of
 
@@ -57,12 +57,17 @@ def refuse_unfinished(value: Any, path: str, source: Source, where: Location | N
             if item is not value:
                 refuse_unfinished(key, f"{path}, as a key", source, where)
                 refuse_unfinished(item, f"{path}.{key}", source, where)
-    elif not (can_be_written(value) or isinstance(value, Sweep | Range)):
+    elif not (can_be_written(value) or isinstance(value, Sweep)):
+        way_out = "describe it by a call of an imported class or function, or by plain values"
+        if isinstance(value, FunctionType):
+            way_out = "define a function in a module and import it"
+        elif type(value).__module__ == CONFIG_MODULE:
+            way_out = "define the class in a module and import it"
         raise ConfigError(
             f"{path} is {_described(value)}, so it cannot be written down with the config",
             location=_lambda(value, source) or where or _assignment(path.partition(".")[0], source),
             config_path=path,
-            help=f"{_way_out(value)}; or name the variable _{path.partition('.')[0]}, if only the "
+            help=f"{way_out}; or name the variable _{path.partition('.')[0]}, if only the "
             "file itself uses it",
         )
 
@@ -103,14 +108,6 @@ def refuse_dead_changes(names: Mapping[str, Any], source: Source) -> None:
             )
 
 
-def _way_out(value: Any) -> str:
-    if isinstance(value, FunctionType):
-        return "define a function in a module and import it"
-    if type(value).__module__ == CONFIG_MODULE:
-        return "define the class in a module and import it"
-    return "describe it by a call of an imported class or function, or by plain values"
-
-
 def _described(value: Any) -> str:
     kind = type(value)
     if inspect.isroutine(value):
@@ -125,7 +122,7 @@ def _lambda(value: Any, source: Source) -> Location | None:
     line = getattr(getattr(value, "__code__", None), "co_firstlineno", None)
     for node in outline_of(source).nodes if line is not None else ():
         if isinstance(node, ast.Lambda) and node.lineno == line:
-            return source.location(node.lineno, node.col_offset + 1)
+            return source.place_of(node)
     return None
 
 

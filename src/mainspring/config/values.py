@@ -84,11 +84,6 @@ def call_of(value: Any) -> tuple[str, tuple[Any, ...]] | None:
     if isinstance(value, pathlib.PurePath):
         name = "Path" if type(value) is type(pathlib.Path()) else type(value).__name__
         return (f"pathlib.{name}", (str(value),)) if f"pathlib.{name}" in MAKERS else None
-    return _call_of_array(value)
-
-
-def _call_of_array(value: Any) -> tuple[str, tuple[Any, ...]] | None:
-    """The recorded call of a device of torch, or of a data type or small array of numpy."""
     kind = type(value)
     if kind.__module__ == "torch" and kind.__name__ == "device":
         return "torch.device", (str(value),)

@@ -46,7 +46,7 @@ def check_values_only(tree: ast.Module, source: Source) -> None:
             raise ConfigParsingError(
                 f"{source.path!r} is a program ({ast.unparse(statement):.40}), and data has no "
                 "program as its base",
-                location=source.location(statement.lineno, statement.col_offset + 1),
+                location=source.place_of(statement),
                 help="only literals, dict(...) and variables may stand in it; or make the config "
                 "that builds on it a Python file",
             )

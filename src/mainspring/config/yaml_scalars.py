@@ -9,11 +9,12 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 __all__ = ["changed_words", "knowing_numbers", "yaml_loader"]
 
 _TAG = "tag:yaml.org,2002:"
+_REPLACED = {_TAG + name for name in ("bool", "int", "float", "value")}
 _INTEGER = re.compile(r"[-+]?(?:0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)\Z")
 _FLOAT = re.compile(
     r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*|[0-9][0-9_]*(?=[eE]))(?:[eE][-+]?[0-9]+)?\Z"
@@ -33,7 +34,10 @@ def yaml_loader() -> Any:
     import yaml
 
     class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # - chosen at run time
-        yaml_implicit_resolvers = _without_numbers(yaml.SafeLoader)
+        yaml_implicit_resolvers: ClassVar = {
+            first: [(tag, pattern) for tag, pattern in resolvers if tag not in _REPLACED]
+            for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+        }
 
     for name, (pattern, first) in _SCALARS.items():
         Loader.add_implicit_resolver(_TAG + name, pattern, list(first))
@@ -61,14 +65,6 @@ def knowing_numbers(base: Any, *names: str) -> Any:
         pattern, first = _SCALARS[name]
         Knowing.add_implicit_resolver(_TAG + name, pattern, list(first))
     return Knowing
-
-
-def _without_numbers(base: Any) -> dict[Any, Any]:
-    replaced = {_TAG + name for name in ("bool", "int", "float", "value")}
-    return {
-        first: [(tag, pattern) for tag, pattern in resolvers if tag not in replaced]
-        for first, resolvers in base.yaml_implicit_resolvers.items()
-    }
 
 
 def _integer(text: str) -> int:

@@ -38,11 +38,11 @@ from mainspring.names.kinds import is_for_data, package_of
 from mainspring.walk import parts_of
 
 __all__ = [
+    "CALCULATES",
     "DataName",
     "ForbiddenNameError",
     "Origin",
     "allow_packages",
-    "check_importable",
     "holds_data_names",
     "import_named",
     "is_allowed",
@@ -55,7 +55,7 @@ __all__ = [
 Origin = Literal["program", "person", "data"]
 
 _allowed: set[str] = set()
-_CALCULATES = frozenset(
+CALCULATES = frozenset(
     (
         *("abc", "base64", "bisect", "cmath", "collections", "copy", "dataclasses", "datetime"),
         *("decimal", "enum", "fractions", "functools", "hashlib", "heapq", "itertools", "json"),
@@ -68,7 +68,7 @@ _STDLIB_FOLDERS = frozenset(
     os.path.join(os.path.dirname(os.path.realpath(os.__file__)), *inner)
     for inner in ((), ("lib-dynload",))
 )
-_HARMLESS = _CALCULATES | {"builtins", "pathlib"}
+_HARMLESS = CALCULATES | {"builtins", "pathlib"}
 _EVERYWHERE = frozenset(("mainspring", "numpy", "torch"))
 """Packages that each config can reach, with functions that run code or touch files."""
 _NAME_KEYS = frozenset(
@@ -209,7 +209,7 @@ def _lies_in_stdlib(root: str) -> bool:
     return not _STDLIB_FOLDERS.isdisjoint(map(os.path.realpath, filter(None, places)))
 
 
-def check_importable(module: str, origin: Origin) -> None:
+def _check_importable(module: str, origin: Origin) -> None:
     """Refuse to import a module for a name, before it is imported.
 
     Args:
@@ -240,19 +240,19 @@ def import_named(path: str, origin: Origin) -> Any:
         ForbiddenNameError: It is of no kind that its writer may name.
         Exception: Whatever a module on the path raises while it is imported.
     """
-    check_importable(path, origin)
+    _check_importable(path, origin)
     if origin == "program":
         found = import_object(path)
         if not isinstance(found, type | ModuleType) and callable(found):
             package = package_of(found)
-            is_harmless = package in _CALCULATES or is_for_data(found)
+            is_harmless = package in CALCULATES or is_for_data(found)
             if package in sys.stdlib_module_names and not is_harmless:
                 raise _forbidden(path, f"that is a function of Python's module {package}")
         return found
 
     def check(step: Any) -> None:
         if isinstance(step, ModuleType):
-            check_importable(step.__name__, origin)
+            _check_importable(step.__name__, origin)
         elif not isinstance(step, type | enum.Enum):
             raise _forbidden(path, "it leads through an object that is neither module nor class")
 
@@ -271,7 +271,7 @@ def _may_name(origin: Origin, found: Any, package: str) -> bool:
     if origin == "data":
         return isinstance(found, type) and not _is_installed(package)
     if package in sys.stdlib_module_names:
-        return package in _CALCULATES
+        return package in CALCULATES
     return isinstance(found, type) or package not in {*_EVERYWHERE, ""}
 
 
@@ -284,9 +284,8 @@ def _is_installed(package: str) -> bool:
     system = [os.path.realpath(path) for path in (sys.prefix, sys.base_prefix)]
     for place in filter(None, places):
         real = Path(os.path.realpath(place))
-        if not {"site-packages", "dist-packages"}.isdisjoint(real.parts):
-            return True
-        if any(real.is_relative_to(path) for path in system):
+        is_of_python = any(real.is_relative_to(path) for path in system)
+        if is_of_python or not {"site-packages", "dist-packages"}.isdisjoint(real.parts):
             return True
     return False
 
@@ -322,17 +321,14 @@ def refuse_trust(arguments: Mapping[str, Any]) -> None:
 def _of_no_kind(found: Any, path: str, package: str, origin: Origin) -> ForbiddenNameError:
     if isinstance(found, ModuleType):
         return _forbidden(path, "that is a module")
-    what = f"class of {package}" if isinstance(found, type) else f"function of {package}"
-    if not package:
-        what = "function"
+    kind = "class" if isinstance(found, type) else "function"
+    what = f"{kind} of {package}" if package else kind
     if package in sys.stdlib_module_names:
         return _forbidden(path, f"that is a {what}, no part of a run")
     writer = "data" if origin == "data" else "a string"
-    reason = (
-        "is not registered and is of no kind that data may name: module, data set, metric, hook ..."
-        if isinstance(found, type)
-        else "is not registered"
-    )
+    reason = "is not registered"
+    if isinstance(found, type):
+        reason += " and is of no kind that data may name: module, data set, metric, hook ..."
     return ForbiddenNameError(
         f"{writer} cannot name {path!r}: it is a {what} that {reason}",
         help=f"register it, or allow all of {package}: --allow {package}, or allow = "

@@ -20,7 +20,18 @@ __all__ = [
 
 
 class ObjectNotFoundError(MainspringError, AttributeError):
-    """No module or attribute has the given path."""
+    """No module or attribute has the given path.
+
+    Args:
+        message: What is wrong.
+        owner: The last object on the path that is there; ``None`` for none.
+        missing: The name that it does not have.
+    """
+
+    def __init__(self, message: str, owner: Any = None, missing: str = "") -> None:
+        super().__init__(message)
+        self.owner = owner
+        self.missing = missing
 
 
 def is_about(error: BaseException, module: str) -> bool:
@@ -58,24 +69,20 @@ def import_object(path: str, check: Callable[[Any], None] | None = None) -> Any:
         raise ObjectNotFoundError(f"{path!r} is not a dotted path")
     found: Any = _import_or_none(parts[0])
     if found is None:
-        raise ObjectNotFoundError(f"there is no module {parts[0]!r}")
+        raise ObjectNotFoundError(f"there is no module {parts[0]!r}", missing=parts[0])
     modules = [".".join(parts[:count]) for count in range(2, len(parts) + 1)]
     for module, part in [*zip(modules, parts[1:], strict=True), *(("", part) for part in named)]:
         if check is not None:
             check(found)
-        found = _step(found, module, part)
+        inner = getattr(found, part, None)
+        names_module = module != "" and isinstance(found, ModuleType)
+        if names_module and (inner is None or isinstance(inner, ModuleType)):
+            inner = _import_or_none(module) or inner
+        if inner is None and not hasattr(found, part):
+            owner = getattr(found, "__name__", type(found).__name__)
+            raise ObjectNotFoundError(f"{owner!r} has no attribute {part!r}", found, part)
+        found = inner
     return found
-
-
-def _step(found: Any, module: str, name: str) -> Any:
-    inner = getattr(found, name, None)
-    names_module = module != "" and isinstance(found, ModuleType)
-    if names_module and (inner is None or isinstance(inner, ModuleType)):
-        inner = _import_or_none(module) or inner
-    if inner is None and not hasattr(found, name):
-        owner = getattr(found, "__name__", type(found).__name__)
-        raise ObjectNotFoundError(f"{owner!r} has no attribute {name!r}")
-    return inner
 
 
 def _import_or_none(module: str) -> ModuleType | None:

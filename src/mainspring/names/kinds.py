@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
-__all__ = ["is_for_data", "package_of", "remember_registered", "was_registered"]
+__all__ = ["is_for_data", "is_part", "package_of", "remember_registered", "was_registered"]
 
 _registered: weakref.WeakSet[Any] = weakref.WeakSet()
 
@@ -107,7 +107,7 @@ def is_for_data(found: Any) -> bool:
     if was_registered(found):
         return True
     if isinstance(found, type):
-        return _is_part(found) or _is_value_class(found)
+        return is_part(found) or _is_value_class(found)
     if isinstance(found, ModuleType):
         return False
     return not callable(found) or isinstance(found, enum.Enum) or _is_maker(found)
@@ -131,7 +131,8 @@ def package_of(found: Any) -> str:
     return str(module).partition(".")[0]
 
 
-def _is_part(found: type) -> bool:
+def is_part(found: type) -> bool:
+    """Whether a class is of a kind that the sections of a config take."""
     bases = set(found.__mro__)
     if not bases.isdisjoint(_named(_PROGRAMS)):
         return False

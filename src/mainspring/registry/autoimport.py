@@ -40,7 +40,12 @@ def import_locations(locations: list[str], scope: str) -> Exception | None:
         The first error, noted with the module; the other modules are imported all the same.
     """
     if not locations and scope in MODULE2PACKAGE:
-        return _register_all(scope)
+        try:
+            utils: Any = import_module(f"{scope}.utils")
+        except Exception as error:  # noqa: BLE001 - kept, and chained to the lookup's own error
+            return None if is_about(error, f"{scope}.utils") else error
+        utils.register_all_modules(False)
+        return None
     failures = [_import(location, must_exist=True) for location in locations]
     return next((failure for failure in failures if failure is not None), None)
 
@@ -61,13 +66,4 @@ def _import(module: str, must_exist: bool = False) -> Exception | None:
         if note not in getattr(error, "__notes__", ()):
             error.add_note(note)
         return error
-    return None
-
-
-def _register_all(scope: str) -> Exception | None:
-    try:
-        utils: Any = import_module(f"{scope}.utils")
-    except Exception as error:  # noqa: BLE001 - kept, and chained to the lookup's own error
-        return None if is_about(error, f"{scope}.utils") else error
-    utils.register_all_modules(False)
     return None

@@ -186,18 +186,14 @@ def _keys(mapping: Any) -> Iterator[str]:
 def _found(named: Any, registry: Registry, scope: str | None) -> Iterator[Any]:
     """What a ``type`` means; its scope is the current one within the block."""
     with DefaultScope.overwrite_default_scope(scope):
-        yield _resolve(named, registry)
-
-
-def _resolve(named: Any, registry: Registry) -> Any:
-    if isinstance(named, str):
-        named, unknown = registry.search(named)
-        if unknown is not None:
-            raise unknown
-    if not callable(named):
-        wrong = f"type must be a str or valid type, but got {type(named)}: {named!r}"
-        raise mark_user_mistake(TypeError(wrong))
-    return named
+        if isinstance(named, str):
+            named, unknown = registry.search(named)
+            if unknown is not None:
+                raise unknown
+        if not callable(named):
+            wrong = f"type must be a str or valid type, but got {type(named)}: {named!r}"
+            raise mark_user_mistake(TypeError(wrong))
+        yield named
 
 
 def _build(args: dict[str, Any], registry: Registry, late: bool) -> Any:

@@ -11,7 +11,7 @@ from typing import Self
 from mainspring.errors import ConfigError
 from mainspring.registry.manager import ManagerMixin
 
-__all__ = ["ROOT_SCOPE", "DefaultScope", "canonical_scope", "init_default_scope"]
+__all__ = ["ROOT_SCOPE", "DefaultScope", "canonical_path", "canonical_scope", "init_default_scope"]
 
 ROOT_SCOPE = "mainspring"
 _ROOT_ALIAS = "mmengine"
@@ -22,6 +22,12 @@ _serial = itertools.count(1)
 def canonical_scope(scope: str) -> str:
     """The scope's own name: ``mmengine`` is another name of the root scope."""
     return ROOT_SCOPE if scope == _ROOT_ALIAS else scope
+
+
+def canonical_path(path: str) -> str:
+    """A dotted path, or a name with its scope, that begins with the scope's own name."""
+    head, dot, rest = path.partition(".")
+    return f"{canonical_scope(head)}{dot}{rest}"
 
 
 class DefaultScope(ManagerMixin):

@@ -18,16 +18,16 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from mainspring.errors import UnknownTypeError, close_names
+from mainspring.errors import UnknownTypeError, did_you_mean
 from mainspring.names import ForbiddenNameError, import_named, origin_of
 from mainspring.names.imports import ObjectNotFoundError
 from mainspring.registry.autoimport import import_scope, installation_hint
-from mainspring.registry.default_scope import ROOT_SCOPE, canonical_scope
+from mainspring.registry.default_scope import canonical_path, canonical_scope
 
 if TYPE_CHECKING:
     from mainspring.registry.registry import Registry
 
-__all__ = ["Lookup", "registry_of", "search_tree", "split_scope_key"]
+__all__ = ["Lookup", "known_names", "registry_of", "search_tree", "split_scope_key"]
 
 
 def split_scope_key(key: str) -> tuple[str | None, str]:
@@ -106,16 +106,12 @@ class Lookup:
             return None
         if scope == registry.scope:
             return self._in_node(registry, name)
-        owner = self._owner(registry, scope)
-        if owner is None or owner is registry:
-            return None
-        return self._in_node(owner, name) if owner.parent is None else self._in_tree(owner, name)
-
-    def _owner(self, registry: Registry, scope: str) -> Registry | None:
         owner, failure = registry_of(scope, registry, registry.root)
         if failure is not None:
             self.scope_failures.append(failure)
-        return owner
+        if owner is None or owner is registry:
+            return None
+        return self._in_node(owner, name) if owner.parent is None else self._in_tree(owner, name)
 
     def _in_node(self, registry: Registry, name: str) -> Any:
         if registry not in self.searched:
@@ -129,11 +125,7 @@ class Lookup:
     def _at_path(self) -> Any:
         if "." not in self.key and ":" not in self.key:
             return None
-        head, dot, rest = self.key.partition(".")
-        paths = (
-            [self.key] if canonical_scope(head) == head else [f"{ROOT_SCOPE}{dot}{rest}", self.key]
-        )
-        for path in paths:
+        for path in dict.fromkeys([canonical_path(self.key), self.key]):
             try:
                 found = import_named(path, origin_of(self.key))
             except ObjectNotFoundError as error:
@@ -202,9 +194,8 @@ class Lookup:
             hints.append(f"found as {places}: write that, or set _scope_")
         else:
             known = {name: node for node in reversed(asked) for name in node.module_dict}
-            close = close_names(bare, known)
-            if close:
-                hints.append(f"did you mean {' or '.join(map(repr, close))}?")
+            close = did_you_mean(bare, known)
+            hints += [close] if close else []
         installation = installation_hint(missing_scope or scope or "")
         if installation and not was_hidden:
             hints.append(installation)
@@ -220,6 +211,12 @@ def _summary(failure: Exception) -> str:
     notes: list[str] = getattr(failure, "__notes__", [])
     where = notes[-1].split(",")[0] if notes else "while importing"
     return f"{where}: {type(failure).__name__}: {failure}"
+
+
+def known_names(registry: Registry) -> Iterator[str]:
+    """The names that a registry and its descendants have."""
+    for node in _descendants(registry):
+        yield from node.module_dict
 
 
 def _descendants(registry: Registry) -> Iterator[Registry]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mainspring.errors import MainspringError, close_names, mark_user_mistake
+from mainspring.errors import MainspringError, did_you_mean, mark_user_mistake
 from mainspring.registry.signatures import callee_of, signature_of
 
 __all__ = ["describing_calls", "remembering_spec"]
@@ -80,9 +80,9 @@ def _describe(error: Exception, target: Any, arguments: Mapping[str, Any]) -> No
     if unknown or missing:
         mark_user_mistake(error)
     for key in unknown:
-        close = close_names(key, accepted - set(arguments))
-        hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
-        error.add_note(f"{_name(target)} has no argument {key!r}{hint}")
+        hint = did_you_mean(key, accepted - set(arguments))
+        wrong = f"{_name(target)} has no argument {key!r}"
+        error.add_note(f"{wrong}; {hint}" if hint else wrong)
     if missing:
         error.add_note(f"{_name(target)} also needs {', '.join(map(repr, missing))}")
 

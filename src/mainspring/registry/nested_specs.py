@@ -13,6 +13,7 @@ from typing import Any
 
 from mainspring.names import was_registered
 from mainspring.registry.recorded import POSITIONAL_KEY, RecordedCall, RecordedName
+from mainspring.registry.signatures import signature_of
 
 __all__ = ["with_parts_built"]
 
@@ -38,10 +39,11 @@ def with_parts_built(
     """
     if not any(_holds_call(value) for value in arguments.values()):
         return dict(arguments)
-    annotations = _annotations(target)
+    signature = signature_of(target)
+    parameters = signature.parameters if signature is not None else {}
     return {
         name: value
-        if name != POSITIONAL_KEY and _wants_spec(target, annotations.get(name, ""), value)
+        if name != POSITIONAL_KEY and _wants_spec(target, parameters.get(name), value)
         else _built(value, build)
         for name, value in arguments.items()
     }
@@ -71,26 +73,11 @@ def _built(value: Any, build: Callable[[Any], Any]) -> Any:
     return value
 
 
-def _annotations(target: Any) -> dict[str, str]:
-    """The annotations of the parameters, as text."""
-    try:
-        parameters = inspect.signature(target).parameters.values()
-    except (TypeError, ValueError):
-        return {}
-    return {
-        parameter.name: _text(parameter.annotation)
-        for parameter in parameters
-        if parameter.annotation is not parameter.empty
-    }
-
-
-def _text(annotation: Any) -> str:
-    if isinstance(annotation, str):
-        return annotation
-    return annotation.__name__ if isinstance(annotation, type) else str(annotation)
-
-
-def _wants_spec(target: Any, annotation: str, value: Any) -> bool:
+def _wants_spec(target: Any, parameter: inspect.Parameter | None, value: Any) -> bool:
+    written = "" if parameter is None else parameter.annotation
+    if written is inspect.Parameter.empty:
+        written = ""
+    annotation = written.__name__ if isinstance(written, type) else str(written)
     if annotation.strip("'\"") in _UNSAID:
         return was_registered(target)  # such classes expect their parts as specs
     if isinstance(value, dict) and not isinstance(value, RecordedCall):

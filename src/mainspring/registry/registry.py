@@ -91,7 +91,9 @@ class Registry:
         if parent is not None:
             if not isinstance(parent, Registry):
                 raise ConfigError(f"parent must be a Registry, but is {parent!r}")
-            parent._add_child(self)
+            if self._scope in parent.children and not is_typed_in():
+                raise ConfigError(f"scope {self._scope} exists in {parent.name} registry")
+            parent._children[self._scope] = self
         if build_func is None:
             build_func = build.build_from_cfg if parent is None else parent.build_func
         self.build_func: Callable[..., Any] = build_func
@@ -162,11 +164,6 @@ class Registry:
             The scope, ``None`` where there is no dot, and the rest.
         """
         return split_scope_key(key)
-
-    def _add_child(self, child: Registry) -> None:
-        if child.scope in self._children and not is_typed_in():
-            raise ConfigError(f"scope {child.scope} exists in {self.name} registry")
-        self._children[child.scope] = child
 
     @overload
     def register_module(

@@ -44,12 +44,10 @@ def callee_of(target: Any) -> Callee | None:
     Args:
         target: The class or function.
     """
-    try:
-        signature = inspect.signature(target)
-        unwrapped = signature
-        if hasattr(target.__init__ if inspect.isclass(target) else target, "__wrapped__"):
-            unwrapped = inspect.signature(target, follow_wrapped=False)
-    except (TypeError, ValueError, AttributeError):
+    signature = unwrapped = signature_of(target)
+    if hasattr(target.__init__ if inspect.isclass(target) else target, "__wrapped__"):
+        unwrapped = signature_of(target, follow_wrapped=False)
+    if signature is None or unwrapped is None:
         return None
     parameters = {
         name: parameter
@@ -86,10 +84,15 @@ def _accepted(target: Any) -> set[str]:
     return names
 
 
-def signature_of(target: Any) -> inspect.Signature | None:
-    """The signature of a class or function; ``None`` if it does not tell."""
+def signature_of(target: Any, *, follow_wrapped: bool = True) -> inspect.Signature | None:
+    """The signature of a class or function; ``None`` if it does not tell.
+
+    Args:
+        target: The class or function.
+        follow_wrapped: Whether that of what a decorator has wrapped counts.
+    """
     try:
-        return inspect.signature(target)
+        return inspect.signature(target, follow_wrapped=follow_wrapped)
     except (TypeError, ValueError, AttributeError):
         return None
 
