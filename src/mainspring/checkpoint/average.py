@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from mainspring.checkpoint.contents import (
 from mainspring.checkpoint.latest import _newest_first
 from mainspring.checkpoint.seal import verify_file
 from mainspring.errors import CheckpointError
-from mainspring.logging import print_log
+from mainspring.logging import warn
 
 __all__ = ["average_checkpoints", "last_checkpoints"]
 
@@ -98,7 +97,7 @@ def last_checkpoints(work_dir: str | Path, count: int) -> list[Path]:
             found.append(path)
         else:
             text = f"{path} is not used: {verdict.reason}"
-            print_log(text, logger="current", level=logging.WARNING)
+            warn(text)
         if len(found) == count:
             return found[::-1]
     raise CheckpointError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import glob
 import inspect
-import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -25,7 +24,7 @@ from mainspring.hooks.metric_rule import Rule
 from mainspring.hooks.priority import Priority
 from mainspring.hooks.publishing import publish
 from mainspring.hooks.run import Run
-from mainspring.logging import IN_FILE, print_log
+from mainspring.logging import IN_FILE, warn
 from mainspring.registry import HOOKS
 
 __all__ = ["CheckpointHook"]
@@ -496,4 +495,4 @@ def _warn_ineffective(kwargs: Mapping[str, Any]) -> None:
 
 
 def _warn(message: str) -> None:
-    print_log(f"CheckpointHook: {message}", logger="current", level=logging.WARNING)
+    warn(f"CheckpointHook: {message}")

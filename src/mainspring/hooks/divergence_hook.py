@@ -17,7 +17,7 @@ from mainspring.hooks.hook import DATA_BATCH, Hook, Outputs
 from mainspring.hooks.non_finite_trace import NonFiniteTrace
 from mainspring.hooks.priority import Priority
 from mainspring.hooks.run import Run
-from mainspring.optim import OptimWrapperDict
+from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.registry import HOOKS
 from mainspring.replacing import replacing
 
@@ -87,10 +87,8 @@ class DivergenceHook(Hook):
     def before_run(self, runner: Run) -> None:
         """Have steps left out, if that is the policy."""
         if self.policy == "skip":
-            wrapper = runner.optim_wrapper
-            several = isinstance(wrapper, OptimWrapperDict)
-            for each in wrapper.values() if several else [wrapper]:
-                each.skips_non_finite = True
+            for wrapper in by_optimizer(runner.optim_wrapper).values():
+                wrapper.skips_non_finite = True
 
     def before_train(self, runner: Run) -> None:
         """Begin to trace, if asked to."""
@@ -204,23 +202,19 @@ class DivergenceHook(Hook):
             return
         if data_batch is not None:
             message += _kept_batch(runner, data_batch)
-        cause = (
-            ""
-            if self.trace
-            else ", and with trace=True for DivergenceHook stops where this began, names the layer "
-            "and keeps that batch"
-        )
+        way_on = "no checkpoint was written before, so the run begins anew"
+        if (Path(runner.work_dir) / LAST_CHECKPOINT).exists():
+            way_on = "resume=True continues from the last checkpoint, which is good"
+        if not self.trace:
+            way_on += (
+                ", and with trace=True for DivergenceHook stops where this began, names the layer "
+                "and keeps that batch"
+            )
         raise DivergenceError(
             message,
             help="lower the learning rate, warm up, or clip gradients "
-            f"(optim_wrapper=dict(clip_grad=1.0, ...)); {_how_to_go_on(runner)}{cause}",
+            f"(optim_wrapper=dict(clip_grad=1.0, ...)); {way_on}",
         )
-
-
-def _how_to_go_on(runner: Run) -> str:
-    if (Path(runner.work_dir) / LAST_CHECKPOINT).exists():
-        return "resume=True continues from the last checkpoint, which is good"
-    return "no checkpoint was written before, so the run begins anew"
 
 
 def _on_any_rank(is_bad: bool) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -10,7 +9,7 @@ from mainspring.errors import ArgumentTypeError
 from mainspring.hooks.hook import DATA_BATCH, Hook, Outputs
 from mainspring.hooks.priority import Priority
 from mainspring.hooks.run import Run
-from mainspring.logging import print_log
+from mainspring.logging import warn
 from mainspring.optim import OptimWrapper
 from mainspring.registry import HOOKS
 from mainspring.version import __version__
@@ -103,12 +102,10 @@ class RuntimeInfoHook(Hook):
         clashing = [name for name in outputs if name in _OURS]
         if not self._has_said_names:
             self._has_said_names = True
-            print_log(
+            warn(
                 f"the model's output {' and '.join(map(repr, clashing))} is recorded as "
                 f"{' and '.join(repr(f'model_{name}') for name in clashing)}: the run itself "
-                "records values of that name",
-                logger="current",
-                level=logging.WARNING,
+                "records values of that name"
             )
         return {f"model_{name}" if name in _OURS else name: outputs[name] for name in outputs}
 

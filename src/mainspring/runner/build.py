@@ -7,7 +7,6 @@ dict, a class, or a ready object) and what the part depends on, and returns the 
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +14,7 @@ from torch import nn
 
 from mainspring.errors import ConfigError, ConfigTypeError, LoopError, did_you_mean
 from mainspring.evaluator import Evaluator
-from mainspring.logging import MMLogger, print_log
+from mainspring.logging import MMLogger, warn
 from mainspring.model import adapt_model
 from mainspring.registry import (
     EVALUATOR,
@@ -156,14 +155,12 @@ def build_train_loop(runner: object, loop_cfg: Any, dataloader: Any) -> Any:
             )
         said = arguments.pop("by_epoch", True)
         if not isinstance(said, bool | int):
-            print_log(
+            warn(
                 ConfigError(
                     f"by_epoch is {said!r}, which counts as {bool(said)}",
                     config_path="train_cfg.by_epoch",
                     help="give True or False",
-                ),
-                logger="current",
-                level=logging.WARNING,
+                )
             )
         _check_length(arguments, by_epoch)
         loop = "EpochBasedTrainLoop" if by_epoch else "IterBasedTrainLoop"

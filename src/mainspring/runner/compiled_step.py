@@ -6,7 +6,6 @@ as without compiling, and one warning says what stood in the way.
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import sysconfig
@@ -20,7 +19,7 @@ from torch import Tensor
 
 import mainspring
 from mainspring.dist import get_world_size
-from mainspring.logging import print_log
+from mainspring.logging import print_log, warn
 from mainspring.model.base_model.steps import ModelSteps
 from mainspring.optim import AmpOptimWrapper, OptimWrapper
 from mainspring.optim.optimizer.traceable_update import TraceableUpdate
@@ -250,11 +249,7 @@ def _clipped(gradients: Any, arguments: Mapping[str, Any]) -> tuple[list[Tensor 
 
 
 def _warn(reason: str) -> None:
-    print_log(
-        f"the training step is not compiled as a whole: {reason}. It runs without compiling",
-        logger="current",
-        level=logging.WARNING,
-    )
+    warn(f"the training step is not compiled as a whole: {reason}. It runs without compiling")
 
 
 def _why(error: Exception) -> str:

@@ -5,7 +5,6 @@ What is found but cannot be saved is said when a checkpoint is written.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from mainspring.dataset.worker_reports import state_of_data
 from mainspring.device.inner_state import InnerState
 from mainspring.errors import ConfigError
 from mainspring.hooks import Hook
-from mainspring.logging import print_log
+from mainspring.logging import print_log, warn
 from mainspring.runner.evaluation import EvaluationSet
 from mainspring.runner.hook_states import named_hooks
 
@@ -111,7 +110,7 @@ class InnerStates:
         ):
             one.had_workers = bool(had_workers)
         if lost:
-            _warn(f"the checkpoint's state of {', '.join(lost)} finds no place in this run")
+            warn(f"the checkpoint's state of {', '.join(lost)} finds no place in this run")
 
     def _evaluation_sets(self) -> list[EvaluationSet]:
         return getattr(self._runner._parts.get("val_loop"), "sets", [])
@@ -145,7 +144,7 @@ class InnerStates:
         self._said |= set(new)
         if new:
             found = "; ".join(f"{path} ({what})" for path, what in new.items())
-            _warn(f"not in the checkpoints, so that a resumed run may differ: {found}")
+            warn(f"not in the checkpoints, so that a resumed run may differ: {found}")
 
 
 def _tells_nothing(hook: Any) -> bool:
@@ -161,7 +160,3 @@ def _parts_of(runner: Runner) -> Iterator[Any]:
         yield part
         yield from vars(part).values() if hasattr(part, "__dict__") else ()
     yield from runner.model.modules()
-
-
-def _warn(message: str) -> None:
-    print_log(message, logger="current", level=logging.WARNING)

@@ -8,7 +8,6 @@ enough there. Rather than wait for ranks that never come, rank 0 then writes wha
 from __future__ import annotations
 
 import datetime as dt
-import logging
 from collections import Counter
 from typing import Any
 
@@ -19,7 +18,7 @@ from mainspring.dist import (
     is_within_master_only,
 )
 from mainspring.errors import CheckpointError
-from mainspring.logging import print_log
+from mainspring.logging import print_log, warn
 from mainspring.runner.agreement import store_of
 
 __all__ = ["JointSaving"]
@@ -87,12 +86,10 @@ class JointSaving:
             return True
         self._store.set(key, _ALONE)
         missing = [rank + 1 for rank, other in enumerate(others) if not self._store.check([other])]
-        print_log(
+        warn(
             f"rank {', '.join(map(str, missing))} did not come to save {name} within "
             f"{self._patience:g} s, so rank 0 saves alone: {_ALONE_MEANS}. Call save_checkpoint on "
-            "all ranks, or within a function that is master_only",
-            "current",
-            level=logging.WARNING,
+            "all ranks, or within a function that is master_only"
         )
         return False
 

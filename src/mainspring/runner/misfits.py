@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from mainspring.errors import ConfigError, did_you_mean
 from mainspring.hooks import CheckpointHook, EarlyStoppingHook, EMAHook, LoggerHook
-from mainspring.logging import print_log
+from mainspring.logging import warn
 from mainspring.optim import _ParamScheduler
+from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.optim.scheduler.base import INF
 from mainspring.runner.default_hooks import hooks_of
 
@@ -137,8 +137,6 @@ def say_misfits(runner: Runner, metrics: set[str] | None = None) -> None:
         free = (path for path, spec in described.items() if path not in hooks)
         path = next((path for path in free if _describes(described[path], hook)), name)
         hooks[path] = hook
-    schedulers = runner.param_schedulers
-    by_name = schedulers.items() if isinstance(schedulers, Mapping) else [("", schedulers or [])]
     val_loop = runner.val_loop
     sets = getattr(val_loop, "sets", [])
     only = sets[0] if len(sets) == 1 and not val_loop.compute_loss else None
@@ -150,15 +148,15 @@ def say_misfits(runner: Runner, metrics: set[str] | None = None) -> None:
         hooks=hooks,
         schedulers={
             f"param_scheduler.{name}{'.' if name else ''}{index}": scheduler
-            for name, several in by_name
-            for index, scheduler in enumerate(several)
+            for name, several in by_optimizer(runner.param_schedulers).items()
+            for index, scheduler in enumerate(several or [])
         },
         iterations=0 if math.isinf(length := runner.max_iters) else length,
     )
     for fails, found in misfits(parts):
         if fails:
             raise found
-        print_log(found, logger="current", level=logging.WARNING)
+        warn(found)
 
 
 def _describes(spec: Any, hook: Any) -> bool:

@@ -8,14 +8,13 @@ the data, and the numbers that items draw in workers and in validation.
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mainspring.dataset import DataLoader
 from mainspring.dataset.resumable_loader import ResumableLoader
 from mainspring.dist import get_rank
-from mainspring.logging import print_log
+from mainspring.logging import warn
 from mainspring.rng.seeding import set_random_seed
 
 if TYPE_CHECKING:
@@ -39,11 +38,7 @@ def restore_seed(runner: Runner, meta: Mapping[str, Any]) -> None:
     seed = meta["seed"] + own
     if seed == before:
         return
-    print_log(
-        f"the checkpoint was made with seed {seed}; it replaces this run's seed {before}",
-        logger="current",
-        level=logging.WARNING,
-    )
+    warn(f"the checkpoint was made with seed {seed}; it replaces this run's seed {before}")
     runner.use_seed(seed)
     set_random_seed(seed, runner.deterministic, False)
     source = getattr(runner.train_loop, "source", None)

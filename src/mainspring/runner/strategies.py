@@ -32,6 +32,7 @@ from mainspring.errors import ConfigError, ConfigTypeError
 from mainspring.logging import MMLogger
 from mainspring.model import is_model_wrapper
 from mainspring.optim import BaseOptimWrapper, OptimWrapperDict
+from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.registry import STRATEGIES
 from mainspring.rng.seeding import set_random_seed
 from mainspring.runner import build
@@ -393,9 +394,9 @@ class BaseStrategy(metaclass=ABCMeta):
 
     def load_scheduler_state_dict(self, state_dict: Any) -> None:
         """Restore the states of the schedulers."""
-        own = self.param_schedulers
-        for name in own if isinstance(own, Mapping) else [slice(None)]:
-            for scheduler, state in zip(own[name], state_dict[name], strict=False):
+        states = by_optimizer(state_dict)
+        for name, schedulers in by_optimizer(self.param_schedulers).items():
+            for scheduler, state in zip(schedulers, states[name], strict=False):
                 scheduler.load_state_dict(state)
 
     def load_or_resume(
