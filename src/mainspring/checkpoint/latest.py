@@ -187,7 +187,12 @@ def begin_anew(work_dir: str) -> None:
 
 def _checkpoint_files(work_dir: str, recorded: str | None) -> list[Path]:
     """What may be a checkpoint, in the places where a run has them."""
-    found = [path for folder in _directories(work_dir, recorded) for path in folder.glob("*.pth")]
+    folders = [Path(work_dir)]
+    elsewhere = folders[0] if recorded is None else Path(recorded).parent
+    # The run's `CheckpointHook` may write them to a folder of the same name elsewhere.
+    if elsewhere.name == folders[0].name and elsewhere.resolve() != folders[0].resolve():
+        folders.append(elsewhere)
+    found = [path for folder in folders for path in folder.glob("*.pth")]
     for path in found:
         if path.is_symlink() and not path.exists():
             warn(f"{path} is not used: it is a link to nothing")
@@ -216,15 +221,6 @@ def _newest_first(work_dir: str, first: str | None) -> list[Path]:
         return found
     recorded = Path(first)
     return [recorded, *(path for path in found if path.resolve() != recorded.resolve())]
-
-
-def _directories(work_dir: str, recorded: str | None) -> list[Path]:
-    """Where a run's checkpoints are: its `CheckpointHook` may write them to a folder elsewhere."""
-    own = Path(work_dir)
-    elsewhere = own if recorded is None else Path(recorded).parent
-    if elsewhere.name != own.name or elsewhere.resolve() == own.resolve():
-        return [own]
-    return [own, elsewhere]
 
 
 def _number(path: Path) -> int | None:
