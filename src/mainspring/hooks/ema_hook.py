@@ -213,7 +213,8 @@ class EMAHook(Hook):
 
     def abandon(self, runner: Run, mode: str) -> None:
         """Go back to the trained weights, whatever ended the evaluation."""
-        self._use_trained_weights()
+        if self._swapped:
+            self._swap_ema_parameters()
 
     def before_save_checkpoint(self, runner: Run, checkpoint: dict[str, Any]) -> None:
         """Put the average into ``state_dict`` and the trained weights beside it."""
@@ -248,10 +249,6 @@ class EMAHook(Hook):
 
     def _use_average(self) -> None:
         if not self._swapped and self._has_average():
-            self._swap_ema_parameters()
-
-    def _use_trained_weights(self) -> None:
-        if self._swapped:
             self._swap_ema_parameters()
 
     @torch.no_grad()
