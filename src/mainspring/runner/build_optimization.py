@@ -221,11 +221,8 @@ def check_lr_scaling(auto_scale_lr: Any) -> None:
             )
     base = (auto_scale_lr or {}).get("base_batch_size", 1)
     if not isinstance(base, int | float) or base < 1:
-        raise ConfigError(
-            f"base_batch_size is {base!r}",
-            config_path="auto_scale_lr.base_batch_size",
-            help="give a whole number of at least 1",
-        )
+        path = "auto_scale_lr.base_batch_size"
+        raise ConfigError.of_value(path, base, "give a whole number of at least 1")
 
 
 def build_schedulers(

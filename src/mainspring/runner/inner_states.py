@@ -60,7 +60,12 @@ class InnerStates:
         self._is_copied = in_workers and not (
             is_stream and not getattr(loader, "persistent_workers", False)
         )
-        hooks = {name: hook for name, hook in named_hooks(runner).items() if _tells_nothing(hook)}
+        hooks = {  # a user's own, which leave it to the engine to find what they remember
+            name: hook
+            for name, hook in named_hooks(runner).items()
+            if not type(hook).__module__.startswith("mainspring.")
+            and getattr(type(hook), "state_dict", None) in (None, Hook.state_dict)
+        }
         self._of_parts = InnerState(lambda: parts, data={"dataset"})
         self._of_hooks = InnerState(lambda: hooks, depth=1, elsewhere=lambda: _parts_of(runner))
         self._of_loader = LoaderState(loader)
@@ -116,11 +121,7 @@ class InnerStates:
         return getattr(self._runner._parts.get("val_loop"), "sets", [])
 
     def _say_what_is_lost(self, anew: Iterable[str]) -> None:
-        lost = {
-            **self._of_parts.unsaved(),
-            **self._of_loader.unsaved(),
-            **self._of_hooks.unsaved(),
-        }
+        lost = {**self._of_parts.unsaved(), **self._of_loader.unsaved(), **self._of_hooks.unsaved()}
         if self._is_copied:
             in_data = InnerState(lambda: self._data, data=self._data)
             what = "each worker process goes on with a copy of its own"
@@ -145,12 +146,6 @@ class InnerStates:
         if new:
             found = "; ".join(f"{path} ({what})" for path, what in new.items())
             warn(f"not in the checkpoints, so that a resumed run may differ: {found}")
-
-
-def _tells_nothing(hook: Any) -> bool:
-    """Whether a hook is a user's own and leaves it to the engine to find what it remembers."""
-    is_ours = type(hook).__module__.startswith("mainspring.")
-    return not is_ours and getattr(type(hook), "state_dict", None) in (None, Hook.state_dict)
 
 
 def _parts_of(runner: Runner) -> Iterator[Any]:

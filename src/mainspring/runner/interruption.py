@@ -156,7 +156,10 @@ class Interruption:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         name = signal.Signals(number).name
         if os.getpid() != self._process:
-            _act_in_copy(number)
+            # A process that was forked meanwhile: only a request to end concerns it.
+            if number == signal.SIGTERM:
+                signal.signal(number, signal.SIG_DFL)
+                os.kill(os.getpid(), number)
             return
         if self._requested == "SIGINT" and name == "SIGINT":
             raise KeyboardInterrupt
@@ -260,10 +263,3 @@ def interruptible(runner: Runner, dataloader: Iterable[Any]) -> Iterable[Any]:
     if interruption is None or not interruption.is_validating:
         return naming_batches(dataloader)
     return interruption.batches_of_validation(naming_batches(dataloader))
-
-
-def _act_in_copy(number: int) -> None:
-    """A process that was forked meanwhile: only a request to end concerns it."""
-    if number == signal.SIGTERM:
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)

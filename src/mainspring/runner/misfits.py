@@ -106,8 +106,16 @@ def misfits(parts: Parts) -> Iterator[tuple[bool, ConfigError]]:
                 hook.check_length(parts.train_loop.max_epochs, parts.train_loop.max_iters)
             elif isinstance(hook, CheckpointHook):
                 yield from _never_saved(parts, path, hook)
-            elif isinstance(hook, LoggerHook):
-                yield from _never_logged(parts, path, hook)
+            elif (
+                isinstance(hook, LoggerHook)
+                and not parts.by_epoch
+                and parts.total < hook.interval != _USUAL_INTERVAL
+            ):
+                yield _advice(
+                    f"interval is {hook.interval}, so a run of {parts} logs no training",
+                    f"{path}.interval",
+                    f"give at most {parts.total}",
+                )
         except ConfigError as error:
             error.config_path = path
             yield True, error
@@ -115,8 +123,10 @@ def misfits(parts: Parts) -> Iterator[tuple[bool, ConfigError]]:
         yield from _schedule(parts, path, scheduler)
 
 
-def _advice(message: str, path: str, hint: str | None = None) -> tuple[bool, ConfigError]:
-    return False, ConfigError(message, config_path=path, help=hint)
+def _advice(
+    message: str, path: str, hint: str | None = None, *, fails: bool = False
+) -> tuple[bool, ConfigError]:
+    return fails, ConfigError(message, config_path=path, help=hint)
 
 
 def say_misfits(runner: Runner, metrics: set[str] | None = None) -> None:
@@ -188,15 +198,6 @@ def _never_saved(
     )
 
 
-def _never_logged(parts: Parts, path: str, hook: LoggerHook) -> Iterator[tuple[bool, ConfigError]]:
-    if not parts.by_epoch and parts.total < hook.interval != _USUAL_INTERVAL:
-        yield _advice(
-            f"interval is {hook.interval}, so a run of {parts} logs no training",
-            f"{path}.interval",
-            f"give at most {parts.total}",
-        )
-
-
 # Who watches metrics
 
 
@@ -219,15 +220,10 @@ def _watchers(parts: Parts) -> Iterator[tuple[bool, ConfigError]]:
             if known is None or name == "auto" or name in known:
                 continue
             only = f"say {next(iter(known))!r}" if len(known) == 1 else None
-            yield (
-                True,
-                ConfigError(
-                    f"{argument} is {name!r}, but the evaluator gives "
-                    f"{' and '.join(sorted(known))}",
-                    config_path=f"{path}.{argument}",
-                    help=did_you_mean(str(name), known) or only,
-                ),
-            )
+            message = f"{argument} is {name!r}, but the evaluator gives "
+            message += " and ".join(sorted(known))
+            hint = did_you_mean(str(name), known) or only
+            yield _advice(message, f"{path}.{argument}", hint, fails=True)
 
 
 def metric_names(evaluator: Any) -> set[str] | None:

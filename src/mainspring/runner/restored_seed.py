@@ -8,7 +8,7 @@ the data, and the numbers that items draw in workers and in validation.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mainspring.dataset import DataLoader
@@ -44,15 +44,11 @@ def restore_seed(runner: Runner, meta: Mapping[str, Any]) -> None:
     source = getattr(runner.train_loop, "source", None)
     if isinstance(source, ResumableLoader) and source._seed is not None:
         source._seed = seed
-    for loader in _loaders(runner):
-        _reseed(loader, before, seed)
-        _reseed(loader, before - own, seed - own)
-
-
-def _loaders(runner: Runner) -> Iterator[Any]:
     for loop in (runner.train_loop, runner.val_loop):
         for owner in getattr(loop, "sets", [loop]):
-            yield getattr(owner, "dataloader", None)
+            loader = getattr(owner, "dataloader", None)
+            _reseed(loader, before, seed)
+            _reseed(loader, before - own, seed - own)
 
 
 def _reseed(loader: Any, before: int, seed: int) -> None:

@@ -29,6 +29,7 @@ from mainspring.runner.earlier_state import StateBeforeValidation
 from mainspring.runner.hook_states import hook_states, named_hooks, restore_hooks
 from mainspring.runner.restored_seed import restore_seed
 from mainspring.strategy import bucket_orders, restore_bucket_orders
+from mainspring.structures.nested import as_plain
 from mainspring.version import __version__
 
 if TYPE_CHECKING:
@@ -181,24 +182,9 @@ def _meta(runner: Runner, by_epoch: bool) -> dict[str, Any]:
     }
     dataset: Any = getattr(getattr(loop, "dataloader", None), "dataset", None)
     if hasattr(dataset, "metainfo"):
-        meta["dataset_meta"] = _plain(dataset.metainfo)
+        # NumPy's types are such as safe loading would have to be told about.
+        meta["dataset_meta"] = as_plain(dataset.metainfo)
     return meta
-
-
-def _plain(value: Any) -> Any:
-    """Meta information without NumPy types, which safe loading would have to be told about."""
-    if isinstance(value, Mapping):
-        return {k if isinstance(k, int) else str(k): _plain(item) for k, item in value.items()}
-    if isinstance(value, set | frozenset):
-        value = sorted(value, key=repr)
-    if isinstance(value, list | tuple):
-        items = [_plain(item) for item in value]
-        return tuple(items) if isinstance(value, tuple) else items
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    return str(value)
 
 
 def _number_of_items(loop: Any) -> int | None:
@@ -405,7 +391,7 @@ def _warn_other_dataset(runner: Runner, meta: Mapping[str, Any], items: int | No
     dataset: Any = getattr(runner.train_dataloader, "dataset", None)
     if "dataset_meta" not in meta or not hasattr(dataset, "metainfo"):
         return
-    if not is_same(_plain(dataset.metainfo), _plain(meta["dataset_meta"])):
+    if not is_same(as_plain(dataset.metainfo), as_plain(meta["dataset_meta"])):
         warn("the data set's meta information differs from the checkpoint's: is it the same data?")
 
 
