@@ -32,7 +32,8 @@ html_theme = "furo"
 html_title = "mainspring"
 html_show_sourcelink = False
 html_copy_source = False
-html_static_path = [str(HERE / "images")]
+html_static_path = [str(HERE / "images"), str(HERE / "_static")]
+html_css_files = ["tables.css"]
 html_theme_options = {"footer_icons": []}
 html_sidebars = {
     "**": [

@@ -198,7 +198,12 @@ def test_a_run_of_mmengine_goes_on_as_if_it_were_not_interrupted(name, is_import
     assert seen["weights"] == truth["weights"]
     assert seen["loss"] == truth["loss"]
     final = {key: value.tolist() for key, value in runner.model.state_dict().items()}
-    assert final == truth["final"]
+    # The last digits depend on the instructions that a processor has; the gradient of a bias before
+    # a normalization is nothing but such digits, of which Adam makes steps.
+    for name_of_noise in ("body.bias", "norm.running_mean"):
+        noise = final.pop(name_of_noise)
+        torch.testing.assert_close(noise, truth["final"].pop(name_of_noise), rtol=0, atol=1e-3)
+    torch.testing.assert_close(final, truth["final"], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", NAMES)

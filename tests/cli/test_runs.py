@@ -58,6 +58,13 @@ def test_each_run_tells_how_it_stands(folder, capsys):
         assert runs[name]["last"] == {"loss": 0.5, "accuracy": 80.0}
 
 
+def test_a_metric_that_began_as_no_number_has_a_best_value(folder, capsys):
+    file = folder / "work_dirs" / "theirs" / "20260101_000000" / "vis_data" / "scalars.json"
+    file.write_text('{"accuracy": NaN, "step": 1}\n{"accuracy": 80.0, "step": 2}\n')
+    best = shown(capsys)["theirs"]["best"]
+    assert (best["score"], best["epoch"]) == (80.0, 2)
+
+
 def test_a_config_is_held_against_that_of_the_run_above(folder, capsys):
     assert list(shown(capsys, "--sort", "began")) == ["wide", "narrow", "theirs"]
     assert shown(capsys)["narrow"]["changes"] == {"model.width": "8"}

@@ -311,10 +311,25 @@ def test_hooks_of_a_run_are_those_of_mmengine_and_a_diverged_one_ends(tmp_path):
     )
 
 
+def test_what_stands_in_for_mmcv_is_not_taken_for_it():
+    output_of("""
+        import mmcv, mmcv.runner
+        from mmengine.utils import get_installed_path, is_installed
+        assert not is_installed("mmcv") and is_installed("yaml")
+        try:
+            get_installed_path("mmcv")
+        except ModuleNotFoundError:
+            pass
+        else:
+            raise AssertionError("there is no path of MMCV")
+    """)
+
+
 def test_names_that_lie_elsewhere_here():
     output_of("""
         from mmengine.fileio.file_client import HTTPBackend, LocalBackend, PetrelBackend
         from mmengine.optim.optimizer.builder import TORCH_OPTIMIZERS
+        from mmengine.runner.checkpoint import _safe_torch_load
         from mmengine.runner.loops import _InfiniteDataloaderIterator
         assert {"SGD", "Optimizer"} <= set(TORCH_OPTIMIZERS)
         batches = _InfiniteDataloaderIterator([1, 2])

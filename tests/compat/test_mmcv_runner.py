@@ -156,7 +156,9 @@ def run(runner, workflow=(("train", 1),)):
 def assert_as_observed(name, runner):
     expected = OBSERVED[name]
     for what in ("lr", "momentum", "loss"):
-        assert getattr(runner.recorder, what) == pytest.approx(expected[what], rel=1e-6), what
+        # The last digits of a loss depend on the instructions that a processor has.
+        close = pytest.approx(expected[what], rel=1e-6, abs=1e-7)
+        assert getattr(runner.recorder, what) == close, what
     assert sorted(os.listdir(runner.work_dir)) == expected["files"]
 
 

@@ -90,6 +90,8 @@ def test_a_copy_shares_dicts_and_a_deep_copy_does_not():
 def test_the_state_is_the_tuple_of_six_that_mmengine_pickles(read):
     cfg = read("a = 1")
     assert cfg.__getstate__() == (dict(a=1), "run.py", cfg.text, {}, True, set())
+    assert tuple(vars(cfg).values()) == cfg.__getstate__()
+    assert vars(pickle.loads(pickle.dumps(cfg))) == vars(cfg)
 
 
 class TestFromString:

@@ -193,6 +193,8 @@ def converted(write):
         ("x = '{{$ZOO_A:b}}/{}'", "x = (env('ZOO_A', 'b') + '/{}')"),
         ("x = {{$ZOO_A:3}} + 1", 'x = env("ZOO_A", 3) + 1'),
         ("x = {{'$ZOO_A:3'}} + 1", 'x = env("ZOO_A", 3) + 1'),
+        ("x = ('{{$ZOO_A:b}}' '/c')", "x = (f\"{env('ZOO_A', 'b')}/c\")"),
+        ("x = '{{$ZOO_A:b}}'  # as {{$ZOO_A:b}}", 'x = env("ZOO_A", "b")  # as $ZOO_A'),
         ("x = '{{fileBasename}}'", "x = 'old.py'"),
         ("été = dict(ü='ß', type='Conv')  # ñ", "été = Conv(ü='ß')  # ñ"),
         (
@@ -441,6 +443,18 @@ def test_a_file_that_cannot_keep_its_text_is_printed(write):
     assert text.startswith("# head\n")
     assert "n = 3\n" in text
     assert "x = Conv(k=1)" in text
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [("x = f'{{$ZOO_A:b}}{1}'", "in an f-string"), ("x = n_{{$ZOO_A:3}}", "where no call can")],
+)
+def test_a_template_that_no_call_can_replace_is_printed(write, line, reason):
+    write("old.py", f"n_3 = 4\n{line}\n")
+    report = convert("old.py", "new.py")
+    assert "its values are printed, not its text: a template" in str(report)
+    assert reason in str(report)
+    assert same_config("old.py", "new.py") == []
 
 
 def test_values_without_python_are_refused(write):

@@ -96,6 +96,18 @@ def test_the_endless_stream_can_be_entered_anywhere(size, world_size, rank, star
     ]
 
 
+@pytest.mark.parametrize(("rank", "world_size"), [(0, 1), (2, 3)])
+def test_the_endless_stream_can_begin_later(rank, world_size):
+    sampler = InfiniteSampler(range(7), seed=5)
+    with on_rank(rank, world_size):
+        expected = list(itertools.islice(sampler, 20, 30))
+        sampler.skip(20)
+        assert list(itertools.islice(sampler, 10)) == expected
+        assert [index for _, index in itertools.islice(sampler.visits(4), 6)] == expected[4:]
+    with pytest.raises(ValueError, match="negative"):
+        sampler.skip(-1)
+
+
 def test_the_endless_stream_visits_everything_once_in_each_pass():
     stream = itertools.islice(InfiniteSampler(range(6), seed=1), 18)
     for _ in range(3):

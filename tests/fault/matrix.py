@@ -61,12 +61,14 @@ from matrix_parts import (
     TwoShapes,
     ValidatesInBetween,
 )
+from schedule_free import ScheduleFree
 from torch import nn
 from torch.utils.data import BatchSampler, RandomSampler, WeightedRandomSampler
 from torch.utils.data import DataLoader as TorchDataLoader
 
 from mainspring import optim
-from mainspring.dataset import DataLoader
+from mainspring.config import later
+from mainspring.dataset import DataLoader, TokenBudgetBatchSampler
 from mainspring.model import Supervised
 from mainspring.optim import OptimWrapper, OptimWrapperDict
 from mainspring.runner import WorkflowTrainLoop
@@ -274,6 +276,12 @@ def accumulation_by_iteration():
 
 
 @variant
+def growing_accumulation():
+    step = {"optimizer": {"type": "SGD", "lr": 0.05, "momentum": 0.9}}
+    return base(optim_wrapper={**step, "accumulative_counts": [(0, 2), (1, 3), (2, 7)]})
+
+
+@variant
 def mixed_precision():
     step = {"type": "AmpOptimWrapper", "optimizer": {"type": "AdamW", "lr": 0.05}}
     return base(optim_wrapper=step)
@@ -295,6 +303,11 @@ several(averaged, {
     "annealed_average": {"ema_type": "MomentumAnnealingEMA", "gamma": 5, "interval": 3},
     "uniform_average": {"ema_type": "StochasticWeightAverage", "begin_epoch": 2},
 })  # fmt: skip
+
+
+@variant
+def schedule_free():
+    return validated(optim_wrapper={"optimizer": {"type": ScheduleFree, "lr": 0.02}})
 
 
 @variant
@@ -489,6 +502,7 @@ several(validated_by_two, {
     "two_ranks_with_averaged_buffers": {
         "custom_hooks": [{"type": "EMAHook", "momentum": 0.1, "update_buffers": True}],
     },
+    "two_ranks_schedule_free": {"optim_wrapper": {"optimizer": {"type": ScheduleFree, "lr": 0.02}}},
 }, ranks=2)  # fmt: skip
 
 
@@ -501,6 +515,17 @@ def two_ranks_that_drift_apart():
         default_hooks={"checkpoint": {"type": "CheckpointHook", **SAVING, "interval": 4}},
         optim_wrapper=step,
     )
+
+
+def by_tokens(**changes: Any) -> Arguments:
+    batches = later(TokenBudgetBatchSampler)(
+        max_tokens=12, lengths=list(range(1, ITEMS // 2 + 1)) * 2, max_items=BATCH
+    )
+    return base(train_dataloader=ours(shuffle=True, batch_size=1, batch_sampler=batches, **changes))
+
+
+several(by_tokens, {"token_batches": {}, "token_batches_2_workers": {"num_workers": 2}})
+several(by_tokens, {"two_ranks_of_token_batches": {}}, ranks=2)
 
 
 def saved_by_one(way: str) -> Arguments:

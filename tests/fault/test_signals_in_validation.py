@@ -25,6 +25,7 @@ VALIDATED = (
     "moving_average",
     "moving_average_of_buffers",
     "plateau",
+    "schedule_free",
     "two_ranks_validated",
     "two_ranks_validated_by_iteration",
     "two_ranks_with_averaged_buffers",

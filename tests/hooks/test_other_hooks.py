@@ -329,6 +329,7 @@ def test_the_end_of_an_epoch_is_logged_in_a_run_that_began_elsewhere(make_runner
         ({"patience": 2, "min_delta": 5}, [10, 14, 14.9, 30], 3),
         ({"patience": 2, "min_delta": 5}, [10, 15, 20, 25], None),
         ({"patience": 1, "rule": "less", "min_delta": 1}, [10, 9, 8.5], 3),
+        ({"patience": 0}, [10, 20, 20], 3),
         ({"stopping_threshold": 15}, [10, 15, 16], 3),
         ({}, [10, float("inf")], 2),
         ({"check_finite": False, "patience": 2}, [10, float("nan"), float("nan"), 11], 3),
@@ -346,6 +347,12 @@ def test_training_stops_when_the_metric_no_longer_improves(
             break
     assert stopped == stops_after
     assert (stopped is None) == (not runner.lines)
+
+
+def test_no_patience_lets_training_begin(make_runner) -> None:
+    runner = make_runner(EarlyStoppingHook(monitor="acc", patience=0))
+    runner.call_hook("before_train")
+    assert not runner.train_loop.stop_training
 
 
 def test_early_stopping_goes_on_counting_after_a_resume(make_runner) -> None:
@@ -473,6 +480,8 @@ def test_wrong_profiler_settings_are_refused(make_runner) -> None:
         make_runner(ProfilerHook(profile_times=5)).call_hook("before_train")
     with pytest.raises(ConfigError, match="log_trace"):
         make_runner(ProfilerHook(on_trace_ready={"type": "log_trac"})).call_hook("before_train")
+    with pytest.raises(ConfigError, match="on_trace_ready is 0"):
+        make_runner(ProfilerHook(on_trace_ready=0)).call_hook("before_train")
     with pytest.raises(ConfigError):
         NPUProfilerHook(begin=2, end=1)
 

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from mainspring.errors import VisualizationError
-from mainspring.hooks import ReportHook
+from mainspring.hooks import Hook, ReportHook
 from mainspring.report import RunFiles, page_of, runs_in, write_report
 from mainspring.report.evaluation import Evaluation
 from mainspring.report.record import StartRecord
@@ -95,7 +95,7 @@ class Net(nn.Module):
     test_step = val_step
 
 
-def run_in(work_dir, hook=None, **model):
+def run_in(work_dir, hook=None, interval=1, **model):
     loader = torch.utils.data.DataLoader(Points(32), batch_size=8)
     return Runner(
         model=Net(**model),
@@ -106,7 +106,7 @@ def run_in(work_dir, hook=None, **model):
         optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.5)),
         val_evaluator=dict(type="Accuracy"),
         default_hooks=dict(
-            logger=dict(type="LoggerHook", interval=1),
+            logger=dict(type="LoggerHook", interval=interval),
             checkpoint=dict(type="CheckpointHook", save_best="accuracy"),
         ),
         custom_hooks=[hook or ReportHook()],
@@ -141,6 +141,14 @@ def test_a_run_leaves_curves_and_a_page_that_needs_nothing_else(finished):
     assert (loss["kind"], loss["x"]) == ("train", [1, 2, 3, 4, 5, 6, 7, 8])
     assert panels["accuracy"][0]["x"] == [4, 8]
     assert [next(iter(panels)), list(panels)[-1]] == ["loss", "data_time"]
+
+
+def test_a_finished_run_is_finished_whatever_was_logged_last(tmp_path):
+    runner = run_in(tmp_path / "run", hook=Hook(), interval=3)
+    runner.train()
+    facts = Page(page_of([RunFiles.read(runner.work_dir)])).text
+    assert "iterations 8 of 8" in facts
+    assert "epochs 2 of 2" in facts
 
 
 def test_what_the_newest_validation_saw_is_noted(finished):

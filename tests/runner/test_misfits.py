@@ -18,6 +18,7 @@ from mainspring.errors import CheckpointError, ConfigError
 from mainspring.evaluator import Accuracy
 from mainspring.model import BaseModel, Supervised
 from mainspring.optim import OptimWrapper
+from mainspring.runner import ValLoop
 
 DATA = TensorDataset(torch.randn(16, 4), torch.zeros(16).long())
 VALIDATION = dict(val_dataloader=DataLoader(DATA, batch_size=8), val_evaluator=Accuracy())
@@ -213,3 +214,38 @@ def test_changes_of_the_command_line_take_lists_of_dicts_and_the_words_of_files(
     assert hooks == [{"type": "EMAHook"}]
     loop = parse_override("train_cfg=@mainspring.runner.ByIteration(max_iters=9)").value
     assert loop == {"by_epoch": False, "max_iters": 9}
+
+
+class OnlyTrains(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 2)
+        self.steps = 0
+
+    def train_step(self, data, optim_wrapper):
+        self.steps += 1
+        return dict(loss=torch.zeros(()))
+
+
+def test_a_model_that_cannot_be_evaluated_is_refused_before_it_is_trained(tmp_path):
+    model = OnlyTrains()
+    with pytest.raises(ConfigError, match="OnlyTrains has no val_step") as caught:
+        run(tmp_path, model=model, val_cfg={}, **VALIDATION).train()
+    assert isinstance(caught.value, AssertionError)
+    assert model.steps == 0
+    run(tmp_path, model=model).train()
+    assert model.steps == 4
+
+
+def test_a_loop_of_ones_own_may_evaluate_without_steps(tmp_path):
+    seen = []
+
+    class Own(ValLoop):
+        def run_iter(self, idx, data_batch):
+            seen.append(idx)
+            self.batches = idx + 1
+            self.evaluator.process([dict(prediction=torch.zeros(2), target=0)])
+
+    runner = run(tmp_path, model=OnlyTrains(), val_cfg=dict(type=Own), **VALIDATION)
+    runner.train()
+    assert seen == [0, 1, 0, 1]

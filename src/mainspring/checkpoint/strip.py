@@ -43,8 +43,8 @@ def chosen_weights(
 ) -> Mapping[str, Any]:
     """The averaged or the raw weights of a checkpoint.
 
-    A run with `EMAHook` keeps averaged weights in ``state_dict`` and those that training goes on
-    with in ``ema_state_dict``.
+    A run with `EMAHook`, or an optimizer that averages itself, keeps averaged weights in
+    ``state_dict`` and those that training goes on with in ``ema_state_dict``.
 
     Args:
         checkpoint: Content of a file.

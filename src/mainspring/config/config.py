@@ -44,7 +44,8 @@ _STATE = (
 )
 """The attributes of a config that MMEngine pickles, in its order."""
 
-_SLOTS = frozenset((*_STATE, "_changed", "_overrides", "_sources"))
+_OURS = ("_changed", "_overrides", "_sources", "__dict__", "__weakref__")
+_SLOTS = frozenset((*_STATE, *_OURS))
 
 
 class Config:
@@ -71,6 +72,8 @@ class Config:
         epochs = 3
         model = dict(type='Net', depth=101)
     """
+
+    __slots__ = _OURS  # the rest, `vars`, is what MMEngine has and pickles
 
     _cfg_dict: ConfigDict
     _filename: str | None

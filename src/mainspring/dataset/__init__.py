@@ -9,6 +9,7 @@ from mainspring.dataset.data_loader import DataLoader
 from mainspring.dataset.in_memory import InMemoryDataset
 from mainspring.dataset.lazy_init import force_full_init
 from mainspring.dataset.samplers import DefaultSampler, InfiniteSampler
+from mainspring.dataset.token_batches import TokenBudgetBatchSampler
 from mainspring.dataset.wrappers import ClassBalancedDataset, ConcatDataset, RepeatDataset
 from mainspring.rng.seeding import worker_init_fn
 
@@ -24,6 +25,7 @@ __all__ = [
     "InMemoryDataset",
     "InfiniteSampler",
     "RepeatDataset",
+    "TokenBudgetBatchSampler",
     "build_dataloader",
     "default_collate",
     "force_full_init",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import itertools
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,7 +21,9 @@ from mainspring.dataset.delivery import Delivery, Position
 from mainspring.dataset.index_plan import IndexPlan
 from mainspring.dataset.order_start import LoaderState, OrderStart, is_continued_stream
 from mainspring.dataset.sample_view import SampleView, WorkerStart, as_it_is
+from mainspring.dataset.sampler_factories import call_factory, is_factory
 from mainspring.dataset.samplers import DefaultSampler
+from mainspring.dataset.threads import ThreadedBatches, check_threads
 from mainspring.dataset.worker_life import begin_showing
 from mainspring.dataset.worker_streams import WorkerStreams
 from mainspring.dist import broadcast_object_list, get_dist_info, get_rank, get_world_size
@@ -95,6 +96,8 @@ class DataLoader(TorchDataLoader[T_co]):
             changed in the meantime.
         pin_memory_device: Device to pin for.
         in_order: Whether batches come in the order of the sampler; a position is exact only then.
+        threads: Threads that load batches ahead in this process, instead of worker processes, each
+            `prefetch_factor` of them. The items must not draw from the global generators.
         seed: Seed of order and random numbers. By default that of the run, or else the seed of
             torch's global generator on rank 0, when the first iteration begins.
         sample_rng: ``"sample"``; or ``"worker"`` for torch's own behaviour, one stream a worker,
@@ -130,6 +133,7 @@ class DataLoader(TorchDataLoader[T_co]):
         persistent_workers: bool | None = None,
         pin_memory_device: str = "",
         in_order: bool = True,
+        threads: int = 0,
         seed: int | None = None,
         sample_rng: SampleRng = "sample",
     ) -> None:
@@ -148,13 +152,15 @@ class DataLoader(TorchDataLoader[T_co]):
         self._resumed_order: OrderStart | None = None
         self._resumed_plan: Mapping[str, Any] = {}
         is_map = not isinstance(dataset, IterableDataset)
+        check_threads(threads, num_workers, is_map and sample_rng == "sample")
+        self.threads, self._ahead = threads, prefetch_factor or 2
         ready: Any = sampler
         ready_batches: Any = batch_sampler
         if is_map:
             ready, shuffle = self._ready_sampler(dataset, sampler, batch_sampler, shuffle)
-        if _is_factory(batch_sampler):
+        if is_factory(batch_sampler):
             arguments = {"sampler": ready, "batch_size": batch_size}
-            ready_batches = _call_factory(batch_sampler, arguments, {"drop_last": drop_last})
+            ready_batches = call_factory(batch_sampler, arguments, {"drop_last": drop_last})
             batch_size, ready, drop_last = 1, None, False
         items: Any = dataset
         self._renews_workers = persistent_workers is None
@@ -176,7 +182,7 @@ class DataLoader(TorchDataLoader[T_co]):
             worker_init_fn=worker_init_fn,
             multiprocessing_context=multiprocessing_context,
             generator=generator,
-            prefetch_factor=prefetch_factor,
+            prefetch_factor=None if threads else prefetch_factor,
             persistent_workers=persistent_workers,
             pin_memory_device=pin_memory_device,
             in_order=in_order,
@@ -199,12 +205,12 @@ class DataLoader(TorchDataLoader[T_co]):
         self, dataset: Any, sampler: Any, batch_sampler: Any, shuffle: bool | None
     ) -> tuple[Any, bool | None]:
         """The sampler that the arguments ask for, and what is left for torch to check."""
-        if _is_factory(sampler):
-            sampler = _call_factory(sampler, {}, {"seed": self._seed or 0}, dataset)
+        if is_factory(sampler):
+            sampler = call_factory(sampler, {}, {"seed": self._seed or 0}, dataset)
             if hasattr(sampler, "seed"):
                 self._seeded_sampler = sampler
             return sampler, shuffle
-        if sampler is not None or (batch_sampler is not None and not _is_factory(batch_sampler)):
+        if sampler is not None or (batch_sampler is not None and not is_factory(batch_sampler)):
             return sampler, shuffle
         refuse_without_length(dataset)
         self._seeded_sampler = DefaultSampler(dataset, bool(shuffle), seed=self._seed or 0)
@@ -319,6 +325,8 @@ class DataLoader(TorchDataLoader[T_co]):
             samples = state.get("samples", batches * size)
             samples = samples * state.get("world_size", get_world_size()) // get_world_size()
             batches = -(-samples // size)
+        elif self._plan is not None and self._plan.deals_batches:
+            batches = batches * state.get("world_size", get_world_size()) // get_world_size()
         self._resume_at = Position(state["epoch"], batches, samples, batches)
         self._resumed_order = (
             OrderStart.from_state_dict(state["order"]) if "order" in state else None
@@ -433,7 +441,10 @@ class DataLoader(TorchDataLoader[T_co]):
 
     def _get_iterator(self) -> Any:
         """Make torch's iterator, which meanwhile sees other attributes than everybody else."""
-        return begin_showing(self, self._seen_by_iterator(), super()._get_iterator)
+        begin: Any = super()._get_iterator
+        if self.threads:
+            begin = functools.partial(ThreadedBatches, self, self.threads, self._ahead)
+        return begin_showing(self, self._seen_by_iterator(), begin)
 
     def _seen_by_iterator(self) -> dict[str, Any]:
         init_fn = self.worker_init_fn
@@ -476,17 +487,3 @@ def _seed_of_its_own(seed: int) -> int:
             break
         own = mix(seed, number) % 2**31
     return own
-
-
-def _is_factory(value: Any) -> bool:
-    return callable(value) and not isinstance(value, Iterable)
-
-
-def _call_factory(
-    factory: Any, arguments: dict[str, Any], optional: dict[str, Any], *positional: Any
-) -> Any:
-    """Call a factory with those optional arguments that it takes and was not given before."""
-    given = factory.keywords if isinstance(factory, functools.partial) else {}
-    accepted = inspect.signature(factory).parameters
-    extra = {k: v for k, v in optional.items() if k in accepted and k not in given}
-    return factory(*positional, **arguments, **extra)

@@ -31,6 +31,7 @@ from torch.utils.data import DataLoader as TorchDataLoader
 from mainspring.dataset.any_loader import length_of
 from mainspring.dataset.data_loader import DataLoader
 from mainspring.dataset.samplers import DealtOrder, DefaultSampler, InfiniteSampler
+from mainspring.dataset.token_batches import TokenBudgetBatchSampler
 from mainspring.dist import all_gather_object, all_reduce, get_world_size
 from mainspring.errors import ConfigError
 from mainspring.logging import print_log
@@ -72,7 +73,8 @@ def dealt_out(loader: Any, seed: int, section: str) -> Any:
         sampler: Any = batches.sampler
     else:
         sampler = loader.sampler if batches is None else batches
-    if isinstance(sampler, DefaultSampler | InfiniteSampler | DistributedSampler):
+    deals = isinstance(sampler, DefaultSampler | InfiniteSampler | DistributedSampler)
+    if deals or isinstance(sampler, TokenBudgetBatchSampler):
         return loader
     kind = type(sampler)
     if kind is SequentialSampler or (kind is RandomSampler and sampler._num_samples is None):

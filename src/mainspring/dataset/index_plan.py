@@ -20,6 +20,7 @@ from torch.utils.data import (
 
 from mainspring.checkpoint.plain_types import as_plain_types, as_they_were
 from mainspring.dataset.samplers import DealtOrder, DefaultSampler, InfiniteSampler
+from mainspring.dataset.token_batches import TokenBudgetBatchSampler
 from mainspring.dist import get_dist_info
 from mainspring.logging import print_log
 from mainspring.rng.item_seeds import mix
@@ -87,9 +88,14 @@ class IndexPlan:
     @property
     def draws_globally(self) -> bool:
         """Whether the order may depend on the global generators, as in a `RandomSampler`."""
-        return not self._is_of(
+        return not self.deals_batches and not self._is_of(
             DefaultSampler, DealtOrder, InfiniteSampler, SequentialSampler, DistributedSampler
         )
+
+    @property
+    def deals_batches(self) -> bool:
+        """Whether ready batches of seed and epoch are dealt out over the ranks."""
+        return isinstance(self.source, TokenBudgetBatchSampler)
 
     def _is_of(self, *kinds: type) -> bool:
         plain = self.source is self.sampler or type(self.source) is BatchSampler

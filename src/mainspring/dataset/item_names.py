@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -49,7 +50,10 @@ def _advice(error: Exception, dataset: Any) -> str:
 
 def _name(dataset: Any, index: Any) -> str:
     worker = get_worker_info()
-    place = "in the main process" if worker is None else f"in worker {worker.id}"
+    here = threading.current_thread()
+    is_main = here is threading.main_thread() or not here.name.startswith("thread of")
+    place = "in the main process" if is_main else f"in a {here.name.rpartition('_')[0]}"
+    place = place if worker is None else f"in worker {worker.id}"
     noun = "indices" if isinstance(index, list) else "index"
     file = "" if isinstance(index, list) else _file_of(dataset, index)
     return f"{noun} {index} of {type(dataset).__name__}{file} {place}"

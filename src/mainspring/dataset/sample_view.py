@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 import traceback
 from collections.abc import Callable, Sequence
@@ -45,10 +46,22 @@ class SampleView:
         self._use = None if draws_nothing(dataset, collate) else use
         self._rows = TensorRows.of(dataset, collate)
         self._loads_batches = loads_batches(dataset)
+        self._puts_back = True
         self._watch: Watch | None = None
         self._is_first = use is not None and not use.was_shown
         if use is not None:
             use.was_shown = True
+
+    def in_thread(self, dataset: Any, use: GeneratorUse) -> SampleView:
+        """What a thread sees, which must not touch the global generators.
+
+        Args:
+            dataset: The data set, with generators of the thread.
+            use: Says which they are.
+        """
+        view = copy.copy(self)
+        view.dataset, view._use, view._puts_back = dataset, use, False
+        return view
 
     def begin_in_worker(self) -> None:
         """Seed the generators that the data set keeps for itself, too: this is a copy of them."""
@@ -126,7 +139,8 @@ class SampleView:
 
     def _guarded(self, load: Callable[[], Any]) -> Any:
         try:
-            batch = load() if self._use is None else self._use.load_batch(load)
+            use = self._use if self._puts_back else None
+            batch = load() if use is None else use.load_batch(load)
             if self._watch is None or not self._watch.is_watching:
                 return batch
             note, info = self._watch.look(), get_worker_info()

@@ -16,7 +16,7 @@ from mainspring.dist import (
     get_dist_info,
     sync_random_seed,
 )
-from mainspring.errors import DataError
+from mainspring.errors import ArgumentValueError, DataError
 from mainspring.registry import DATA_SAMPLERS
 
 __all__ = ["DealtOrder", "DefaultSampler", "InfiniteSampler"]
@@ -186,13 +186,27 @@ class InfiniteSampler(_OfRank):
         self.size = len(dataset)
         if not self.size:
             raise DataError(f"the data set {type(dataset).__name__} is empty")
+        self._skipped = 0
 
     def __iter__(self) -> Iterator[int]:
-        return self._indices_of_rank()
+        return itertools.islice(self._indices_of_rank(), self._skipped, None)
 
     def __len__(self) -> int:
         """Length of the data set, because the stream has none."""
         return self.size
+
+    def skip(self, num_samples: int) -> None:
+        """Let the stream begin later, for loops that find their place in it themselves.
+
+        Args:
+            num_samples: How many visits of this rank to leave out, counted from the beginning.
+
+        Raises:
+            ArgumentValueError: It is negative.
+        """
+        if num_samples < 0:
+            raise ArgumentValueError(f"num_samples is {num_samples}, which is negative")
+        self._skipped = num_samples
 
     def set_epoch(self, epoch: int) -> None:
         """Nothing to do: the stream has no epochs. Here because loops call it on every sampler."""
@@ -206,7 +220,7 @@ class InfiniteSampler(_OfRank):
         Args:
             start: How many visits of this rank to leave out.
         """
-        position = self.rank + start * self.world_size
+        position = self.rank + (self._skipped + start) * self.world_size
         first_pass, offset = divmod(position, self.size)
         passes = itertools.islice(self._passes(), first_pass, None)
         for number, order in enumerate(passes, first_pass):

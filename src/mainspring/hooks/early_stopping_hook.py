@@ -39,7 +39,7 @@ class EarlyStoppingHook(Hook):
             metrics between 0 and 1 choose a smaller one.
         strict: Whether a validation without the metric is an error; else it is warned about.
         check_finite: Whether to stop when the metric is infinite or NaN.
-        patience: Validations without improvement after which to stop.
+        patience: Validations without improvement after which to stop; 0 is 1.
         stopping_threshold: Score beyond which training is good enough and stops.
         priority: Place among the hooks of a point; by default that of the class.
 
@@ -65,7 +65,7 @@ class EarlyStoppingHook(Hook):
         priority: int | str | Priority | None = None,
     ) -> None:
         self._take_priority(priority)
-        if patience < 1:
+        if patience < 0:
             raise ConfigError(f"EarlyStoppingHook: patience is {patience}", help="give 1 or more")
         self.monitor = monitor
         self.rule: Rule = infer_rule(monitor) if rule is None else checked_rule(rule)
@@ -97,7 +97,7 @@ class EarlyStoppingHook(Hook):
         """End a resumed run that had reached its end, unless what is asked of it has changed."""
         threshold = self.stopping_threshold
         is_good_enough = threshold is not None and is_better(self.best_score, threshold, self.rule)
-        if is_good_enough or self.wait_count >= self.patience:
+        if is_good_enough or 0 < self.wait_count >= self.patience:
             runner.train_loop.stop_training = True
             runner.logger.info(
                 f"early stopping: the run had ended when its checkpoint was written; the best "

@@ -158,8 +158,8 @@ class ProfilerHook(Hook):
         if wanted is None or callable(wanted):
             handler: Callable[..., Any] | None = wanted
             return handler
-        options = dict(wanted)
-        kind = options.pop("type", None)
+        options = dict(wanted) if isinstance(wanted, Mapping) else {}
+        kind = options.pop("type", wanted)
         if kind == "log_trace":
             shown = {"sort_by": "self_cpu_time_total", "row_limit": 10, **options}
             return lambda profiler: runner.logger.info(profiler.key_averages().table(**shown))
@@ -171,9 +171,9 @@ class ProfilerHook(Hook):
             )
             return writer
         raise ConfigError(
-            f"ProfilerHook: on_trace_ready has type {kind!r}",
+            f"ProfilerHook: on_trace_ready is {kind!r}",
             help=did_you_mean(str(kind), ("log_trace", "tb_trace"))
-            or "it is 'log_trace' or 'tb_trace'",
+            or "give a function, or a dict whose type is 'log_trace' or 'tb_trace'",
         )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mainspring.model.activation_checkpointing import turn_on_activation_checkpointing
 from mainspring.model.adapt import adapt_model
+from mainspring.model.adapters import merged_adapters, with_adapters
 from mainspring.model.anomalous_params import detect_anomalous_params
 from mainspring.model.averaged_model import (
     BaseAveragedModel,
@@ -86,6 +87,7 @@ __all__ = [
     "is_model_wrapper",
     "kaiming_init",
     "merge_dict",
+    "merged_adapters",
     "normal_init",
     "revert_sync_batchnorm",
     "stack_batch",
@@ -94,6 +96,7 @@ __all__ = [
     "turn_on_efficient_conv_bn_eval",
     "uniform_init",
     "update_init_info",
+    "with_adapters",
     "xavier_init",
 ]
 

@@ -93,9 +93,10 @@ def get_installed_path(package: str) -> str:
 
 def _find_spec(module: str) -> importlib.machinery.ModuleSpec | None:
     try:
-        return importlib.util.find_spec(module)
+        spec = importlib.util.find_spec(module)
     except (ImportError, ValueError):
         return None
+    return spec if spec is not None and spec.name == module else None  # not a stand-in for it
 
 
 def _module_file(module: str) -> Path | None:

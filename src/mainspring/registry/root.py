@@ -63,7 +63,7 @@ OPTIMIZERS = Registry(
     build_optimizer_from_cfg,
     scope=ROOT_SCOPE,
     locations=_OPTIM,
-    packages=["pytorch_optimizer", "timm.optim"],
+    packages=["pytorch_optimizer", "timm.optim", "schedulefree"],
 )
 OPTIM_WRAPPERS = Registry("optim_wrapper", scope=ROOT_SCOPE, locations=_OPTIM)
 OPTIM_WRAPPER_CONSTRUCTORS = Registry(

@@ -111,7 +111,7 @@ def _facts(run: RunFiles) -> Iterable[tuple[str, object]]:
     record: Any = newest.record
     yield from _best_scores(run)
     last = max((c.iterations[-1] for c in run.curves.train.values() if c.iterations), default=0)
-    done = max(int(last), noted.iteration if noted else 0)
+    done = max(int(last), record.get("iter") or 0, noted.iteration if noted else 0)
     length = run.epoch_length
     yield "iterations", _of(done, record.get("max_iters"))
     if length:

@@ -8,7 +8,7 @@ again after each batch: if something did draw from it, the batch is loaded anew,
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from torch.utils.data import get_worker_info
 
@@ -39,6 +39,19 @@ class GeneratorUse:
         self.was_shown = False
         self.seed_next: list[Callable[[], None]] = []
         self._before_item: dict[str, Any] = {}
+
+    @classmethod
+    def of(cls, dataset: Any) -> Self:
+        """The generators that a data set keeps, all of which are seeded for each item.
+
+        Args:
+            dataset: The data set.
+        """
+        use = cls()
+        use._generators, use._drawn_from = {}, set()
+        use.add_own(dataset)
+        use.is_learning = False
+        return use
 
     def add_own(self, dataset: Any) -> None:
         """Let the generators that a data set keeps for itself be seeded too, in a worker.

@@ -6,6 +6,7 @@ next epoch: in workers they are seeded for each item, as the global ones are.
 
 from __future__ import annotations
 
+import copy
 import logging
 import pickle
 import random
@@ -19,7 +20,7 @@ from torch import nn
 from mainspring.logging import print_log
 from mainspring.rng.item_seeds import ItemSeeds, mix
 
-__all__ = ["OwnGenerator", "generators_in", "warn_of_copies"]
+__all__ = ["OwnGenerator", "generators_in", "warn_of_copies", "with_generators_copied"]
 
 _KINDS = (random.Random, np.random.Generator, np.random.RandomState, torch.Generator)
 _PLAIN = (str, bytes, int, float, complex, type, torch.Tensor, np.ndarray, nn.Module)
@@ -57,6 +58,40 @@ def _held_by(value: Any) -> Iterator[Any]:
         yield from value[:100]
     else:
         yield from vars(value).values() if hasattr(value, "__dict__") else ()
+
+
+def with_generators_copied(part: Any) -> Any:
+    """The same object with copies of the generators that `generators_in` finds, all else shared.
+
+    What leads to a generator is copied too, without what else it holds.
+
+    Args:
+        part: A data set, sampler or transform.
+    """
+    copies: dict[int, Any] = {id(one): copy.deepcopy(one) for one in generators_in(part)}
+
+    def with_copies(value: Any, depth: int) -> Any:
+        if id(value) in copies:
+            return copies[id(value)]
+        if value is None or isinstance(value, _PLAIN) or depth == _DEEPEST:
+            return value
+        held = list(_held_by(value))
+        inner = [with_copies(each, depth + 1) for each in held]
+        if all(new is old for new, old in zip(inner, held, strict=True)):
+            return value
+        if isinstance(value, tuple):
+            copied: Any = type(value)((*inner, *value[len(inner) :]))
+        else:
+            copied = copies[id(value)] = copy.copy(value)
+            if isinstance(value, list):
+                copied[: len(inner)] = inner
+            else:
+                names = value if isinstance(value, dict) else vars(value)
+                target = copied if isinstance(value, dict) else vars(copied)
+                target.update(zip(list(names)[: len(inner)], inner, strict=True))
+        return copied
+
+    return with_copies(part, 0) if copies else part
 
 
 def warn_of_copies(dataset: Any) -> None:

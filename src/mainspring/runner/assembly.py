@@ -17,6 +17,7 @@ from mainspring.defaults import DEFAULTS
 from mainspring.dist import get_rank, get_world_size
 from mainspring.errors import ConfigError
 from mainspring.hooks import HookDispatch, Run
+from mainspring.hooks.optimizer_mode_hook import OptimizerModeHook, two_mode_optimizers
 from mainspring.logging import MessageHub, MMLogger
 from mainspring.optim.optimizer.fused_choice import prefer_fused
 from mainspring.registry.shared import SharedParts
@@ -272,11 +273,14 @@ class Assembly(Run):
         }
 
     def follow_length_of_run(self) -> None:
-        """Let schedules that end with the run do so, if its length has changed."""
+        """Let schedules that end with the run do so, and tell those by epoch how long one is."""
         loader = getattr(self.train_loop, "dataloader", None)
+        length = length_of(loader)
         build_optimization.follow_length_of_run(
-            self.param_schedulers, self.max_epochs, self.max_iters, length_of(loader)
+            self.param_schedulers, self.max_epochs, self.max_iters, length
         )
+        by_epoch = getattr(self.train_loop, "by_epoch", True)
+        build_optimization.count_accumulation(self.optim_wrapper, length if by_epoch else 1)
 
     def build_evaluator(self, evaluator: Any) -> Any:
         """An evaluator."""
@@ -352,6 +356,8 @@ class Assembly(Run):
             if isinstance(section, Mapping) and self.sample_rng == "sample":
                 prefer_fused(wrapper)
         if wrapper is not self._scaled:
+            if two_mode_optimizers(wrapper):
+                self._dispatch.register(OptimizerModeHook(), listed=False)
             with building(self.cfg, "auto_scale_lr"):
                 self.scale_lr(wrapper, self.auto_scale_lr)
             self._scaled = wrapper

@@ -23,6 +23,7 @@ __all__ = [
     "build_schedulers",
     "check_lr_scaling",
     "check_optimized",
+    "count_accumulation",
     "follow_length_of_run",
     "is_recipe",
     "scale_learning_rates",
@@ -350,3 +351,26 @@ def follow_length_of_run(
             if hasattr(scheduler, "end_with_run") and not scheduler.need_val_args:
                 scheduler.end_with_run(max_epochs if scheduler.by_epoch else max_iters)
         follow_length(of_optimizer or [], epoch_length)
+
+
+def count_accumulation(optim_wrapper: Any, unit: int | None) -> None:
+    """Tell wrappers what the pairs of ``accumulative_counts`` count in.
+
+    Args:
+        optim_wrapper: One wrapper, or several by name.
+        unit: Iterations of an epoch, if that is known, or 1 in a training by iteration.
+
+    Raises:
+        ConfigError: The pairs count epochs of unknown length.
+    """
+    for wrapper in by_optimizer(optim_wrapper).values():
+        if getattr(wrapper, "accumulation_schedule", None) is None:
+            continue
+        if unit is None:
+            raise ConfigError(
+                "accumulative_counts changes with the epochs, and the loader does not know how "
+                "long one is",
+                config_path="optim_wrapper.accumulative_counts",
+                help="train by iterations: train_cfg=dict(by_epoch=False, max_iters=...)",
+            )
+        wrapper.count_in_units_of(unit)

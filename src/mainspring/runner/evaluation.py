@@ -31,6 +31,7 @@ __all__ = [
     "losses_of",
     "number_of_samples",
     "precision",
+    "require_step",
     "samples_in",
     "split_reported_losses",
 ]
@@ -191,6 +192,22 @@ def samples_in(outputs: Any, data_batch: Any) -> int:
         with suppress(TypeError):
             return batch_size(value)
     return 1
+
+
+def require_step(model: torch.nn.Module, mode: str) -> None:
+    """Refuse a model that cannot be evaluated, before it is trained.
+
+    Raises:
+        ConfigError: It has no ``val_step`` or ``test_step``, which the mode asks for.
+    """
+    model = unwrap(model)
+    if not hasattr(model, f"{mode}_step"):
+        raise ConfigError(
+            f"{type(model).__name__} has no {mode}_step",
+            config_path=f"{mode}_cfg",
+            help=f"write {mode}_step(self, data), which returns the predictions of a batch, or "
+            f"leave {mode}_cfg and what belongs to it out",
+        )
 
 
 def losses_of(model: torch.nn.Module, data_batch: Any) -> dict[str, torch.Tensor]:

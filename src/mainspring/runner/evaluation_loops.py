@@ -26,6 +26,7 @@ from mainspring.runner.evaluation import (
     losses_of,
     number_of_samples,
     precision,
+    require_step,
     samples_in,
     split_reported_losses,
 )
@@ -63,6 +64,8 @@ class _EvaluationLoop(BaseLoop):
         self.sets = evaluation_sets(self._runner, dataloader, evaluator, self.mode)
         self.fp16 = fp16
         self.compute_loss = compute_loss
+        if type(self).run_iter is _EvaluationLoop.run_iter and not compute_loss:
+            require_step(self._runner.model, self.mode)
         self._enter(self.sets[0])
 
     def _enter(self, evaluation_set: EvaluationSet) -> None:

@@ -45,7 +45,7 @@ class InnerStates:
         loader: Any = getattr(runner.train_loop, "dataloader", None)
         self._data: dict[str, Any] = {"dataset": getattr(loader, "dataset", None)}
         # What workers do to their copies is not known here; a stream begins each pass anew.
-        in_workers = getattr(loader, "num_workers", 0) > 0
+        in_workers = getattr(loader, "num_workers", 0) + getattr(loader, "threads", 0) > 0
         if in_workers and not getattr(loader, "in_order", True):
             raise ConfigError(
                 "in_order=False gives batches in the order in which workers finish: nobody could "

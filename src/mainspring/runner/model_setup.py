@@ -60,7 +60,8 @@ def prepare_model(model: nn.Module, cfg: Any) -> None:
     """
     inner: Any = model.module if is_model_wrapper(model) else model
     if hasattr(inner, "init_weights"):
-        inner.init_weights()
+        if not getattr(inner, "is_init", False):
+            inner.init_weights()
         if is_distributed() and not is_sharded(inner):
             for tensor in inner.state_dict().values():
                 broadcast(tensor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,6 +18,7 @@ from mainspring.hooks.run_table import console_width
 from mainspring.model import Supervised
 from mainspring.optim import AmpOptimWrapper
 from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
+from mainspring.optim.optimizer.two_modes import has_two_modes
 from mainspring.optim.scheduler.preview import planned_values
 from mainspring.version import __version__
 
@@ -125,6 +126,8 @@ def _data(loader: Any, world_size: int) -> str:
     )
     name = type(dataset).__name__ if dataset is not None else type(loader).__name__
     items = f"{size:,} items of {name}" if size is not None else name
+    tokens = getattr(getattr(loader, "batch_sampler", None), "max_tokens", None)
+    batch = f"up to {tokens:,} tokens" if tokens and batch is None else batch
     if batches is None:
         return f"{items}, a stream" + (f" in batches of {batch}" if batch else "")
     said = f"{items} in {_several(batches, 'batch', 'batches')}" + (f" of {batch}" if batch else "")
@@ -160,11 +163,26 @@ def _optimizers(runner: Runner, rates: Mapping[str, list[float]]) -> list[str]:
             rate = f"{_rate(curve[0])} {_drawn(curve)} {_rate(curve[-1])}"
         text = f"{f'{name}: ' if name else ''}{type(optimizer).__name__}, lr {rate}"
         counts = getattr(wrapper, "_accumulative_counts", 1)
-        text += f", steps every {counts} batches" if counts > 1 else ""
+        schedule = getattr(wrapper, "accumulation_schedule", None)
+        if schedule is not None:
+            text += f", steps {_changes(schedule.pairs, runner)}"
+        elif counts > 1:
+            text += f", steps every {counts} batches"
         if isinstance(wrapper, AmpOptimWrapper):
             text += f", in {str(wrapper.dtype).removeprefix('torch.')}"
+        if has_two_modes(optimizer):
+            text += ", validates averaged weights"
         lines.append(text)
     return lines
+
+
+def _changes(pairs: Sequence[tuple[int, int]], runner: Runner) -> str:
+    """Numbers and from where on each holds: ``every batch, every 2 from epoch 5 on``."""
+    unit = "epoch" if getattr(runner.train_loop, "by_epoch", True) else "iteration"
+    first = "every batch" if pairs[0][1] == 1 else f"every {pairs[0][1]} batches"
+    return ", ".join(
+        [first, *(f"every {size} from {unit} {begin} on" for begin, size in pairs[1:])]
+    )
 
 
 def _drawn(curve: list[float]) -> str:

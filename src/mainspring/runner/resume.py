@@ -44,7 +44,6 @@ __all__ = [
     "renew_trained_state",
     "restore",
     "restore_accumulation",
-    "restore_optimizer_state",
 ]
 
 FORMAT = 1
@@ -407,24 +406,6 @@ def _restore_optimizer(runner: Runner, state: Mapping[str, Any]) -> None:
             "optimizer, paramwise_cfg and model, or use load_from for the weights alone"
         )
         raise
-
-
-def restore_optimizer_state(optim_wrapper: Any, state: Mapping[str, Any]) -> None:
-    """Give the optimizers their moments back, but keep the learning rates that hold now.
-
-    Args:
-        optim_wrapper: One wrapper, or several by name.
-        state: The optimizers' part of a checkpoint.
-    """
-    wrappers = by_optimizer(optim_wrapper).values()
-    settings = [
-        [{name: group[name] for name in group if name != "params"} for group in groups]
-        for groups in (wrapper.optimizer.param_groups for wrapper in wrappers)
-    ]
-    optim_wrapper.load_state_dict(state)
-    for wrapper, of_wrapper in zip(wrappers, settings, strict=True):
-        for group, now in zip(wrapper.optimizer.param_groups, of_wrapper, strict=True):
-            group.update(now)
 
 
 def _restore_schedulers(runner: Runner, checkpoint: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ from mainspring.config import Config
 from mainspring.config.diff import Difference, differences
 from mainspring.errors import ConfigError, did_you_mean
 from mainspring.logging.run_record import RECORD, read_record, record_files, state_of
-from mainspring.logging.scalar_lines import ScalarLine, scalar_files
+from mainspring.logging.scalar_lines import scalar_files
+from mainspring.tools.sweeps.scalars import Scalars, best_of
 
 __all__ = ["RunSummary", "find_runs", "sorted_runs"]
 
+_KEYS = ("began", "name", "state", "seconds", "best")
 _OF_THE_PLACE = ("work_dir", "resume", "load_from", "launcher")
 
 
@@ -82,15 +85,8 @@ def sorted_runs(
     """
     values = [_value(run, key) for run in runs]
     if runs and all(value is None for value in values):
-        known = [
-            "began",
-            "name",
-            "state",
-            "seconds",
-            "best",
-            *{name for r in runs for name in r.last},
-        ]
-        raise ConfigError(f"no run has {key!r} to sort by", help=did_you_mean(key, known))
+        known = {*_KEYS, *(name for run in runs for name in run.last)}
+        raise ConfigError(f"no run has {key!r} to sort by", help=did_you_mean(key, sorted(known)))
     pairs = sorted(
         ((value, run) for value, run in zip(values, runs, strict=True) if value is not None),
         key=lambda pair: (pair[0], str(pair[1].path)),
@@ -100,7 +96,11 @@ def sorted_runs(
     ordered = [run for _, run in pairs] + rest
     configs = [_config(run.path) for run in ordered]
     for run, before, own in zip(ordered, [None, *configs], configs, strict=False):
-        run.changes = _changes(before, own)
+        if before is not None and own is not None:
+            found = differences(before._own_values(), own._own_values())
+            run.changes = [change for change in found if change.path not in _OF_THE_PLACE]
+        else:
+            run.changes = []
     return ordered
 
 
@@ -113,9 +113,17 @@ def _value(run: RunSummary, key: str) -> Any:
 
 
 def _summary(path: Path) -> RunSummary:
-    records = [(file, read_record(file)) for file in record_files(path)]
     run = RunSummary(path)
-    _read_scalars(run)
+    # For starts that did not note how they ended.
+    scalars = Scalars(path)
+    scalars.update()
+    rates = {name for name in scalars.training if name.endswith("lr")}
+    for name, values in (*scalars.training.items(), *scalars.validation.items()):
+        if name not in rates or name in scalars.validation:
+            run.last[name] = values[-1].value
+    run.iter = next((values[-1].step for values in scalars.training.values()), None)
+    run.best = _best(scalars)
+    records = [(file, read_record(file)) for file in record_files(path)]
     if not records:
         run.began = min((file.stat().st_mtime for file in scalar_files(path)), default=0.0)
         return run
@@ -130,6 +138,19 @@ def _summary(path: Path) -> RunSummary:
     return run
 
 
+def _best(scalars: Scalars) -> dict[str, Any] | None:
+    """The best value of the first metric of validation whose name tells what is better."""
+    from mainspring.hooks.metric_rule import UnknownRuleError, infer_rule
+
+    for name, values in scalars.validation.items():
+        with suppress(UnknownRuleError):
+            rule = infer_rule(name)
+            best = best_of(values, maximize=rule == "greater")
+            if best is not None:
+                return {"metric": name, "score": best.value, "rule": rule, "epoch": best.step}
+    return None
+
+
 def _seconds(record: dict[str, Any], file: Path) -> float:
     """How long a start lasted; one that was killed, until it wrote its last line."""
     if record.get("seconds") is not None:
@@ -142,50 +163,10 @@ def _seconds(record: dict[str, Any], file: Path) -> float:
     return max(float(ended) - float(record.get("began", ended)), 0.0)
 
 
-def _read_scalars(run: RunSummary) -> None:
-    """Fill in what the lines of scalars tell, for starts that did not note how they ended."""
-    for file in scalar_files(run.path):
-        for text in file.read_bytes().splitlines():
-            line = ScalarLine.parse(text)
-            if line is None:
-                continue
-            if line.kind == "train":
-                run.iter = line.step if line.step is not None else run.iter
-                rates = [name for name in line.numbers if name.endswith("lr")]
-                run.last |= {name: line.numbers[name] for name in line.numbers.keys() - rates}
-            else:
-                run.last |= line.numbers
-                _see(run, line)
-
-
-def _see(run: RunSummary, line: ScalarLine) -> None:
-    """Take the metrics of a validation over, if they are the best so far."""
-    from mainspring.hooks.metric_rule import UnknownRuleError, infer_rule, is_better
-
-    for name, value in line.numbers.items():
-        if run.best is not None and run.best["metric"] != name:
-            continue
-        try:
-            rule = infer_rule(name)
-        except UnknownRuleError:
-            continue
-        if run.best is None or is_better(value, run.best["score"], rule):
-            run.best = {"metric": name, "score": value, "rule": rule, "epoch": line.step}
-        return
-
-
 def _config(work_dir: Path) -> Config | None:
     """The resolved config that a run left; ``None`` where there is none that can be read."""
     for file in sorted(work_dir.glob("*.py"), key=lambda file: file.stat().st_mtime, reverse=True):
-        try:
+        # A file of the user's own may lie there.
+        with suppress(Exception):
             return Config.fromfile(str(file), import_custom_modules=False)
-        except Exception:  # noqa: BLE001 - a file of the user's own that lies there
-            continue
     return None
-
-
-def _changes(before: Config | None, own: Config | None) -> list[Difference]:
-    if before is None or own is None:
-        return []
-    found = differences(before._own_values(), own._own_values())
-    return [difference for difference in found if difference.path not in _OF_THE_PLACE]

@@ -142,6 +142,13 @@ def test_what_cannot_be_ejected_is_named_with_its_place(ejected):
     assert "Left out, so that losses may differ:\n- compile: compiled steps" in script.read_text()
 
 
+def test_an_optimizer_that_averages_the_weights_is_named(ejected):
+    pytest.importorskip("schedulefree")
+    changes = {"optim_wrapper": "dict(optimizer=dict(type='AdamWScheduleFree', lr=0.1))"}
+    with pytest.raises(ConfigError, match=r"optim_wrapper: an optimizer that averages the weights"):
+        ejected(changes)
+
+
 def test_a_metric_of_a_user_is_named(ejected):
     changes = {**VALIDATION, "val_evaluator": "Accuracy(topk=(1, 2))"}
     with pytest.raises(ConfigError, match=r"val_evaluator.0: the metric Accuracy"):

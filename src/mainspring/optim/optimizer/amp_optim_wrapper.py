@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Literal, TypeAlias
 
@@ -73,7 +73,7 @@ class AmpOptimWrapper(OptimWrapper):
     def __init__(
         self,
         optimizer: Optimizer | Factory[Optimizer],
-        accumulative_counts: int = 1,
+        accumulative_counts: int | Sequence[tuple[int, int]] = 1,
         clip_grad: Mapping[str, Any] | float | None = None,
         *,
         loss_scale: Literal["dynamic"] | float | Mapping[str, Any] = "dynamic",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -53,7 +53,7 @@ class ApexOptimWrapper(OptimWrapper):
     def __init__(
         self,
         optimizer: Optimizer | Factory[Optimizer],
-        accumulative_counts: int = 1,
+        accumulative_counts: int | Sequence[tuple[int, int]] = 1,
         clip_grad: Mapping[str, Any] | float | None = None,
         *,
         opt_level: str = "O1",

@@ -7,6 +7,8 @@ import inspect
 from collections import OrderedDict, defaultdict
 from typing import Any, Literal
 
+from mainspring.optim.optimizer.two_modes import has_two_modes
+
 __all__ = ["closure_need"]
 
 
@@ -31,7 +33,8 @@ def closure_need(optimizer: Any) -> Literal["none", "evaluates", "uses gradients
         return "none"
     if closure.default is closure.empty and closure.kind is not closure.VAR_KEYWORD:
         return "evaluates"
-    if getattr(step, "__module__", "").startswith("torch."):  # a subclass may have torch's step
+    is_torchs = getattr(step, "__module__", "").startswith("torch.")  # a subclass may have its step
+    if is_torchs or has_two_modes(optimizer):
         return "none"
     return "uses gradients" if _fails_without_closure(optimizer) else "none"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -13,13 +12,16 @@ from torch import nn
 from torch.optim import Optimizer
 
 from mainspring.config.words import Factory
-from mainspring.errors import ConfigError, ConfigTypeError, did_you_mean, mark_user_mistake
+from mainspring.errors import ConfigError, ConfigTypeError, mark_user_mistake
 from mainspring.fast.quick_step import QuickStep, quick_backward
 from mainspring.logging import MessageHub, print_log
+from mainspring.optim.optimizer.accumulation import AccumulationSchedule, checked_counts
 from mainspring.optim.optimizer.base import NO_CONTEXT, BaseOptimWrapper
+from mainspring.optim.optimizer.clipping import clipping
 from mainspring.optim.optimizer.closures import closure_need
 from mainspring.optim.optimizer.norm_layers import has_batch_norm
 from mainspring.optim.optimizer.normalizer import TargetNormalizer
+from mainspring.optim.optimizer.two_modes import has_two_modes
 from mainspring.registry import OPTIM_WRAPPERS
 from mainspring.structures import NormalizedLoss
 
@@ -42,7 +44,8 @@ class OptimWrapper(BaseOptimWrapper):
     Args:
         optimizer: The optimizer; in a config, a factory of it that the parameters are given to.
         accumulative_counts: Micro-batches (iterations) of a step. Schedulers, and whatever else
-            counts iterations, count micro-batches.
+            counts iterations, count micro-batches. Pairs, such as ``[(0, 1), (10, 4)]``, change
+            their number from an epoch or iteration on, whichever training counts in.
         clip_grad: ``dict(max_norm=...)`` and further arguments of
             `torch.nn.utils.clip_grad_norm_`, ``dict(type="value", clip_value=...)``, or a number,
             the largest norm. The norm before clipping is recorded as ``train/grad_norm``.
@@ -54,6 +57,7 @@ class OptimWrapper(BaseOptimWrapper):
         message_hub: Where the norm is recorded: the current hub at construction.
         clip_grad_kwargs: Arguments of the clipping function; ``None`` without clipping.
         skips_non_finite: Whether a step is left out whose gradients are no numbers.
+        accumulation_schedule: How the number of micro-batches changes; ``None`` if it does not.
 
     Raises:
         ConfigError: An argument makes no sense.
@@ -70,30 +74,31 @@ class OptimWrapper(BaseOptimWrapper):
     def __init__(
         self,
         optimizer: Optimizer | Factory[Optimizer],
-        accumulative_counts: int = 1,
+        accumulative_counts: int | Sequence[tuple[int, int]] = 1,
         clip_grad: Mapping[str, Any] | float | None = None,
         *,
         constructor: str | Factory[Any] | None = None,
         paramwise_cfg: Mapping[str, Any] | None = None,
     ) -> None:
-        _check_counts(accumulative_counts)
+        largest, schedule = checked_counts(accumulative_counts)
         _refuse_config_words(constructor=constructor, paramwise_cfg=paramwise_cfg)
         super().__init__(_ready(optimizer))
-        self._accumulative_counts = accumulative_counts
+        if has_two_modes(self.optimizer):
+            self.optimizer.train()
+        self._accumulative_counts, self.accumulation_schedule = largest, schedule
         self.clip_grad_kwargs: dict[str, Any] | None = None
         if clip_grad is not None:
-            self.grad_name, self.clip_func, self.clip_grad_kwargs = _clipping(clip_grad)
+            self.grad_name, self.clip_func, self.clip_grad_kwargs = clipping(clip_grad)
         self.message_hub = MessageHub.get_current_instance()
         self._inner_count = 0
         self._max_counts = -1
-        self._remainder_counts = -1
         self._optimizer_steps = 0
         self._lost_micro_batches = 0
         self._normalizer = TargetNormalizer()
         self._quick = QuickStep(self.optimizer)
         self.skips_non_finite = False
         self.closure_need = closure_need(self.optimizer)
-        if self.closure_need != "none" and accumulative_counts > 1:
+        if self.closure_need != "none" and largest > 1:
             raise ConfigError(
                 f"{type(self.optimizer).__name__} computes the loss of a batch several times, so "
                 "gradients of several batches cannot be accumulated for it",
@@ -208,7 +213,7 @@ class OptimWrapper(BaseOptimWrapper):
                 logger="current",
                 level=logging.WARNING,
             )
-        elif self._inner_count % self._accumulative_counts and (
+        elif not self._begins_group(self._inner_count) and (
             self._normalizer.active is not isinstance(loss, NormalizedLoss)
         ):
             raise ValueError(
@@ -319,11 +324,11 @@ class OptimWrapper(BaseOptimWrapper):
         """
         self._inner_count = init_counts
         self._max_counts = max_counts
-        # Of a training without known end, every group is whole.
-        self._remainder_counts = max_counts % self._accumulative_counts if max_counts > 0 else 0
-        self._optimizer_steps = init_counts // self._accumulative_counts
+        schedule, counts = self.accumulation_schedule, self._accumulative_counts
+        steps = schedule.groups_before(init_counts) if schedule else init_counts // counts
+        self._optimizer_steps = steps
         # Whether their gradients come back is known when the next micro-batch begins.
-        self._lost_micro_batches = init_counts % self._accumulative_counts
+        self._lost_micro_batches = init_counts - self._group_of(init_counts)[0]
         if self._accumulative_counts > 1 and has_batch_norm(model):
             print_log(
                 "gradients are accumulated, but batch norm sees each micro-batch alone: training "
@@ -334,15 +339,24 @@ class OptimWrapper(BaseOptimWrapper):
 
     def should_update(self) -> bool:
         """Whether the micro-batch just counted completes a group, or the training."""
-        return (
-            self._inner_count % self._accumulative_counts == 0
-            or self._inner_count == self._max_counts
-        )
+        return self._begins_group(self._inner_count) or self._inner_count == self._max_counts
 
     def should_sync(self) -> bool:
         """Whether the micro-batch to come completes a group, or the training."""
         coming = self._inner_count + 1
-        return coming % self._accumulative_counts == 0 or coming == self._max_counts
+        return self._begins_group(coming) or coming == self._max_counts
+
+    def _begins_group(self, number: int) -> bool:
+        """Whether a micro-batch is the first of its group."""
+        if self.accumulation_schedule is None:
+            return number % self._accumulative_counts == 0
+        return self.accumulation_schedule.group_of(number)[0] == number
+
+    def _group_of(self, number: int) -> tuple[int, int]:
+        """The first micro-batch of the group that one belongs to, and how many it has."""
+        if self.accumulation_schedule is not None:
+            return self.accumulation_schedule.group_of(number)
+        return number - number % self._accumulative_counts, self._accumulative_counts
 
     def scale_loss(self, loss: torch.Tensor) -> torch.Tensor:
         """Divide a loss by the number of micro-batches of its group.
@@ -352,11 +366,20 @@ class OptimWrapper(BaseOptimWrapper):
         """
         if self._accumulative_counts == 1:
             return loss
-        in_last_group = (
-            self._remainder_counts > 0
-            and self._inner_count >= self._max_counts - self._remainder_counts
-        )
-        return loss / (self._remainder_counts if in_last_group else self._accumulative_counts)
+        first, size = self._group_of(self._inner_count)
+        if self._inner_count < self._max_counts:  # the last group may have fewer
+            size = min(size, self._max_counts - first)
+        return loss if size == 1 else loss / size
+
+    def count_in_units_of(self, micro_batches: int) -> None:
+        """Learn what `accumulation_schedule` counts in.
+
+        Args:
+            micro_batches: Those of an epoch, or 1.
+        """
+        if self.accumulation_schedule is not None:
+            pairs = self.accumulation_schedule.pairs
+            self.accumulation_schedule = AccumulationSchedule(pairs, micro_batches)
 
     def accumulation_state_dict(self) -> dict[str, Any]:
         """Gradients that the next step would find, and counts of the group under way.
@@ -407,7 +430,9 @@ class OptimWrapper(BaseOptimWrapper):
         self._lost_micro_batches = 0
 
     def __repr__(self) -> str:
-        settings = f"accumulative_counts={self._accumulative_counts}"
+        schedule = self.accumulation_schedule
+        counts = self._accumulative_counts if schedule is None else schedule.pairs
+        settings = f"accumulative_counts={counts}"
         if self.clip_grad_kwargs is not None:
             settings += f", clip_grad={self.clip_grad_kwargs}"
         return f"{type(self).__name__}({settings}, optimizer={self.optimizer!r})"
@@ -445,53 +470,3 @@ def _refuse_config_words(**words: Any) -> None:
                 f"{name} is for configs: a wrapper that has its optimizer cannot follow it",
                 help="call build_optim_wrapper(model, dict(optimizer=..., paramwise_cfg=...))",
             )
-
-
-def _check_counts(accumulative_counts: Any) -> None:
-    is_whole = isinstance(accumulative_counts, int) and not isinstance(accumulative_counts, bool)
-    if not is_whole or accumulative_counts < 1:
-        raise ConfigError(
-            f"accumulative_counts is {accumulative_counts!r}",
-            help="give a whole number of at least 1",
-        )
-
-
-_CLIP_FUNCTIONS: dict[str, Callable[..., torch.Tensor | None]] = {
-    "norm": nn.utils.clip_grad_norm_,
-    "value": nn.utils.clip_grad_value_,
-}
-
-
-def _clipping(clip_grad: Any) -> tuple[str, Callable[..., torch.Tensor | None], dict[str, Any]]:
-    """Name of what is recorded, the function, and its arguments."""
-    if isinstance(clip_grad, int | float) and not isinstance(clip_grad, bool):
-        clip_grad = {"max_norm": float(clip_grad)}
-    if not isinstance(clip_grad, Mapping) or not clip_grad:
-        raise ConfigError(
-            f"clip_grad is {clip_grad!r}", help="give a number, or a dict such as dict(max_norm=35)"
-        )
-    arguments = {key: clip_grad[key] for key in clip_grad}
-    kind = arguments.pop("type", "norm")
-    if kind not in _CLIP_FUNCTIONS:
-        raise ConfigError(f"clip_grad has type {kind!r}", help="it is 'norm' or 'value'")
-    if not arguments:
-        raise ConfigError(
-            "clip_grad has a type, but no argument", help="add max_norm or clip_value"
-        )
-    function = _CLIP_FUNCTIONS[kind]
-    known = list(inspect.signature(function).parameters)[1:]
-    for name in arguments:
-        if name not in known:
-            raise ConfigError(
-                f"clip_grad has no setting {name!r}",
-                config_path=f"optim_wrapper.clip_grad.{name}",
-                help=did_you_mean(name, known) or f"it has {', '.join(known)}",
-            )
-    limit = arguments.get("max_norm" if kind == "norm" else "clip_value")
-    if limit is None or isinstance(limit, str) or limit < 0:
-        raise ConfigError(
-            f"clip_grad has {known[0]}={limit!r}",
-            config_path="optim_wrapper.clip_grad",
-            help="give a number that is not negative",
-        )
-    return f"grad_{kind}", function, arguments

@@ -17,7 +17,8 @@ class PlannedValues:
     Attributes:
         iterations: Iterations, counted from 0, before which the values hold; rising, the first and
             the last one of the run among them.
-        values: The values there by name: ``lr``, ``momentum`` and so on. The first group of
+        values: The values there by name: ``lr``, ``momentum`` and so on, and
+            ``accumulative_counts`` where that changes. The first group of
             parameters gives the name; others that differ from it follow as ``lr (group 1)``. With
             several optimizers, their names come before, as ``generator.lr``.
     """
@@ -87,6 +88,11 @@ def planned_values(
             found.append(dict(_values(stand_ins, followed)))
     names = list(dict.fromkeys(name for values in found for name in values))
     curves = {name: [values[name] for values in found] for name in names}
+    for name, wrapper in wrappers.items():
+        changes = getattr(wrapper, "accumulation_schedule", None)
+        if changes is not None:
+            counts = [float(changes.group_of(iteration)[1]) for iteration in shown]
+            curves[f"{name}.accumulative_counts" if name else "accumulative_counts"] = counts
     return PlannedValues(shown, _without_equal_groups(curves))
 
 

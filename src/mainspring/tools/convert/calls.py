@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from mainspring.config.config_dict import DELETE_KEY
@@ -79,27 +80,21 @@ def chain_of(node: ast.AST) -> tuple[str, list[str | int]] | None:
     return (node.id, keys) if isinstance(node, ast.Name) else None
 
 
+@dataclass(frozen=True, slots=True)
 class CallRewriter:
     """Changes ``dict(type='X', ...)`` to ``X(...)`` wherever it stands in a file.
 
-    Args:
-        text: The text.
+    Attributes:
+        file: The text.
         attempt: What the file is; is given what the text uses, and what became of each type.
         imported: Names that the file or its bases import: module and name of each.
         constants: Variables that hold the same string throughout the file, with the string.
     """
 
-    def __init__(
-        self,
-        text: EditedText,
-        attempt: Attempt,
-        imported: Mapping[str, tuple[str, str]],
-        constants: Mapping[str, str],
-    ) -> None:
-        self._file = text
-        self._attempt = attempt
-        self._imported = imported
-        self._constants = constants
+    file: EditedText
+    attempt: Attempt
+    imported: Mapping[str, tuple[str, str]]
+    constants: Mapping[str, str]
 
     def visit(
         self, node: ast.AST, keys: tuple[str, ...] = (), *, plain: bool = False, spec: bool = False
@@ -143,21 +138,32 @@ class CallRewriter:
             return None
         meaning, written = self.meaning_of(kind, keys)
         line: int = node.lineno  # type: ignore[attr-defined]  # - every expression has one
-        self._attempt.on_type(line, None if meaning else written)
+        self.attempt.on_type(line, None if meaning else written)
         if meaning is None:
             return None
         arguments = [key for key, _, _ in entries if key not in ("type", DELETE_KEY)]
         form = meaning.form([k for k in arguments if k is not None], is_open=None in arguments)
         if plain:
             form = Form.DICT
-        name = written or self._attempt.imports.name(meaning.module, meaning.name)
+        name = written or self.attempt.imports.name(meaning.module, meaning.name)
         if form is Form.DICT:
             if written is None:
-                self._file.replace(kind, name)
+                self.file.replace(kind, name)
             return meaning
         if form is Form.LATE:
-            name = f"{self._attempt.imports.word('later')}({name})"
-        self._as_call(node, entries, name)
+            name = f"{self.attempt.imports.word('later')}({name})"
+        file = self.file
+        if isinstance(node, ast.Call):
+            file.replace(node.func, name)
+        else:
+            file.change(file.start(node), file.start(node) + 1, f"{name}(")
+            file.change(file.end(node) - 1, file.end(node), ")")
+        self.remove_entry(node, "type")
+        for key, _, place in entries if isinstance(node, ast.Dict) else ():
+            if key not in (None, "type"):
+                colon = file.text.index(":", file.end(place))
+                blanks = len(file.text[colon + 1 :]) - len(file.text[colon + 1 :].lstrip(" \t"))
+                file.change(file.start(place), colon + 1 + blanks, f"{key}=")
         return meaning
 
     def meaning_of(
@@ -169,39 +175,22 @@ class CallRewriter:
             kind: The expression after ``type=``.
             keys: The keys that lead to the dict.
         """
-        names = self._attempt.names
-        constant = self._constants.get(kind.id) if isinstance(kind, ast.Name) else None
+        names = self.attempt.names
+        constant = self.constants.get(kind.id) if isinstance(kind, ast.Name) else None
         name = kind.value if isinstance(kind, ast.Constant) else constant
         if isinstance(name, str):
             meaning = names.find(name, keys)
             if meaning is not None and constant is not None:
                 said = f"{ast.unparse(kind)} does not choose the class here any more"
-                self._attempt.remark(kind.lineno, said)
+                self.attempt.remark(kind.lineno, said)
             return meaning, None if meaning else names.why[name]
         chain = chain_of(kind)
-        if chain is None or chain[0] not in self._imported:
+        if chain is None or chain[0] not in self.imported:
             return None, "its type is computed"
-        module, outer = self._imported[chain[0]]
+        module, outer = self.imported[chain[0]]
         path = ".".join([outer] * bool(outer) + [str(key) for key in chain[1]])
-        written = self._file.text_of(kind)
+        written = self.file.text_of(kind)
         return names.imported(module, path, keys), written
-
-    def _as_call(self, node: ast.AST, entries: Sequence[Entry], name: str) -> None:
-        file = self._file
-        if isinstance(node, ast.Call):
-            file.replace(node.func, name)
-        else:
-            file.change(file.start(node), file.start(node) + 1, f"{name}(")
-            file.change(file.end(node) - 1, file.end(node), ")")
-        for key, value, place in entries:
-            start = file.start(place)
-            end = file.end(place if isinstance(node, ast.Call) else value)
-            if key == "type":
-                self._remove(start, end)
-            elif key is not None and isinstance(node, ast.Dict):
-                colon = file.text.index(":", file.end(place))
-                blanks = len(file.text[colon + 1 :]) - len(file.text[colon + 1 :].lstrip(" \t"))
-                file.change(start, colon + 1 + blanks, f"{key}=")
 
     def remove_entry(self, node: ast.AST, key: str) -> None:
         """Leave an entry of a written dict out.
@@ -210,24 +199,22 @@ class CallRewriter:
             node: The dict.
             key: The key of the entry.
         """
+        file = self.file
         for name, value, place in entries_of(node) or ():
-            if name == key:
-                end = self._file.end(place if isinstance(node, ast.Call) else value)
-                self._remove(self._file.start(place), end)
-
-    def _remove(self, start: int, end: int) -> None:
-        file = self._file
-        after = _COMMA_AFTER.match(file.text, end)
-        if after is not None:
-            end = after.end()
-            first = file.line_start(start)
-            if file.text[end : end + 1] == "\n" and not file.text[first:start].strip():
-                start, end = first, end + 1
-        else:
+            if name != key:
+                continue
+            start = file.start(place)
+            end = file.end(place if isinstance(node, ast.Call) else value)
+            after = _COMMA_AFTER.match(file.text, end)
             before = _COMMA_BEFORE.search(file.text, 0, start)
-            if before is not None:
+            if after is not None:
+                end = after.end()
+                first = file.line_start(start)
+                if file.text[end : end + 1] == "\n" and not file.text[first:start].strip():
+                    start, end = first, end + 1
+            elif before is not None:
                 start = before.start()
-        file.change(start, end, "")
+            file.change(start, end, "")
 
     def _by_epoch(self, node: ast.AST, entries: Sequence[Entry], keys: tuple[str, ...]) -> None:
         """``train_cfg = dict(by_epoch=True, max_epochs=12)`` as ``ByEpoch(max_epochs=12)``."""
@@ -246,6 +233,6 @@ class CallRewriter:
             if value is not None and not (isinstance(value, ast.Constant) and value.value != usual):
                 return
         word = "ByEpoch" if by_epoch.value else "ByIteration"
-        name = self._attempt.imports.name("mainspring.runner", word)
-        self._file.replace(node.func, name)
+        name = self.attempt.imports.name("mainspring.runner", word)
+        self.file.replace(node.func, name)
         self.remove_entry(node, "by_epoch")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import itertools
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,16 @@ from mainspring.errors import ConfigError, ConfigKeyError
 from mainspring.names import DataName, ForbiddenNameError, is_allowed
 from mainspring.names.imports import import_modules_from_strings
 from mainspring.tools.convert.apart import apart, sharing
-from mainspring.tools.convert.chain import OldFile, read_chain
 from mainspring.tools.convert.equality import differences, public
+from mainspring.tools.convert.files import (
+    OldFile,
+    base_statement,
+    new_paths,
+    read_chain,
+    staged_paths,
+)
 from mainspring.tools.convert.imports import Imports, assemble
 from mainspring.tools.convert.inherit import changes_between
-from mainspring.tools.convert.layout import base_statement, new_paths, staged_paths
 from mainspring.tools.convert.names import Names
 from mainspring.tools.convert.printer import Printer
 from mainspring.tools.convert.report import Attempt, ConversionReport, Remark
@@ -40,7 +45,6 @@ _STYLES = (
     Style(),
     Style(repeats=True),
     Style(aliases=False),
-    Style(edits=False, aliases=False),
 )
 """What is tried in turn, the most readable first."""
 
@@ -127,21 +131,19 @@ def _import_custom(file: OldFile, custom: Any, report: ConversionReport) -> None
             report.remarks.append(Remark(place, said))
 
 
+@dataclass
 class _FileConversion:
     """Finds the way to write one file that keeps most of it and reads back equal."""
 
-    def __init__(
-        self,
-        file: OldFile,
-        names: Names,
-        paths: Mapping[str, str],
-        made: Mapping[str, LoadedConfig],
-        flat: bool,
-    ) -> None:
-        self.file, self.names, self.paths, self.made = file, names, paths, made
-        self.has_bases = bool(file.bases) and not flat
-        self.keeps_text = not file.bases or not flat
-        self.final = _own(file.loaded)
+    file: OldFile
+    names: Names
+    paths: Mapping[str, str]
+    made: Mapping[str, LoadedConfig]
+    flat: bool
+
+    @cached_property
+    def final(self) -> dict[Any, Any]:
+        return _own(self.file.loaded)
 
     def best(self) -> tuple[str, Attempt]:
         """The text of the new file, and what there is to say about it.
@@ -176,13 +178,14 @@ class _FileConversion:
 
     def _ways(self) -> Iterator[tuple[bool, Write]]:
         """What is tried in turn, the most readable first, with whether it prints values."""
-        dialect = self.file.dialect
-        if dialect == "recorded" and self.keeps_text:
+        dialect, has_bases = self.file.dialect, bool(self.file.bases)
+        keeps_text = not (has_bases and self.flat)
+        if dialect == "recorded" and keeps_text:
             yield False, lambda _: self.file.source.text
-        if dialect in ("text", "new") and self.keeps_text:
+        if dialect in ("text", "new") and keeps_text:
             for style in _STYLES:
                 yield False, partial(self._rewritten, style=style)
-        if dialect != "recorded" and self.has_bases:
+        if dialect != "recorded" and has_bases and not self.flat:
             yield True, self._changes
         yield True, self._printed
 
@@ -224,31 +227,21 @@ class _FileConversion:
         lines += [printer.assignment(key, value, (key,)) for key, value in self.final.items()]
         return assemble(_header(self.file) + "\n".join(lines), attempt.imports, [])
 
-    # Bases
-
     def _base_lines(self, imports: Imports) -> list[str]:
-        if self.file.dialect == "new":
-            return [ast.unparse(node) for node in _relative_imports(self.file)]
         own = self.paths[self.file.key]
-        targets = [
-            None if base.is_external else self.paths[os.path.realpath(base.path)]
-            for base in self.file.bases
-        ]
-        pairs = zip(self.file.bases, targets, strict=True)
-        return [base_statement(base, own, target, imports) for base, target in pairs]
+        lines = (base_statement(base, own, self.paths, imports) for base in self.file.bases)
+        return list(dict.fromkeys(lines))
 
     def _inherit(self, attempt: Attempt) -> None:
         """Look up what the file gets from its bases: the old values, and the new names."""
         old, new = dict[str, Any](), dict[str, Any]()
-        wanted = _wanted_names(self.file)
         for base in self.file.bases:
             before = load_source(Source.read(base.path), ReadOptions(outermost=base.path))
             after = before if base.is_external else self.made[os.path.realpath(base.path)]
-            names = wanted.get(base.written)
             for into, loaded in ((old, before.values), (new, after.namespace)):
                 for name, value in dict.items(loaded):
-                    if names is None or name in names:
-                        into[name if names is None else names[name]] = value
+                    if base.names is None or name in base.names:
+                        into[name if base.names is None else base.names[name]] = value
         attempt.old = old
         attempt.new = {name: value for name, value in new.items() if not name.startswith("_")}
 
@@ -257,24 +250,6 @@ def _told(error: Exception) -> str:
     if isinstance(error, ConfigError | TemplateError):
         return error.message if isinstance(error, ConfigError) else str(error)
     return f"{type(error).__name__}: {error}"
-
-
-def _relative_imports(file: OldFile) -> list[ast.ImportFrom]:
-    nodes = ast.walk(ast.parse(file.source.text))
-    return [node for node in nodes if isinstance(node, ast.ImportFrom) and node.level]
-
-
-def _wanted_names(file: OldFile) -> dict[str, dict[str, str] | None]:
-    """The names that a new-style file imports from each base, and what it calls them."""
-    wanted: dict[str, dict[str, str] | None] = {}
-    for node in _relative_imports(file) if file.dialect == "new" else ():
-        written = "." * node.level + (node.module or "")
-        known = wanted.setdefault(written, {})
-        if any(alias.name == "*" for alias in node.names) or not node.module:
-            wanted[written] = None
-        elif known is not None:
-            known.update({alias.name: alias.asname or alias.name for alias in node.names})
-    return wanted
 
 
 def _own(loaded: LoadedConfig) -> dict[Any, Any]:

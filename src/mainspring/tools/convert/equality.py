@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mainspring.comparison import MISSING, pairs, same_numbers
+from mainspring.comparison import pairs, same_numbers
 from mainspring.config.config import Config
 from mainspring.config.config_dict import keeping_lazy
 from mainspring.config.lazy import dotted_path, is_lazy
 from mainspring.config.node import Node
-from mainspring.names import DataName, origin_of
+from mainspring.names import origin_of
 from mainspring.registry.recorded import POSITIONAL_KEY
 from mainspring.tools.convert.names import Names, find_import, import_or_none
 
@@ -72,29 +72,17 @@ def differences(
                     node.bind()
         for key, left, right in pairs(dict(dict.items(old)), dict(dict.items(new))):
             here = f"{path}.{key}" if path else str(key)
-            if key == "type" and _same_type(left, right, names, keys):
-                continue
+            name, target = (left, right) if isinstance(left, str) else (right, left)
+            if key == "type" and isinstance(name, str) and not isinstance(target, str):
+                meaning = names.find(name, keys)
+                if meaning is not None and _is_same(meaning.target, _imported(target)):
+                    continue
             yield from differences(left, right, names, (*keys, str(key)), here)
     elif isinstance(old, list | tuple) and type(old) is type(new) and len(old) == len(new):
         for index, (left, right) in enumerate(zip(old, new, strict=True)):
             yield from differences(left, right, names, keys, f"{path}.{index}")
     elif not _same_leaf(old, new):
         yield path
-
-
-def _same_type(old: Any, new: Any, names: Names, keys: tuple[str, ...]) -> bool:
-    if old is MISSING or new is MISSING:
-        return False
-    if isinstance(old, str) and isinstance(new, str):
-        return old == new
-    meant = []
-    for value in (old, new):
-        if isinstance(value, str):
-            found = names.find(value, keys)
-            meant.append(None if found is None else found.target)
-        else:
-            meant.append(_imported(value))
-    return meant[0] is not None and _is_same(*meant)
 
 
 def _is_same(one: Any, other: Any) -> bool:
@@ -115,7 +103,7 @@ def _imported(value: Any) -> Any:
 def _same_leaf(old: Any, new: Any) -> bool:
     if is_lazy(old) or is_lazy(new):
         return _is_same(_imported(old), _imported(new))
-    if isinstance(old, DataName) and isinstance(new, str):
+    if isinstance(old, str) and isinstance(new, str):
         return old == new
     if type(old) is not type(new):
         return False

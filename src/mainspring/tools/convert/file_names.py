@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
+from collections.abc import Mapping
 
 from mainspring.config.lint import Outline, imports_stdlib
 
@@ -25,20 +26,20 @@ def assigned_name(statement: ast.stmt) -> str | None:
     return target.id if isinstance(target, ast.Name) else None
 
 
-def bound_names(tree: ast.Module) -> set[str]:
-    """The names that a file binds or deletes other than by imports.
+def bound_names(tree: ast.Module) -> Counter[str]:
+    """The names that a file binds or deletes other than by imports, with how often.
 
     Args:
         tree: The file.
     """
-    names: set[str] = set()
+    names: Counter[str] = Counter()
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            names.add(node.id)
+            names[node.id] += 1
         elif isinstance(node, ast.FunctionDef | ast.ClassDef):
-            names.add(node.name)
+            names[node.name] += 1
         elif isinstance(node, ast.arg):
-            names.add(node.arg)
+            names[node.arg] += 1
     return names
 
 
@@ -62,20 +63,15 @@ def imported_names(outline: Outline) -> dict[str, tuple[str, str]]:
     return names
 
 
-def assigned_once(tree: ast.Module) -> dict[str, ast.expr]:
+def assigned_once(tree: ast.Module, bound: Mapping[str, int]) -> dict[str, ast.expr]:
     """The variables that a file assigns once, at its outermost level, with what they are.
 
     Args:
         tree: The file.
+        bound: How often it binds each name.
     """
-    times: Counter[str] = Counter()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            times[node.id] += 1
-        elif isinstance(node, ast.arg):
-            times[node.arg] += 1
     named = ((assigned_name(statement), statement) for statement in tree.body)
-    return {name: it.value for name, it in named if name and times[name] == 1}  # type: ignore[attr-defined]  # - an assignment has one
+    return {name: it.value for name, it in named if name and bound[name] == 1}  # type: ignore[attr-defined]  # - an assignment has one
 
 
 def read_names(tree: ast.Module) -> set[str]:

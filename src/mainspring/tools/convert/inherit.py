@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from mainspring.config.config_dict import DELETE_KEY
@@ -17,7 +18,7 @@ from mainspring.tools.convert.names import lazy_import_parts
 from mainspring.tools.convert.printer import Printer
 from mainspring.tools.convert.report import Attempt
 from mainspring.tools.convert.text_edits import EditedText
-from mainspring.walk import items_of
+from mainspring.walk import parts_of
 
 __all__ = ["Inherited", "Merging", "UnmergeableError", "changes_between", "deletes", "place"]
 
@@ -53,17 +54,9 @@ class Inherited:
     def __init__(self, attempt: Attempt) -> None:
         self.old, self.new = attempt.old, attempt.new
         self._imports = attempt.imports
-        self._places: Counter[int] = Counter()
         self._copied: set[tuple[Key, ...]] = set()
-        for value in self.new.values():
-            self._count(value)
-
-    def _count(self, value: Any) -> None:
-        if isinstance(value, dict | list | tuple):
-            self._places[id(value)] += 1
-            if self._places[id(value)] == 1:
-                for _, item in items_of(value):
-                    self._count(item)
+        # Of what is no container, nothing is asked.
+        self._places = Counter(map(id, parts_of(dict(self.new))))
 
     def separate(self, root: str, keys: Sequence[Key]) -> Iterator[str]:
         """The lines after which a part can be changed without changing another place.
@@ -82,8 +75,7 @@ class Inherited:
                 copied = f"{self._imports.word('copy')}({place(root, keys[:length])})"
                 yield f"{self.edited(root, keys[:length]) if length else root} = {copied}"
                 return
-            if length < len(keys):
-                value = item_of(value, keys[length])
+            value = part_of(value, keys[length : length + 1])
 
     def edited(self, root: str, keys: Sequence[Key]) -> str:
         """The left side of a line that changes a part.
@@ -95,48 +87,44 @@ class Inherited:
         return place(f"{self._imports.word('edit')}({root})", keys)
 
 
-def item_of(value: Any, key: Key) -> Any:
-    """What stands under a key; ``None`` where nothing does.
+def part_of(value: Any, keys: Iterable[Key]) -> Any:
+    """What keys lead to; ``None`` where nothing stands there.
 
     Args:
         value: A part of a config.
-        key: The key or index.
+        keys: Keys and indices.
     """
-    if isinstance(value, dict):
-        return dict.get(value, key)
-    if not isinstance(value, list | tuple) or not isinstance(key, int):
-        return None
-    return value[key] if -len(value) <= key < len(value) else None
+    for key in keys:
+        if isinstance(value, dict):
+            value = dict.get(value, key)
+        elif isinstance(value, list | tuple) and isinstance(key, int):
+            value = value[key] if -len(value) <= key < len(value) else None
+        else:
+            return None
+    return value
 
 
 class UnmergeableError(Exception):
     """A dict is not written in a way that can be taken apart."""
 
 
+@dataclass(frozen=True, slots=True)
 class Merging:
     """Writes lines that do what merging a written dict into an inherited one does.
 
-    Args:
+    Attributes:
         attempt: What the file is.
         base: What it inherits.
-        text: The text that the dict is written in, its calls already changed.
+        file: The text that the dict is written in, its calls already changed.
         calls: What changed them.
         displays: Written dicts that stand for their variables wherever these are merged.
     """
 
-    def __init__(
-        self,
-        attempt: Attempt,
-        base: Inherited,
-        text: EditedText,
-        calls: CallRewriter,
-        displays: Mapping[str, ast.expr],
-    ) -> None:
-        self._attempt = attempt
-        self._base = base
-        self._file = text
-        self._calls = calls
-        self.displays = displays
+    attempt: Attempt
+    base: Inherited
+    file: EditedText
+    calls: CallRewriter
+    displays: Mapping[str, ast.expr]
 
     def lines(self, root: str, node: ast.expr, keys: tuple[Key, ...] = ()) -> list[str]:
         """The lines, with each comment that belongs behind one put there.
@@ -150,50 +138,40 @@ class Merging:
             UnmergeableError: The dict holds more than written entries.
         """
         found: list[str] = []
-        for line, is_trailing in self._lines(root, node, keys):
-            if is_trailing and found and not found[-1].startswith("#"):
-                found[-1] += f"  {line}"
-            else:
-                found.append(line)
+        self._add_lines(found, root, node, keys)
         return found
 
-    def _lines(
-        self, root: str, node: ast.expr, keys: tuple[Key, ...]
-    ) -> Iterator[tuple[str, bool]]:
-        """The lines, each with whether it is a comment that belongs behind the one before."""
+    def _add_lines(
+        self, found: list[str], root: str, node: ast.expr, keys: tuple[Key, ...]
+    ) -> None:
         entries = entries_of(node)
         if entries is None:
             raise UnmergeableError
-        file, base = self._file, self._base
-        old: Any = base.old.get(root)
-        for step in keys:
-            old = item_of(old, step)
+        file, base = self.file, self.base
+        old = part_of(base.old.get(root), keys)
         end = file.start(node)
         for key, value, where in entries:
             if key is None:
-                for line in base.separate(root, keys):
-                    yield line, False
-                unpacked = file.text_of(value)
-                yield f"{base.edited(root, keys)}.update({unpacked})", False
+                found += base.separate(root, keys)
+                found.append(f"{base.edited(root, keys)}.update({file.text_of(value)})")
                 end = file.end(value)
                 continue
-            yield from self._comments(end, file.start(where), trailing=key != DELETE_KEY)
+            self._add_comments(found, end, file.start(where), trailing=key != DELETE_KEY)
             end = file.end(where if isinstance(node, ast.Call) else value)
             if key == DELETE_KEY:
                 continue
-            inner, known = (*keys, key), item_of(old, key)
+            known = part_of(old, [key])
             if isinstance(value, ast.Name) and isinstance(known, dict):
                 value = self.displays.get(value.id, value)
             merges = isinstance(known, dict) and is_display(value) and not deletes(value)
             if merges and not _replaces(known, value):
-                yield from self._lines(root, value, inner)
+                self._add_lines(found, root, value, (*keys, key))
                 continue
             text = self._new_text(root, keys, key, known, value, where)
             if text is not None:
-                for line in base.separate(root, keys):
-                    yield line, False
-                yield f"{base.edited(root, inner)} = {text}", False
-        yield from self._comments(end, file.end(node))
+                found += base.separate(root, keys)
+                found.append(f"{base.edited(root, (*keys, key))} = {text}")
+        self._add_comments(found, end, file.end(node))
 
     def _new_text(
         self,
@@ -206,47 +184,47 @@ class Merging:
     ) -> str | None:
         """The text of an entry's value; ``None`` for a type that is the inherited one."""
         if key != "type":
-            return _value_text(self._file, where, value)
+            return _value_text(self.file, where, value)
         above = tuple(map(str, (root, *keys)))
-        meaning, written = self._calls.meaning_of(value, above)
-        if meaning is not None:
-            if self._target(known, above) is meaning.target:
-                return None
-            return written or self._attempt.imports.name(meaning.module, meaning.name)
-        if isinstance(value, ast.Constant) and value.value == known:
-            return None
-        return _value_text(self._file, where, value)
-
-    def _target(self, known: Any, keys: tuple[str, ...]) -> Any:
-        """What an inherited type stands for."""
+        meaning, written = self.calls.meaning_of(value, above)
+        if meaning is None:
+            is_same = isinstance(value, ast.Constant) and value.value == known
+            return None if is_same else _value_text(self.file, where, value)
+        inherited: Any = known
         if isinstance(known, str):
-            meaning = self._attempt.names.find(known, keys)
+            inherited = getattr(self.attempt.names.find(known, above), "target", None)
         elif isinstance(known, LazyObject | LazyAttr):
             parts = lazy_import_parts(known)
-            meaning = (
-                None
-                if parts is None
-                else self._attempt.names.imported(*parts, keys, origin_of(known))
-            )
-        else:
-            return known
-        return _MISSING if meaning is None or meaning.target is None else meaning.target
+            names, origin = self.attempt.names, origin_of(known)
+            inherited = None if parts is None else names.imported(*parts, above, origin).target
+        if inherited is not None and inherited is meaning.target:
+            return None
+        return written or self.attempt.imports.name(meaning.module, meaning.name)
 
-    def _comments(
-        self, start: int, end: int, *, trailing: bool = True
-    ) -> Iterator[tuple[str, bool]]:
-        """The comments between two places: those on lines of their own, and one after the first."""
-        own: list[str] = []
-        behind: list[str] = []
-        line = self._file.line_of(start)
-        for comment in self._file.comments:
-            if start <= comment.start < end:
-                is_behind = comment.line == line and not own
-                behind, own = ([comment.text], own) if is_behind else (behind, [*own, comment.text])
-        for text in behind if trailing else ():
-            yield text, True
-        for text in own:
-            yield text, False
+    def _add_comments(
+        self, found: list[str], start: int, end: int, *, trailing: bool = True
+    ) -> None:
+        """The comments between two places: one behind the last line, others on lines of their own.
+
+        Args:
+            found: The lines.
+            start: The one place.
+            end: The other.
+            trailing: Whether what stands behind the first of them is kept.
+        """
+        line = self.file.line_of(start)
+        within = [comment for comment in self.file.comments if start <= comment.start < end]
+        if within and within[0].line == line:
+            text = within.pop(0).text
+            if trailing and found and not found[-1].startswith("#"):
+                found[-1] += f"  {text}"
+            elif trailing:
+                found.append(text)
+        found += [comment.text for comment in within]
+
+
+def _written(node: ast.AST) -> dict[str | None, ast.expr]:
+    return {key: value for key, value, _ in entries_of(node) or ()}
 
 
 def deletes(node: ast.expr) -> bool:
@@ -255,30 +233,23 @@ def deletes(node: ast.expr) -> bool:
     Args:
         node: The dict.
     """
-    return any(
-        key == DELETE_KEY and isinstance(value, ast.Constant) and value.value is True
-        for key, value, _ in entries_of(node) or ()
-    )
+    return getattr(_written(node).get(DELETE_KEY), "value", None) is True
 
 
 def _replaces(known: dict[Any, Any], node: ast.expr) -> bool:
     """Whether a written dict of another type leaves nothing of the inherited one."""
-    kind = {key: value for key, value, _ in entries_of(node) or ()}.get("type")
+    kind = _written(node).get("type")
     if not isinstance(kind, ast.Constant) or kind.value == dict.get(known, "type"):
         return False
     return _covers(known, node)
 
 
-def _covers(known: dict[Any, Any], node: ast.expr) -> bool:
-    written = {key: value for key, value, _ in entries_of(node) or ()}
-    return None not in written and all(
-        key in written
-        and (
-            not isinstance(value, dict)
-            or (is_display(written[key]) and _covers(value, written[key]))
-        )
-        for key, value in dict.items(known)
-    )
+def _covers(known: Any, node: ast.expr | None) -> bool:
+    if node is None or not isinstance(known, dict):
+        return node is not None
+    written = _written(node)
+    is_whole = is_display(node) and None not in written
+    return is_whole and all(_covers(it, written.get(key)) for key, it in dict.items(known))
 
 
 def _value_text(file: EditedText, where: ast.AST, value: ast.expr) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import importlib.util
 import inspect
 import sys
 from collections.abc import Iterable
@@ -14,11 +13,11 @@ from typing import Any
 from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path
 from mainspring.config.node import Node
 from mainspring.config.plain import is_name
+from mainspring.config.references import reference_of
 from mainspring.config.schema import ROLES, RUNNER_SECTIONS, role_of_section
 from mainspring.names import ForbiddenNameError, Origin, import_named, origin_of
-from mainspring.names.imports import (
-    ObjectNotFoundError,
-)
+from mainspring.names.imports import ObjectNotFoundError
+from mainspring.names.packages import is_installed
 from mainspring.registry import Registry, root
 from mainspring.registry.autoimport import import_scope
 from mainspring.registry.default_scope import ROOT_SCOPE, canonical_scope
@@ -171,11 +170,12 @@ class Names:
             origin: Who wrote the name.
         """
         module, target = find_import(module, name, origin)
-        kinds = {
-            kind
-            for kind in root.__all__
-            if target is not None and _registers(getattr(root, kind), target)
-        }
+        kinds = set()
+        for kind in root.__all__ if target is not None else ():
+            registry = getattr(root, kind)
+            registry.try_locations()
+            if any(known is target for known in registry.module_dict.values()):
+                kinds.add(kind)
         if not kinds:
             kinds = {_BY_KEY[key] for key in keys[-1:] if key in _BY_KEY}
         return Meaning(target, module, name, late=not kinds.isdisjoint(_LATE))
@@ -189,20 +189,18 @@ class Names:
                 found.setdefault(id(target), (target, kind))
                 if kind == first:
                     break
-        if len(found) != 1:
+        if len(found) > 1:
             several = ", ".join(kind for _, kind in found.values())
-            self.why[name] = (
-                f"{name!r} means several things ({several})"
-                if found
-                else f"no package gives {name!r}"
-            )
+            self.why[name] = f"{name!r} means several things ({several})"
             return None
-        ((target, kind),) = found.values()
-        parts = import_parts(target)
-        if parts is None:
+        for target, kind in found.values():
+            parts = import_parts(target)
+            if parts is not None:
+                return Meaning(target, *parts, late=kind in _LATE)
             self.why[name] = f"{name!r} is registered, but no module has it by a public name"
             return None
-        return Meaning(target, *parts, late=kind in _LATE)
+        self.why[name] = f"no package gives {name!r}"
+        return None
 
     def _in_registry(self, registry: Registry, name: str) -> Any:
         scope, bare = split_scope_key(name)
@@ -268,18 +266,8 @@ def import_or_none(path: str, origin: Origin) -> Any:
         return None
 
 
-def _registers(registry: Registry, target: Any) -> bool:
-    registry.try_locations()
-    return any(known is target for known in registry.module_dict.values())
-
-
 def _exists(package: str) -> bool:
-    if package in sys.modules:
-        return True
-    try:
-        return importlib.util.find_spec(package) is not None
-    except (ImportError, ValueError):
-        return False
+    return package in sys.modules or is_installed(package)
 
 
 @lru_cache(maxsize=1024)
@@ -320,19 +308,11 @@ def lazy_import_parts(value: LazyObject | LazyAttr) -> tuple[str, str] | None:
     Returns:
         Module, and the name in it with dots for attributes; ``None`` when only modules are named.
     """
-    attributes: list[str] = []
-    inner: Any = value
-    while isinstance(inner, LazyAttr):
-        attributes.insert(0, inner.__dict__["name"])
-        inner = inner.__dict__["source"]
-    module, imported = inner.module, inner.__dict__["_imported"]
-    if imported is None:
-        path = dotted_path(value)
-        parts = import_parts(import_or_none(path, origin_of(value)))
-        if parts is not None:
-            return parts
-        if not attributes:
-            return None
-        module = ".".join([module, *attributes[:-1]])
-        return module, attributes[-1]
-    return module, ".".join([imported, *attributes])
+    module, name = reference_of(value) or (dotted_path(value), "")
+    if name and not name.startswith("."):
+        return module, name
+    parts = import_parts(import_or_none(dotted_path(value), origin_of(value)))
+    if parts is not None or not name:
+        return parts
+    module, _, name = f"{module}{name}".rpartition(".")
+    return module, name

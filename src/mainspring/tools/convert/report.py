@@ -9,7 +9,7 @@ from typing import Any
 from mainspring.config.places import locate
 from mainspring.config.source import LoadedConfig
 from mainspring.errors import Location
-from mainspring.tools.convert.chain import OldFile
+from mainspring.tools.convert.files import OldFile
 from mainspring.tools.convert.imports import Imports
 from mainspring.tools.convert.names import Names
 

@@ -25,7 +25,7 @@ from mainspring.tools.convert.inherit import (
     Merging,
     UnmergeableError,
     deletes,
-    item_of,
+    part_of,
     place,
 )
 from mainspring.tools.convert.names import find_import
@@ -46,12 +46,10 @@ class Style:
     """How much of a file is changed.
 
     Attributes:
-        edits: Whether assignments to inherited parts go through `edit`.
         aliases: Whether another name for a dict becomes a copy.
         repeats: Whether a dict that is merged in several places is written in each of them.
     """
 
-    edits: bool = True
     aliases: bool = True
     repeats: bool = False
 
@@ -101,8 +99,9 @@ class SourceRewriter:
         self.outline = Outline(tree)
         imported = imported_names(self.outline)
         own = {local: ".".join(filter(None, parts)) for local, parts in imported.items()}
-        bound, once = bound_names(tree), assigned_once(tree)
-        inherited = new_imports(attempt, bound, own)
+        bound = bound_names(tree)
+        once = assigned_once(tree, bound)
+        inherited = new_imports(attempt, set(bound), own)
         for name in words:
             if attempt.imports.word(name) != name:
                 raise TemplateError(f"the name {name} is taken")
@@ -112,7 +111,7 @@ class SourceRewriter:
         self.calls = CallRewriter(
             self.text,
             attempt,
-            {name: _split(path) for name, path in inherited.items()} | imported,
+            {name: path.rpartition(".")[::2] for name, path in inherited.items()} | imported,
             {name: value for name, value in constants.items() if isinstance(value, str)},
         )
         displays = {name: it for name, it in once.items() if style.repeats and is_display(it)}
@@ -156,7 +155,7 @@ class SourceRewriter:
             self.assigned.add(name)
             return
         self.calls.visit(statement)
-        if not (self.style.edits and self._update(statement)):
+        if not self._update(statement):
             self._inherited_part(statement)
 
     def _assignment(self, statement: ast.stmt, name: str, value: ast.expr) -> None:
@@ -218,10 +217,11 @@ class SourceRewriter:
             if not isinstance(root, str) or root.startswith("_"):
                 raise TemplateError(f"_base_.{root} is a private name")
             file = self.text
-            value, rest = self.base.old.get(root), list(keys)
-            walked: list[Key] = []
-            while rest and (inner := item_of(value, rest[0])) is not None:
-                walked.append(rest.pop(0))
+            value, walked = self.base.old.get(root), list[Key]()
+            for key in keys:
+                if (inner := part_of(value, [key])) is None:
+                    break
+                walked.append(key)
                 value = inner
             text = place(root, keys)
             is_stored = isinstance(getattr(node, "ctx", None), ast.Store | ast.Del)
@@ -236,7 +236,7 @@ class SourceRewriter:
                 for line in self.base.separate(root, changed):
                     self._before(statement, line)
                 text = self.base.edited(root, keys)
-            elif isinstance(value, dict | list) and not rest:
+            elif isinstance(value, dict | list) and walked == keys:
                 text = f"{self.attempt.imports.word('copy')}({text})"
             file.replace(node, text)
 
@@ -256,7 +256,7 @@ class SourceRewriter:
             root, keys = chain
             for line in self.base.separate(root, keys[:-1]):
                 self._before(statement, line)
-            if self.style.edits and keys[-1] not in _MERGING:
+            if keys[-1] not in _MERGING:
                 key = f".{keys[-1]}" if str(keys[-1]).isidentifier() else f"[{keys[-1]!r}]"
                 through = self.base.edited(root, keys[:-1]) + key
                 self.text.replace(target, through)
@@ -280,9 +280,7 @@ class SourceRewriter:
         if not call.args:  # ``update(a=1)`` as ``dict(a=1)``
             named = ast.copy_location(ast.Name("dict", ast.Load()), call.func)
             written = ast.copy_location(ast.Call(named, [], call.keywords), call)
-        old = self.base.old.get(root)
-        for key in keys:
-            old = item_of(old, key)
+        old = part_of(self.base.old.get(root), keys)
         if not isinstance(old, dict) or not is_display(written):
             return False
         if method == "merge":
@@ -346,11 +344,6 @@ class SourceRewriter:
         if len(found) == 1 and all(target is not None for _, target in modules):
             start = file.text.index(module, file.start(statement))
             file.change(start, start + len(module), found.pop())
-
-
-def _split(path: str) -> tuple[str, str]:
-    module, _, name = path.rpartition(".")
-    return module, name
 
 
 def _chains(statement: ast.AST) -> list[tuple[ast.AST, ast.AST]]:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import ast
-import io
 import re
-import tokenize
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from mainspring.config.source import Source
 from mainspring.config.template import BASE_VALUE, ENVIRONMENT, PREDEFINED, predefined_variables
-from mainspring.tools.convert.text_edits import line_starts
+from mainspring.tools.convert.text_edits import EditedText
 
 __all__ = ["TemplateError", "without_templates"]
 
@@ -76,26 +74,27 @@ def without_templates(
 
 
 def _with_calls(text: str, asked: list[_Asked]) -> str:
-    starts = line_starts(text)
     try:
-        tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
-    except (tokenize.TokenError, SyntaxError) as error:
+        edited = EditedText(text)
+    except SyntaxError as error:
         raise TemplateError(str(error)) from error
-    for token in reversed(tokens):
-        if not _MARKS.search(token.string):
-            continue
-        if token.type == tokenize.NAME and (match := _MARKS.fullmatch(token.string)):
-            new = _bare(asked[int(match.group(1))])
-        elif token.type == tokenize.STRING:
-            new = _in_string(token.string, asked)
-        elif token.type == tokenize.COMMENT:
-            new = _MARKS.sub(lambda match: f"${asked[int(match.group(1))].name}", token.string)
-        else:
-            raise TemplateError(f"a template is a part of {token.string!r}")
-        start = starts[token.start[0] - 1] + token.start[1]
-        end = starts[token.end[0] - 1] + token.end[1]
-        text = text[:start] + new + text[end:]
-    return text
+    for comment in edited.comments:
+        said = _MARKS.sub(lambda match: f"${asked[int(match.group(1))].name}", comment.text)
+        edited.change(comment.start, comment.start + len(comment.text), said)
+    for node in ast.walk(edited.tree):
+        if isinstance(node, ast.Name) and (match := _MARKS.fullmatch(node.id)):
+            edited.replace(node, _bare(asked[int(match.group(1))]))
+        elif isinstance(node, ast.JoinedStr) and _MARKS.search(edited.text_of(node)):
+            raise TemplateError("a template stands in an f-string")
+        value = getattr(node, "value", None)
+        if isinstance(value, str) and _MARKS.search(value):
+            edited.replace(node, _in_string(value, asked))
+    filled = edited.result()
+    if (left := _MARKS.search(filled)) is not None:
+        raise TemplateError(
+            f"a template of {asked[int(left.group(1))].name} stands where no call can"
+        )
+    return filled
 
 
 def _bare(asked: _Asked) -> str:
@@ -109,11 +108,8 @@ def _bare(asked: _Asked) -> str:
     return f"env({asked.name!r}, {default!r})".replace("'", '"')
 
 
-def _in_string(written: str, asked: list[_Asked]) -> str:
-    prefix = written[: len(written) - len(written.lstrip("rRbBuUfF"))].lower()
-    if "f" in prefix or "b" in prefix:
-        raise TemplateError("a template stands in an f-string or in bytes")
-    first, *parts = _MARKS.split(ast.literal_eval(written))
+def _in_string(value: str, asked: list[_Asked]) -> str:
+    first, *parts = _MARKS.split(value)
     calls = [_call(asked[int(index)], "'") for index in parts[0::2]]
     texts = [first, *parts[1::2]]
     if not any(texts) and len(calls) == 1:

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["EditedText", "line_starts"]
+__all__ = ["EditedText"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +40,13 @@ class EditedText:
     def __post_init__(self) -> None:
         self.tree = ast.parse(self.text)
         self._lines = self.text.split("\n")
-        self._starts = line_starts(self.text)
-        self.comments = [
-            _Comment(
-                self._starts[(line := token.start[0]) - 1] + token.start[1], token.string, line
-            )
-            for token in tokenize.generate_tokens(io.StringIO(self.text).readline)
-            if token.type == tokenize.COMMENT
-        ]
+        lengths = (len(line) + 1 for line in self._lines)
+        self._starts = list(itertools.accumulate(lengths, initial=0))
+        self.comments = []
+        for token in tokenize.generate_tokens(io.StringIO(self.text).readline):
+            if token.type == tokenize.COMMENT:
+                line, column = token.start
+                self.comments.append(_Comment(self._starts[line - 1] + column, token.string, line))
 
     def _offset(self, line: int, column: int) -> int:
         """The place of a character, from what `ast` calls it (columns count bytes)."""
@@ -106,13 +105,3 @@ class EditedText:
     def result(self) -> str:
         """The whole text with all changes."""
         return self.changed(0, len(self.text))
-
-
-def line_starts(text: str) -> list[int]:
-    """Where each line of a text begins, and where the text would go on.
-
-    Args:
-        text: The text.
-    """
-    lengths = (len(line) + 1 for line in text.split("\n"))
-    return list(itertools.accumulate(lengths, initial=0))

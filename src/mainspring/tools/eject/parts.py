@@ -19,6 +19,7 @@ from mainspring.model.adapt import LossReturningModel
 from mainspring.model.base_model.data_preprocessor import BaseDataPreprocessor
 from mainspring.model.base_model.steps import ModelSteps
 from mainspring.optim import AmpOptimWrapper, OptimWrapper
+from mainspring.optim.optimizer.two_modes import has_two_modes
 from mainspring.registry import DATASETS, MODELS
 from mainspring.rng.global_generators import GENERATORS
 from mainspring.runner.loops import EpochBasedTrainLoop, IterBasedTrainLoop
@@ -207,6 +208,10 @@ class Parts:
             self.left_out.append(("optim_wrapper", type(wrapper).__name__))
         elif wrapper.closure_need != "none":
             self.left_out.append(("optim_wrapper", "a step that computes the loss itself"))
+        elif wrapper.accumulation_schedule is not None:
+            self.left_out.append(("optim_wrapper", "accumulative_counts that changes"))
+        elif has_two_modes(wrapper.optimizer):
+            self.left_out.append(("optim_wrapper", "an optimizer that averages the weights itself"))
 
     def _look_at_schedules(self) -> None:
         for number, schedule in enumerate(self.schedules):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from mainspring.errors import ConfigError
 from mainspring.infer import ExportsForward
-from mainspring.model import Supervised
+from mainspring.model import Supervised, merged_adapters
 from mainspring.model.adapt import LossReturningModel, _predictions_of
 from mainspring.model.base_model.data_preprocessor import BaseDataPreprocessor
 from mainspring.model.base_model.img_data_preprocessor import ImgDataPreprocessor
@@ -83,7 +83,7 @@ def target_of(model: nn.Module, batch: Any) -> ExportTarget:
     Raises:
         ConfigError: The batch has nothing that the model takes.
     """
-    model = model.cpu().eval()
+    model = merged_adapters(model.cpu().eval())
     is_own = isinstance(model, ExportsForward)
     owner: Any = model if is_own else getattr(model, "_own_class", type(model))
     function: Any = owner.export_forward if is_own else owner.forward

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 import gc
-import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise, repeat
+from itertools import repeat
 from typing import Any
 
+import numpy as np
 import torch
 
 from mainspring.errors import ConfigError
@@ -164,24 +164,19 @@ class _Search:
 
     def fits(self, size: int) -> bool:
         """Whether a size fits; it is run, unless smaller ones say that it does not."""
-        expected = self._expected(size)
-        if self.limit is not None and expected is not None and expected > self.limit:
-            tried = TriedSize(size, fits=False, memory=expected, was_run=False)
-        else:
-            tried = self._run(size)
-        self.tried[size] = tried
+        tried: TriedSize | None = None
+        ran = sorted(number for number, it in self.tried.items() if it.was_run and it.fits)
+        if self.limit is not None and len(ran) > 1:
+            # Along the line through the two largest sizes that ran.
+            smaller, larger = (self.tried[number] for number in ran[-2:])
+            slope = max(0.0, (larger.memory - smaller.memory) / (larger.size - smaller.size))
+            expected = int(larger.memory + slope * (size - larger.size))
+            if expected > self.limit:
+                tried = TriedSize(size, fits=False, memory=expected, was_run=False)
+        self.tried[size] = tried = tried or self._run(size)
         if self.report is not None:
             self.report(tried)
         return tried.fits
-
-    def _expected(self, size: int) -> int | None:
-        """Bytes that a size will take, along the line through the two largest sizes that ran."""
-        ran = [item for item in self.tried.values() if item.was_run and item.fits]
-        if len(ran) < 2:
-            return None
-        smaller, larger = sorted(ran, key=lambda item: item.size)[-2:]
-        slope = max(0.0, (larger.memory - smaller.memory) / (larger.size - smaller.size))
-        return int(larger.memory + slope * (size - larger.size))
 
     def _run(self, size: int) -> TriedSize:
         cfg = copy.deepcopy(self.cfg)
@@ -242,8 +237,7 @@ class _Throughput(PlannedTrial):
             moments.append(time.perf_counter())
             if len(moments) <= _ITERATIONS:
                 yield
-        seconds = [later - earlier for earlier, later in pairwise(moments)]
-        self.samples_per_second = self.size / statistics.median(seconds)
+        self.samples_per_second = self.size / float(np.median(np.diff(moments)))
 
 
 def is_out_of_memory(error: BaseException) -> bool:

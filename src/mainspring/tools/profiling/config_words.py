@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterable
 from typing import Any
 
+from mainspring.config.plain import path_of
 from mainspring.errors import ConfigError
 from mainspring.runner.default_hooks import DEFAULT_HOOKS
 
@@ -26,26 +27,23 @@ def applicable(cfg: Any, words: Iterable[str]) -> list[str]:
     changed = copy.deepcopy(cfg)
     found = []
     for word in words:
-        for candidate in (*_type_of_default_hook(changed, word), word):
-            for spelling in (candidate, f"+{candidate}"):
-                try:
-                    changed.override([spelling])
-                except ConfigError:
-                    continue
-                found.append(spelling)
-                break
-            else:
-                # A part that was made by the config's own code cannot be changed from outside.
-                found.append(candidate)
+        wanted = [word]
+        section, _, path = word.partition(".")
+        hook = path.partition(".")[0]
+        if section == "default_hooks" and hook not in (changed.get(section) or {}):
+            kind = DEFAULT_HOOKS.get(hook, {}).get("type")
+            name = kind if isinstance(kind, str) else path_of(kind)
+            wanted = [f"{section}.{hook}.type={name}", word] if name else [word]
+        for change in wanted:
+            # A part that was made by the config's own code cannot be changed from outside.
+            spellings = (change, f"+{change}")
+            found.append(next((it for it in spellings if _applies(changed, it)), change))
     return found
 
 
-def _type_of_default_hook(cfg: Any, word: str) -> list[str]:
-    section, _, rest = word.partition(".")
-    name = rest.partition(".")[0]
-    if section != "default_hooks" or name in (cfg.get(section) or {}):
-        return []
-    kind = DEFAULT_HOOKS.get(name, {}).get("type")
-    if isinstance(kind, type):
-        kind = f"{kind.__module__}.{kind.__qualname__}"
-    return [f"{section}.{name}.type={kind}"] if kind else []
+def _applies(cfg: Any, word: str) -> bool:
+    try:
+        cfg.override([word])
+    except ConfigError:
+        return False
+    return True

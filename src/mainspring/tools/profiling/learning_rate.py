@@ -8,11 +8,11 @@ large.
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from mainspring.errors import ConfigError
@@ -104,10 +104,8 @@ def learning_rates(lowest: float, highest: float, count: int) -> list[float]:
         highest: The last.
         count: How many.
     """
-    if count < 2:
-        return [lowest]
-    ratio = highest / lowest
-    return [lowest * ratio ** (index / (count - 1)) for index in range(count)]
+    rates: list[float] = np.geomspace(lowest, highest, count).tolist()
+    return rates
 
 
 def smoothed(losses: Sequence[float], weight: float = 0.8) -> list[float]:
@@ -123,13 +121,11 @@ def smoothed(losses: Sequence[float], weight: float = 0.8) -> list[float]:
     """
     if not losses:
         return []
-    ceiling = max(losses[: max(FEWEST_LOSSES, len(losses) // 10)])
-    capped = [min(loss, ceiling) for loss in losses]
-    averages = []
-    for center in range(len(capped)):
-        weights = [weight ** abs(index - center) for index in range(len(capped))]
-        averages.append(sum(map(operator.mul, weights, capped)) / math.fsum(weights))
-    return averages
+    count = len(losses)
+    capped = np.minimum(losses, max(losses[: max(FEWEST_LOSSES, count // 10)]))
+    near = weight ** abs(np.arange(1 - count, count))
+    averages = np.convolve(capped, near, "valid") / np.convolve(np.ones(count), near, "valid")
+    return [float(average) for average in averages]
 
 
 def suggest(rates: Sequence[float], losses: Sequence[float]) -> tuple[float, float] | None:

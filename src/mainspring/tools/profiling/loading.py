@@ -5,9 +5,9 @@ from __future__ import annotations
 import pickle
 import statistics
 import time
-from itertools import pairwise
 from typing import Any
 
+import numpy as np
 from torch.utils.data import DataLoader
 
 __all__ = ["handover_seconds", "loading_seconds"]
@@ -37,7 +37,7 @@ def handover_seconds(batch: Any, batches: int = _BATCHES) -> float:
         moments = [time.perf_counter() for _ in loader]
     except Exception:  # noqa: BLE001 - whatever a batch holds, a profile is no reason to fail
         return 0.0
-    return statistics.median(later - earlier for earlier, later in pairwise(moments))
+    return float(np.median(np.diff(moments)))
 
 
 def loading_seconds(loader: Any, batches: int = _LOADED) -> float | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from itertools import pairwise
 
+import numpy as np
 import torch
 
 __all__ = ["MatmulPeak", "measure_matmul_peak"]
@@ -68,4 +68,4 @@ def _fastest(device: str, dtype: torch.dtype, size: int, rounds: int = 3) -> flo
                 torch.cuda.synchronize()
             moments.append(time.perf_counter())
             torch.mm(left, right, out=out)
-    return max(min(later - earlier for earlier, later in pairwise(moments[1:])), 1e-9)
+    return max(float(min(np.diff(moments[1:]))), 1e-9)

@@ -29,7 +29,12 @@ def time_validation(runner: Any, validate: Callable[[], Any]) -> Occasional:
     loop = runner.val_loop
     lengths = [length_of(item.dataloader) for item in getattr(loop, "sets", None) or [loop]]
     batches = None if None in lengths else sum(length or 0 for length in lengths)
-    _warm_up(runner, loop)
+    # What only the first batch costs, such as compiling, does not count.
+    first = next(iter(loop.dataloader), None) if hasattr(loop, "dataloader") else None
+    if first is not None and hasattr(runner.model, "val_step"):
+        runner.model.eval()
+        with torch.no_grad(), autocast(enabled=getattr(loop, "fp16", False)):
+            runner.model.val_step(first)
     measured = 1.0
     moments = [time.perf_counter()]
     if batches is None or batches <= _BATCHES or not hasattr(loop, "run_iter"):
@@ -83,13 +88,3 @@ def _occasional(
     length = length_of(runner.train_loop.dataloader) or 0
     every, unit = (interval * length, "epochs") if by_epoch else (interval, "iterations")
     return Occasional(seconds, every, measured, unit, interval)
-
-
-def _warm_up(runner: Any, loop: Any) -> None:
-    """Predict a batch, so that what only the first one costs, such as compiling, does not count."""
-    batch = next(iter(loop.dataloader), None) if hasattr(loop, "dataloader") else None
-    if batch is None or not hasattr(runner.model, "val_step"):
-        return
-    runner.model.eval()
-    with torch.no_grad(), autocast(enabled=getattr(loop, "fp16", False)):
-        runner.model.val_step(batch)

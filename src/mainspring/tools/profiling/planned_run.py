@@ -7,7 +7,6 @@ its own.
 from __future__ import annotations
 
 import contextlib
-import copy
 import os
 import tempfile
 from collections.abc import Generator, Iterator, Mapping, MutableMapping
@@ -32,6 +31,8 @@ class PlannedTrial(Watch):
         checkpoint_hook: The hook that would save, or ``None``.
         max_iters: Iterations of the whole run, as the config says.
         may_diverge: Whether weights that are no numbers any more are no reason to stop.
+        steps: What is left of the plan.
+        done: Iterations that were trained.
     """
 
     outputs: Mapping[str, Any] = {}
@@ -39,8 +40,8 @@ class PlannedTrial(Watch):
     checkpoint_hook: CheckpointHook | None = None
     max_iters: int = 0
     may_diverge = False
-    _steps: Iterator[None] = iter(())
-    _done = 0
+    steps: Iterator[None] = iter(())
+    done = 0
 
     def built(self, runner: Any) -> None:
         """Called when the run is constructed, before it prepares its training.
@@ -63,51 +64,21 @@ class PlannedTrial(Watch):
     def put_back(self) -> None:
         """Called in the end, also of a trial that failed."""
 
-    def train(self, runner: Any) -> None:
-        """Carry out the plan.
-
-        Args:
-            runner: The runner.
-
-        Raises:
-            ConfigError: The run ends before the plan does.
-        """
-        left_out: tuple[type[Hook], ...] = (CheckpointHook, ProfilerHook, NPUProfilerHook)
-        if self.may_diverge:
-            left_out += (DivergenceHook,)
-        for hook in [hook for hook in runner.hooks if isinstance(hook, left_out)]:
-            if isinstance(hook, CheckpointHook) and self.checkpoint_hook is None:
-                self.checkpoint_hook = hook
-            runner.hooks.remove(hook)
-        self.built(runner)
-        try:
-            if train_watched(runner, self):
-                return
-        finally:
-            if isinstance(self._steps, Generator):
-                self._steps.close()
-            self.put_back()
-        raise ConfigError(
-            f"the training ended after {self._done} iterations, before enough was measured",
-            config_path="train_cfg",
-            help="make it longer, or ask for fewer --iterations",
-        )
-
     def training_begins(self, runner: Any) -> None:
         """Begin the plan, and let no validation take place."""
         loop = runner.val_loop
         if loop is not None:
             self.validate, loop.run = loop.run, dict
-        self._steps = self.plan(runner)
-        next(self._steps)
+        self.steps = self.plan(runner)
+        next(self.steps)
 
     def after_train_iter(
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         """Go on with the plan."""
-        self._done += 1
+        self.done += 1
         self.outputs = outputs
-        if next(self._steps, self) is self:
+        if next(self.steps, self) is self:
             raise EnoughError
 
 
@@ -139,20 +110,29 @@ def run_trial(cfg: Any, watch: PlannedTrial, iterations: int) -> None:
         try:
             with building(runner.cfg, "train_dataloader"):
                 watch.max_iters = int(getattr(runner.train_loop, "max_iters", 0))
-            if watch.max_iters < iterations:
+            length: Any = cfg["train_cfg"]
+            if watch.max_iters < iterations and isinstance(length, MutableMapping):
+                for name in ("max_epochs", "max_iters"):
+                    if isinstance(length.get(name), int):
+                        length[name] = max(length[name], iterations)
                 release_run(runner.experiment_name)
-                runner = build_runner(_lengthened(cfg, iterations))
-            watch.train(runner)
+                runner = build_runner(cfg)
+            left_out: tuple[type[Hook], ...] = (CheckpointHook, ProfilerHook, NPUProfilerHook)
+            left_out += (DivergenceHook,) if watch.may_diverge else ()
+            for hook in [hook for hook in runner.hooks if isinstance(hook, left_out)]:
+                if isinstance(hook, CheckpointHook) and watch.checkpoint_hook is None:
+                    watch.checkpoint_hook = hook
+                runner.hooks.remove(hook)
+            watch.built(runner)
+            if not train_watched(runner, watch):
+                raise ConfigError(
+                    f"the training ended after {watch.done} iterations, before enough was measured",
+                    config_path="train_cfg",
+                    help="make it longer, or ask for fewer --iterations",
+                )
         finally:
+            if isinstance(watch.steps, Generator):
+                watch.steps.close()
+            watch.put_back()
             # What the run opened is closed, so that its folder can be removed.
             release_run(runner.experiment_name)
-
-
-def _lengthened(cfg: Any, iterations: int) -> Any:
-    cfg = copy.deepcopy(cfg)
-    section = cfg["train_cfg"]
-    if isinstance(section, MutableMapping):
-        for name in ("max_epochs", "max_iters"):
-            if isinstance(section.get(name), int):
-                section[name] = max(section[name], iterations)
-    return cfg

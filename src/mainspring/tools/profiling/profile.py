@@ -125,10 +125,7 @@ class _Profile(PlannedTrial):
                 yield from repeat(None, _FOR_TRACE)
             profiler.export_chrome_trace(self.trace)
         self.instruments.put_back()
-        self._look_around(runner)
-
-    def _look_around(self, runner: Any) -> None:
-        """What does not belong to an iteration."""
+        # What does not belong to an iteration.
         measured = self.measured
         # Loading is worth being measured where there may be advice on it.
         waited = sum(row.get("data", 0.0) for row in self.rows)

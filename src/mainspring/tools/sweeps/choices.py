@@ -171,25 +171,15 @@ def _distinct(
 
 def _text_of(value: Any) -> str | None:
     """A value as the command line says it; ``None`` if it cannot."""
-    text = _written(value)
-    if text is None or isinstance(value, dict):
-        return None  # dicts take effect in the complete config only, not where they are assigned
+    # Dicts take effect in the complete config only, not where they are assigned.
+    if not isinstance(value, str | int | float | list | tuple | None):
+        return None
+    text = value if isinstance(value, str) else re.sub(r"['\"]|(?<=,) ", "", repr(value))
     try:
         read = parse_override(f"x={text}").value
     except ConfigError:
         return None
     return text if repr(read) == repr(value) else None
-
-
-def _written(value: Any) -> str | None:
-    if type(value) in (list, tuple):
-        parts = [part for item in value if (part := _written(item)) is not None]
-        inside = ",".join(parts)
-        whole = f"[{inside}]" if isinstance(value, list) else f"({inside})"
-        return whole if len(parts) == len(value) else None
-    if value is None or type(value) in (bool, int, float):
-        return repr(value)
-    return value if type(value) is str else None
 
 
 def label_of(value: Any) -> str:

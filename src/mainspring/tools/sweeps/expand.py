@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from mainspring.config import Config
@@ -14,7 +15,7 @@ from mainspring.config.sweep import Sweep, bind_swept, finding_sweeps, refuse_un
 from mainspring.errors import ConfigError
 from mainspring.tools.sweeps.choices import Axis, Choice, axis_of_sweep
 
-__all__ = ["Combination", "Loader", "combinations", "complete", "open_axes"]
+__all__ = ["Combination", "Loader", "combinations", "grow"]
 
 Loader: TypeAlias = Callable[[Sequence[str]], Config]
 """Reads the config with changes of a command line."""
@@ -54,7 +55,17 @@ def combinations(
     Raises:
         ConfigError: The config cannot be read for a combination, sweeps nothing, or has a range.
     """
-    found = list(_grow(load, tuple(overrides), {}, list(given)))
+
+    def choices_of(axis: Axis) -> Sequence[Choice]:
+        if axis.range is not None:
+            raise ConfigError(
+                f"{axis.name} is {axis.range!r}, which has no end of values to try",
+                location=axis.where,
+                help="say how many runs: --trials 20",
+            )
+        return axis.choices
+
+    found = list(grow(load, overrides, given, choices_of))
     if len(found) == 1 and not found[0].choices:
         raise ConfigError(
             "nothing is swept: the config describes one run",
@@ -63,36 +74,35 @@ def combinations(
     return found
 
 
-def _grow(
-    load: Loader, words: tuple[str, ...], chosen: dict[str, Choice], given: list[Axis]
+def grow(
+    load: Loader,
+    words: Sequence[str],
+    given: Sequence[Axis],
+    choices_of: Callable[[Axis], Iterable[Choice]],
+    chosen: Mapping[str, Choice] = MappingProxyType({}),
 ) -> Iterator[Combination]:
-    axes = given or open_axes(load, words)
-    if not axes:
-        yield complete(load, words, chosen)
-        return
-    axis = axes[0]
-    if axis.range is not None:
-        raise ConfigError(
-            f"{axis.name} is {axis.range!r}, which has no end of values to try",
-            location=axis.where,
-            help="say how many runs: --trials 20",
-        )
-    for choice in axis.choices:
-        more = (*words, *axis.words(choice))
-        yield from _grow(load, more, {**chosen, axis.name: choice}, given[1:])
+    """Choose for one axis after another, until nothing is open.
 
-
-def complete(load: Loader, words: Sequence[str], chosen: Mapping[str, Choice]) -> Combination:
-    """A combination in which everything is chosen.
+    Args:
+        load: Reads the config.
+        words: The changes so far.
+        given: Axes that the command line sweeps, of which nothing is chosen yet.
+        choices_of: What to try of an axis.
+        chosen: The choices so far.
 
     Raises:
         ConfigError: The config cannot be read.
     """
-    config = load(words)
-    refuse_unchosen(config)
-    with keeping_lazy():
-        digest = hashlib.sha256(config.pretty_text.encode()).hexdigest()[:16]
-    return Combination(tuple(words), dict(chosen), config, digest)
+    axes = given or open_axes(load, words)
+    for choice in choices_of(axes[0]) if axes else ():
+        more = (*words, *axes[0].words(choice))
+        yield from grow(load, more, given[1:], choices_of, {**chosen, axes[0].name: choice})
+    if not axes:
+        config = load(words)
+        refuse_unchosen(config)
+        with keeping_lazy():
+            digest = hashlib.sha256(config.pretty_text.encode()).hexdigest()[:16]
+        yield Combination(tuple(words), chosen, config, digest)
 
 
 def open_axes(load: Loader, words: Sequence[str]) -> list[Axis]:

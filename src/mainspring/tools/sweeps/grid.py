@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from mainspring.errors import MetricError, did_you_mean
 from mainspring.tools.sweeps.choices import folder_names, run_names
 from mainspring.tools.sweeps.expand import Combination
-from mainspring.tools.sweeps.metrics import check_measured
-from mainspring.tools.sweeps.record import Metric, Run, Status
+from mainspring.tools.sweeps.metrics import Metric
+from mainspring.tools.sweeps.record import Run, Status
 
 __all__ = ["Followed", "Grid", "Report", "grid_runs"]
 
@@ -64,7 +65,37 @@ class Followed:
     def ended(self, run: Run, status: Status, exit_code: int | None) -> None:
         """Note and say how a run ended."""
         run.end(status, exit_code, self._metric)
-        self._report(run, describe_end(run, self._metric))
+        record, name = run.record, self._metric.name_in(run.scalars)
+        said = "" if record.best is None else f", best {name} {record.best:.6g}"
+        if status == "failed":
+            said = f", {run.exit_reason}: {run.last_line}".removesuffix(": ")
+        elif status == "finished" and (instead := self._measured_instead(run)) is not None:
+            said = f", but it did not measure {self._metric.name!r}: {instead}"
+        self._report(run, f"{status} after {record.seconds:.0f} s{said}")
+
+    def _measured_instead(self, run: Run) -> str | None:
+        """What a run measured, where that is not what runs are compared by."""
+        if self._metric.name is None or self._metric.name_in(run.scalars) is not None:
+            return None
+        return f"it measured {', '.join(run.scalars.names) or 'nothing'}"
+
+    def _check_measured(self, run: Run) -> None:
+        """End a sweep whose runs do not measure what they are compared by.
+
+        Args:
+            run: A run that has finished.
+
+        Raises:
+            MetricError: The run did not measure it; with the metrics that it did.
+        """
+        name, instead = str(self._metric.name), self._measured_instead(run)
+        if instead is not None:
+            near = did_you_mean(name, run.scalars.names)
+            raise MetricError(
+                f"runs are compared by the metric {name!r}, which {run.folder} did not measure: "
+                f"{instead}",
+                help=f"{near + ' ' if near else ''}say --metric and --resume to go on",
+            )
 
 
 class Grid(Followed):
@@ -105,26 +136,5 @@ class Grid(Followed):
         """
         super().ended(run, status, exit_code)
         if status == "finished" and not self._is_measured:
-            check_measured(run, self._metric)
+            self._check_measured(run)
             self._is_measured = True
-
-
-def describe_end(run: Run, metric: Metric) -> str:
-    """How a run ended, in words.
-
-    Args:
-        run: The run.
-        metric: What runs are compared by.
-    """
-    record = run.record
-    after = f"after {record.seconds:.0f} s"
-    if record.status == "failed":
-        lines = run.last_lines()
-        tail = f": {lines[-1].strip()}" if lines else ""
-        return f"failed {after}, {run.exit_reason}{tail}"
-    name = metric.name_in(run.scalars)
-    value = "" if record.best is None else f", best {name} {record.best:.6g}"
-    if name is None and metric.name is not None and record.status == "finished":
-        measured = ", ".join(run.scalars.names) or "nothing"
-        value = f", but it did not measure {metric.name!r}: it measured {measured}"
-    return f"{record.status} {after}{value}"

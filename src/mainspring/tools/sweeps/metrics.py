@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from mainspring.config import Config
-from mainspring.errors import ConfigError, MetricError, did_you_mean
-from mainspring.tools.sweeps.record import Metric, Run
+from mainspring.errors import ConfigError
+from mainspring.tools.sweeps.scalars import Scalars
 
-__all__ = ["Direction", "check_measured", "metric_for"]
+__all__ = ["Direction", "Metric", "metric_for"]
 
 Direction: TypeAlias = Literal["maximize", "minimize"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What runs are compared by.
+
+    Attributes:
+        name: Its name; ``None`` for the first one that validation gives.
+        maximize: Whether greater is better.
+    """
+
+    name: str | None
+    maximize: bool
+
+    def name_in(self, scalars: Scalars) -> str | None:
+        """Its name among what a run measured; ``None`` if it is not there."""
+        if self.name is not None:
+            return self.name if scalars.of(self.name) else None
+        return next(iter(scalars.names), None)
 
 
 def metric_for(cfg: Config, name: str | None, direction: Direction | None) -> Metric:
@@ -46,25 +66,3 @@ def metric_for(cfg: Config, name: str | None, direction: Direction | None) -> Me
         raise ConfigError(
             error.message, help="say --direction maximize or --direction minimize"
         ) from None
-
-
-def check_measured(run: Run, metric: Metric) -> None:
-    """End a sweep whose runs do not measure what they are compared by.
-
-    Args:
-        run: A run that has finished.
-        metric: What runs are compared by.
-
-    Raises:
-        MetricError: The run did not measure it; with the metrics that it did.
-    """
-    name = metric.name
-    if name is None or run.scalars.of(name):
-        return
-    measured = run.scalars.names
-    listing = f"it measured {', '.join(measured)}" if measured else "it measured nothing"
-    near = did_you_mean(name, measured)
-    raise MetricError(
-        f"runs are compared by the metric {name!r}, which {run.folder} did not measure: {listing}",
-        help=f"{near + ' ' if near else ''}say --metric and --resume to go on",
-    )

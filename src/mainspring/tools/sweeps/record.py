@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import signal
@@ -14,9 +15,10 @@ from typing import Any, Literal, TypeAlias
 from mainspring import fileio
 from mainspring.errors import ConfigError
 from mainspring.tools.sweeps.choices import Choice
+from mainspring.tools.sweeps.metrics import Metric
 from mainspring.tools.sweeps.scalars import Scalars, best_of
 
-__all__ = ["RECORD_FILE", "Metric", "Record", "Run", "Status"]
+__all__ = ["RECORD_FILE", "Record", "Run", "Status"]
 
 RECORD_FILE = "sweep_run.json"
 """Name of the file in a run's work directory that says how the run went."""
@@ -25,25 +27,6 @@ OUTPUT_FILE = "output.log"
 """Name of the file in a run's work directory that holds what the run prints."""
 
 Status: TypeAlias = Literal["waiting", "running", "finished", "failed", "pruned", "interrupted"]
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """What runs are compared by.
-
-    Attributes:
-        name: Its name; ``None`` for the first one that validation gives.
-        maximize: Whether greater is better.
-    """
-
-    name: str | None
-    maximize: bool
-
-    def name_in(self, scalars: Scalars) -> str | None:
-        """Its name among what a run measured; ``None`` if it is not there."""
-        if self.name is not None:
-            return self.name if scalars.of(self.name) else None
-        return next(iter(scalars.names), None)
 
 
 @dataclass(slots=True)
@@ -85,9 +68,8 @@ class Record:
 
     def as_json(self) -> dict[str, Any]:
         """The record as a dict that JSON can hold: NaN and infinity become ``None``."""
-        content = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        content["last"] = {name: _finite(value) for name, value in self.last.items()}
-        return {**content, "best": _finite(self.best)}
+        last = {name: _finite(value) for name, value in self.last.items()}
+        return {**dataclasses.asdict(self), "last": last, "best": _finite(self.best)}
 
 
 @dataclass(slots=True)
@@ -111,16 +93,14 @@ class Run:
     choices: Mapping[str, Choice]
     digest: str
     continues: bool = False
-    record: Record = field(default_factory=Record)
+    record: Record = field(init=False)
     scalars: Scalars = field(init=False)
-    _before: float = 0.0
     _began: float = 0.0
 
     def __post_init__(self) -> None:
-        self.scalars = Scalars(self.folder, self.record.ignored)
-        self.record.words = list(self.words)
-        self.record.choices = {name: choice.value for name, choice in self.choices.items()}
-        self.record.digest = self.digest
+        self.scalars = Scalars(self.folder)
+        chosen = {name: choice.value for name, choice in self.choices.items()}
+        self.record = Record(words=list(self.words), choices=chosen, digest=self.digest)
 
     @property
     def output(self) -> Path:
@@ -155,7 +135,6 @@ class Run:
             self.record.ignored = sorted(p.name for p in self.folder.iterdir() if p.is_dir())
             self.scalars = Scalars(self.folder, self.record.ignored)
         self.record.status = "running"
-        self._before = self.record.seconds
         self._began = time.monotonic()
         self._write()
 
@@ -169,16 +148,17 @@ class Run:
         """
         scalars, record = self.scalars, self.record
         record.status, record.exit_code = status, exit_code
-        record.seconds = round(self._before + time.monotonic() - self._began, 2)
+        record.seconds = round(record.seconds + time.monotonic() - self._began, 2)
+        record.best = record.best_step = None
         scalars.update()
         record.last = {name: scalars.of(name)[-1].value for name in scalars.names}
         name = metric.name_in(scalars)
-        values = scalars.of(name) if name is not None else []
-        if name is not None and values:
+        if name is not None:
+            values = scalars.of(name)
             record.last.setdefault(name, values[-1].value)
-        best = best_of(values, maximize=metric.maximize)
-        record.best = None if best is None else best.value
-        record.best_step = None if best is None else best.step
+            best = best_of(values, maximize=metric.maximize)
+            if best is not None:
+                record.best, record.best_step = best.value, best.step
         self._write()
 
     def _write(self) -> None:
@@ -196,13 +176,11 @@ class Run:
         except ValueError:
             return f"killed by signal {-code}"
 
-    def last_lines(self, count: int = 1) -> list[str]:
-        """The end of what it printed."""
-        try:
-            text = self.output.read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return []
-        return [line for line in text.splitlines() if line.strip()][-count:]
+    @property
+    def last_line(self) -> str:
+        """The end of what it printed; empty where it printed nothing."""
+        printed = self.output.read_text(encoding="utf-8", errors="replace").split("\n")
+        return next((line.strip() for line in reversed(printed) if line.strip()), "")
 
 
 def _finite(value: float | None) -> float | None:

@@ -10,10 +10,10 @@ from typing import Any
 
 from mainspring.errors import ConfigError
 from mainspring.tools.sweeps.choices import Axis, Choice, folder_names, run_names
-from mainspring.tools.sweeps.expand import Loader, complete, open_axes
+from mainspring.tools.sweeps.expand import Loader, grow
 from mainspring.tools.sweeps.grid import Followed, Report
-from mainspring.tools.sweeps.metrics import Direction, check_measured
-from mainspring.tools.sweeps.record import Metric, Record, Run, Status
+from mainspring.tools.sweeps.metrics import Direction, Metric
+from mainspring.tools.sweeps.record import Record, Run, Status
 
 __all__ = ["STUDY_FILE", "Search", "check_optuna"]
 
@@ -140,24 +140,26 @@ class Search(Followed):
 
     def _proposal(self, trial: Any) -> Run:
         """A run whose values Optuna chooses, one after another."""
-        words, chosen, given = self._overrides, dict[str, Choice](), self._given
-        while axes := given or open_axes(self._load, words):
-            axis, given = axes[0], given[1:]
-            choice = _suggest(trial, axis)
-            chosen[axis.name] = choice
-            words = (*words, *axis.words(choice))
-        if not chosen:
+
+        def suggest(axis: Axis) -> list[Choice]:
+            if (it := axis.range) is not None:
+                return [axis.at(trial.suggest_float(axis.name, it.low, it.high, log=it.log))]
+            # Optuna keeps the labels: parts of a config are nothing that it could store.
+            by_label = {choice.label: choice for choice in axis.choices}
+            return [by_label[trial.suggest_categorical(axis.name, list(by_label))]]
+
+        (found,) = grow(self._load, self._overrides, self._given, suggest)
+        if not found.choices:
             self._study.tell(trial, state=_state("FAIL"))
             raise ConfigError(
                 "there is nothing to search: the config describes one run",
                 help="write lr = loguniform(1e-5, 1e-2) in the config, or say "
                 "--sweep 'lr=loguniform(1e-5,1e-2)'",
             )
-        digest = complete(self._load, words, chosen).digest
-        (name,), (own,) = run_names([chosen]), folder_names([chosen])
+        (name,), (own,) = run_names([found.choices]), folder_names([found.choices])
         folder = self._folder / f"{trial.number:04d},{own}"
         trial.set_user_attr("folder", folder.name)
-        return Run(name, folder, words, chosen, digest)
+        return Run(name, folder, found.words, found.choices, found.digest)
 
     def should_stop(self, run: Run) -> bool:
         """Whether its validation falls behind that of the other runs."""
@@ -190,16 +192,7 @@ class Search(Followed):
             if status == "interrupted" and trial.params:
                 self._study.enqueue_trial(trial.params)
         if status == "finished":
-            check_measured(run, self._metric)
-
-
-def _suggest(trial: Any, axis: Axis) -> Choice:
-    if axis.range is not None:
-        bounds = axis.range
-        return axis.at(trial.suggest_float(axis.name, bounds.low, bounds.high, log=bounds.log))
-    # Optuna keeps the labels: parts of a config are nothing that it could store.
-    by_label = {choice.label: choice for choice in axis.choices}
-    return by_label[trial.suggest_categorical(axis.name, list(by_label))]
+            self._check_measured(run)
 
 
 def _earlier(folder: Path, trial: Any, record: Record) -> Run:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from mainspring import fileio
-from mainspring.columns import in_columns
+from mainspring.columns import as_duration, in_columns
 from mainspring.tools.sweeps.choices import short_names
-from mainspring.tools.sweeps.record import Metric, Run
+from mainspring.tools.sweeps.metrics import Metric
+from mainspring.tools.sweeps.record import Run
 
 __all__ = ["format_table", "ranked", "write_results"]
 
@@ -58,10 +59,12 @@ def format_table(runs: Sequence[Run], metric: Metric) -> str:
         if compared:
             row += [_number(record.best), _number(record.last.get(compared))]
         row += [_number(record.last.get(name)) for name in others]
+        seconds = record.seconds
+        took = f"{seconds:.0f} s" if seconds < 100 else as_duration(round(seconds))
         status = str(record.status)
         if status in ("failed", "interrupted") and record.exit_code is not None:
             status += f", {run.exit_reason}: {run.output}"
-        rows.append([*row, _duration(record.seconds), status])
+        rows.append([*row, took, status])
     rules = ["-" * max(map(len, column)) for column in zip(heads, *rows, strict=True)]
     return "\n".join(in_columns([heads, rules, *rows]))
 
@@ -125,11 +128,3 @@ def _compared(runs: Sequence[Run], metric: Metric) -> str | None:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.6g}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

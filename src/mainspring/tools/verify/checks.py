@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,6 @@ class _Verification:
     request: Mapping[str, Any]
     iterations: int
     whole: Observation = field(default_factory=Observation)
-    again: Observation | None = None
     seed_is_broken: bool = False
 
     def job(self, kind: Any, name: str, work_dir: str | None = None, **settings: Any) -> Job:
@@ -64,6 +64,12 @@ class _Verification:
             self.request,
             **settings,
         )
+
+    @cached_property
+    def again(self) -> Observation:
+        """The second training, killed at its end."""
+        self.trials.run(self.job("train", "again", kill=True), second=True)
+        return self.seen(f"again/{FINAL}")
 
     def seen(self, name: str) -> Observation:
         return Observation.read(self.folder / name)
@@ -137,44 +143,34 @@ def verify(
     return findings
 
 
-def _train_again(shared: _Verification) -> Observation:
-    """The second training, killed at its end."""
-    if shared.again is None:
-        shared.trials.run(shared.job("train", "again", kill=True), second=True)
-        shared.again = shared.seen(f"again/{FINAL}")
-    return shared.again
-
-
 def _same_seed(shared: _Verification) -> _Outcome:
-    found = compare(shared.whole, _train_again(shared))
-    done = shared.whole.facts["iterations"]
+    found, facts = compare(shared.whole, shared.again), shared.whole.facts
     shared.seed_is_broken = bool(found)
-    device = shared.whole.facts["device"]
-    reason = f"{_iterations(done)}, twice"
-    return reason, found, lambda: hints.on_seed(found, device)
+    reason = f"{_iterations(facts['iterations'])}, twice"
+    return reason, found, lambda: hints.on_seed(found, facts["device"])
 
 
 def _kill_and_resume(shared: _Verification) -> _Outcome:
     facts = shared.whole.facts
     # A hook may have ended the training before its time.
-    places = [place for place in facts["positions"] if place[0] < facts["iterations"]]
+    again = shared.again.facts["iterations"] if facts["positions"] else 0
+    places = [place for place in facts["positions"] if place[0] < again]
     if not places:
         raise NotApplicableError(
             f"the training ends after {_iterations(facts['iterations'])}, which is too early"
         )
-    _train_again(shared)
     found: list[Difference] = []
     said = []
-    for number, (iteration, ends_epoch) in enumerate(places):
-        place = f"{iteration} ({'end' if ends_epoch else 'middle'} of an epoch)"
-        said.append(place)
+    saved = shared.folder / "again" / "work_dir"
+    for iteration, ends_epoch in places:
+        said.append(f"{iteration} ({'end' if ends_epoch else 'middle'} of an epoch)")
         name = f"resumed_{iteration}"
-        checkpoint = shared.folder / "again" / "work_dir" / checkpoint_name(iteration)
-        settings = {"resume": str(checkpoint), "kill": number + 1 < len(places)}
+        checkpoint = str(saved / checkpoint_name(iteration))
+        settings = {"resume": checkpoint, "kill": iteration != places[-1][0]}
         shared.trials.run(shared.job("train", name, "again", **settings))
         found = compare(shared.whole, shared.seen(f"{name}/{FINAL}"), after=iteration)
         if found:
-            said = [place]
+            said = said[-1:]
             break
     verb = "differs when it goes on" if found else "went on"
     reason = f"killed, {verb} after iteration {' and '.join(said)}"

@@ -10,35 +10,29 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import gc
+import importlib
 import json
 import os
-import signal
 import sys
 import traceback
 import warnings
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mainspring.errors import is_user_mistake
 from mainspring.tools.process_groups import kill_group
-from mainspring.tools.verify.job import Job, NotApplicableError
+from mainspring.tools.verify.job import OUTPUT, PROBLEM, SAYS_WHERE, Job, NotApplicableError
+from mainspring.tools.verify.partial_trials import accumulate, stream
+from mainspring.tools.verify.ranks import train_as_rank
+from mainspring.tools.verify.training import train
 
-__all__ = ["ERROR", "NOT_APPLICABLE", "OUTPUT", "SAYS_WHERE", "serve"]
-
-OUTPUT = "output.txt"
-"""What a trial printed, in its folder."""
-
-ERROR = "error.json"
-"""Why a trial failed."""
-
-NOT_APPLICABLE = "not_applicable.txt"
-"""Why a trial cannot be made."""
-
-SAYS_WHERE = signal.SIGUSR2
-"""Signal upon which a trial prints where each of its threads is."""
+__all__ = ["serve"]
 
 ReadConfig = Callable[[Mapping[str, Any]], Any]
+
+_KINDS = {"train": train, "workers": stream, "accumulation": accumulate, "ranks": train_as_rank}
 
 
 def serve(read_config: ReadConfig) -> None:
@@ -47,9 +41,13 @@ def serve(read_config: ReadConfig) -> None:
     Args:
         read_config: Called with the request of a job; returns the config.
     """
-    _import_everything()
+    # What torch imports late, for the children.
+    importlib.import_module("torch._dynamo")
+    importlib.import_module("torch.utils.data._utils.worker")
+    gc.collect()
+    gc.freeze()
     for line in sys.stdin:
-        job = Job.from_line(line)
+        job = Job(**json.loads(line))
         with warnings.catch_warnings():
             # Threads that libraries start when they are imported are idle.
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -63,20 +61,6 @@ def serve(read_config: ReadConfig) -> None:
         # Data workers of a killed trial would notice only after seconds.
         kill_group(child)
         print(f"ended {os.waitstatus_to_exitcode(status)}", flush=True)
-
-
-def _import_everything() -> None:
-    """What trials need, the parts that torch imports late included."""
-    import torch._dynamo
-    import torch.utils.data._utils.worker  # noqa: F401 - for the children
-
-    import mainspring.runner
-    import mainspring.tools.verify.partial_trials
-    import mainspring.tools.verify.ranks
-    import mainspring.tools.verify.training  # noqa: F401 - for the children
-
-    gc.collect()
-    gc.freeze()
 
 
 def _be_child(job: Job, read_config: ReadConfig) -> None:
@@ -108,37 +92,18 @@ def _carry_out(job: Job, folder: Path, read_config: ReadConfig) -> int:
         os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": size}
         os.environ |= {"RANK": rank, "LOCAL_RANK": rank}
     try:
-        _do(job, lambda: read_config(job.request))
+        _KINDS[job.kind](partial(read_config, job.request), job)
     except NotApplicableError as error:
-        (folder / NOT_APPLICABLE).write_text(str(error), encoding="utf-8")
+        said: dict[str, Any] = {"text": str(error), "headline": str(error), "is_failure": False}
     except BaseException as error:  # noqa: BLE001 - the last frame: the parent shows the error
         traceback.print_exc()
         # A mistake is told by its message, a failure by its traceback.
         text = "".join(traceback.format_exception(error)).rstrip()
         if is_user_mistake(error):
             text = "\n".join([str(error), *getattr(error, "__notes__", [])])
-        said = {"headline": f"{type(error).__name__}: {error}", "text": text}
-        (folder / ERROR).write_text(json.dumps(said), encoding="utf-8")
-        return 1
-    return 0
-
-
-def _do(job: Job, read: Callable[[], Any]) -> None:
-    from mainspring.tools.verify.observation import Observation
-    from mainspring.tools.verify.partial_trials import accumulate, save_and_load, stream
-    from mainspring.tools.verify.ranks import train_as_rank
-    from mainspring.tools.verify.training import train
-
-    cfg = read()
-    if job.kind != "train":
-        kinds = {"workers": stream, "accumulation": accumulate, "ranks": train_as_rank}
-        kinds[job.kind](cfg, job)
-        return
-    runner, batch = train(cfg, job)
-    if job.save_and_load:
-        try:
-            save_and_load(runner, batch, read, job)
-        except Exception as error:  # noqa: BLE001 - no failure of the trial: shown by its check
-            traceback.print_exc()
-            seen = Observation(facts={"problem": f"{type(error).__name__}: {error}"})
-            seen.write(Path(job.folder) / "loaded")
+        headline = f"{type(error).__name__}: {error}"
+        said = {"text": text, "headline": headline, "is_failure": True}
+    else:
+        return 0
+    (folder / PROBLEM).write_text(json.dumps(said), encoding="utf-8")
+    return int(said["is_failure"])

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Job", "JobKind", "NotApplicableError"]
+__all__ = ["OUTPUT", "PROBLEM", "SAYS_WHERE", "Job", "JobKind", "NotApplicableError"]
+
+OUTPUT = "output.txt"
+"""What a trial printed, in its folder."""
+
+PROBLEM = "problem.json"
+"""Why a trial failed, or cannot be made: ``text``, ``headline`` and ``is_failure``."""
+
+SAYS_WHERE = signal.SIGUSR2
+"""Signal upon which a trial prints where each of its threads is."""
 
 JobKind = Literal["train", "workers", "accumulation", "ranks"]
 
@@ -48,16 +56,3 @@ class Job:
     world_size: int = 0
     port: int = 0
     device: str | None = None
-
-    def to_line(self) -> str:
-        """One line of JSON."""
-        return json.dumps(dataclasses.asdict(self))
-
-    @classmethod
-    def from_line(cls, line: str) -> Job:
-        """The inverse of `to_line`.
-
-        Args:
-            line: What `to_line` gave.
-        """
-        return cls(**json.loads(line))

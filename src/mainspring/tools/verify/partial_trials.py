@@ -27,7 +27,6 @@ from mainspring.tools.verify.trial_run import (
     Gradients,
     nature_of,
     run_of,
-    single_optimizer,
     with_workers,
     without_dropout,
 )
@@ -89,16 +88,17 @@ def _predict(model: Any, batch: Any, seen: Observation, seed: int) -> None:
             seen.add(0, name, value)
 
 
-def stream(cfg: Any, job: Job) -> None:
+def stream(read: Callable[[], Any], job: Job) -> None:
     """Write which batches a loader gives without workers, and which with them.
 
     Args:
-        cfg: The user's config.
+        read: Reads the user's config.
         job: The trial.
 
     Raises:
         NotApplicableError: The loader cannot be built again.
     """
+    cfg = read()
     section = cfg.get("train_dataloader")
     own = section.get("num_workers", 0) if isinstance(section, Mapping) else 0
     counts = {"none": 0, "workers": max(2, min(own, _MOST_WORKERS))}
@@ -119,16 +119,17 @@ def stream(cfg: Any, job: Job) -> None:
         seen.write(Path(job.folder) / folder)
 
 
-def accumulate(cfg: Any, job: Job) -> None:
+def accumulate(read: Callable[[], Any], job: Job) -> None:
     """Write the gradients of a batch, and those of its halves accumulated.
 
     Args:
-        cfg: The user's config.
+        read: Reads the user's config.
         job: The trial.
 
     Raises:
         NotApplicableError: There is no such batch, or no single optimizer.
     """
+    cfg = read()
     section = with_workers(cfg.get("train_dataloader"), 0)
     runner = run_of(cfg, job)
     loader = runner.ready_dataloader(section)
@@ -180,13 +181,12 @@ def _gradients(
 ) -> Observation:
     """The gradients with which the optimizer would step from the same weights on each group."""
     wrapper = runner.build_optim_wrapper(copy.deepcopy(runner.optim_wrapper))
-    optimizer = single_optimizer(wrapper)
+    gradients = Gradients(runner.model, wrapper)
     if not hasattr(wrapper, "_accumulative_counts"):
         raise NotApplicableError(f"{type(wrapper).__name__} does not accumulate")
     counts = wrapper._accumulative_counts = len(groups[0])
+    wrapper.accumulation_schedule = None
     wrapper.initialize_count_status(runner.model, 0, counts * len(groups))
-    gradients = Gradients(runner.model)
-    optimizer.register_step_pre_hook(gradients.take)
     runner.model.train()
     runner.model.zero_grad()
     set_random_seed(runner.seed)

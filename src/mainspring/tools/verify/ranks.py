@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ from mainspring.tools.verify.trial_run import (
     Gradients,
     nature_of,
     run_of,
-    single_optimizer,
     with_workers,
     without_dropout,
 )
@@ -30,16 +28,17 @@ from mainspring.tools.verify.trial_run import (
 __all__ = ["train_as_rank"]
 
 
-def train_as_rank(cfg: Any, job: Job) -> None:
+def train_as_rank(read: Callable[[], Any], job: Job) -> None:
     """Train a few iterations and write items, gradients of each step, and weights.
 
     Args:
-        cfg: The user's config.
+        read: Reads the user's config.
         job: The trial; with two processes each gets batches of half the size.
 
     Raises:
         NotApplicableError: The batches cannot be halved.
     """
+    cfg = read()
     section = with_workers(cfg.get("train_dataloader"), 0)
     batch_sampler = section.get("batch_sampler")
     has_own_size = isinstance(batch_sampler, Mapping) and "batch_size" in batch_sampler
@@ -52,7 +51,6 @@ def train_as_rank(cfg: Any, job: Job) -> None:
     sized["batch_size"] = size // (job.world_size or 1)
     if cfg.get("sync_bn"):
         raise NotApplicableError("sync_bn needs GPUs, and this check uses the CPU")
-    cfg = copy.deepcopy(cfg)
     cfg["train_dataloader"] = section
     for name in ("compile", "val_cfg", "val_dataloader", "val_evaluator"):
         if name in cfg:
@@ -110,9 +108,7 @@ class _Rank(Watch):
         runner._sections["train_dataloader"] = loader
 
     def before_train(self, runner: Any) -> None:
-        self.gradients = Gradients(runner.model)
-        optimizer = single_optimizer(runner.optim_wrapper)
-        optimizer.register_step_pre_hook(self.gradients.take)
+        self.gradients = Gradients(runner.model, runner.optim_wrapper)
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
         # What was put together so far is this batch: nothing loads ahead in this process.

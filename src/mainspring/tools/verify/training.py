@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import os
 import signal
-from collections.abc import Mapping
+import traceback
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,16 @@ import torch
 from torch import Tensor
 
 from mainspring.checkpoint import record_latest_checkpoint
-from mainspring.checkpoint.apply import unwrap
 from mainspring.comparison import is_number
 from mainspring.dataset.any_loader import length_of
 from mainspring.hooks import CheckpointHook
 from mainspring.hooks.run_state import named_state, wrappers_of
 from mainspring.structures.nested_digest import named_leaves
+from mainspring.tools.profiling.setup_of_run import device_of
 from mainspring.tools.trial import EnoughError, Watch, train_watched
 from mainspring.tools.verify.job import Job
 from mainspring.tools.verify.observation import Observation
+from mainspring.tools.verify.partial_trials import save_and_load
 from mainspring.tools.verify.trial_run import run_of
 
 __all__ = ["FINAL", "Position", "checkpoint_name", "positions", "train"]
@@ -64,20 +66,23 @@ def positions(iterations: int, epoch_length: int | None) -> list[Position]:
     return sorted(chosen.items())
 
 
-def train(cfg: Any, job: Job) -> tuple[Any, Any]:
+def train(read: Callable[[], Any], job: Job) -> None:
     """Train until enough iterations are done or the run ends, and write what was seen.
 
     Args:
-        cfg: The user's config.
+        read: Reads the user's config.
         job: The trial; with ``kill`` this does not return.
-
-    Returns:
-        The runner, and the first batch.
     """
-    runner = run_of(cfg, job)
+    runner = run_of(read(), job)
     watch = _Training(job)
     train_watched(runner, watch)
-    return runner, watch.first_batch
+    if job.save_and_load:
+        try:
+            save_and_load(runner, watch.first_batch, read, job)
+        except Exception as error:  # noqa: BLE001 - no failure of the trial: shown by its check
+            traceback.print_exc()
+            seen = Observation(facts={"problem": f"{type(error).__name__}: {error}"})
+            seen.write(Path(job.folder) / "loaded")
 
 
 class _Training(Watch):
@@ -96,12 +101,11 @@ class _Training(Watch):
         length = length_of(runner.train_loop.dataloader)
         places = positions(self._last, length)
         self._positions = dict(places)
-        parameter = next(unwrap(runner.model).parameters(), None)
         self._seen.facts = {
             "epoch_length": length,
             "positions": places,
             "started_at": runner.iter,
-            "device": "cpu" if parameter is None else str(parameter.device.type),
+            "device": device_of(runner),
         }
 
     def batch_came(self, runner: Any, data_batch: Any) -> None:

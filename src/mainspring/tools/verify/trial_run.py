@@ -20,7 +20,6 @@ __all__ = [
     "Gradients",
     "nature_of",
     "run_of",
-    "single_optimizer",
     "with_workers",
     "without_dropout",
 ]
@@ -71,21 +70,6 @@ def with_workers(section: Any, workers: int) -> Any:
     return changed
 
 
-def single_optimizer(wrapper: Any) -> torch.optim.Optimizer:
-    """The optimizer of a wrapper.
-
-    Args:
-        wrapper: The wrapper.
-
-    Raises:
-        NotApplicableError: There are several.
-    """
-    optimizer = getattr(wrapper, "optimizer", None)
-    if not isinstance(optimizer, torch.optim.Optimizer):
-        raise NotApplicableError("several optimizers train the model, each in steps of its own")
-    return optimizer
-
-
 def without_dropout(model: nn.Module) -> None:
     """Let a model that is compared with differently shaped batches drop nothing.
 
@@ -108,16 +92,23 @@ class Gradients:
 
     Args:
         model: The model, maybe in its wrapper.
+        wrapper: The wrapper of the optimizer.
+
+    Raises:
+        NotApplicableError: There are several optimizers.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, wrapper: Any) -> None:
         self.tensors: dict[str, torch.Tensor] = {}
         self._model = unwrap(model)
         self._steps = 0
         self._kept = 0
+        optimizer = getattr(wrapper, "optimizer", None)
+        if not isinstance(optimizer, torch.optim.Optimizer):
+            raise NotApplicableError("several optimizers train the model, each in steps of its own")
+        optimizer.register_step_pre_hook(self._take)
 
-    def take(self, *_: Any) -> None:
-        """Keep the gradients; called before the optimizer makes a step."""
+    def _take(self, *_: Any) -> None:
         self._steps += 1
         if self._kept > _MOST_GRADIENT_VALUES:
             return
@@ -146,10 +137,9 @@ def nature_of(runner: Any) -> dict[str, Any]:
         and module.training
     ]
     types = {parameter.dtype for parameter in model.parameters() if parameter.requires_grad}
-    is_amp = "Amp" in type(runner.optim_wrapper).__name__ or "Amp" in str(
-        runner.optim_wrapper.get("type") if isinstance(runner.optim_wrapper, Mapping) else ""
-    )
-    is_low = is_amp or bool(types & {torch.float16, torch.bfloat16})
+    wrapper = runner.optim_wrapper
+    kind = wrapper.get("type") if isinstance(wrapper, Mapping) else type(wrapper)
+    is_low = "Amp" in str(kind) or bool(types & {torch.float16, torch.bfloat16})
     return {"batch_norms": norms, "low_precision": is_low}
 
 

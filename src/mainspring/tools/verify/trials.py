@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import select
 import signal
 import subprocess
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Self
+from typing import Self
 
 from mainspring.tools.process_groups import kill_group
-from mainspring.tools.verify.host import ERROR, NOT_APPLICABLE, OUTPUT, SAYS_WHERE
-from mainspring.tools.verify.job import Job, NotApplicableError
+from mainspring.tools.verify.job import OUTPUT, PROBLEM, SAYS_WHERE, Job, NotApplicableError
 
 __all__ = ["TrialFailedError", "Trials"]
 
@@ -38,6 +39,54 @@ class TrialFailedError(Exception):
         self.headline = headline or text.partition("\n")[0]
 
 
+class _Host:
+    """An interpreter that forks a process for each trial; what it says can be waited for.
+
+    Args:
+        command: Starts it.
+
+    Attributes:
+        child: The process of the trial that goes on; 0 without one.
+    """
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self.child = 0
+        # Unbuffered, so that what was not read yet is what select sees.
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(
+            list(command), stdin=pipe, stdout=pipe, bufsize=0, start_new_session=True
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._asked, self._answers = self._process.stdin, self._process.stdout
+
+    def fileno(self) -> int:
+        """Where it answers."""
+        return self._answers.fileno()
+
+    def begin(self, job: Job) -> None:
+        """Have a trial carried out."""
+        self._asked.write(f"{json.dumps(asdict(job))}\n".encode())
+
+    def answer(self, word: str) -> int:
+        """The number that it says after a word.
+
+        Raises:
+            TrialFailedError: It has ended.
+        """
+        said, _, value = self._answers.readline().decode().partition(" ")
+        if said != word:
+            raise TrialFailedError("the process that starts trials has ended")
+        return int(value)
+
+    def close(self) -> None:
+        """End it, and the trial that goes on."""
+        if self.child:
+            kill_group(self.child)
+        kill_group(self._process.pid)
+        self._process.communicate()
+
+
 class Trials:
     """Two interpreters, each started anew, which fork a process for each trial.
 
@@ -51,19 +100,7 @@ class Trials:
 
     def __init__(self, command: Sequence[str], timeout: float | None = None) -> None:
         self._timeout = timeout
-        self._hosts: list[subprocess.Popen[bytes]] = []
-        self._running: dict[int, int] = {}
-        for _ in range(2):
-            self._hosts.append(
-                subprocess.Popen(
-                    list(command),
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    # Unbuffered, so that what was not read yet is what select sees.
-                    bufsize=0,
-                    start_new_session=True,
-                )
-            )
+        self._hosts = [_Host(command) for _ in range(2)]
 
     def __enter__(self) -> Self:
         return self
@@ -73,10 +110,8 @@ class Trials:
 
     def close(self) -> None:
         """End everything that was started."""
-        self._kill_running()
         for host in self._hosts:
-            kill_group(host.pid)
-            host.communicate()
+            host.close()
 
     def run(self, *jobs: Job, second: bool = False) -> None:
         """Carry out one trial in an interpreter of its own, or two at the same time.
@@ -89,76 +124,47 @@ class Trials:
             NotApplicableError: A trial cannot be made.
             TrialFailedError: A trial failed; another one that runs beside it is ended.
         """
-        by_host = dict(enumerate(jobs, int(second)))
-        for index, job in by_host.items():
-            _pipe(self._hosts[index].stdin).write(f"{job.to_line()}\n".encode())
-        for index in by_host:
-            self._running[index] = int(self._answer(index, "started"))
-        codes = self._wait_for(by_host)
-        if codes is None:
-            headline = f"no end within {self._timeout:g} s"
-            raise TrialFailedError(f"{headline}\n{_last_words(by_host)}", headline)
-        for index, job in by_host.items():
-            _raise_problem(job, codes[index])
-
-    def _wait_for(self, jobs: dict[int, Job]) -> dict[int, int] | None:
-        """The exit codes, ``None`` if one hangs; once one trial fails, the others are killed."""
-        codes: dict[int, int] = {}
-        end = None if self._timeout is None else time.monotonic() + self._timeout
+        by_host = dict(zip(self._hosts[int(second) :], jobs, strict=False))
+        for host, job in by_host.items():
+            host.begin(job)
+        for host in by_host:
+            host.child = host.answer("started")
+        codes: dict[_Host, int] = {}
+        end = time.monotonic() + (math.inf if self._timeout is None else self._timeout)
         hangs = False
-        while len(codes) < len(jobs):
-            outputs = {
-                _pipe(self._hosts[index].stdout): index for index in jobs if index not in codes
-            }
-            left = None if end is None or hangs else max(end - time.monotonic(), 0)
-            ready, _, _ = select.select(list(outputs), [], [], left)
+        while running := [host for host in by_host if host.child]:
+            wait = None if hangs or end == math.inf else max(end - time.monotonic(), 0)
+            ready, _, _ = select.select(running, [], [], wait)
+            for host in ready:
+                codes[host], host.child = host.answer("ended"), 0
+            failed = any(codes.values()) and not all(by_host[host].kill for host in codes)
             if not ready:
                 hangs = True
-                for child in self._running.values():
+                for host in running:
                     with contextlib.suppress(ProcessLookupError, PermissionError):
-                        os.kill(child, SAYS_WHERE)
+                        os.kill(host.child, SAYS_WHERE)
                 # Either they say it within this time, or the process cannot even do that.
                 time.sleep(0.5)
-                self._kill_running()
-            for output in ready:
-                index = outputs[output]
-                codes[index] = int(self._answer(index, "ended"))
-                del self._running[index]
-            if any(codes.values()) and not all(jobs[index].kill for index in codes):
-                self._kill_running()
-        return None if hangs else codes
-
-    def _kill_running(self) -> None:
-        for child in self._running.values():
-            kill_group(child)
-
-    def _answer(self, index: int, word: str) -> str:
-        line = _pipe(self._hosts[index].stdout).readline().decode()
-        said, _, value = line.partition(" ")
-        if said != word:
-            raise TrialFailedError("the process that starts trials has ended")
-        return value
-
-
-def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
-    if stream is None:
-        raise AssertionError
-    return stream
+            for host in running if hangs or failed else ():
+                if host.child:
+                    kill_group(host.child)
+        if hangs:
+            headline = f"no end within {self._timeout:g} s"
+            raise TrialFailedError(f"{headline}\n{_last_words(jobs)}", headline)
+        for host, job in by_host.items():
+            _raise_problem(job, codes[host])
 
 
 def _raise_problem(job: Job, code: int) -> None:
-    folder = Path(job.folder)
-    reason = folder / NOT_APPLICABLE
-    if reason.exists():
-        raise NotApplicableError(reason.read_text(encoding="utf-8"))
-    if code == 0 or (job.kill and code == -signal.SIGKILL):
-        return
-    error = folder / ERROR
-    if error.exists():
-        told = json.loads(error.read_text(encoding="utf-8"))
-        raise TrialFailedError(told["text"], told["headline"])
-    end = _said(folder)[-_TAIL:]
-    raise TrialFailedError(f"the process ended with {code}\n{end}".rstrip())
+    problem = Path(job.folder, PROBLEM)
+    if problem.exists():
+        told = json.loads(problem.read_text(encoding="utf-8"))
+        if told["is_failure"]:
+            raise TrialFailedError(told["text"], told["headline"])
+        raise NotApplicableError(told["text"])
+    if code and not (job.kill and code == -signal.SIGKILL):
+        end = _said(Path(job.folder))[-_TAIL:]
+        raise TrialFailedError(f"the process ended with {code}\n{end}".rstrip())
 
 
 def _said(folder: Path) -> str:
@@ -167,10 +173,10 @@ def _said(folder: Path) -> str:
     return output.read_text(encoding="utf-8", errors="replace") if output.exists() else ""
 
 
-def _last_words(jobs: dict[int, Job]) -> str:
+def _last_words(jobs: Sequence[Job]) -> str:
     """Where each of the trials that took part stood when it was ended."""
     lines: list[str] = []
-    for job in jobs.values():
+    for job in jobs:
         shown = [line for line in _said(Path(job.folder)).splitlines() if line.strip()]
         starts = [number for number, line in enumerate(shown) if line.startswith(_STACK)]
         most = _LAST_LINES // len(jobs)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
+from mainspring.checkpoint import load_file
 from mainspring.checkpoint.schemes import load_from_ceph
 from mainspring.config import Config, ConfigDict
 from mainspring.logging import HistoryBuffer
@@ -29,6 +30,7 @@ ParamSchedulerType = list[_ParamScheduler] | dict[str, list[_ParamScheduler]]
 OptimWrapperType = dict[str, Any] | OptimWrapper
 wrap_forward = _checkpointed
 _InfiniteDataloaderIterator = EndlessBatches
+_safe_torch_load = load_file
 
 
 def calc_dynamic_intervals(
