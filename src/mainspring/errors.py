@@ -210,6 +210,19 @@ class MetricError(MainspringError, KeyError, RuntimeError, ValueError):
 class ConfigError(MainspringError, ValueError, AssertionError):
     """A config cannot be read, or does not describe a run; MMEngine asserts what one must be."""
 
+    @classmethod
+    def of_value(cls, path: str, value: object, hint: str, consequence: str = "") -> Self:
+        """The error of a value that its place does not take.
+
+        Args:
+            path: Dotted path of the place; its last part names it.
+            value: What is there.
+            hint: What to do instead.
+            consequence: What it would mean, or is.
+        """
+        message = f"{path.rpartition('.')[2]} is {value!r}{consequence and ', '}{consequence}"
+        return cls(message, config_path=path, help=hint)
+
 
 class ConfigSyntaxError(ConfigError, SyntaxError):
     """A config file is not valid Python, YAML or JSON."""

@@ -357,3 +357,11 @@ def test_values_that_are_large_but_numbers_are_saved(tmp_path):
     run(tmp_path, {}, epochs=1, custom_hooks=[Huge()]).train()
     saved = load_file(tmp_path / "epoch_1.pth")["state_dict"]["unused"]
     assert saved.tolist() == torch.tensor([3e38]).tolist()
+
+
+@pytest.mark.parametrize("described", [None, {"optimizer": {"type": "SGD", "lr": 0.1}}])
+def test_leaving_steps_out_needs_no_training(make_runner, described) -> None:
+    runner = make_runner()
+    runner.optim_wrapper = described
+    DivergenceHook(policy="skip").before_run(runner)
+    assert runner.optim_wrapper == described

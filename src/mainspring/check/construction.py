@@ -78,7 +78,8 @@ class _Trial:
 
     def run(self) -> None:
         """Construct the parts, in the order in which a run needs them."""
-        from mainspring.runner import build, environment, request
+        from mainspring.logging.logger import level_number
+        from mainspring.runner import build, build_optimization, environment, request
         from mainspring.runner.loops import BaseLoop
         from mainspring.runner.misfits import misfits
         from mainspring.runner.sections import (
@@ -99,8 +100,8 @@ class _Trial:
             "randomness": environment.Randomness.from_section,
             "env_cfg": lambda spec: environment.check_environment(spec, launcher),
             "work_dir": lambda path: work_dir_of(path, None),
-            "auto_scale_lr": build.check_lr_scaling,
-            "log_level": request.check_log_level,
+            "auto_scale_lr": build_optimization.check_lr_scaling,
+            "log_level": level_number,
         }
         for name, look in plain.items():
             self._try((name,), sections.get(name), look)
@@ -271,7 +272,7 @@ class _Trial:
         import torch
 
         from mainspring.optim import OptimWrapper, OptimWrapperDict
-        from mainspring.runner import build
+        from mainspring.runner import build, build_optimization
 
         section, preprocessor = sections.get("model"), sections.get("data_preprocessor")
         model: Any = None
@@ -291,7 +292,7 @@ class _Trial:
         wrapper = self._try(
             ("optim_wrapper",),
             written,
-            lambda spec: build.build_optimizer_wrapper(model, spec),
+            lambda spec: build_optimization.build_optimizer_wrapper(model, spec),
         )
         loop, section = self.parts.train_loop, sections.get("param_scheduler")
         if wrapper is None and written is not None and self._is_ours(written):
@@ -307,7 +308,7 @@ class _Trial:
         }
 
         def build_one(spec: Any) -> Any:
-            return build.build_schedulers(
+            return build_optimization.build_schedulers(
                 spec, copy.copy(wrapper), by_epoch=by_epoch, epoch_length=100, **lengths
             )
 

@@ -15,17 +15,8 @@ __all__ = ["allowed_globals"]
 # No strings, objects or records: their types take sizes and flags from the file.
 _NUMBERS = (
     "bool",
-    "uint8",
-    "uint16",
-    "uint32",
-    "uint64",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "float16",
-    "float32",
-    "float64",
+    *(f"{kind}{bits}" for kind in ("uint", "int") for bits in (8, 16, 32, 64)),
+    *("float16", "float32", "float64"),
 )
 
 

@@ -74,10 +74,7 @@ def _without(wrapped_parts: list[str], key: str) -> str:
 
 
 def load_state_dict(
-    module: nn.Module,
-    state_dict: Mapping[str, Any],
-    strict: bool = False,
-    logger: Any = None,
+    module: nn.Module, state_dict: Mapping[str, Any], strict: bool = False, logger: Any = None
 ) -> None:
     """Load weights, reporting what did not fit instead of stopping at the first difference.
 
@@ -100,29 +97,28 @@ def load_state_dict(
     if inside:
         wrapped = {_without(inside, key): key for key in own}
         weights = OrderedDict((wrapped.get(key, key), value) for key, value in weights.items())
-    misshapen = [
-        f"{key}: checkpoint {tuple(weights[key].shape)}, model {tuple(own[key].shape)}"
-        for key in own.keys() & weights.keys()
+    misshapen = {
+        key: f"{key}: checkpoint {tuple(weights[key].shape)}, model {tuple(own[key].shape)}"
+        for key in sorted(own.keys() & weights.keys())
         if isinstance(weights[key], torch.Tensor)
         and isinstance(own[key], torch.Tensor)
         and not torch.nn.parameter.is_lazy(own[key])
         and weights[key].shape != own[key].shape
-    ]
-    for line in misshapen:
-        del weights[line.split(":", 1)[0]]
+    }
+    for key in misshapen:
+        del weights[key]
     for key in own.keys() & weights.keys():
         weights[key] = spread_like(weights[key], own[key])
     result = target.load_state_dict(weights, strict=False)
-    shapeless = {line.split(":", 1)[0] for line in misshapen}
     missing = [
         key
         for key in result.missing_keys
-        if "num_batches_tracked" not in key and key not in shapeless
+        if "num_batches_tracked" not in key and key not in misshapen
     ]
     unexpected = list(result.unexpected_keys)
     if not (missing or unexpected or misshapen):
         return
-    report = _difference_report(missing, unexpected, sorted(misshapen))
+    report = _difference_report(missing, unexpected, list(misshapen.values()))
     if not (own.keys() & weights.keys()):
         fitting = without_other_prefix(weights, own)
         if fitting is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from mainspring.checkpoint.contents import (
 from mainspring.checkpoint.latest import _newest_first
 from mainspring.checkpoint.seal import verify_file
 from mainspring.errors import CheckpointError
-from mainspring.logging import print_log
+from mainspring.logging import warn
 
 __all__ = ["average_checkpoints", "last_checkpoints"]
 
@@ -59,19 +58,16 @@ def average_checkpoints(
             _require_same(previous, state, paths[0], path)
         for name, value in state.items():
             if _is_averaged(value):
-                wide = value.detach().to(_sum_type(value.dtype))
-                kinds.setdefault(name, value.dtype)
+                kind = kinds.setdefault(name, value.dtype)
+                real = torch.float64 if kind.itemsize > 2 else torch.float32
+                wide = value.detach().to(torch.complex128 if kind.is_complex else real)
                 sums[name] = sums[name].add_(wide, alpha=share) if name in sums else wide * share
-    averaged = weights_like(
-        state,
-        (
-            (
-                name,
-                sums.pop(name).div_(math.fsum(shares)).to(kinds[name]) if name in sums else value,
-            )
-            for name, value in state.items()
-        ),
+    whole = math.fsum(shares)
+    means = (
+        (name, sums.pop(name).div_(whole).to(kinds[name]) if name in sums else value)
+        for name, value in state.items()
     )
+    averaged = weights_like(state, means)
     meta = meta_of(last)
     names = [Path(path).name for path in paths]
     origin = {"files": names, "weights": list(shares)}
@@ -97,8 +93,7 @@ def last_checkpoints(work_dir: str | Path, count: int) -> list[Path]:
         if verdict.is_valid:
             found.append(path)
         else:
-            text = f"{path} is not used: {verdict.reason}"
-            print_log(text, logger="current", level=logging.WARNING)
+            warn(f"{path} is not used: {verdict.reason}")
         if len(found) == count:
             return found[::-1]
     raise CheckpointError(
@@ -121,12 +116,6 @@ def _shares(paths: Sequence[str | Path], weights: Sequence[float] | None) -> Seq
 
 def _is_averaged(value: Any) -> bool:
     return isinstance(value, Tensor) and (value.is_floating_point() or value.is_complex())
-
-
-def _sum_type(kind: torch.dtype) -> torch.dtype:
-    if kind.is_complex:
-        return torch.complex128
-    return torch.float64 if kind.itemsize > 2 else torch.float32
 
 
 def _require_same(

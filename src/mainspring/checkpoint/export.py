@@ -43,9 +43,9 @@ def export_weights(
         key = _identity(value)
         if key not in converted:
             converted[key] = _converted(value, dtype)
-        if _overflows(value, converted[key]):
+        exported[name] = made = converted[key]
+        if made.dtype != value.dtype and (made.isinf() & ~value.isinf()).any():
             overflowing.append(name)
-        exported[name] = converted[key]
     if overflowing:
         raise CheckpointError(
             f"numbers of {listed(overflowing)} are too large for {dtype}",
@@ -75,9 +75,3 @@ def _converted(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
         # A view would be written with all of the memory that it looks at.
         return tensor.clone()
     return tensor
-
-
-def _overflows(tensor: Tensor, converted: Tensor) -> bool:
-    if converted.dtype == tensor.dtype:
-        return False
-    return bool((converted.isinf() & ~tensor.isinf()).any())

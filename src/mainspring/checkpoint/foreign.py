@@ -62,7 +62,9 @@ def import_mmengine(
     if is_mmcv:
         _rename_meta(meta)
         _correct_position(meta, Path(path), notes)
-        _move_loss_scaler(imported)
+        half, optimizer = meta.get("fp16"), imported.get("optimizer")
+        if isinstance(half, Mapping) and "loss_scaler" in half and isinstance(optimizer, dict):
+            optimizer.setdefault("loss_scaler", half["loss_scaler"])
     if "optimizer" not in imported:
         notes.append("it holds no state of an optimizer: use it with load_from")
     elif "param_schedulers" not in imported:
@@ -121,10 +123,3 @@ def _correct_position(meta: dict[str, Any], path: Path, notes: list[str]) -> Non
             f"it is of an iteration-based run, whose iteration MMCV saves one too small: it is "
             f"{meta['iter']}"
         )
-
-
-def _move_loss_scaler(imported: dict[str, Any]) -> None:
-    half = imported["meta"].get("fp16")
-    optimizer = imported.get("optimizer")
-    if isinstance(half, Mapping) and "loss_scaler" in half and isinstance(optimizer, dict):
-        optimizer.setdefault("loss_scaler", half["loss_scaler"])

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mainspring.checkpoint.contents import weights_like
 from mainspring.errors import CheckpointError
 
-__all__ = ["leave_out_frozen", "with_left_out"]
+__all__ = ["leave_out_frozen", "weight_digest", "with_left_out"]
 
 _AVERAGE = "ema_state_dict"
 
@@ -38,7 +38,7 @@ def leave_out_frozen(
                 raise CheckpointError("save_frozen=False is not for models sharded over ranks")
             version = value.data_ptr(), value._version
             if digests.get(name, (None, ""))[0] != version:
-                digests[name] = version, _digest(value)
+                digests[name] = version, weight_digest(value)
             left_out[name] = digests[name][1]
             checkpoint["state_dict"].pop(name, None)
             checkpoint.get(_AVERAGE, {}).pop(f"module.{name}", None)
@@ -59,7 +59,9 @@ def with_left_out(own: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> Mapp
     left_out = ours.get("left_out") if isinstance(ours, Mapping) else None
     if not isinstance(ours, Mapping) or not left_out:
         return checkpoint
-    differing = [n for n, digest in left_out.items() if n not in own or _digest(own[n]) != digest]
+    differing = [
+        n for n, digest in left_out.items() if n not in own or weight_digest(own[n]) != digest
+    ]
     if differing:
         raise CheckpointError(
             f"the checkpoint holds trained weights only, and {len(differing)} of the "
@@ -75,6 +77,7 @@ def with_left_out(own: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> Mapp
     return whole
 
 
-def _digest(value: Tensor) -> str:
+def weight_digest(value: Tensor) -> str:
+    """Type, shape and a digest of the numbers of a tensor."""
     raw = value.detach().to("cpu").contiguous().reshape(-1).view(torch.uint8)
     return f"{value.dtype} {tuple(value.shape)} {xxhash.xxh3_128_hexdigest(raw.numpy().tobytes())}"

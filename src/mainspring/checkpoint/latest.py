@@ -5,7 +5,6 @@ A small text file names the newest; if that is damaged or gone, the others are l
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from mainspring.checkpoint.earlier_runs import is_of_earlier_run, note_earlier_f
 from mainspring.checkpoint.seal import verify_file
 from mainspring.checkpoint.store import is_local_path
 from mainspring.errors import CheckpointError
-from mainspring.logging import IN_FILE, print_log
+from mainspring.logging import IN_FILE, print_log, warn
 from mainspring.replacing import replacing
 
 __all__ = [
@@ -90,7 +89,7 @@ def find_latest_checkpoint(path: str) -> str | None:
         if len(recorded) > _LONGEST_PATH or not recorded.isprintable():
             raise ValueError("it does not hold a path")
     except (OSError, ValueError) as error:
-        _warn(f"{record} is not used: {error}")
+        warn(f"{record} is not used: {error}")
         return None
     return resolve_recorded_path(recorded, path) if recorded else None
 
@@ -124,14 +123,14 @@ def find_resumable_checkpoint(work_dir: str) -> Resumable | None:
     """
     recorded = find_latest_checkpoint(work_dir)
     if recorded is not None and recorded.startswith(("http://", "https://")):
-        _warn(f"{LAST_CHECKPOINT} in {work_dir} is not used: no run writes to {recorded}")
+        warn(f"{LAST_CHECKPOINT} in {work_dir} is not used: no run writes to {recorded}")
         recorded = None
     if recorded is not None and not is_local_path(recorded):
         return Resumable(recorded, f"the file {LAST_CHECKPOINT} names it")
     candidates = _newest_first(work_dir, first=recorded)
     others = [path for path in candidates if is_of_earlier_run(path, work_dir)]
     if others:
-        _warn(
+        warn(
             f"{work_dir} has checkpoints of an earlier run ({_listed(others)}) that are not "
             "used: another run was begun there since; give the path of one to continue that run"
         )
@@ -141,7 +140,7 @@ def find_resumable_checkpoint(work_dir: str) -> Resumable | None:
         if verdict.is_valid:
             newest = "the newest" if not damaged else "the newest whole"
             return Resumable(str(path), f"{newest} checkpoint; {verdict.reason}")
-        _warn(f"{path} is not used: {verdict.reason}")
+        warn(f"{path} is not used: {verdict.reason}")
     return None
 
 
@@ -180,7 +179,7 @@ def begin_anew(work_dir: str) -> None:
     files = _checkpoint_files(work_dir, recorded)
     note_earlier_files(work_dir, files)
     if files:
-        _warn(
+        warn(
             f"{work_dir} has checkpoints of an earlier run ({_listed(files)}): they are left there "
             "until this run writes files of the same names; resume=True continues this run only"
         )
@@ -188,10 +187,15 @@ def begin_anew(work_dir: str) -> None:
 
 def _checkpoint_files(work_dir: str, recorded: str | None) -> list[Path]:
     """What may be a checkpoint, in the places where a run has them."""
-    found = [path for folder in _directories(work_dir, recorded) for path in folder.glob("*.pth")]
+    folders = [Path(work_dir)]
+    elsewhere = folders[0] if recorded is None else Path(recorded).parent
+    # The run's `CheckpointHook` may write them to a folder of the same name elsewhere.
+    if elsewhere.name == folders[0].name and elsewhere.resolve() != folders[0].resolve():
+        folders.append(elsewhere)
+    found = [path for folder in folders for path in folder.glob("*.pth")]
     for path in found:
         if path.is_symlink() and not path.exists():
-            _warn(f"{path} is not used: it is a link to nothing")
+            warn(f"{path} is not used: it is a link to nothing")
     return sorted(path for path in found if path.is_file())
 
 
@@ -219,19 +223,6 @@ def _newest_first(work_dir: str, first: str | None) -> list[Path]:
     return [recorded, *(path for path in found if path.resolve() != recorded.resolve())]
 
 
-def _directories(work_dir: str, recorded: str | None) -> list[Path]:
-    """Where a run's checkpoints are: its `CheckpointHook` may write them to a folder elsewhere."""
-    own = Path(work_dir)
-    elsewhere = own if recorded is None else Path(recorded).parent
-    if elsewhere.name != own.name or elsewhere.resolve() == own.resolve():
-        return [own]
-    return [own, elsewhere]
-
-
 def _number(path: Path) -> int | None:
     numbers = re.findall(r"\d+", path.stem)
     return int(numbers[-1]) if numbers else None
-
-
-def _warn(message: str) -> None:
-    print_log(message, logger="current", level=logging.WARNING)

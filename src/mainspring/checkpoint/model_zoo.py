@@ -8,7 +8,6 @@ environment variable ``MMENGINE_HOME`` names, adds names to OpenMMLab's.
 from __future__ import annotations
 
 import json
-import logging
 import os
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -22,7 +21,7 @@ from mainspring.checkpoint import schemes
 from mainspring.checkpoint.contents import WeightsNameError
 from mainspring.checkpoint.schemes import CheckpointLoader
 from mainspring.errors import CheckpointError, did_you_mean
-from mainspring.logging import print_log
+from mainspring.logging import warn
 
 __all__ = [
     "UnknownModelError",
@@ -112,7 +111,7 @@ def load_from_openmmlab(filename: str, map_location: Any = None) -> Any:
     renamed = get_deprecated_model_names().get(name)
     if renamed:
         today = f"{scheme}://{renamed}"
-        print_log(f"{filename} is deprecated in favor of {today}", "current", logging.WARNING)
+        warn(f"{filename} is deprecated in favor of {today}")
     url = _look_up(renamed or name, get_external_models(), "the model zoo of OpenMMLab")
     if url.startswith(("http://", "https://")):
         return schemes.load_from_http(url, map_location=map_location)
@@ -122,17 +121,14 @@ def load_from_openmmlab(filename: str, map_location: Any = None) -> Any:
 def load_from_mmcls(filename: str, map_location: Any = None) -> Mapping[str, Any]:
     """Load the backbone of a classifier of mmcls."""
     url = _look_up(filename.partition("://")[2], get_mmcls_models(), "the model zoo of mmcls")
-    return _process_mmcls_checkpoint(schemes.load_from_http(url, map_location=map_location))
-
-
-def _process_mmcls_checkpoint(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The backbone's weights without their prefix; a file of bare backbone weights stays."""
+    checkpoint: Mapping[str, Any] = schemes.load_from_http(url, map_location=map_location)
     prefix = "backbone."
     backbone = OrderedDict(
         (key.removeprefix(prefix), value)
         for key, value in checkpoint.get("state_dict", checkpoint).items()
         if key.startswith(prefix)
     )
+    # A file of bare backbone weights stays as it is.
     return {"state_dict": backbone} if backbone else checkpoint
 
 
@@ -141,7 +137,7 @@ def load_from_torchvision(filename: str, map_location: Any = None) -> Any:
     scheme, _, name = filename.partition("://")
     if scheme == "modelzoo":
         today = f"torchvision://{name}"
-        print_log(f"{filename} is deprecated in favor of {today}", "current", logging.WARNING)
+        warn(f"{filename} is deprecated in favor of {today}")
     url = _look_up(name.lower(), get_torchvision_models(), "torchvision")
     return schemes.load_from_http(url, map_location=map_location)
 

@@ -66,18 +66,17 @@ def as_they_were(content: Any) -> Any:
         content[:] = [as_they_were(value) for value in content]
     elif type(content) is tuple:
         return tuple(as_they_were(value) for value in content)
-    elif isinstance(content, torch.Tensor) and content.layout == torch.strided:
-        _refuse_claim(content)
-    return content
-
-
-def _refuse_claim(tensor: torch.Tensor) -> None:
-    """Refuse a large tensor that repeats the little memory that the file holds for it."""
-    if tensor.nbytes > _LARGEST_CLAIM and tensor.nbytes > tensor.untyped_storage().nbytes():
+    elif (
+        isinstance(content, torch.Tensor)
+        and content.layout == torch.strided
+        # It may repeat the little memory that the file holds for it.
+        and content.nbytes > max(_LARGEST_CLAIM, content.untyped_storage().nbytes())
+    ):
         raise CheckpointError(
-            f"a tensor says that it has {tensor.numel():,} values, and the file holds "
-            f"{tensor.untyped_storage().nbytes():,} bytes of it"
+            f"a tensor says that it has {content.numel():,} values, and the file holds "
+            f"{content.untyped_storage().nbytes():,} bytes of it"
         )
+    return content
 
 
 def _plain(value: Any, place: str) -> Any:
@@ -110,7 +109,10 @@ def _plain(value: Any, place: str) -> Any:
 
 
 def _plain_dict(value: Any, place: str) -> Any:
-    keys = [_plain_key(key, place) for key in value]
+    keys = [
+        key.item() if isinstance(key, np.generic) else _plain(key, f"the key {key!r} of {place}")
+        for key in value
+    ]
     items = [_plain(item, f"{place}[{key!r}]") for key, item in value.items()]
     if _are_same(keys, value) and _are_same(items, value.values()):
         return value
@@ -118,10 +120,6 @@ def _plain_dict(value: Any, place: str) -> Any:
     changed.clear()
     changed.update(zip(keys, items, strict=True))
     return changed
-
-
-def _plain_key(key: Any, place: str) -> Any:
-    return key.item() if isinstance(key, np.generic) else _plain(key, f"the key {key!r} of {place}")
 
 
 def _are_same(items: list[Any], before: Any) -> bool:

@@ -24,10 +24,7 @@ __all__ = ["load_file"]
 
 
 def load_file(
-    file: str | Path | IO[bytes],
-    map_location: Any = None,
-    *,
-    trust: bool = False,
+    file: str | Path | IO[bytes], map_location: Any = None, *, trust: bool = False
 ) -> Any:
     """Read one checkpoint file, or an open binary stream of one.
 

@@ -39,32 +39,25 @@ def read_safetensors(file: str | Path | IO[bytes], map_location: Any = None) -> 
         CheckpointError: The file is damaged, or the package safetensors is missing.
     """
     library = _library()
-    if not isinstance(file, str | Path):
-        return _parse(library, file.read(), getattr(file, "name", "the stream"), map_location)
-    path = Path(file)
-    if not path.is_file():
-        raise FileNotFoundError(f"checkpoint {str(file)!r} does not exist")
     device = "cpu" if map_location is None or callable(map_location) else str(map_location)
+    shown = file if isinstance(file, str | Path) else getattr(file, "name", "the stream")
+    if isinstance(file, str | Path) and not Path(file).is_file():
+        raise FileNotFoundError(f"checkpoint {str(file)!r} does not exist")
     try:
-        with library.safe_open(str(path), framework="pt", device=device) as opened:
-            found = opened.metadata() or {}
-            state = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - no mapping
+        if isinstance(file, str | Path):
+            with library.safe_open(str(file), framework="pt", device=device) as opened:
+                found = opened.metadata() or {}
+                state = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - no mapping
+        else:
+            from safetensors.torch import load
+
+            content = file.read()
+            state = {name: tensor.to(device) for name, tensor in load(content).items()}
+            header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+            found = header.get("__metadata__", {})
     except (library.SafetensorError, OSError, ValueError) as error:
-        raise CheckpointError(f"{path} is damaged or not of safetensors: {error}") from error
-    return {"state_dict": state, "meta": _meta_of(found)}
-
-
-def _parse(library: Any, content: bytes, shown: str, map_location: Any) -> dict[str, Any]:
-    from safetensors.torch import load
-
-    try:
-        state = load(content)
-        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    except (library.SafetensorError, ValueError) as error:
         raise CheckpointError(f"{shown} is damaged or not of safetensors: {error}") from error
-    if map_location is not None and not callable(map_location):
-        state = {name: tensor.to(map_location) for name, tensor in state.items()}
-    return {"state_dict": state, "meta": _meta_of(header.get("__metadata__", {}))}
+    return {"state_dict": state, "meta": _meta_of(found)}
 
 
 def write_safetensors(
@@ -90,14 +83,24 @@ def write_safetensors(
     plain: dict[str, Tensor] = {}
     for name, value in state.items():
         if not isinstance(value, Tensor) or value.layout != torch.strided or value.is_quantized:
+            kind = f"a {type(value).__name__}"
+            if isinstance(value, Tensor):
+                kind = "a quantized tensor" if value.is_quantized else f"a tensor of {value.layout}"
             raise CheckpointError(
-                f"{name} cannot be written: {SUFFIX} files hold dense tensors only, not "
-                f"{_kind(value)}",
+                f"{name} cannot be written: {SUFFIX} files hold dense tensors only, not {kind}",
                 help="write a .pth file instead",
             )
-        plain[name] = _own_memory(value.detach())
+        # Memory that no other name shares.
+        plain[name] = value.detach().to("cpu").contiguous().clone()
+    texts = {
+        # A string that reads as JSON is quoted, so that it comes back as a string.
+        str(key): text
+        if isinstance(text, str) and not _is_json(text)
+        else json.dumps(text, default=_plain)
+        for key, text in (meta or {}).items()
+    }
     try:
-        content = save(plain, metadata={**_metadata(meta or {}), **_FORMAT})
+        content = save(plain, metadata={**texts, **_FORMAT})
     except (library.SafetensorError, KeyError, ValueError) as error:
         raise CheckpointError(f"{path} cannot be written in this format: {error}") from error
     with replacing(Path(path)) as file:
@@ -113,28 +116,6 @@ def _library() -> Any:
             help="pip install safetensors",
         ) from error
     return safetensors
-
-
-def _kind(value: Any) -> str:
-    if not isinstance(value, Tensor):
-        return f"a {type(value).__name__}"
-    return "a quantized tensor" if value.is_quantized else f"a tensor of {value.layout}"
-
-
-def _own_memory(tensor: Tensor) -> Tensor:
-    """A tensor of the CPU that no other name shares its memory with."""
-    return tensor.to("cpu").contiguous().clone()
-
-
-def _metadata(meta: Mapping[str, Any]) -> dict[str, str]:
-    return {str(name): _as_text(value) for name, value in meta.items()}
-
-
-def _as_text(value: Any) -> str:
-    # A string that reads as JSON is quoted, so that it comes back as a string.
-    if isinstance(value, str) and not _is_json(value):
-        return value
-    return json.dumps(value, default=_plain)
 
 
 def _is_json(text: str) -> bool:

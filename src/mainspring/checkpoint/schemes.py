@@ -69,10 +69,7 @@ class CheckpointLoader:
 
     @classmethod
     def load_checkpoint(
-        cls,
-        filename: str | Path,
-        map_location: Any = None,
-        logger: Any = "current",
+        cls, filename: str | Path, map_location: Any = None, logger: Any = "current"
     ) -> Any:
         """Load a checkpoint from wherever its name points to.
 

@@ -37,10 +37,7 @@ class _Algorithm(NamedTuple):
         return len(_prefix(name)) + self.digits
 
 
-_ALGORITHMS = {
-    "xxh3": _Algorithm(xxhash.xxh3_128, 32),
-    "sha256": _Algorithm(hashlib.sha256, 64),
-}
+_ALGORITHMS = {"xxh3": _Algorithm(xxhash.xxh3_128, 32), "sha256": _Algorithm(hashlib.sha256, 64)}
 _WRITTEN = "xxh3"
 
 

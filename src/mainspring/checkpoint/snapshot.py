@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from mainspring.structures.nested import tensors_in
 
 __all__ = ["Snapshots"]
 
@@ -111,24 +113,13 @@ def _memory_of(tensors: list[Tensor]) -> tuple[int, bool] | None:
 def _by_storage(part: Any) -> list[list[Tensor]]:
     """The tensors of a checkpoint, each once; those that share memory together."""
     groups: dict[Any, dict[int, Tensor]] = {}
-    for tensor in _tensors_in(part):
+    for tensor in tensors_in(part):
         key: Any = id(tensor)
         if _is_plain(tensor):
             storage = tensor.untyped_storage()
             key = (tensor.device, storage.data_ptr(), storage.nbytes())
         groups.setdefault(key, {})[id(tensor)] = tensor
     return [list(group.values()) for group in groups.values()]
-
-
-def _tensors_in(part: Any) -> Iterator[Tensor]:
-    if isinstance(part, Tensor):
-        yield part
-    elif isinstance(part, Mapping):
-        for value in part.values():
-            yield from _tensors_in(value)
-    elif isinstance(part, list | tuple):
-        for value in part:
-            yield from _tensors_in(value)
 
 
 def _is_plain(tensor: Tensor) -> bool:

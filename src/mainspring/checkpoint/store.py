@@ -8,7 +8,6 @@ file or the new one, never a mixture and never nothing. The file ends in a diges
 from __future__ import annotations
 
 import io
-import logging
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -21,7 +20,7 @@ from mainspring import fileio
 from mainspring.checkpoint.plain_types import as_plain_types
 from mainspring.checkpoint.seal import SealedWriter
 from mainspring.errors import ConfigError
-from mainspring.logging import print_log
+from mainspring.logging import warn
 from mainspring.replacing import replacing
 
 __all__ = ["chosen_backend", "is_local_path", "remove_leftovers", "save_checkpoint", "write_sealed"]
@@ -48,11 +47,7 @@ def chosen_backend(
         return backend_args
     if backend_args is not None:
         raise ConfigError("give either file_client_args or backend_args, not both")
-    print_log(
-        "file_client_args is the older name of backend_args: use that one",
-        logger="current",
-        level=logging.WARNING,
-    )
+    warn("file_client_args is the older name of backend_args: use that one")
     return file_client_args
 
 

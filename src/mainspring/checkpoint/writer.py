@@ -43,16 +43,15 @@ class CheckpointWriter:
         """
         self._join()
         copied = self._snapshots.take(checkpoint)
-        self._thread = threading.Thread(
-            target=self._run, args=(write, copied), name="mainspring checkpoint writer"
-        )
-        self._thread.start()
 
-    def _run(self, write: Callable[[Mapping[str, Any]], None], copied: Mapping[str, Any]) -> None:
-        try:
-            write(copied)
-        except BaseException as error:  # noqa: BLE001 - whoever waits is told
-            self._failure = error
+        def run() -> None:
+            try:
+                write(copied)
+            except BaseException as error:  # noqa: BLE001 - whoever waits is told
+                self._failure = error
+
+        self._thread = threading.Thread(target=run, name="mainspring checkpoint writer")
+        self._thread.start()
 
     def wait(self) -> BaseException | None:
         """Wait until nothing is being written.

@@ -61,7 +61,19 @@ class BestCheckpoints:
         names = _several("save_best", metrics)
         given: list[Any] = [None] if rules is None else _several("rule", rules)
         self._greater_keys, self._less_keys = greater_keys, less_keys
-        _check_names(names, given)
+        if not names or not all(isinstance(name, str) for name in names):
+            raise ConfigError(
+                f"save_best is {list(names)!r}", help="name a metric, several in a list, or 'auto'"
+            )
+        if "auto" in names and len(names) > 1:
+            raise ConfigError(f"save_best lists 'auto' among other metrics: {list(names)!r}")
+        if len(set(names)) != len(names):
+            raise ConfigError(f"save_best names a metric twice: {list(names)!r}")
+        if len(given) not in (1, len(names)):
+            raise ConfigError(
+                f"save_best names {len(names)} metrics, but rule has {len(given)} entries",
+                help="give one rule for all metrics, or one for each",
+            )
         if len(given) == 1:
             given *= len(names)
         self._auto_rule = given[0] if names == ["auto"] else None
@@ -165,19 +177,3 @@ def _several(section: str, value: Any) -> list[Any]:
     if not isinstance(value, Sequence):
         raise ConfigError(f"{section} is {value!r}", help="give a name, or several in a list")
     return list(value)
-
-
-def _check_names(names: Sequence[Any], rules: Sequence[Any]) -> None:
-    if not names or not all(isinstance(name, str) for name in names):
-        raise ConfigError(
-            f"save_best is {list(names)!r}", help="name a metric, several in a list, or 'auto'"
-        )
-    if "auto" in names and len(names) > 1:
-        raise ConfigError(f"save_best lists 'auto' among other metrics: {list(names)!r}")
-    if len(set(names)) != len(names):
-        raise ConfigError(f"save_best names a metric twice: {list(names)!r}")
-    if len(rules) not in (1, len(names)):
-        raise ConfigError(
-            f"save_best names {len(names)} metrics, but rule has {len(rules)} entries",
-            help="give one rule for all metrics, or one for each",
-        )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import glob
 import inspect
-import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -25,7 +24,7 @@ from mainspring.hooks.metric_rule import Rule
 from mainspring.hooks.priority import Priority
 from mainspring.hooks.publishing import publish
 from mainspring.hooks.run import Run
-from mainspring.logging import IN_FILE, print_log
+from mainspring.logging import IN_FILE, warn
 from mainspring.registry import HOOKS
 
 __all__ = ["CheckpointHook"]
@@ -118,7 +117,13 @@ class CheckpointHook(CheckpointNames):
         **kwargs: Never,
     ) -> None:
         self._take_priority(priority)
-        _warn_ineffective(kwargs)
+        names = [*inspect.signature(CheckpointHook).parameters][:-1]
+        for name in kwargs:
+            # Old configs pass some that no longer exist; a misspelt one must not pass for such.
+            hint = did_you_mean(name, names)
+            if hint is not None:
+                raise ConfigError(f"CheckpointHook has no argument {name!r}", help=hint)
+            _warn(f"the argument {name!r} has no effect")
         chosen_backend(file_client_args, backend_args)
         if save_begin < 0:
             raise ConfigError(f"save_begin is {save_begin}", help="give 0 or more")
@@ -190,7 +195,16 @@ class CheckpointHook(CheckpointNames):
             self._remove_ordinary(runner, self._restored.get("outdated_ids", []))
             self._restored = None
         elif self.last_ckpt is None:
-            self._remember(self._state_in_hub(runner.message_hub))
+            # What a checkpoint of MMEngine remembers.
+            hub = runner.message_hub
+            last = hub.get_info("last_ckpt")
+            self._remember(
+                {
+                    "last_ckpt": None if last is None else file_name(last),
+                    "keep_ckpt_ids": hub.get_info("keep_ckpt_ids") or [],
+                    "best": {} if self.best is None else self.best.state_in_hub(hub),
+                }
+            )
         if is_main_process() and is_local_path(self._directory):
             # Elsewhere than in the work directory other runs may be writing at this moment.
             own = self._directory == str(runner.work_dir).rstrip(os.sep)
@@ -309,15 +323,6 @@ class CheckpointHook(CheckpointNames):
         self.keep_ckpt_ids = list(state["keep_ckpt_ids"]) if self.max_keep_ckpts > 0 else []
         if self.best is not None:
             self.best.load_state_dict(state["best"])
-
-    def _state_in_hub(self, hub: Any) -> dict[str, Any]:
-        """What a checkpoint of MMEngine remembers in its message hub."""
-        last = hub.get_info("last_ckpt")
-        return {
-            "last_ckpt": None if last is None else file_name(last),
-            "keep_ckpt_ids": list(hub.get_info("keep_ckpt_ids") or []),
-            "best": {} if self.best is None else self.best.state_in_hub(hub),
-        }
 
     def _choose_directory(self, runner: Run) -> str:
         """The work directory, or one of its name below `out_dir`."""
@@ -485,15 +490,5 @@ class CheckpointHook(CheckpointNames):
         return file in names or (self.last_ckpt is not None and file == file_name(self.last_ckpt))
 
 
-def _warn_ineffective(kwargs: Mapping[str, Any]) -> None:
-    """Old configs pass arguments that no longer exist; a misspelt one must not pass for such."""
-    names = [*inspect.signature(CheckpointHook).parameters][:-1]
-    for name in kwargs:
-        hint = did_you_mean(name, names)
-        if hint is not None:
-            raise ConfigError(f"CheckpointHook has no argument {name!r}", help=hint)
-        _warn(f"the argument {name!r} has no effect")
-
-
 def _warn(message: str) -> None:
-    print_log(f"CheckpointHook: {message}", logger="current", level=logging.WARNING)
+    warn(f"CheckpointHook: {message}")

@@ -18,12 +18,7 @@ from mainspring.errors import ConfigError
 from mainspring.hooks.hook import DATA_BATCH, Hook, Outputs
 from mainspring.hooks.priority import Priority
 from mainspring.hooks.run import Run
-from mainspring.hooks.run_state import (
-    generator_digests,
-    named_state,
-    named_weights,
-    wrappers_of,
-)
+from mainspring.hooks.run_state import generator_digests, named_state, named_weights, wrappers_of
 from mainspring.logging.digests import DIGEST_FORMAT, Record, digest_file_name
 from mainspring.registry import HOOKS
 from mainspring.structures.bit_digest import bit_digests
@@ -68,7 +63,11 @@ class DigestHook(Hook):
         *,
         priority: int | str | Priority | None = None,
     ) -> None:
-        _check_interval(interval)
+        given: Any = interval
+        if isinstance(given, bool) or not isinstance(given, int) or given < 1:
+            raise ConfigError(
+                f"DigestHook: interval is {interval!r}", help="give a whole number > 0"
+            )
         self._take_priority(priority)
         self.interval = interval
         self.gradients = gradients
@@ -121,7 +120,10 @@ class DigestHook(Hook):
         if record is None:
             return
         record["values"] = _exact_values(outputs or {})
-        within_group = _is_within_group(runner.optim_wrapper)
+        within_group = any(
+            getattr(wrapper, "_accumulative_counts", 1) > 1 and not wrapper.should_update()
+            for _, wrapper in wrappers_of(runner.optim_wrapper)
+        )
         if within_group or (self.gradients and is_main_process() and "gradients" not in record):
             # The gradients of a group of micro-batches that is not complete are still there.
             record["gradients"] = _gradient_digests(runner.model)
@@ -170,11 +172,6 @@ class DigestHook(Hook):
             file.close()
 
 
-def _check_interval(interval: Any) -> None:
-    if isinstance(interval, bool) or not isinstance(interval, int) or interval < 1:
-        raise ConfigError(f"DigestHook: interval is {interval!r}", help="give a whole number > 0")
-
-
 def _opened(runner: Run) -> LineFile | None:
     """The file of this rank; ``None`` where none can be written, which must not end a training."""
     path = os.path.join(runner.log_dir, digest_file_name(get_rank()))
@@ -200,14 +197,6 @@ def _state_digests(runner: Run) -> Record:
     for (kind, name), digest in zip(tensors, bit_digests(list(tensors.values())), strict=True):
         found[kind][name] = digest
     return found
-
-
-def _is_within_group(optim_wrapper: Any) -> bool:
-    """Whether gradients wait for further micro-batches."""
-    return any(
-        getattr(wrapper, "_accumulative_counts", 1) > 1 and not wrapper.should_update()
-        for _, wrapper in wrappers_of(optim_wrapper)
-    )
 
 
 def _settings(optim_wrapper: Any) -> Iterator[tuple[str, str]]:

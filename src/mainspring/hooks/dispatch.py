@@ -154,10 +154,10 @@ class HookDispatch:
 
     def describe(self) -> str:
         """The hooks of each point that has any, in order, with their priorities."""
-        blocks = []
+        blocks, names = [], {member.value: member.name for member in Priority}
         for point in HOOK_POINTS:
             lines = [
-                f"({_priority_name(hook):<12}) {type(hook).__name__}"
+                f"({names.get(_priority_of(hook), _priority_of(hook)):<12}) {type(hook).__name__}"
                 for hook in self._acting()
                 if overridden_method(hook, point) is not None
             ]
@@ -194,12 +194,6 @@ def _priority_of(hook: Any) -> int:
     return get_priority(getattr(hook, "priority", Priority.NORMAL))
 
 
-def _priority_name(hook: Any) -> str:
-    value = _priority_of(hook)
-    names = {member.value: member.name for member in Priority}
-    return names.get(value, str(value))
-
-
 def check_hook(hook: Any) -> None:
     """Check that a hook's methods fit the table of points.
 
@@ -212,12 +206,16 @@ def check_hook(hook: Any) -> None:
         method = overridden_method(hook, point)
         if method is not None:
             _check_signature(hook, method, FAMILIES.get(method, point.arguments))
-    for name, close in _methods_named_almost_like_points(hook):
-        warnings.warn(
-            f"{type(hook).__name__}.{name} is never called, because there is no such hook point; "
-            f"did you mean {close!r}?",
-            stacklevel=3,
-        )
+    names = {*dir(type(hook)), *vars(hook)} - set(dir(Hook)) if isinstance(hook, Hook) else ()
+    for name in sorted(names):
+        candidates = FAMILIES if name.startswith("_") else (*POINT_NAMES, *FAMILIES)
+        close = difflib.get_close_matches(name, candidates, n=1, cutoff=0.85)
+        if close and callable(getattr(hook, name, None)):
+            warnings.warn(
+                f"{type(hook).__name__}.{name} is never called, because there is no such hook "
+                f"point; did you mean {close[0]!r}?",
+                stacklevel=3,
+            )
 
 
 def _check_signature(hook: Any, name: str, arguments: tuple[str, ...]) -> None:
@@ -241,14 +239,3 @@ def _check_signature(hook: Any, name: str, arguments: tuple[str, ...]) -> None:
         if close:
             message += f"\n  help: {'; '.join(close)}"
         raise mark_user_mistake(TypeError(message)) from None
-
-
-def _methods_named_almost_like_points(hook: Any) -> Iterator[tuple[str, str]]:
-    """Pairs of a method and the point, or family of points, that it resembles."""
-    if not isinstance(hook, Hook):
-        return
-    for name in sorted({*dir(type(hook)), *vars(hook)} - set(dir(Hook))):
-        candidates = FAMILIES if name.startswith("_") else (*POINT_NAMES, *FAMILIES)
-        close = difflib.get_close_matches(name, candidates, n=1, cutoff=0.85)
-        if close and callable(getattr(hook, name, None)):
-            yield name, close[0]

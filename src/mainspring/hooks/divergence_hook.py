@@ -17,7 +17,7 @@ from mainspring.hooks.hook import DATA_BATCH, Hook, Outputs
 from mainspring.hooks.non_finite_trace import NonFiniteTrace
 from mainspring.hooks.priority import Priority
 from mainspring.hooks.run import Run
-from mainspring.optim import OptimWrapperDict
+from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.registry import HOOKS
 from mainspring.replacing import replacing
 
@@ -87,10 +87,9 @@ class DivergenceHook(Hook):
     def before_run(self, runner: Run) -> None:
         """Have steps left out, if that is the policy."""
         if self.policy == "skip":
-            wrapper = runner.optim_wrapper
-            several = isinstance(wrapper, OptimWrapperDict)
-            for each in wrapper.values() if several else [wrapper]:
-                each.skips_non_finite = True
+            for wrapper in by_optimizer(runner.optim_wrapper).values():
+                if hasattr(wrapper, "update_params"):  # else nothing is trained
+                    wrapper.skips_non_finite = True
 
     def before_train(self, runner: Run) -> None:
         """Begin to trace, if asked to."""
@@ -150,25 +149,56 @@ class DivergenceHook(Hook):
         checkpoint: dict[str, Any] | None = None,
     ) -> None:
         """Go back, if that is the policy and can be done; else stop, or warn."""
-        if self.policy != "rollback":
-            self._stop(runner, bad, data_batch, began)
+        message = f"the weights are no numbers any more: {bad}" if bad else "the loss is no number"
+        message = f"training diverged: {message}"
+        first = _first_bad_scalar(runner)
+        if first is not None:
+            message += f"; {first[0]} was no number for the first time after iteration {first[1]}"
+        if began is not None:
+            message += f"; {began}"
+        if self.policy == "rollback":
+            runner.finish_saving()
+            found = find_resumable_checkpoint(runner.work_dir)
+            if found is None:
+                message += "; there is no checkpoint to go back to"
+            elif self.rollbacks >= self.max_rollbacks:
+                message += f"; max_rollbacks={self.max_rollbacks} times it went back before"
+            else:
+                runner.roll_back(found.path, checkpoint)
+                self.rollbacks += 1
+                self._suspicious = False
+                runner.logger.warning(
+                    f"training diverged before iteration {runner.iter + 2}: "
+                    f"{bad or 'the loss is no number'}. Weights and optimizer are those of "
+                    f"{found.path} again, and the batches since then are left out "
+                    f"({self.rollbacks} of {self.max_rollbacks} times)"
+                )
+                return
+        if self.policy == "warn":
+            if not self._warned:
+                runner.logger.error(message)
+            self._warned = True
             return
-        runner.finish_saving()
-        found = find_resumable_checkpoint(runner.work_dir)
-        if found is None or self.rollbacks >= self.max_rollbacks:
-            reason = "there is no checkpoint to go back to"
-            if found is not None:
-                reason = f"max_rollbacks={self.max_rollbacks} times it went back before"
-            self._stop(runner, bad, data_batch, began, reason)
-            return
-        runner.roll_back(found.path, checkpoint)
-        self.rollbacks += 1
-        self._suspicious = False
-        runner.logger.warning(
-            f"training diverged before iteration {runner.iter + 2}: "
-            f"{bad or 'the loss is no number'}. Weights and optimizer are those of {found.path} "
-            f"again, and the batches since then are left out "
-            f"({self.rollbacks} of {self.max_rollbacks} times)"
+        if data_batch is not None:
+            path = Path(runner.work_dir) / f"diverged_batch_rank{get_rank()}.pt"
+            try:
+                with replacing(path) as file:
+                    torch.save(data_batch, file)
+                message += f"; the batch of iteration {runner.iter + 1} is in {path}"
+            except Exception as error:  # noqa: BLE001 - what matters is the divergence
+                message += f" (its batch could not be kept: {error})"
+        way_on = "no checkpoint was written before, so the run begins anew"
+        if (Path(runner.work_dir) / LAST_CHECKPOINT).exists():
+            way_on = "resume=True continues from the last checkpoint, which is good"
+        if not self.trace:
+            way_on += (
+                ", and with trace=True for DivergenceHook stops where this began, names the layer "
+                "and keeps that batch"
+            )
+        raise DivergenceError(
+            message,
+            help="lower the learning rate, warm up, or clip gradients "
+            f"(optim_wrapper=dict(clip_grad=1.0, ...)); {way_on}",
         )
 
     def state_dict(self) -> dict[str, Any]:
@@ -179,48 +209,6 @@ class DivergenceHook(Hook):
         """Take back what `state_dict` gave."""
         self.rollbacks = state_dict["rollbacks"]
         self._suspicious = state_dict.get("suspicious", False)
-
-    def _stop(
-        self,
-        runner: Run,
-        bad: str | None,
-        data_batch: Any,
-        began: str | None,
-        why_not_back: str | None = None,
-    ) -> None:
-        what = f"the weights are no numbers any more: {bad}" if bad else "the loss is no number"
-        message = f"training diverged: {what}"
-        first = _first_bad_scalar(runner)
-        if first is not None:
-            message += f"; {first[0]} was no number for the first time after iteration {first[1]}"
-        if began is not None:
-            message += f"; {began}"
-        if why_not_back is not None:
-            message += f"; {why_not_back}"
-        if self.policy == "warn":
-            if not self._warned:
-                runner.logger.error(message)
-            self._warned = True
-            return
-        if data_batch is not None:
-            message += _kept_batch(runner, data_batch)
-        cause = (
-            ""
-            if self.trace
-            else ", and with trace=True for DivergenceHook stops where this began, names the layer "
-            "and keeps that batch"
-        )
-        raise DivergenceError(
-            message,
-            help="lower the learning rate, warm up, or clip gradients "
-            f"(optim_wrapper=dict(clip_grad=1.0, ...)); {_how_to_go_on(runner)}{cause}",
-        )
-
-
-def _how_to_go_on(runner: Run) -> str:
-    if (Path(runner.work_dir) / LAST_CHECKPOINT).exists():
-        return "resume=True continues from the last checkpoint, which is good"
-    return "no checkpoint was written before, so the run begins anew"
 
 
 def _on_any_rank(is_bad: bool) -> bool:
@@ -279,14 +267,3 @@ def _first_bad_scalar(runner: Run) -> tuple[str, int] | None:
     done = int(loop.completed_iters) if hasattr(loop, "completed_iters") else runner.iter + 1
     shown = "the loss" if name == "loss" else name
     return shown, done - (length - 1 - first[name])
-
-
-def _kept_batch(runner: Run, data_batch: Any) -> str:
-    """Keep the batch at which it was seen, for a look at it."""
-    path = Path(runner.work_dir) / f"diverged_batch_rank{get_rank()}.pt"
-    try:
-        with replacing(path) as file:
-            torch.save(data_batch, file)
-    except Exception as error:  # noqa: BLE001 - what matters is the divergence
-        return f" (its batch could not be kept: {error})"
-    return f"; the batch of iteration {runner.iter + 1} is in {path}"

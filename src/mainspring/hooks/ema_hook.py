@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import math
 from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias, overload
@@ -18,7 +17,7 @@ from mainspring.errors import ConfigError
 from mainspring.hooks.hook import DATA_BATCH, Hook, Outputs
 from mainspring.hooks.priority import Priority
 from mainspring.hooks.run import Run
-from mainspring.logging import print_log
+from mainspring.logging import warn
 from mainspring.model import BaseAveragedModel, ExponentialMovingAverage, is_model_wrapper
 from mainspring.registry import HOOKS, MODELS
 
@@ -214,7 +213,8 @@ class EMAHook(Hook):
 
     def abandon(self, runner: Run, mode: str) -> None:
         """Go back to the trained weights, whatever ended the evaluation."""
-        self._use_trained_weights()
+        if self._swapped:
+            self._swap_ema_parameters()
 
     def before_save_checkpoint(self, runner: Run, checkpoint: dict[str, Any]) -> None:
         """Put the average into ``state_dict`` and the trained weights beside it."""
@@ -240,11 +240,7 @@ class EMAHook(Hook):
             load_state_dict(average, checkpoint["ema_state_dict"], strict=self.strict_load)
             return
         if runner._resume:
-            print_log(
-                "the checkpoint holds no averaged weights; the average begins with its weights",
-                logger="current",
-                level=logging.WARNING,
-            )
+            warn("the checkpoint holds no averaged weights; the average begins with its weights")
         weights = checkpoint.get("state_dict", checkpoint)
         load_state_dict(average.module, weights, strict=self.strict_load)
 
@@ -253,10 +249,6 @@ class EMAHook(Hook):
 
     def _use_average(self) -> None:
         if not self._swapped and self._has_average():
-            self._swap_ema_parameters()
-
-    def _use_trained_weights(self) -> None:
-        if self._swapped:
             self._swap_ema_parameters()
 
     @torch.no_grad()

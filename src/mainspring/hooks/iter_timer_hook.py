@@ -53,10 +53,7 @@ class IterTimerHook(Hook):
     """
 
     def __init__(
-        self,
-        data_wait_limit: float = 0.5,
-        *,
-        priority: int | str | Priority | None = None,
+        self, data_wait_limit: float = 0.5, *, priority: int | str | Priority | None = None
     ) -> None:
         self._take_priority(priority)
         self.data_wait_limit = data_wait_limit
@@ -167,7 +164,13 @@ class IterTimerHook(Hook):
         if self._last_of_hooks is None:
             self._next_look = 2 * total
             if share > self.data_wait_limit:
-                self._look_closely(runner, total)
+                self._last_of_hooks = _LastOfHooks()
+                # A runner of another kind may not show its hooks; then they count as data.
+                self._hooks = getattr(runner, "hooks", [])
+                self._hooks.append(self._last_of_hooks)
+                self._waited_before, self._counted_from = self._waited, total
+                self._next_look = 0.0
+                self._iterations_to_look = _CLOSE_LOOK
             return
         self._iterations_to_look -= 1
         if self._iterations_to_look:
@@ -178,15 +181,6 @@ class IterTimerHook(Hook):
             self._next_look = math.inf
             per_batch = waited / _CLOSE_LOOK
             runner.logger.warning(_advice(runner.train_dataloader, share, per_batch))
-
-    def _look_closely(self, runner: Run, total: float) -> None:
-        self._last_of_hooks = _LastOfHooks()
-        # A runner of another kind may not show its hooks; then they count as data.
-        self._hooks = getattr(runner, "hooks", [])
-        self._hooks.append(self._last_of_hooks)
-        self._waited_before, self._counted_from = self._waited, total
-        self._next_look = 0.0
-        self._iterations_to_look = _CLOSE_LOOK
 
     def _look_away(self) -> None:
         if self._last_of_hooks is not None:

@@ -21,6 +21,7 @@ from mainspring.hooks.run import Run
 from mainspring.hooks.run_table import RunTable, console_width, number_of
 from mainspring.logging import IN_FILE, ON_TERMINAL
 from mainspring.registry import HOOKS
+from mainspring.structures.nested import as_plain
 
 __all__ = ["LoggerHook"]
 
@@ -139,11 +140,12 @@ class LoggerHook(Hook):
             self.table.flush(runner)
         if last or (runner.iter + 1) % self.interval_exp_name == 0:
             runner.logger.info(f"Exp name: {runner.experiment_name}", extra=IN_FILE)
-        if done % self.interval and not (last and self._logs_rest_of(done)):
+        logs_rest = last and (not self.ignore_last or done <= self.interval)
+        if done % self.interval and not logs_rest:
             return
         tag, text = runner.log_processor.get_log_after_iter(runner, batch_idx, "train")
         runner.logger.info(text, extra=_ONE_OF_MANY)
-        self._draw(runner, "train", tag, tag, runner.iter + 1, runner.iter + 1)
+        self._draw(runner, "train", tag, tag)
         if self.table is not None:
             scalars = {_without("train", name): tag[name] for name in tag}
             self.table.step(runner, scalars, is_last=last)
@@ -196,7 +198,7 @@ class LoggerHook(Hook):
                 shown[name] = value
             else:
                 shown.setdefault(f"val_{name}", tag.get(f"val_{name}", value))
-        self._draw(runner, "val", shown, tag, self._metric_step(runner), runner.iter)
+        self._draw(runner, "val", shown, tag)
         if self.table is not None and getattr(runner, "is_training", True):
             self.table.validated(runner, _metrics_of(shown, "val"))
         else:
@@ -209,7 +211,7 @@ class LoggerHook(Hook):
         )
         runner.logger.info(text, extra=IN_FILE)
         _show_metrics(runner, "test", tag)
-        fileio.dump(_as_json(tag), os.path.join(runner.log_dir, self.json_log_path))
+        fileio.dump(as_plain(tag), os.path.join(runner.log_dir, self.json_log_path))
 
     def after_run(self, runner: Run) -> None:
         """Close the visualizer and copy the logs, if asked to."""
@@ -228,13 +230,7 @@ class LoggerHook(Hook):
                 path.unlink()
 
     def _draw(
-        self,
-        runner: Run,
-        mode: str,
-        scalars: dict[str, Any],
-        named: Mapping[str, Any],
-        step: int,
-        iteration: int,
+        self, runner: Run, mode: str, scalars: dict[str, Any], named: Mapping[str, Any]
     ) -> None:
         """Hand numbers to the visualizer, under both kinds of names where it takes them.
 
@@ -243,9 +239,16 @@ class LoggerHook(Hook):
             mode: ``"train"`` or ``"val"``.
             scalars: The numbers under MMEngine's names.
             named: The numbers under the names that their authors gave.
-            step: Iteration or epoch that the numbers belong to.
-            iteration: Iteration that they belong to.
         """
+        # Metrics belong to an epoch or iteration; to 0 where nothing was trained.
+        iteration = step = runner.iter + (mode == "train")
+        loop = runner._train_loop
+        if mode == "val":
+            by_epoch = self.log_metric_by_epoch
+            if by_epoch is None:
+                by_epoch = getattr(loop, "by_epoch", True)
+            is_trained = not isinstance(loop, Mapping | None)
+            step = int(runner.epoch if by_epoch else runner.iter) if is_trained else 0
         visualizer: Any = runner.visualizer
         if not DEFAULTS.short_lines or not hasattr(visualizer, "add_log"):
             visualizer.add_scalars(scalars, step=step, file_path=self.json_log_path)
@@ -260,19 +263,6 @@ class LoggerHook(Hook):
         visualizer.add_log(
             scalars, tagged, step=step, iteration=iteration, file_path=self.json_log_path
         )
-
-    def _logs_rest_of(self, epoch_length: int) -> bool:
-        return not self.ignore_last or epoch_length <= self.interval
-
-    def _metric_step(self, runner: Run) -> int:
-        """Epoch or iteration that metrics belong to; 0 when nothing was trained."""
-        loop = runner._train_loop
-        if loop is None or isinstance(loop, Mapping):
-            return 0
-        by_epoch = self.log_metric_by_epoch
-        if by_epoch is None:
-            by_epoch = getattr(loop, "by_epoch", True)
-        return int(runner.epoch if by_epoch else runner.iter)
 
 
 def _check_interval(name: str, value: Any) -> None:
@@ -320,14 +310,3 @@ def _show_metrics(runner: Run, mode: str, tag: Mapping[str, Any]) -> None:
     head = textwrap.wrap("  ".join([mode, *numbers]), console_width(), subsequent_indent="      ")
     for line in [*head, *others]:
         runner.logger.info(line.replace("\xa0", " "), extra=ON_TERMINAL)
-
-
-def _as_json(value: Any) -> Any:
-    """Metrics with tensors and arrays turned into numbers and lists."""
-    if isinstance(value, Mapping):
-        return {str(key): _as_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_as_json(item) for item in value]
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    return value

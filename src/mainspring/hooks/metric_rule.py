@@ -22,18 +22,7 @@ __all__ = [
 
 Rule = Literal["greater", "less"]
 
-GREATER_KEYS = (
-    "acc",
-    "top",
-    "AR@",
-    "auc",
-    "precision",
-    "mAP",
-    "mDice",
-    "mIoU",
-    "mAcc",
-    "aAcc",
-)
+GREATER_KEYS = ("acc", "top", "AR@", "auc", "precision", "mAP", "mDice", "mIoU", "mAcc", "aAcc")
 """Names, and parts of names, of metrics that improve as they grow."""
 
 LESS_KEYS = ("loss",)
@@ -59,9 +48,7 @@ def checked_rule(rule: str) -> Rule:
 
 
 def infer_rule(
-    metric: str,
-    greater_keys: Sequence[str] = GREATER_KEYS,
-    less_keys: Sequence[str] = LESS_KEYS,
+    metric: str, greater_keys: Sequence[str] = GREATER_KEYS, less_keys: Sequence[str] = LESS_KEYS
 ) -> Rule:
     """The rule that the name of a metric suggests, in any case of letters.
 

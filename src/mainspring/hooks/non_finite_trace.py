@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -26,26 +27,17 @@ class NonFiniteTrace:
         self._handles: list[Any] = []
         for name, module in model.named_modules():
             title = f"{name or 'the model'} ({type(module).__name__})"
-            self._handles.append(module.register_forward_hook(self._output_hook(title)))
+            look: Any = partial(self._note, f"the output of {title}")
+            self._handles.append(module.register_forward_hook(look))
         for name, parameter in model.named_parameters():
             if parameter.requires_grad:
-                hook = self._gradient_hook(name)
-                handle = parameter.register_post_accumulate_grad_hook(hook)  # type: ignore[no-untyped-call]  # - torch's
+                look = partial(self._note, f"the gradient of {name}")
+                handle = parameter.register_post_accumulate_grad_hook(look)  # type: ignore[no-untyped-call]  # - torch's
                 self._handles.append(handle)
 
-    def _output_hook(self, title: str) -> Any:
-        def look(*module_inputs_output: Any) -> None:
-            self._note(f"the output of {title}", module_inputs_output[-1])
-
-        return look
-
-    def _gradient_hook(self, name: str) -> Any:
-        def look(parameter: Tensor) -> None:
-            self._note(f"the gradient of {name}", parameter.grad)
-
-        return look
-
-    def _note(self, what: str, values: Any) -> None:
+    def _note(self, what: str, *given: Any) -> None:
+        """Look at what a module gave, the last of what its hook is given, or at a gradient."""
+        values = given[-1].grad if len(given) == 1 else given[-1]
         floating = (tensor for tensor in tensors_in(values) if tensor.is_floating_point())
         tensors = [tensor.detach() for tensor in floating if tensor.numel()]
         if tensors:

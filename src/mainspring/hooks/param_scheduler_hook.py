@@ -8,6 +8,7 @@ from mainspring.errors import ArgumentTypeError
 from mainspring.hooks.hook import DATA_BATCH, Hook, Outputs
 from mainspring.hooks.priority import Priority
 from mainspring.hooks.run import Run
+from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.registry import HOOKS
 
 __all__ = ["ParamSchedulerHook"]
@@ -70,7 +71,7 @@ def _all_of(schedulers: Any) -> list[Any]:
         )
     if schedulers is None or isinstance(schedulers, list):
         return schedulers or []
-    several = schedulers.values() if isinstance(schedulers, dict) else [schedulers]
+    several = by_optimizer(schedulers).values()
     return [
         scheduler
         for entries in several

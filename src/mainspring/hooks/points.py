@@ -55,7 +55,7 @@ Points that come in several modes share a family: `Hook.before_train_epoch` as i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 __all__ = [
     "FAMILIES",
@@ -103,9 +103,6 @@ class HookPoint:
         name: Name of the point and of the method that a hook overrides.
         when: When it is reached.
         arguments: What is passed by keyword after the runner.
-        family: Method that the inherited one forwards to, such as ``_before_iter``; ``None`` for
-            points that stand alone.
-        mode: ``"train"``, ``"val"`` or ``"test"`` for points of a family.
         recurs: Whether the point may be reached in several places of a run, so that the table's
             order says nothing about it.
     """
@@ -113,67 +110,59 @@ class HookPoint:
     name: HookPointName
     when: str
     arguments: tuple[str, ...] = ()
-    family: str | None = None
-    mode: Mode | None = None
     recurs: bool = False
 
+    @property
+    def mode(self) -> Mode | None:
+        """``"train"``, ``"val"`` or ``"test"`` for points of a family."""
+        _, mode, *within = self.name.split("_")
+        return cast("Mode", mode) if within in (["epoch"], ["iter"]) else None
 
+    @property
+    def family(self) -> str | None:
+        """Method that the inherited one forwards to, such as ``_before_iter``.
+
+        ``None`` for points that stand alone.
+        """
+        return None if self.mode is None else "_" + self.name.replace(f"_{self.mode}", "")
+
+
+_CHECKPOINT = ("checkpoint",)
 _BATCH = ("batch_idx", "data_batch")
 _RESULT = ("batch_idx", "data_batch", "outputs")
+_METRICS = ("metrics",)
 
 HOOK_POINTS: tuple[HookPoint, ...] = (
     HookPoint("before_run", "Once, before weights are initialised or a checkpoint is loaded."),
     HookPoint(
         "after_load_checkpoint",
         "After a checkpoint was read, before its content is applied.",
-        ("checkpoint",),
+        _CHECKPOINT,
         recurs=True,
     ),
     HookPoint("before_train", "Once, before the first training iteration."),
-    HookPoint("before_train_epoch", "Before each training epoch.", (), "_before_epoch", "train"),
-    HookPoint(
-        "before_train_iter",
-        "After a batch is loaded, before its step.",
-        _BATCH,
-        "_before_iter",
-        "train",
-    ),
-    HookPoint(
-        "after_train_iter",
-        "After the step; `iter` still is its index.",
-        _RESULT,
-        "_after_iter",
-        "train",
-    ),
-    HookPoint(
-        "after_train_epoch",
-        "After each training epoch; `epoch` still is its index.",
-        (),
-        "_after_epoch",
-        "train",
-    ),
+    HookPoint("before_train_epoch", "Before each training epoch."),
+    HookPoint("before_train_iter", "After a batch is loaded, before its step.", _BATCH),
+    HookPoint("after_train_iter", "After the step; `iter` still is its index.", _RESULT),
+    HookPoint("after_train_epoch", "After each training epoch; `epoch` still is its index."),
     HookPoint("before_val", "Before validation."),
-    HookPoint("before_val_epoch", "Before the first validation batch.", (), "_before_epoch", "val"),
-    HookPoint("before_val_iter", "Before each validation batch.", _BATCH, "_before_iter", "val"),
-    HookPoint("after_val_iter", "After each validation batch.", _RESULT, "_after_iter", "val"),
-    HookPoint(
-        "after_val_epoch", "After the metrics are computed.", ("metrics",), "_after_epoch", "val"
-    ),
+    HookPoint("before_val_epoch", "Before the first validation batch."),
+    HookPoint("before_val_iter", "Before each validation batch.", _BATCH),
+    HookPoint("after_val_iter", "After each validation batch.", _RESULT),
+    HookPoint("after_val_epoch", "After the metrics are computed.", _METRICS),
     HookPoint("after_val", "After validation."),
     HookPoint(
         "before_save_checkpoint",
         "Before a checkpoint is written; what is put into it is saved.",
-        ("checkpoint",),
+        _CHECKPOINT,
         recurs=True,
     ),
     HookPoint("after_train", "Once, after the last training iteration and validation."),
     HookPoint("before_test", "Before the test."),
-    HookPoint("before_test_epoch", "Before the first test batch.", (), "_before_epoch", "test"),
-    HookPoint("before_test_iter", "Before each test batch.", _BATCH, "_before_iter", "test"),
-    HookPoint("after_test_iter", "After each test batch.", _RESULT, "_after_iter", "test"),
-    HookPoint(
-        "after_test_epoch", "After the metrics are computed.", ("metrics",), "_after_epoch", "test"
-    ),
+    HookPoint("before_test_epoch", "Before the first test batch."),
+    HookPoint("before_test_iter", "Before each test batch.", _BATCH),
+    HookPoint("after_test_iter", "After each test batch.", _RESULT),
+    HookPoint("after_test_epoch", "After the metrics are computed.", _METRICS),
     HookPoint("after_test", "After the test."),
     HookPoint("after_run", "Once, at the very end."),
 )

@@ -161,7 +161,8 @@ class ProfilerHook(Hook):
         options = dict(wanted) if isinstance(wanted, Mapping) else {}
         kind = options.pop("type", wanted)
         if kind == "log_trace":
-            return _table_printer(runner.logger, **options)
+            shown = {"sort_by": "self_cpu_time_total", "row_limit": 10, **options}
+            return lambda profiler: runner.logger.info(profiler.key_averages().table(**shown))
         if kind == "tb_trace":
             directory = os.path.join(runner.log_dir, options.pop("dir_name", "tf_tracing_logs"))
             runner.logger.info(f"traces will be saved to {directory}")
@@ -174,15 +175,6 @@ class ProfilerHook(Hook):
             help=did_you_mean(str(kind), ("log_trace", "tb_trace"))
             or "give a function, or a dict whose type is 'log_trace' or 'tb_trace'",
         )
-
-
-def _table_printer(
-    logger: Any, sort_by: str = "self_cpu_time_total", row_limit: int = 10
-) -> Callable[[Any], None]:
-    def print_table(profiler: Any) -> None:
-        logger.info(profiler.key_averages().table(sort_by=sort_by, row_limit=row_limit))
-
-    return print_table
 
 
 @HOOKS.register_module()

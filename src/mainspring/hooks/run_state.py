@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from torch import nn
@@ -10,6 +10,7 @@ from torch import nn
 from mainspring.checkpoint.apply import unwrap
 from mainspring.hooks.ema_hook import EMAHook
 from mainspring.hooks.run import Run
+from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.rng.states import RandomStates
 from mainspring.structures.bit_digest import bit_digests
 from mainspring.structures.nested_digest import nested_digest
@@ -61,15 +62,14 @@ def named_weights(model: nn.Module) -> Iterator[tuple[str, str, Any]]:
             yield kind, name.replace("_orig_mod.", ""), tensor
 
 
-def wrappers_of(optim_wrapper: Any) -> Iterable[tuple[str, Any]]:
+def wrappers_of(optim_wrapper: Any) -> Iterator[tuple[str, Any]]:
     """The wrappers of single optimizers, with what their names begin with.
 
     Args:
         optim_wrapper: One wrapper, or several by name.
     """
-    if hasattr(optim_wrapper, "optim_wrappers"):
-        return [(f"{name}.", wrapper) for name, wrapper in optim_wrapper.items()]
-    return [("", optim_wrapper)]
+    for name, wrapper in by_optimizer(optim_wrapper).items():
+        yield f"{name}." if name else "", wrapper
 
 
 def generator_digests() -> dict[str, str]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mainspring.errors import ArgumentTypeError
 from mainspring.hooks.hook import DATA_BATCH, Hook, Outputs
 from mainspring.hooks.priority import Priority
 from mainspring.hooks.run import Run
-from mainspring.logging import print_log
+from mainspring.logging import warn
 from mainspring.optim import OptimWrapper
 from mainspring.registry import HOOKS
 from mainspring.version import __version__
@@ -103,12 +102,10 @@ class RuntimeInfoHook(Hook):
         clashing = [name for name in outputs if name in _OURS]
         if not self._has_said_names:
             self._has_said_names = True
-            print_log(
+            warn(
                 f"the model's output {' and '.join(map(repr, clashing))} is recorded as "
                 f"{' and '.join(repr(f'model_{name}') for name in clashing)}: the run itself "
-                "records values of that name",
-                logger="current",
-                level=logging.WARNING,
+                "records values of that name"
             )
         return {f"model_{name}" if name in _OURS else name: outputs[name] for name in outputs}
 
@@ -152,51 +149,36 @@ def _rate_reader(optim_wrapper: Any) -> Callable[[], dict[str, Any]]:
     The ordinary wrapper lists the rates of all groups, of which a finely tuned model has hundreds;
     that list is only made for wrappers with a `get_lr` of their own.
     """
-    if getattr(type(optim_wrapper), "get_lr", None) is not getattr(OptimWrapper, "get_lr", ...):
-        return lambda: {
-            name: rates[0] for name, rates in _all_rates(optim_wrapper).items() if _has_items(rates)
+    if getattr(type(optim_wrapper), "get_lr", None) is getattr(OptimWrapper, "get_lr", ...):
+
+        def read() -> dict[str, Any]:
+            settings = optim_wrapper.base_param_settings
+            rate = optim_wrapper.optimizer.param_groups[0]["lr"]
+            return {"lr": rate} if settings is None else {"base_lr": settings["lr"], "lr": rate}
+
+        return read
+
+    def read_all() -> dict[str, Any]:
+        rates = optim_wrapper.get_lr()
+        if not isinstance(rates, dict):
+            raise ArgumentTypeError(
+                f"get_lr of {type(optim_wrapper).__name__} gives a {type(rates).__name__}",
+                help="let it give a dict of lists of rates, by name",
+            )
+        return {
+            name: of_groups[0]
+            for name, of_groups in rates.items()
+            if isinstance(of_groups, Sequence) and of_groups
         }
 
-    def read() -> dict[str, Any]:
-        settings = optim_wrapper.base_param_settings
-        rate = optim_wrapper.optimizer.param_groups[0]["lr"]
-        return {"lr": rate} if settings is None else {"base_lr": settings["lr"], "lr": rate}
-
-    return read
-
-
-def _all_rates(optim_wrapper: Any) -> dict[str, Any]:
-    """What `get_lr` of a wrapper gives.
-
-    Raises:
-        ArgumentTypeError: It is no dict.
-    """
-    rates = optim_wrapper.get_lr()
-    if not isinstance(rates, dict):
-        raise ArgumentTypeError(
-            f"get_lr of {type(optim_wrapper).__name__} gives a {type(rates).__name__}",
-            help="let it give a dict of lists of rates, by name",
-        )
-    return rates
-
-
-def _has_items(rates: Any) -> bool:
-    return isinstance(rates, Iterable) and bool(rates)
+    return read_all
 
 
 def _record_metrics(hub: Any, mode: str, metrics: dict[str, Any] | None) -> None:
     for name, value in (metrics or {}).items():
-        if _is_scalar(value):
+        # One number: Python's, NumPy's, or a tensor or array of one element.
+        size = value.numel() if hasattr(value, "numel") else getattr(value, "size", 0)
+        if isinstance(value, int | float) or (hasattr(value, "item") and size == 1):
             hub.update_scalar(f"{mode}/{name}", value)
         else:
             hub.update_info(f"{mode}/{name}", value)
-
-
-def _is_scalar(value: Any) -> bool:
-    """Whether a metric is one number: Python's, NumPy's, or a tensor or array of one element."""
-    if isinstance(value, int | float):
-        return True
-    if not hasattr(value, "item"):
-        return False
-    size = value.numel() if hasattr(value, "numel") else getattr(value, "size", 0)
-    return bool(size == 1)

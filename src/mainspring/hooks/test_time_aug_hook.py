@@ -31,10 +31,7 @@ class PrepareTTAHook(Hook):
     """
 
     def __init__(
-        self,
-        tta_cfg: Mapping[str, Any],
-        *,
-        priority: int | str | Priority | None = None,
+        self, tta_cfg: Mapping[str, Any], *, priority: int | str | Priority | None = None
     ) -> None:
         self._take_priority(priority)
         self.tta_cfg = tta_cfg

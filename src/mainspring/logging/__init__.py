@@ -3,7 +3,7 @@
 from mainspring.logging.history_buffer import HistoryBuffer
 from mainspring.logging.logger import IN_FILE, ON_TERMINAL, MMLogger
 from mainspring.logging.message_hub import MessageHub
-from mainspring.logging.print_log import print_log
+from mainspring.logging.print_log import print_log, warn
 from mainspring.logging.progress_display import ProgressDisplay
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "MessageHub",
     "ProgressDisplay",
     "print_log",
+    "warn",
 ]

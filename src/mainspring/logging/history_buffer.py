@@ -23,8 +23,6 @@ __all__ = ["HistoryBuffer"]
 StatisticT = TypeVar("StatisticT", bound=Callable[..., Any])
 
 _DEFAULT_LENGTH = 1_000_000
-_SHORT = 64
-"""For so few values, Python is faster than a way through NumPy and back."""
 
 
 class HistoryBuffer:
@@ -158,11 +156,13 @@ class HistoryBuffer:
         Args:
             window_size: How many of the newest values to take.
         """
-        values, length = self._values, len(self._values)
-        if self._whole or self._counts is not None or not 0 < window_size <= _SHORT or not length:
+        import numpy as np
+
+        length = len(self._values)
+        if self._whole or self._counts is not None or window_size < 1 or not length:
             return float(self.mean(window_size))
-        newest = values[max(length - window_size, 0) :]
-        return _pairwise_sum(newest) / len(newest)
+        newest = self._values[max(length - min(window_size, self.max_length), 0) :]
+        return float(np.add.reduce(np.frombuffer(newest))) / len(newest)
 
     def newest(self) -> float | int:
         """`current` as a plain number.
@@ -241,11 +241,7 @@ class HistoryBuffer:
 
     def __getstate__(self) -> dict[str, Any]:
         values, counts = self.data
-        return {
-            "max_length": self.max_length,
-            "_log_history": values,
-            "_count_history": counts,
-        }
+        return {"max_length": self.max_length, "_log_history": values, "_count_history": counts}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         """Take over the attributes of a pickled history, ours or MMEngine's."""
@@ -287,31 +283,6 @@ class HistoryBuffer:
         if counts is not None and (np.asarray(counts) != 1).any():
             self._counts = array("d", np.asarray(counts, dtype=np.float64).tobytes())
         self._forget(len(self._values) - max_length)
-
-
-def _pairwise_sum(values: Sequence[float]) -> float:
-    """The sum as NumPy computes it for up to 128 values: eight partial sums, then the rest."""
-    length = len(values)
-    if length < 8:
-        total = 0.0
-        for value in values:
-            total += value
-        return total
-    a, b, c, d, e, f, g, h = values[:8]
-    whole = length - length % 8
-    for at in range(8, whole, 8):
-        a += values[at]
-        b += values[at + 1]
-        c += values[at + 2]
-        d += values[at + 3]
-        e += values[at + 4]
-        f += values[at + 5]
-        g += values[at + 6]
-        h += values[at + 7]
-    total = ((a + b) + (c + d)) + ((e + f) + (g + h))
-    for value in values[whole:]:
-        total += value
-    return total
 
 
 def _flat(values: Sequence[Any]) -> Sequence[float]:

@@ -25,7 +25,7 @@ from mainspring.errors import ConfigError, did_you_mean
 from mainspring.output import is_terminal, masked, printable, uses_colour
 from mainspring.registry.manager import ManagerMixin
 
-__all__ = ["IN_FILE", "ON_TERMINAL", "MMLogger", "terminal_handlers"]
+__all__ = ["IN_FILE", "ON_TERMINAL", "MMLogger", "level_number", "terminal_handlers"]
 
 IN_FILE: Mapping[str, object] = {"only": "file"}
 """For ``extra=`` of a log call: what is for looking up later, and not for the terminal."""
@@ -87,14 +87,10 @@ class _TerminalFormatter(_RunFormatter):
         return self._with_traces(text, record)
 
     def level_of(self, record: LogRecord) -> str:
-        return _coloured(record.levelname, record.levelno)
-
-
-def _coloured(text: str, level: int) -> str:
-    if not uses_colour():
-        return text
-    color = _COLORS.get(level)
-    return f"\x1b[1m{text}\x1b[0m" if color is None else f"\x1b[1;{color}m{text}\x1b[0m"
+        if not uses_colour():
+            return record.levelname
+        color = f";{_COLORS[record.levelno]}" if record.levelno in _COLORS else ""
+        return f"\x1b[1{color}m{record.levelname}\x1b[0m"
 
 
 class _OnceFilter(Filter):
@@ -210,7 +206,7 @@ class MMLogger(logging.Logger, ManagerMixin):
     ) -> None:
         logging.Logger.__init__(self, logger_name or DEFAULTS.name)
         ManagerMixin.__init__(self, name)
-        level = _level_number(log_level)
+        level = level_number(log_level)
         rank = get_rank()
         terminal = _StandardOutput(log_file)
         terminal.setFormatter(_TerminalFormatter("%m/%d %H:%M:%S"))
@@ -285,16 +281,21 @@ class MMLogger(logging.Logger, ManagerMixin):
                 handler.handle(record)
 
 
-def _level_number(level: int | str) -> int:
-    if isinstance(level, int):
+def level_number(level: int | str) -> int:
+    """A level of logging by its name.
+
+    Args:
+        level: The name, in any case of letters; or the number itself.
+
+    Raises:
+        ConfigError: There is no such level.
+    """
+    if not isinstance(level, str):
         return level
     known = logging.getLevelNamesMapping()
     if level.upper() not in known:
-        raise ConfigError(
-            f"log_level is {level!r}, which is no level of logging",
-            config_path="log_level",
-            help=did_you_mean(level.upper(), known) or f"one of {', '.join(known)}",
-        )
+        hint = did_you_mean(level.upper(), known) or f"one of {', '.join(known)}"
+        raise ConfigError.of_value("log_level", level, hint)
     return known[level.upper()]
 
 
@@ -318,10 +319,9 @@ def _device_of_process() -> str:
     torch = sys.modules.get("torch")  # no device is used without it
     if torch is None or not torch.cuda.is_available():
         return local_rank
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    devices = [device.strip() for device in visible.split(",") if device.strip()]
-    index = int(local_rank)
-    return devices[index] if index < len(devices) else local_rank
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    devices = [name.strip() for name in visible if name.strip()]
+    return dict(enumerate(devices)).get(int(local_rank), local_rank)
 
 
 def _file_handler(path: str, mode: str, cfg: Mapping[str, Any] | None) -> Handler:

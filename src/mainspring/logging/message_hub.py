@@ -16,7 +16,7 @@ from mainspring.errors import (
     did_you_mean,
 )
 from mainspring.logging.history_buffer import HistoryBuffer
-from mainspring.logging.print_log import print_log
+from mainspring.logging.print_log import print_log, warn
 from mainspring.logging.scalar_window import ScalarWindow, as_scalar
 from mainspring.registry.manager import ManagerMixin
 
@@ -270,11 +270,9 @@ class MessageHub(ManagerMixin):
             elif isinstance(value, HistoryBuffer):
                 self._log_scalars[key] = copy.deepcopy(value)
             else:
-                print_log(
+                warn(
                     f"{key} in the checkpoint is a {type(value).__name__}, not a history: it is "
-                    "left out",
-                    "current",
-                    level=logging.WARNING,
+                    "left out"
                 )
         for key, value in state_dict.get("runtime_info", {}).items():
             self._runtime_info[key] = value

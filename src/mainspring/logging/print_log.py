@@ -9,7 +9,7 @@ from contextvars import ContextVar
 
 from mainspring.logging.logger import MMLogger
 
-__all__ = ["print_log", "receiving_messages"]
+__all__ = ["print_log", "receiving_messages", "warn"]
 
 _Extra = Mapping[str, object] | None
 _Receive = Callable[[object, int, _Extra], None]
@@ -69,6 +69,15 @@ def print_log(
     elif not isinstance(logger, logging.Logger):
         raise TypeError(f"logger is a {type(logger).__name__}, not a Logger, str or None")
     logger.log(level, msg, extra=extra)
+
+
+def warn(message: object) -> None:
+    """Warn in the log of the current run.
+
+    Args:
+        message: What is wrong.
+    """
+    print_log(message, "current", logging.WARNING)
 
 
 class _OfTheEngine(logging.Handler):

@@ -39,11 +39,8 @@ class ScalarLine:
         Args:
             line: The line.
         """
-        try:
-            values: Any = json.loads(line)
-        except ValueError:
-            return None
-        if not isinstance(values, dict):
+        values = _numbers_of(line)
+        if values is None:
             return None
         short = {name: name.rpartition("/")[2] for name in values}
         step = values.get("step")
@@ -70,6 +67,17 @@ class Curve:
     iterations: list[float] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
 
+    def _begin_at(self, iteration: float) -> None:
+        """Forget what was measured from an iteration on."""
+        while self.iterations and self.iterations[-1] >= iteration:
+            self.iterations.pop()
+            self.values.pop()
+
+    def _append(self, iteration: float, value: float) -> None:
+        self._begin_at(iteration)
+        self.iterations.append(iteration)
+        self.values.append(float(value))
+
 
 @dataclass(slots=True)
 class Curves:
@@ -93,9 +101,7 @@ class Curves:
     def _begin_at(self, iteration: float) -> None:
         """Forget what a start that went on from here measures again."""
         for curve in (*self.train.values(), *self.val.values(), self.epochs):
-            while curve.iterations and curve.iterations[-1] >= iteration:
-                curve.iterations.pop()
-                curve.values.pop()
+            curve._begin_at(iteration)
 
 
 def read_curves(files: Iterable[Path], epoch_length: float | None = None) -> Curves:
@@ -115,11 +121,8 @@ def read_curves(files: Iterable[Path], epoch_length: float | None = None) -> Cur
     for file in files:
         is_begun = False
         for text in file.read_bytes().splitlines():
-            try:
-                row: Any = json.loads(text)
-            except ValueError:
-                continue
-            if not isinstance(row, dict):
+            row = _numbers_of(text)
+            if row is None:
                 continue
             is_train = is_number(row.get("iter"))
             here = float(row["iter"] if is_train else row.get("step", 0) if last is None else last)
@@ -132,18 +135,19 @@ def read_curves(files: Iterable[Path], epoch_length: float | None = None) -> Cur
             kind, table = ("train/", curves.train) if is_train else ("val/", curves.val)
             for name, value in row.items():
                 if is_number(value) and math.isfinite(value) and name not in _PLACES:
-                    _append(table.setdefault(name.removeprefix(kind), Curve()), here, value)
+                    table.setdefault(name.removeprefix(kind), Curve())._append(here, value)
             if is_train and is_number(row.get("epoch")):
-                _append(curves.epochs, here, row["epoch"])
+                curves.epochs._append(here, row["epoch"])
     return curves
 
 
-def _append(curve: Curve, iteration: float, value: float) -> None:
-    while curve.iterations and curve.iterations[-1] >= iteration:  # measured again
-        curve.iterations.pop()
-        curve.values.pop()
-    curve.iterations.append(iteration)
-    curve.values.append(float(value))
+def _numbers_of(line: bytes) -> dict[str, Any] | None:
+    """What a line holds by name; ``None`` for one that is damaged."""
+    try:
+        values: Any = json.loads(line)
+    except ValueError:
+        return None
+    return values if isinstance(values, dict) else None
 
 
 def scalar_files(path: str | Path) -> list[Path]:

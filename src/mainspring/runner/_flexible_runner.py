@@ -10,7 +10,6 @@ from typing import Any
 from torch import nn
 
 from mainspring.config import Config
-from mainspring.dataset.any_loader import length_of
 from mainspring.dist import infer_launcher
 from mainspring.errors import ConfigError, ConfigTypeError
 from mainspring.registry import RUNNERS, STRATEGIES
@@ -135,13 +134,7 @@ class FlexibleRunner(Runner):
         """The schedulers, made by the strategy."""
         if scheduler is None:
             return None
-        loop = self.train_loop
-        self.strategy.dispatch_kwargs.update(
-            max_epochs=self.max_epochs,
-            max_iters=self.max_iters,
-            epoch_length=length_of(getattr(loop, "dataloader", None)),
-            by_epoch=bool(getattr(loop, "by_epoch", True)),
-        )
+        self.strategy.dispatch_kwargs.update(self._length_for_schedules())
         schedulers = self.strategy.build_param_scheduler(scheduler, self.optim_wrapper)
         self.strategy.param_schedulers = schedulers
         return schedulers

@@ -17,13 +17,12 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-import logging
 import threading
 from collections.abc import Callable
 from typing import Any, Self, TypeVar
 
 from mainspring.dist import all_gather_object, get_rank, get_world_size
-from mainspring.logging import print_log
+from mainspring.logging import warn
 
 __all__ = ["StopAgreement", "agree", "agreed_metrics", "store_of"]
 
@@ -81,12 +80,10 @@ def agreed_metrics(metrics: dict[str, Any]) -> dict[str, Any]:
     merged = agree(metrics, decide)
     if differing:
         listed = "; ".join(f"{name} is {values}" for name, values in differing.items())
-        print_log(
+        warn(
             f"the ranks computed different metrics, so the first value counts for all: {listed}. "
             "Reduce over the ranks (mainspring.dist.all_reduce), or derive from BaseMetric, which "
-            "gathers their results",
-            "current",
-            level=logging.WARNING,
+            "gathers their results"
         )
     return merged
 

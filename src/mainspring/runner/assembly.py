@@ -22,7 +22,7 @@ from mainspring.logging import MessageHub, MMLogger
 from mainspring.optim.optimizer.fused_choice import prefer_fused
 from mainspring.registry.shared import SharedParts
 from mainspring.rng.seeding import SampleRng
-from mainspring.runner import build
+from mainspring.runner import build, build_optimization
 from mainspring.runner.default_hooks import hooks_of
 from mainspring.runner.environment import Randomness
 from mainspring.runner.error_places import building
@@ -36,6 +36,21 @@ if TYPE_CHECKING:
 __all__ = ["Assembly"]
 
 _GUARD = "default_hooks.divergence"
+
+
+def _loop_or_section(mode: str) -> property:
+    """The loop of a mode; before it is built, what describes it. Either can be set."""
+
+    def current(run: Assembly) -> Any:
+        return run._parts.get(f"{mode}_loop", run._sections[f"{mode}_cfg"])
+
+    def replace(run: Assembly, loop: Any) -> None:
+        run._parts.pop(f"{mode}_loop", None)
+        run._sections[f"{mode}_cfg"] = loop
+        if loop is not None and not isinstance(loop, Mapping):
+            run._parts[f"{mode}_loop"] = loop
+
+    return property(current, replace)
 
 
 class Assembly(Run):
@@ -152,36 +167,9 @@ class Assembly(Run):
             self._parts[f"{mode}_loop"] = None if section is None else build_it(section)
         return self._parts[f"{mode}_loop"]
 
-    @property
-    def _train_loop(self) -> Any:
-        return self._parts.get("train_loop", self._sections["train_cfg"])
-
-    @_train_loop.setter
-    def _train_loop(self, loop: Any) -> None:
-        self._set_loop("train", loop)
-
-    @property
-    def _val_loop(self) -> Any:
-        return self._parts.get("val_loop", self._sections["val_cfg"])
-
-    @_val_loop.setter
-    def _val_loop(self, loop: Any) -> None:
-        self._set_loop("val", loop)
-
-    @property
-    def _test_loop(self) -> Any:
-        return self._parts.get("test_loop", self._sections["test_cfg"])
-
-    @_test_loop.setter
-    def _test_loop(self, loop: Any) -> None:
-        self._set_loop("test", loop)
-
-    def _set_loop(self, mode: str, loop: Any) -> None:
-        """Take a loop, or what describes it, in place of the one before."""
-        self._parts.pop(f"{mode}_loop", None)
-        self._sections[f"{mode}_cfg"] = loop
-        if loop is not None and not isinstance(loop, Mapping):
-            self._parts[f"{mode}_loop"] = loop
+    _train_loop: Any = _loop_or_section("train")
+    _val_loop: Any = _loop_or_section("val")
+    _test_loop: Any = _loop_or_section("test")
 
     @property
     def train_dataloader(self) -> Any:
@@ -232,7 +220,7 @@ class Assembly(Run):
         """The logger of the run."""
         file = log_file if log_file is not None else f"{self._log_dir}/{self._timestamp}.log"
         settings = {"name": self._experiment_name, **kwargs}
-        return build.build_logger(log_level=log_level, log_file=file, **settings)
+        return MMLogger.get_instance(log_level=log_level, log_file=file, **settings)
 
     def build_message_hub(self, message_hub: Mapping[str, Any] | None = None) -> MessageHub:
         """The message hub of the run."""
@@ -261,31 +249,38 @@ class Assembly(Run):
             batch_size = loader.get("batch_size")
         if batch_size is None:
             batch_size = getattr(getattr(loader, "batch_sampler", None), "batch_size", 1)
-        build.scale_learning_rates(optim_wrapper, auto_scale_lr, batch_size, self.world_size)
+        build_optimization.scale_learning_rates(
+            optim_wrapper, auto_scale_lr, batch_size, self.world_size
+        )
 
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
         """The optimizer wrapper."""
-        return build.build_optimizer_wrapper(self.model, optim_wrapper)
+        return build_optimization.build_optimizer_wrapper(self.model, optim_wrapper)
 
     def build_param_scheduler(self, scheduler: Any) -> Any:
         """The schedulers."""
-        loop = self.train_loop
-        return build.build_schedulers(
-            scheduler,
-            self.optim_wrapper,
-            by_epoch=bool(getattr(loop, "by_epoch", True)),
-            max_epochs=self.max_epochs,
-            max_iters=self.max_iters,
-            epoch_length=length_of(getattr(loop, "dataloader", None)),
+        return build_optimization.build_schedulers(
+            scheduler, self.optim_wrapper, **self._length_for_schedules()
         )
+
+    def _length_for_schedules(self) -> dict[str, Any]:
+        loop = self.train_loop
+        return {
+            "by_epoch": bool(getattr(loop, "by_epoch", True)),
+            "max_epochs": self.max_epochs,
+            "max_iters": self.max_iters,
+            "epoch_length": length_of(getattr(loop, "dataloader", None)),
+        }
 
     def follow_length_of_run(self) -> None:
         """Let schedules that end with the run do so, and tell those by epoch how long one is."""
         loader = getattr(self.train_loop, "dataloader", None)
         length = length_of(loader)
-        build.follow_length_of_run(self.param_schedulers, self.max_epochs, self.max_iters, length)
+        build_optimization.follow_length_of_run(
+            self.param_schedulers, self.max_epochs, self.max_iters, length
+        )
         by_epoch = getattr(self.train_loop, "by_epoch", True)
-        build.count_accumulation(self.optim_wrapper, length if by_epoch else 1)
+        build_optimization.count_accumulation(self.optim_wrapper, length if by_epoch else 1)
 
     def build_evaluator(self, evaluator: Any) -> Any:
         """An evaluator."""
@@ -329,7 +324,7 @@ class Assembly(Run):
                 raise ConfigError(
                     f"{section} is {dataloader!r}", config_path=section, help="give a loader"
                 )
-            loader = dataloader() if build.is_recipe(dataloader) else dataloader
+            loader = dataloader() if build_optimization.is_recipe(dataloader) else dataloader
             use_run_seed(loader, common_seed)
             if length_of(loader) == 0:
                 raise no_batch_error(section)
@@ -413,7 +408,7 @@ class Assembly(Run):
     def register_custom_hooks(self, hooks: Sequence[Any]) -> None:
         """Add further hooks."""
         for hook in hooks:
-            self.register_hook(hook() if build.is_recipe(hook) else hook)
+            self.register_hook(hook() if build_optimization.is_recipe(hook) else hook)
 
     @property
     def launcher(self) -> str:

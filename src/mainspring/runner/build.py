@@ -7,7 +7,6 @@ dict, a class, or a ready object) and what the part depends on, and returns the 
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,25 +14,10 @@ from torch import nn
 
 from mainspring.errors import ConfigError, ConfigTypeError, LoopError, did_you_mean
 from mainspring.evaluator import Evaluator
-from mainspring.logging import MMLogger, print_log
+from mainspring.logging import warn
 from mainspring.model import adapt_model
-from mainspring.registry import (
-    EVALUATOR,
-    LOG_PROCESSORS,
-    LOOPS,
-    MODELS,
-    VISUALIZERS,
-)
-from mainspring.runner.build_optimization import (
-    build_optimizer_wrapper,
-    build_schedulers,
-    check_lr_scaling,
-    check_optimized,
-    count_accumulation,
-    follow_length_of_run,
-    is_recipe,
-    scale_learning_rates,
-)
+from mainspring.registry import EVALUATOR, LOG_PROCESSORS, LOOPS, MODELS, VISUALIZERS
+from mainspring.runner.build_optimization import is_recipe
 from mainspring.runner.sections import counts_epochs
 from mainspring.runner.workflow_loop import WorkflowTrainLoop
 
@@ -41,28 +25,11 @@ __all__ = [
     "build_evaluator",
     "build_evaluation_loop",
     "build_log_processor",
-    "build_logger",
     "build_model",
-    "build_optimizer_wrapper",
-    "build_schedulers",
     "build_train_loop",
     "build_visualizer",
-    "check_lr_scaling",
-    "check_optimized",
-    "count_accumulation",
-    "follow_length_of_run",
-    "is_recipe",
     "loop_class_of",
-    "scale_learning_rates",
 ]
-
-
-def build_logger(name: str, log_level: int | str, log_file: str, **options: Any) -> MMLogger:
-    """The logger of the run, writing to the terminal and to a file."""
-    logger: MMLogger = MMLogger.get_instance(
-        name=name, log_level=log_level, log_file=log_file, **options
-    )
-    return logger
 
 
 def build_log_processor(spec: Any, by_epoch: bool | None) -> Any:
@@ -93,10 +60,8 @@ def _able(section: str, part: Any, method: str) -> Any:
         ConfigTypeError: It lacks what a run calls.
     """
     if not hasattr(part, method):
-        raise ConfigTypeError(
-            f"{section} is {part!r}, which has no {method}",
-            config_path=section,
-            help=f"write {section} = dict(type=...)",
+        raise ConfigTypeError.of_value(
+            section, part, f"write {section} = dict(type=...)", f"which has no {method}"
         )
     return part
 
@@ -158,15 +123,8 @@ def build_train_loop(runner: object, loop_cfg: Any, dataloader: Any) -> Any:
             )
         said = arguments.pop("by_epoch", True)
         if not isinstance(said, bool | int):
-            print_log(
-                ConfigError(
-                    f"by_epoch is {said!r}, which counts as {bool(said)}",
-                    config_path="train_cfg.by_epoch",
-                    help="give True or False",
-                ),
-                logger="current",
-                level=logging.WARNING,
-            )
+            counted = f"which counts as {bool(said)}"
+            warn(ConfigError.of_value("train_cfg.by_epoch", said, "give True or False", counted))
         _check_length(arguments, by_epoch)
         loop = "EpochBasedTrainLoop" if by_epoch else "IterBasedTrainLoop"
         arguments["type"] = WorkflowTrainLoop if "workflow" in arguments else loop
@@ -175,11 +133,8 @@ def build_train_loop(runner: object, loop_cfg: Any, dataloader: Any) -> Any:
 
 def _refuse_plain(section: str, value: Any) -> None:
     if isinstance(value, bool | int | float | str | list | tuple):
-        raise ConfigTypeError(
-            f"{section} is {value!r}, but it is a dict of settings or a loop",
-            config_path=section,
-            help=f"write {section} = dict(...)",
-        )
+        instead, needed = f"write {section} = dict(...)", "but it is a dict of settings or a loop"
+        raise ConfigTypeError.of_value(section, value, instead, needed)
 
 
 def _check_length(loop_cfg: Mapping[str, Any], by_epoch: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,10 +11,10 @@ from torch.optim import Optimizer
 
 from mainspring.config.schema import keys_of_section
 from mainspring.errors import ConfigError, ConfigTypeError, did_you_mean
-from mainspring.hooks.run_state import wrappers_of
-from mainspring.logging import print_log
+from mainspring.logging import print_log, warn
 from mainspring.model import is_model_wrapper
 from mainspring.optim import OptimWrapper, OptimWrapperDict, build_optim_wrapper
+from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.optim.scheduler.extended import follow_length
 from mainspring.registry import OPTIM_WRAPPERS, PARAM_SCHEDULERS
 
@@ -123,9 +122,8 @@ def check_optimized(model: nn.Module, optim_wrapper: Any) -> None:
         ConfigError: All parameters of an optimizer belong to something else, or none is trained.
     """
     own = {id(parameter) for parameter in model.parameters()}
-    several = isinstance(optim_wrapper, OptimWrapperDict)
     trained = False
-    for name, wrapper in optim_wrapper.items() if several else [("", optim_wrapper)]:
+    for name, wrapper in by_optimizer(optim_wrapper).items():
         optimizer = getattr(wrapper, "optimizer", None)
         path = f"optim_wrapper.{name}" if name else "optim_wrapper"
         if not isinstance(optimizer, Optimizer):
@@ -141,12 +139,10 @@ def check_optimized(model: nn.Module, optim_wrapper: Any) -> None:
                 help="make it of the parameters of the model that is given to the runner",
             )
         if foreign:
-            print_log(
+            warn(
                 f"{len(foreign)} of {len(given)} parameters of the optimizer "
                 f"{type(optimizer).__name__} are no part of the model: they are trained, but in no "
-                "checkpoint",
-                logger="current",
-                level=logging.WARNING,
+                "checkpoint"
             )
     if not trained:
         raise ConfigError(
@@ -194,10 +190,7 @@ def scale_learning_rates(
         f"Scaling the original LR by {ratio}.",
         logger="current",
     )
-    wrappers = (
-        optim_wrapper.values() if isinstance(optim_wrapper, OptimWrapperDict) else [optim_wrapper]
-    )
-    for wrapper in wrappers:
+    for wrapper in by_optimizer(optim_wrapper).values():
         for group in wrapper.optimizer.param_groups:
             group["lr"] = group["lr"] * ratio
         settings = getattr(wrapper, "base_param_settings", None)
@@ -220,22 +213,17 @@ def check_lr_scaling(auto_scale_lr: Any) -> None:
     known = keys_of_section("auto_scale_lr")
     for key in auto_scale_lr or ():
         if key not in known:
-            print_log(
+            warn(
                 ConfigError(
                     f"auto_scale_lr has no setting {key!r}",
                     config_path=f"auto_scale_lr.{key}",
                     help=did_you_mean(key, known) or f"it has {', '.join(known)}",
-                ),
-                logger="current",
-                level=logging.WARNING,
+                )
             )
     base = (auto_scale_lr or {}).get("base_batch_size", 1)
     if not isinstance(base, int | float) or base < 1:
-        raise ConfigError(
-            f"base_batch_size is {base!r}",
-            config_path="auto_scale_lr.base_batch_size",
-            help="give a whole number of at least 1",
-        )
+        path = "auto_scale_lr.base_batch_size"
+        raise ConfigError.of_value(path, base, "give a whole number of at least 1")
 
 
 def build_schedulers(
@@ -262,35 +250,27 @@ def build_schedulers(
     """
     if spec is None:
         return None
-    build = functools.partial(
-        _build_scheduler_list,
-        by_epoch=by_epoch,
-        ends=(max_epochs, max_iters),
-        epoch_length=epoch_length,
-    )
-    if not isinstance(optim_wrapper, OptimWrapperDict):
-        return build(spec, optim_wrapper)
-    if isinstance(spec, Mapping) and "type" not in spec:
-        unknown = [name for name in spec if name not in optim_wrapper]
-        if unknown:
-            raise ConfigError(
-                f"param_scheduler names {unknown[0]!r}, which is no optimizer",
-                config_path=f"param_scheduler.{unknown[0]}",
-                help=did_you_mean(unknown[0], optim_wrapper.keys())
-                or f"the optimizers are {', '.join(optim_wrapper.keys())}",
-            )
-        return {name: build(item, optim_wrapper[name]) for name, item in spec.items()}
-    return {name: build(spec, wrapper) for name, wrapper in optim_wrapper.items()}
-
-
-def _build_scheduler_list(
-    spec: Any,
-    optim_wrapper: Any,
-    *,
-    by_epoch: bool,
-    ends: tuple[int, int],
-    epoch_length: int | None,
-) -> list[Any]:
+    if isinstance(optim_wrapper, OptimWrapperDict):
+        settings: dict[str, Any] = {
+            "by_epoch": by_epoch,
+            "max_epochs": max_epochs,
+            "max_iters": max_iters,
+            "epoch_length": epoch_length,
+        }
+        if not isinstance(spec, Mapping) or "type" in spec:
+            spec = dict.fromkeys(optim_wrapper.keys(), spec)
+        for name in spec:
+            if name not in optim_wrapper:
+                raise ConfigError(
+                    f"param_scheduler names {name!r}, which is no optimizer",
+                    config_path=f"param_scheduler.{name}",
+                    help=did_you_mean(name, optim_wrapper.keys())
+                    or f"the optimizers are {', '.join(optim_wrapper.keys())}",
+                )
+        return {
+            name: build_schedulers(item, optim_wrapper[name], **settings) or []
+            for name, item in spec.items()
+        }
     entries: Sequence[Any] = spec if isinstance(spec, list | tuple) else [spec]
     built = []
     for index, entry in enumerate(entries):
@@ -311,21 +291,25 @@ def _build_scheduler_list(
         original, entry = entry, {key: entry[key] for key in entry}
         ends_with_run = "end" not in entry
         # What waits for metrics acts after the last validation, too, in case the run is extended.
-        if not _steps_with_metrics(entry["type"]):
+        kind: Any = entry["type"]
+        kind = PARAM_SCHEDULERS.get(kind) if isinstance(kind, str) else kind
+        if not getattr(kind, "need_val_args", False):
             entry.setdefault("by_epoch", by_epoch)
-            end = ends[0] if entry["by_epoch"] else ends[1]
+            end = max_epochs if entry["by_epoch"] else max_iters
             if not end and "end" not in entry:
                 raise ConfigError(
                     "a scheduler counts iterations, but the training data do not say how many "
                     "an epoch has",
-                    config_path=f"param_scheduler.{index}"
-                    if len(entries) > 1
-                    else "param_scheduler",
+                    config_path=path,
                     help="give end=..., count epochs (by_epoch=True), or train by max_iters",
                 )
             entry.setdefault("end", end)
         context = {"optimizer": optim_wrapper, "epoch_length": epoch_length}
-        scheduler = _written_by(original, PARAM_SCHEDULERS.build, entry, default_args=context)
+        try:
+            scheduler = PARAM_SCHEDULERS.build(entry, default_args=context)
+        except Exception as error:
+            error.__mainspring_spec__ = original  # type: ignore[attr-defined]  # - for its place
+            raise
         if ends_with_run and hasattr(scheduler, "end_of_run"):
             scheduler.end_of_run = True
         built.append(scheduler)
@@ -362,7 +346,7 @@ def follow_length_of_run(
         max_iters: Iterations of the run.
         epoch_length: Iterations of an epoch, if that is known.
     """
-    for of_optimizer in schedulers.values() if isinstance(schedulers, Mapping) else [schedulers]:
+    for of_optimizer in by_optimizer(schedulers).values():
         for scheduler in of_optimizer or []:
             if hasattr(scheduler, "end_with_run") and not scheduler.need_val_args:
                 scheduler.end_with_run(max_epochs if scheduler.by_epoch else max_iters)
@@ -379,7 +363,7 @@ def count_accumulation(optim_wrapper: Any, unit: int | None) -> None:
     Raises:
         ConfigError: The pairs count epochs of unknown length.
     """
-    for _, wrapper in wrappers_of(optim_wrapper):
+    for wrapper in by_optimizer(optim_wrapper).values():
         if getattr(wrapper, "accumulation_schedule", None) is None:
             continue
         if unit is None:
@@ -390,18 +374,3 @@ def count_accumulation(optim_wrapper: Any, unit: int | None) -> None:
                 help="train by iterations: train_cfg=dict(by_epoch=False, max_iters=...)",
             )
         wrapper.count_in_units_of(unit)
-
-
-def _steps_with_metrics(kind: Any) -> bool:
-    """Whether a scheduler steps after validations, so that neither unit of the loop is its own."""
-    scheduler: Any = PARAM_SCHEDULERS.get(kind) if isinstance(kind, str) else kind
-    return bool(getattr(scheduler, "need_val_args", False))
-
-
-def _written_by(original: Any, build: Any, *arguments: Any, **context: Any) -> Any:
-    """Build from a copy, remembering the dict that the user wrote for the place of an error."""
-    try:
-        return build(*arguments, **context)
-    except Exception as error:
-        error.__mainspring_spec__ = original  # type: ignore[attr-defined]  # - read by `places`
-        raise

@@ -22,6 +22,7 @@ from mainspring.config.parse import parse_dump
 from mainspring.config.schema import RUNNER_SECTIONS
 from mainspring.errors import CheckpointError, ConfigError, did_you_mean
 from mainspring.logging import print_log
+from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 
 if TYPE_CHECKING:
     from mainspring.runner.runner import Runner
@@ -55,7 +56,7 @@ class Settings:
         self._runner = runner
         self._optimizers = {
             name: wrapper.optimizer
-            for name, wrapper in _by_name(runner.optim_wrapper).items()
+            for name, wrapper in by_optimizer(runner.optim_wrapper).items()
             if hasattr(wrapper, "optimizer")
         }
         self._raw = {
@@ -113,7 +114,7 @@ class Settings:
 
     def _schedulers(self) -> Iterator[tuple[str, Any]]:
         schedulers = self._runner.param_schedulers or []
-        for name, of_one in _by_name(schedulers).items():
+        for name, of_one in by_optimizer(schedulers).items():
             for number, scheduler in enumerate(of_one if isinstance(of_one, list) else [of_one], 1):
                 yield _titled(f"schedule {number}", name), scheduler
 
@@ -330,11 +331,6 @@ def _described(value: Any) -> Any:
         parts = {"dataset": _type_of(value.dataset), "sampler": _type_of(sampler)}
         return {"type": _type_of(value), **seen, **shuffle, **parts}
     return {"type": value.__qualname__ if isinstance(value, type) else _type_of(value)}
-
-
-def _by_name(parts: Any) -> dict[str, Any]:
-    """Parts by the name of their optimizer; those of a single one have the empty name."""
-    return dict(parts.items()) if hasattr(parts, "items") else {"": parts}
 
 
 def _titled(title: str, name: str) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import nn
@@ -42,24 +41,6 @@ if TYPE_CHECKING:
     from mainspring.runner.runner import Runner
 
 __all__ = ["Checkpoints"]
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def _counting_seconds(method: Callable[P, R]) -> Callable[P, R]:
-    """Let a method that saves count its time as the run's."""
-
-    @functools.wraps(method)
-    def counted(*args: P.args, **kwargs: P.kwargs) -> R:
-        runner = cast("Checkpoints", args[0])
-        began = time.perf_counter()
-        try:
-            return method(*args, **kwargs)
-        finally:
-            runner.saving_seconds += time.perf_counter() - began
-
-    return counted
 
 
 class Checkpoints(Assembly):
@@ -151,7 +132,10 @@ class Checkpoints(Assembly):
             self.model, checkpoint, strict, self.logger, revise_keys=revise_keys
         )
         self._has_loaded = True
-        self._loaded_names = _revised(loaded.get("state_dict", loaded), revise_keys)
+        names = set(loaded.get("state_dict", loaded))
+        for pattern, replacement in revise_keys:
+            names = {re.sub(pattern, replacement, name) for name in names}
+        self._loaded_names = names
         return loaded
 
     @contextmanager
@@ -236,7 +220,6 @@ class Checkpoints(Assembly):
         if about_to_be_written is not None:
             resume.renew_trained_state(cast("Runner", self), about_to_be_written)
 
-    @_counting_seconds
     def save_checkpoint(
         self,
         out_dir: str | Path,
@@ -281,40 +264,51 @@ class Checkpoints(Assembly):
         if filename is None:
             within = "" if "://" in str(out_dir) else self.work_dir
             out_dir, filename = os.path.split(os.path.join(within, out_dir))
-        self._joint = self._joint or JointSaving(self._timestamp)
-        together = self._joint.all_take_part(_finished(self), filename)
-        if not together and not is_main_process():
-            return
-        checkpoint = resume.collect(
-            cast("Runner", self),
-            meta,
-            by_epoch=by_epoch,
-            save_optimizer=save_optimizer,
-            save_param_scheduler=save_param_scheduler,
-            to_cpu=not async_save,
-            earlier=earlier,
-            alone=not together,
-        )
-        self.call_hook("before_save_checkpoint", checkpoint=checkpoint)
-        buffers = own_buffers_of_ranks(self.model, checkpoint) if together else None
-        if buffers is not None:
-            checkpoint["mainspring"]["buffers"] = buffers
-        if not is_main_process():
-            return
-        path = join_path(str(out_dir), filename)
+        with self._counting_seconds():
+            self._joint = self._joint or JointSaving(self._timestamp)
+            loop = self._train_loop
+            done = loop.completed_iters if hasattr(loop, "completed_iters") else self.iter
+            together = self._joint.all_take_part(int(done), filename)
+            if not together and not is_main_process():
+                return
+            checkpoint = resume.collect(
+                cast("Runner", self),
+                meta,
+                by_epoch=by_epoch,
+                save_optimizer=save_optimizer,
+                save_param_scheduler=save_param_scheduler,
+                to_cpu=not async_save,
+                earlier=earlier,
+                alone=not together,
+            )
+            self.call_hook("before_save_checkpoint", checkpoint=checkpoint)
+            buffers = own_buffers_of_ranks(self.model, checkpoint) if together else None
+            if buffers is not None:
+                checkpoint["mainspring"]["buffers"] = buffers
+            if not is_main_process():
+                return
+            path = join_path(str(out_dir), filename)
 
-        def write(content: Mapping[str, Any]) -> None:
-            save_checkpoint(content, path, file_client_args, backend_args)
-            if then is not None:
-                then()
+            def write(content: Mapping[str, Any]) -> None:
+                save_checkpoint(content, path, file_client_args, backend_args)
+                if then is not None:
+                    then()
 
-        if async_save:
-            # What cannot be read again is refused here rather than in the thread.
-            self._checkpoint_writer().start(as_plain_types(checkpoint), write)
-        else:
-            # What is written later must not be overtaken by what is written now.
-            self._report(self.finish_saving())
-            write(checkpoint)
+            if async_save:
+                # What cannot be read again is refused here rather than in the thread.
+                self._checkpoint_writer().start(as_plain_types(checkpoint), write)
+            else:
+                # What is written later must not be overtaken by what is written now.
+                self._report(self.finish_saving())
+                write(checkpoint)
+
+    @contextmanager
+    def _counting_seconds(self) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.saving_seconds += time.perf_counter() - began
 
     def reserve_for_saving(self) -> None:
         """Take the memory that asynchronous saves copy the state to, in the background."""
@@ -356,20 +350,6 @@ class Checkpoints(Assembly):
         name = str(filename)
         inside = os.path.join(self.work_dir, name)
         return inside if not os.path.exists(name) and os.path.isfile(inside) else name
-
-
-def _revised(weights: Mapping[str, Any], revise_keys: Sequence[tuple[str, str]]) -> set[str]:
-    """Names of weights as they are looked for in the model."""
-    names = set(weights)
-    for pattern, replacement in revise_keys:
-        names = {re.sub(pattern, replacement, name) for name in names}
-    return names
-
-
-def _finished(runner: Assembly) -> int:
-    """Finished iterations, also before anything is trained."""
-    loop = runner._train_loop
-    return int(loop.completed_iters if hasattr(loop, "completed_iters") else runner.iter)
 
 
 def _require_same_shapes(model: nn.Module, checkpoint: Mapping[str, Any], filename: Any) -> None:

@@ -6,7 +6,6 @@ as without compiling, and one warning says what stood in the way.
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import sysconfig
@@ -20,7 +19,7 @@ from torch import Tensor
 
 import mainspring
 from mainspring.dist import get_world_size
-from mainspring.logging import print_log
+from mainspring.logging import print_log, warn
 from mainspring.model.base_model.steps import ModelSteps
 from mainspring.optim import AmpOptimWrapper, OptimWrapper
 from mainspring.optim.optimizer.traceable_update import TraceableUpdate
@@ -90,8 +89,7 @@ class CompiledStep:
     def __init__(self, model: Any, optim_wrapper: Any, settings: Mapping[str, Any]) -> None:
         if get_world_size() > 1:
             raise _UnsuitedError("several processes exchange gradients in the middle of it")
-        _require_plain_step(model)
-        _require_plain_wrapper(optim_wrapper)
+        _require_plain(model, optim_wrapper)
         self._model = model
         self._wrapper = optim_wrapper
         self._original: Callable[..., dict[str, Tensor]] = model.train_step
@@ -115,9 +113,6 @@ class CompiledStep:
             else [parameter for parameter in every if parameter.requires_grad]
         )
         _require_plain_gradients(self._parameters)
-        self._compiled = self._compile()
-
-    def _compile(self) -> Any:
         config = torch._dynamo.config
         if hasattr(config, "trace_autograd_ops"):
             # A graph can hold a backward pass only with this.
@@ -125,7 +120,7 @@ class CompiledStep:
         # Code of its own: what other runs of this process compiled does not count here.
         code = CompiledStep._graph.__code__.replace()
         graph = types.FunctionType(code, globals(), "graph")
-        return torch.compile(types.MethodType(graph, self), **self._settings)
+        self._compiled = torch.compile(types.MethodType(graph, self), **self._settings)
 
     def __call__(self, data: Any, optim_wrapper: Any) -> dict[str, Tensor]:
         """Train on a batch.
@@ -145,7 +140,12 @@ class CompiledStep:
             rates = None if self._update is None else self._update.rates
             log_vars, gradients, norm = self._compiled(prepared, rates)
         except Exception as error:
-            if not _is_of_compiler(error):
+            from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
+
+            # The step could not be compiled, rather than failed.
+            if not isinstance(
+                error, TorchDynamoException | FailOnRecompileLimitHit | _UnsuitedError
+            ):
                 raise
             self._compiled = None
             self.reason = _why(error)
@@ -195,21 +195,10 @@ class CompiledStep:
         return log_vars, None, norm
 
 
-def _is_of_compiler(error: Exception) -> bool:
-    """Whether the step could not be compiled, rather than failed."""
-    from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
-
-    kinds = TorchDynamoException | FailOnRecompileLimitHit | _UnsuitedError
-    return isinstance(error, kinds)
-
-
-def _require_plain_step(model: Any) -> None:
+def _require_plain(model: Any, wrapper: Any) -> None:
     step = getattr(model, "train_step", None)
     if getattr(step, "__func__", None) is not ModelSteps.train_step:
         raise _UnsuitedError(f"{type(model).__name__} has a train_step of its own")
-
-
-def _require_plain_wrapper(wrapper: Any) -> None:
     if type(wrapper) not in (OptimWrapper, AmpOptimWrapper):
         raise _UnsuitedError(f"{type(wrapper).__name__} updates in a way of its own")
     if wrapper.skips_non_finite:
@@ -250,11 +239,7 @@ def _clipped(gradients: Any, arguments: Mapping[str, Any]) -> tuple[list[Tensor 
 
 
 def _warn(reason: str) -> None:
-    print_log(
-        f"the training step is not compiled as a whole: {reason}. It runs without compiling",
-        logger="current",
-        level=logging.WARNING,
-    )
+    warn(f"the training step is not compiled as a whole: {reason}. It runs without compiling")
 
 
 def _why(error: Exception) -> str:
@@ -262,8 +247,12 @@ def _why(error: Exception) -> str:
     own = _RAISED.search(str(error))
     if own is not None:
         return own.group(2)
-    reason, place = _reason(error), _place(str(error))
-    return f"{reason.rstrip('.')} ({place})" if place else reason.rstrip(".")
+    frames = list(_FRAME.finditer(str(error)))
+    of_user = [
+        frame for frame in frames if not str(Path(frame.group(1)).resolve()).startswith(_LIBRARIES)
+    ]
+    innermost = [f" ({frame.group(0)})" for frame in (of_user or frames)[-1:]]
+    return "".join([_reason(error).rstrip("."), *innermost])
 
 
 def _reason(error: Exception) -> str:
@@ -279,12 +268,3 @@ def _reason(error: Exception) -> str:
     reason = lines[0] if lines else type(error).__name__
     found = re.search(r"^\s*Explanation: *(\S.*)$", str(error), re.MULTILINE)
     return f"{reason.rstrip('.')}: {found.group(1).strip()}" if found else reason
-
-
-def _place(text: str) -> str:
-    """The innermost frame of a compiler's message that is the user's code, else any."""
-    frames = list(_FRAME.finditer(text))
-    of_user = [
-        frame for frame in frames if not str(Path(frame.group(1)).resolve()).startswith(_LIBRARIES)
-    ]
-    return (of_user or frames)[-1].group(0) if frames else ""

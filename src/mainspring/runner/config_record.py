@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from mainspring.config import Config, Node
 from mainspring.config.config_dict import keeping_lazy
 from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path
 from mainspring.version import __version__
+from mainspring.walk import parts_of
 
 __all__ = ["operative_values", "record_config", "versions_of_packages"]
 
@@ -34,23 +36,17 @@ def record_config(cfg: Config, log_dir: str | Path) -> None:
     """
     folder = Path(log_dir) / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    _write_sources(cfg, folder / "sources")
+    files = {source.absolute_path: source.text for source in cfg.sources if not source.is_string}
+    root = os.path.commonpath([os.path.dirname(path) for path in files] or [""])
+    for path, text in files.items():
+        copied = folder / "sources" / os.path.relpath(path, root)
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        copied.write_text(text, encoding="utf-8")
     if cfg.overrides:
         (folder / "overrides.txt").write_text("\n".join(cfg.overrides) + "\n", encoding="utf-8")
     packages = json.dumps(versions_of_packages(cfg), indent=2)
     (folder / "packages.json").write_text(packages + "\n", encoding="utf-8")
     Config(operative_values(cfg)).dump(folder / "operative.py")
-
-
-def _write_sources(cfg: Config, folder: Path) -> None:
-    files = {source.absolute_path: source.text for source in cfg.sources if not source.is_string}
-    if not files:
-        return
-    root = os.path.commonpath([os.path.dirname(path) for path in files])
-    for path, text in files.items():
-        copied = folder / os.path.relpath(path, root)
-        copied.parent.mkdir(parents=True, exist_ok=True)
-        copied.write_text(text, encoding="utf-8")
 
 
 def versions_of_packages(cfg: Config) -> dict[str, str]:
@@ -62,37 +58,26 @@ def versions_of_packages(cfg: Config) -> dict[str, str]:
     versions = {"python": sys.version.split()[0], "mainspring": __version__}
     named = {path.partition(".")[0] for path in _named_paths(cfg._cfg_dict)}
     for package in ["torch", *sorted(named)]:
-        version = _version(package)
-        if version is not None:
+        version = getattr(sys.modules.get(package), "__version__", None)
+        if not isinstance(version, str):
+            with suppress(importlib.metadata.PackageNotFoundError, ValueError):
+                version = importlib.metadata.version(package)
+        if isinstance(version, str):
             versions.setdefault(package, version)
     return versions
 
 
 def _named_paths(value: Any) -> Iterator[str]:
     """The dotted paths of everything that a config refers to."""
-    if isinstance(value, LazyObject | LazyAttr):
-        yield dotted_path(value)
-    elif isinstance(value, dict):
-        for key, item in dict.items(value):
-            if key == "type" and isinstance(item, str) and "." in item:
-                yield item
-            else:
-                yield from _named_paths(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _named_paths(item)
-    elif isinstance(value, type) or inspect.isroutine(value):
-        yield f"{value.__module__}.{value.__qualname__}"
-
-
-def _version(package: str) -> str | None:
-    found = getattr(sys.modules.get(package), "__version__", None)
-    if isinstance(found, str):
-        return found
-    try:
-        return importlib.metadata.version(package)
-    except (importlib.metadata.PackageNotFoundError, ValueError):
-        return None
+    for part in parts_of(value):
+        if isinstance(part, LazyObject | LazyAttr):
+            yield dotted_path(part)
+        elif isinstance(part, dict):
+            kind = dict.get(part, "type")
+            if isinstance(kind, str) and "." in kind:
+                yield kind
+        elif isinstance(part, type) or inspect.isroutine(part):
+            yield f"{part.__module__}.{part.__qualname__}"
 
 
 def operative_values(cfg: Config) -> dict[str, Any]:
@@ -105,14 +90,10 @@ def operative_values(cfg: Config) -> dict[str, Any]:
     """
     values = Config(cfg._cfg_dict.deepcopy())
     with keeping_lazy():
-        for key, value in dict.items(values._cfg_dict):
-            if key not in cfg._imported_names:
-                _fill(value)
-        return {
-            key: value
-            for key, value in dict.items(values._cfg_dict)
-            if key not in cfg._imported_names
-        }
+        own = {k: v for k, v in dict.items(values._cfg_dict) if k not in cfg._imported_names}
+        for value in own.values():
+            _fill(value)
+        return own
 
 
 def _fill(value: Any) -> None:
@@ -154,8 +135,5 @@ def _is_imported(target: Any) -> bool:
 
 
 def _is_plain(value: Any) -> bool:
-    if isinstance(value, list | tuple):
-        return all(_is_plain(item) for item in value)
-    if isinstance(value, dict):
-        return all(_is_plain(item) for item in value.values())
-    return value is None or isinstance(value, bool | int | float | str)
+    kinds = (bool, int, float, str, dict, list, tuple, type(None))
+    return all(isinstance(part, kinds) for part in parts_of(value))

@@ -25,15 +25,11 @@ DEFAULT_HOOKS: dict[str, dict[str, Any]] = {
 
 def _default(changes: Mapping[str, Any] | None, by_epoch: bool | None) -> dict[str, Any]:
     """The default hooks after a config's changes; on a terminal, one that shows a bar as well."""
-    if changes is not None and not isinstance(changes, Mapping):
+    is_dict = isinstance(changes, Mapping | None)
+    if not is_dict or "type" in (changes or ()):
+        found = "describes one hook" if is_dict else f"is a {type(changes).__name__}"
         raise ConfigError(
-            f"default_hooks is a {type(changes).__name__}, but it is a dict from name to hook",
-            config_path="default_hooks",
-            help="further hooks go into custom_hooks",
-        )
-    if changes is not None and "type" in changes:
-        raise ConfigError(
-            "default_hooks describes one hook, but it is a dict from name to hook",
+            f"default_hooks {found}, but it is a dict from name to hook",
             config_path="default_hooks",
             help="further hooks go into custom_hooks = [...]",
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import nn
 
 from mainspring.checkpoint.apply import unwrap
@@ -24,14 +23,11 @@ def copies_for(model: nn.Module) -> Copies | None:
     Args:
         model: The model, perhaps wrapped.
     """
-    device = _device_of_batches(unwrap(model))
-    return CudaCopies(device) if device is not None and device.type == "cuda" else None
-
-
-def _device_of_batches(model: Any) -> torch.device | None:
-    preprocessor = getattr(model, "data_preprocessor", None)
+    inner: Any = unwrap(model)
+    preprocessor, device = getattr(inner, "data_preprocessor", None), None
     if isinstance(preprocessor, BaseDataPreprocessor):
-        moves_as_usual = type(preprocessor).cast_data is BaseDataPreprocessor.cast_data
-        return preprocessor.device if moves_as_usual else None
-    parameter = next(model.parameters(), None) if isinstance(model, LossReturningModel) else None
-    return None if parameter is None else parameter.device
+        if type(preprocessor).cast_data is BaseDataPreprocessor.cast_data:
+            device = preprocessor.device
+    elif isinstance(inner, LossReturningModel):
+        device = next((parameter.device for parameter in inner.parameters()), None)
+    return CudaCopies(device) if device is not None and device.type == "cuda" else None

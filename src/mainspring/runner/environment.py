@@ -16,22 +16,11 @@ import torch
 from mainspring.config.schema import keys_of_section
 from mainspring.defaults import DEFAULTS
 from mainspring.device.multi_processing import set_multi_processing
-from mainspring.dist import (
-    broadcast,
-    init_dist,
-    is_distributed,
-    is_main_process,
-    names_peers,
-)
+from mainspring.dist import broadcast, init_dist, is_distributed, is_main_process, names_peers
 from mainspring.errors import ConfigError, ConfigTypeError, did_you_mean
 from mainspring.rng.seeding import SampleRng
 
-__all__ = [
-    "Randomness",
-    "check_environment",
-    "set_up_environment",
-    "shared_timestamp",
-]
+__all__ = ["Randomness", "check_environment", "set_up_environment", "shared_timestamp"]
 
 
 @dataclass(frozen=True)
@@ -69,11 +58,8 @@ class Randomness:
         _refuse_unknown(section, list(cls.__dataclass_fields__), "randomness")
         seed = section.get("seed")
         if seed is not None and (not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32):
-            raise ConfigError(
-                f"seed is {seed!r}",
-                config_path="randomness.seed",
-                help="give a whole number from 0 to 2**32 - 1, or None for one drawn at random",
-            )
+            hint = "give a whole number from 0 to 2**32 - 1, or None for one drawn at random"
+            raise ConfigError.of_value("randomness.seed", seed, hint)
         _refuse_other(section.get("sample_rng"), ("sample", "worker"), "randomness.sample_rng")
         return cls(**section)
 
@@ -133,11 +119,8 @@ def _refuse_unknown(section: Mapping[str, Any], known: Sequence[str], path: str)
 
 def _refuse_other(value: Any, known: Sequence[str], path: str) -> None:
     if value is not None and value not in known:
-        raise ConfigError(
-            f"{path.rpartition('.')[2]} is {value!r}",
-            config_path=path,
-            help=did_you_mean(str(value), known) or f"it is {' or '.join(map(repr, known))}",
-        )
+        hint = did_you_mean(str(value), known) or f"it is {' or '.join(map(repr, known))}"
+        raise ConfigError.of_value(path, value, hint)
 
 
 def set_up_environment(env_cfg: Mapping[str, Any], launcher: str) -> None:
@@ -171,15 +154,12 @@ def set_up_environment(env_cfg: Mapping[str, Any], launcher: str) -> None:
             "needs an environment without RANK and WORLD_SIZE",
         )
     if platform.system() != "Windows":
-        _raise_open_file_limit(int(env_cfg.get("resource_limit", 4096)))
+        import resource
 
-
-def _raise_open_file_limit(wanted: int) -> None:
-    """Many data workers share tensors through open files, beyond what shells allow by default."""
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(wanted, soft), hard), hard))
+        # Many data workers share tensors through open files, beyond what shells allow by default.
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = max(int(env_cfg.get("resource_limit", 4096)), soft)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
 
 
 _latest_start = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from mainspring.errors import Location, MainspringError
 from mainspring.logging import MMLogger
 from mainspring.logging.print_log import receiving_messages
+from mainspring.walk import paths_of
 
 __all__ = ["building", "path_of", "place_of"]
 
@@ -34,33 +36,21 @@ def building(cfg: Any, section: str) -> Iterator[None]:
             yield
     except Exception as error:
         if not hasattr(error, _PLACED):
-            _add_place(error, cfg, section)
+            setattr(error, _PLACED, True)
+            described = cfg
+            for part in section.split("."):
+                described = described.get(part) if hasattr(described, "get") else None
+            spec = getattr(error, "__mainspring_spec__", None)
+            within = path_of(described, spec) if spec is not None else None
+            path = f"{section}.{within}" if within else section
+            if isinstance(error, MainspringError):
+                error.config_path = error.config_path or path
+                if error.location is None:
+                    error.location = place_of(cfg, error.config_path) or place_of(cfg, path)
+            else:
+                location = place_of(cfg, path)
+                error.add_note(f"while building {path}" + (f" ({location})" if location else ""))
         raise
-
-
-def _add_place(error: Exception, cfg: Any, section: str) -> None:
-    setattr(error, _PLACED, True)
-    spec = getattr(error, "__mainspring_spec__", None)
-    described = _section_of(cfg, section)
-    within = path_of(described, spec) if spec is not None else None
-    path = section if not within else f"{section}.{within}"
-    if isinstance(error, MainspringError):
-        if error.config_path is None:
-            error.config_path = path
-        if error.location is None:
-            error.location = place_of(cfg, error.config_path) or place_of(cfg, path)
-        return
-    location = place_of(cfg, path)
-    error.add_note(f"while building {path}" + (f" ({location})" if location else ""))
-
-
-def _section_of(cfg: Any, section: str) -> Any:
-    value = cfg
-    for part in section.split("."):
-        value = value.get(part) if hasattr(value, "get") else None
-        if value is None:
-            return None
-    return value
 
 
 def path_of(tree: Any, wanted: Any) -> str | None:
@@ -69,8 +59,11 @@ def path_of(tree: Any, wanted: Any) -> str | None:
     Returns:
         The path, empty for the tree itself; ``None`` when it is not inside.
     """
-    same = _search(tree, lambda value: value is wanted)
-    return same if same is not None else _search(tree, lambda value: _equal(value, wanted))
+    for is_it in (operator.is_, _equal):
+        for path, value in [((), tree), *paths_of(tree)]:
+            if is_it(value, wanted):
+                return ".".join(map(str, path))
+    return None
 
 
 def _equal(left: Any, right: Any) -> bool:
@@ -80,22 +73,6 @@ def _equal(left: Any, right: Any) -> bool:
         return bool(left == right)
     except (RuntimeError, ValueError, TypeError):
         return False
-
-
-def _search(tree: Any, matches: Any) -> str | None:
-    if matches(tree):
-        return ""
-    if isinstance(tree, Mapping):
-        items = list(tree.items())
-    elif isinstance(tree, list | tuple):
-        items = [(str(index), value) for index, value in enumerate(tree)]
-    else:
-        return None
-    for key, value in items:
-        below = _search(value, matches)
-        if below is not None:
-            return f"{key}.{below}" if below else str(key)
-    return None
 
 
 def place_of(cfg: Any, path: str) -> Location | None:

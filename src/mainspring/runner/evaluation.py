@@ -29,7 +29,6 @@ __all__ = [
     "evaluation",
     "evaluation_sets",
     "losses_of",
-    "merge_metrics",
     "number_of_samples",
     "precision",
     "require_step",
@@ -243,11 +242,6 @@ def split_reported_losses(outputs: Any) -> tuple[Any, Mapping[str, Any] | None]:
     if isinstance(last, BaseDataElement) and list(last.keys()) == ["loss"]:
         return outputs[:-1], last.get("loss")
     return outputs, None
-
-
-def merge_metrics(into: dict[str, Any], metrics: Mapping[str, Any], name: str) -> None:
-    """Add the metrics of a named data set, each as ``name/metric``; unnamed ones as they are."""
-    into.update({f"{name}/{key}" if name else key: value for key, value in metrics.items()})
 
 
 _AS_IT_IS = nullcontext()

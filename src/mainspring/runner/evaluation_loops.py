@@ -24,7 +24,6 @@ from mainspring.runner.evaluation import (
     evaluation,
     evaluation_sets,
     losses_of,
-    merge_metrics,
     number_of_samples,
     precision,
     require_step,
@@ -99,7 +98,8 @@ class _EvaluationLoop(BaseLoop):
                         self.run_iter(idx, data_batch)
                 if not self.batches and batches != ():  # other ranks have the few items there are
                     raise no_batch_error(f"{mode}_dataloader")
-                merge_metrics(metrics, self._metrics_of_set(), evaluation_set.name)
+                prefix = f"{evaluation_set.name}/" if evaluation_set.name else ""
+                metrics |= {f"{prefix}{key}": value for key, value in self._measured().items()}
             metrics = agreed_metrics(metrics)
             call_hook(f"after_{mode}_epoch", metrics=metrics)
         call_hook(f"after_{mode}")
@@ -153,12 +153,12 @@ class _EvaluationLoop(BaseLoop):
         outputs, reported = split_reported_losses(step(data_batch))
         return outputs, losses if losses is not None else reported
 
-    def _metrics_of_set(self) -> dict[str, Any]:
-        metrics: dict[str, Any] = {}
-        if self.evaluator is not None:
-            size = number_of_samples(self.dataloader, self._samples)
-            metrics.update(self.evaluator.evaluate(size))
-        return {**metrics, **self._losses.result(self.mode)}
+    def _measured(self) -> dict[str, Any]:
+        losses = self._losses.result(self.mode)
+        if self.evaluator is None:
+            return losses
+        size = number_of_samples(self.dataloader, self._samples)
+        return {**self.evaluator.evaluate(size), **losses}
 
 
 @LOOPS.register_module()

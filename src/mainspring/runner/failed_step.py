@@ -10,7 +10,7 @@ import re
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +75,7 @@ class _Failure:
     mode: str
     batch: Any = None
     index: int | None = None
-    called_with: list[tuple[str, Any]] = field(default_factory=list)
+    called_with: tuple[Any, ...] = ()
 
     @classmethod
     def of(cls, error: Exception, runner: Runner) -> _Failure | None:
@@ -118,9 +118,11 @@ class _Failure:
         part = "the backward pass" if backward else self.path or "the model"
         lines = [f"in the metric {name}" if is_metric else f"in {part} ({name})"]
         if not is_metric and self.path:
-            lines[0] = f"in {self.path} ({_short(repr(self.owner), name)})"
+            shown = repr(self.owner)
+            is_short = len(shown) <= _LONGEST and "\n" not in shown
+            lines[0] = f"in {self.path} ({shown if is_short else name})"
         if self.called_with:
-            lines[0] += f", called with {in_words(tuple(value for _, value in self.called_with))}"
+            lines[0] += f", called with {in_words(self.called_with)}"
         when = f"iteration {runner.iter + 1}"
         if self.step != "train_step":
             when = "after all batches" if self.index is None else f"batch {self.index + 1}"
@@ -157,19 +159,14 @@ def _owner_of(frame: FrameType) -> Any:
     return frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
 
 
-def _short(text: str, otherwise: str) -> str:
-    return text if len(text) <= _LONGEST and "\n" not in text else otherwise
-
-
-def _arguments(frame: FrameType) -> list[tuple[str, Any]]:
+def _arguments(frame: FrameType) -> tuple[Any, ...]:
     """What the function of a frame was called with, without ``self`` and the mode."""
     code = frame.f_code
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    given = [(name, frame.f_locals.get(name)) for name in names[1:] if name != "mode"]
+    given = [frame.f_locals.get(name) for name in names[1:] if name != "mode"]
     if code.co_flags & inspect.CO_VARARGS:
-        variable = code.co_varnames[len(names)]
-        given += [("", value) for value in frame.f_locals.get(variable, ())]
-    return [(name, value) for name, value in given if value is not None]
+        given += frame.f_locals.get(code.co_varnames[len(names)], ())
+    return tuple(value for value in given if value is not None)
 
 
 # How to mend what goes wrong most often
@@ -177,31 +174,14 @@ def _arguments(frame: FrameType) -> list[tuple[str, Any]]:
 
 def _hint(failure: _Failure) -> str | None:
     text = f"{type(failure.error).__name__}: {failure.error}"
+    where = f"of {failure.path} " if failure.path else ""
     for pattern, advise in _HINTS.items():
         match = re.search(pattern, text)
         if match is not None:
-            advice = advise(match, failure) if callable(advise) else advise
-            if advice:
-                return advice
+            if isinstance(advise, str):
+                return advise.format(where=where, **match.groupdict())
+            return advise(match, failure)
     return None
-
-
-def _wrong_features(match: re.Match[str], failure: _Failure) -> str | None:
-    given, expected = match.groups()
-    where = f"of {failure.path} " if failure.path else ""
-    return (
-        f"in_features {where}is {expected}, but its input has {given} features: write "
-        f"in_features={given}, or change what comes before it"
-    )
-
-
-def _wrong_channels(match: re.Match[str], failure: _Failure) -> str:
-    expected, given = match.groups()
-    where = f"of {failure.path} " if failure.path else ""
-    return (
-        f"in_channels {where}is {expected}, but its input has {given} channels: write "
-        f"in_channels={given}"
-    )
 
 
 def _too_few_classes(match: re.Match[str], _: _Failure) -> str:
@@ -224,7 +204,7 @@ def _no_gradient(_: re.Match[str], failure: _Failure) -> str:
     )
 
 
-def _wrong_call(match: re.Match[str], failure: _Failure) -> str | None:
+def _wrong_call(match: re.Match[str], failure: _Failure) -> str:
     """A function of the model that was called with what it does not take."""
     name = failure.frames[-1].f_code.co_name
     if name == "_losses":
@@ -255,6 +235,14 @@ def _wrong_call(match: re.Match[str], failure: _Failure) -> str | None:
     )
 
 
+_FEATURES = (
+    "in_features {where}is {expected}, but its input has {given} features: write "
+    "in_features={given}, or change what comes before it"
+)
+_CHANNELS = (
+    "in_channels {where}is {expected}, but its input has {given} channels: write "
+    "in_channels={given}"
+)
 _FLOATS = (
     "input and weights differ in their type: convert the input in the data set or preprocessor, "
     "with .float() (images of bytes: .float() / 255), or the model with .to(dtype)"
@@ -280,9 +268,9 @@ _IN_PLACE = (
     "nn.ReLU() without inplace=True"
 )
 _TWICE = "a tensor of an earlier iteration is used again: detach() what is kept between iterations"
-_HINTS: dict[str, str | Callable[[re.Match[str], _Failure], str | None]] = {
-    r"shapes cannot be multiplied \(\d+x(\d+) and (\d+)x\d+\)": _wrong_features,
-    r"expected input\[.*\] to have (\d+) channels, but got (\d+) channels": _wrong_channels,
+_HINTS: dict[str, str | Callable[[re.Match[str], _Failure], str]] = {
+    r"shapes cannot be multiplied \(\d+x(?P<given>\d+) and (?P<expected>\d+)x\d+\)": _FEATURES,
+    r"to have (?P<expected>\d+) channels, but got (?P<given>\d+) channels": _CHANNELS,
     r"Target (-?\d+) is out of bounds": _too_few_classes,
     r"element 0 of tensors does not require grad": _no_gradient,
     r"(?:dtype to be|scalar type) Long": _LONG_TARGETS,

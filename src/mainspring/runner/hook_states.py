@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from mainspring.hooks import Hook, Run
-from mainspring.logging import print_log
+from mainspring.logging import warn
 
 __all__ = ["hook_states", "named_hooks", "restore_hooks"]
 
@@ -59,20 +58,12 @@ def restore_hooks(hooks: Mapping[str, Any], states: Mapping[str, Any]) -> None:
         if name not in hooks
         else f"{type(hooks[name]).__name__} has state_dict, but no load_state_dict"
         for name in states
-        if name not in hooks or not _takes_state_back(hooks[name])
+        if name not in hooks
+        or getattr(type(hooks[name]), "load_state_dict", None) in (None, Hook.load_state_dict)
     }
     for name, reason in lost.items():
-        print_log(
-            f"the state of the hook {name} in the checkpoint is not used: {reason}",
-            logger="current",
-            level=logging.WARNING,
-        )
+        warn(f"the state of the hook {name} in the checkpoint is not used: {reason}")
     for name, hook in hooks.items():
         if name in states and name not in lost:
             with _noting(f"while giving the hook {name} back its state of the checkpoint"):
                 hook.load_state_dict(states[name])
-
-
-def _takes_state_back(hook: Any) -> bool:
-    method = getattr(type(hook), "load_state_dict", None)
-    return method is not None and method is not Hook.load_state_dict

@@ -5,7 +5,6 @@ What is found but cannot be saved is said when a checkpoint is written.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from mainspring.dataset.worker_reports import state_of_data
 from mainspring.device.inner_state import InnerState
 from mainspring.errors import ConfigError
 from mainspring.hooks import Hook
-from mainspring.logging import print_log
+from mainspring.logging import print_log, warn
 from mainspring.rng.own_generators import generators_in
 from mainspring.runner.evaluation import EvaluationSet
 from mainspring.runner.hook_states import named_hooks
@@ -62,7 +61,12 @@ class InnerStates:
         self._is_copied = in_workers and not (
             is_stream and not getattr(loader, "persistent_workers", False)
         )
-        hooks = {name: hook for name, hook in named_hooks(runner).items() if _tells_nothing(hook)}
+        hooks = {  # a user's own, which leave it to the engine to find what they remember
+            name: hook
+            for name, hook in named_hooks(runner).items()
+            if not type(hook).__module__.startswith("mainspring.")
+            and getattr(type(hook), "state_dict", None) in (None, Hook.state_dict)
+        }
         self._of_parts = InnerState(lambda: parts, data={"dataset"})
         self._of_hooks = InnerState(lambda: hooks, depth=1, elsewhere=lambda: _parts_of(runner))
         self._of_loader = LoaderState(loader)
@@ -113,7 +117,7 @@ class InnerStates:
         ):
             one.had_workers = bool(had_workers)
         if lost:
-            _warn(f"the checkpoint's state of {', '.join(lost)} finds no place in this run")
+            warn(f"the checkpoint's state of {', '.join(lost)} finds no place in this run")
 
     def _is_seeded(self, value: Any) -> bool:
         """Whether something of the data set is a generator that workers seed for each item."""
@@ -123,11 +127,7 @@ class InnerStates:
         return getattr(self._runner._parts.get("val_loop"), "sets", [])
 
     def _say_what_is_lost(self, anew: Iterable[str]) -> None:
-        lost = {
-            **self._of_parts.unsaved(),
-            **self._of_loader.unsaved(),
-            **self._of_hooks.unsaved(),
-        }
+        lost = {**self._of_parts.unsaved(), **self._of_loader.unsaved(), **self._of_hooks.unsaved()}
         if self._is_copied:
             in_data = InnerState(lambda: self._data, data=self._data)
             what = "each worker process goes on with a copy of its own"
@@ -151,13 +151,7 @@ class InnerStates:
         self._said |= set(new)
         if new:
             found = "; ".join(f"{path} ({what})" for path, what in new.items())
-            _warn(f"not in the checkpoints, so that a resumed run may differ: {found}")
-
-
-def _tells_nothing(hook: Any) -> bool:
-    """Whether a hook is a user's own and leaves it to the engine to find what it remembers."""
-    is_ours = type(hook).__module__.startswith("mainspring.")
-    return not is_ours and getattr(type(hook), "state_dict", None) in (None, Hook.state_dict)
+            warn(f"not in the checkpoints, so that a resumed run may differ: {found}")
 
 
 def _parts_of(runner: Runner) -> Iterator[Any]:
@@ -167,7 +161,3 @@ def _parts_of(runner: Runner) -> Iterator[Any]:
         yield part
         yield from vars(part).values() if hasattr(part, "__dict__") else ()
     yield from runner.model.modules()
-
-
-def _warn(message: str) -> None:
-    print_log(message, logger="current", level=logging.WARNING)

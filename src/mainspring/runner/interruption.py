@@ -33,10 +33,10 @@ import torch
 from mainspring.checkpoint import record_latest_checkpoint
 from mainspring.dataset.resumable_loader import naming_batches
 from mainspring.dist import all_reduce, get_comm_device, is_main_process
+from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.runner.agreement import StopAgreement
 from mainspring.runner.earlier_state import StateBeforeValidation
 from mainspring.runner.hook_states import named_hooks
-from mainspring.runner.resume import wrappers_by_name
 
 if TYPE_CHECKING:
     from mainspring.runner.runner import Runner
@@ -81,7 +81,7 @@ class Interruption:
         before = {number: signal.signal(number, self._on_signal) for number in numbers}
         counts = [
             getattr(wrapper, "_accumulative_counts", 1)
-            for wrapper in wrappers_by_name(self._runner.optim_wrapper).values()
+            for wrapper in by_optimizer(self._runner.optim_wrapper).values()
         ]
         self._agreement = StopAgreement.of_run(self._on_request_of_others, max(counts, default=1))
         self._runner.interruption = self
@@ -156,7 +156,10 @@ class Interruption:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         name = signal.Signals(number).name
         if os.getpid() != self._process:
-            _act_in_copy(number)
+            # A process that was forked meanwhile: only a request to end concerns it.
+            if number == signal.SIGTERM:
+                signal.signal(number, signal.SIG_DFL)
+                os.kill(os.getpid(), number)
             return
         if self._requested == "SIGINT" and name == "SIGINT":
             raise KeyboardInterrupt
@@ -260,10 +263,3 @@ def interruptible(runner: Runner, dataloader: Iterable[Any]) -> Iterable[Any]:
     if interruption is None or not interruption.is_validating:
         return naming_batches(dataloader)
     return interruption.batches_of_validation(naming_batches(dataloader))
-
-
-def _act_in_copy(number: int) -> None:
-    """A process that was forked meanwhile: only a request to end concerns it."""
-    if number == signal.SIGTERM:
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)

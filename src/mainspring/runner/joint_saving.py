@@ -8,18 +8,12 @@ enough there. Rather than wait for ranks that never come, rank 0 then writes wha
 from __future__ import annotations
 
 import datetime as dt
-import logging
 from collections import Counter
 from typing import Any
 
-from mainspring.dist import (
-    get_rank,
-    get_world_size,
-    is_main_process,
-    is_within_master_only,
-)
+from mainspring.dist import get_rank, get_world_size, is_main_process, is_within_master_only
 from mainspring.errors import CheckpointError
-from mainspring.logging import print_log
+from mainspring.logging import print_log, warn
 from mainspring.runner.agreement import store_of
 
 __all__ = ["JointSaving"]
@@ -76,7 +70,12 @@ class JointSaving:
         key = f"{key}/{self._calls[key]}"
         if not is_main_process():
             self._store.set(f"{key}/{get_rank()}", "")
-            return self._decision_of_main(key, name)
+            if not self._appear([key], self._limit):
+                raise CheckpointError(
+                    f"rank {get_rank()} waits to save {name}, but rank 0 does not come",
+                    help="call save_checkpoint on all ranks",
+                )
+            return bool(self._store.get(key) == _TOGETHER)
         others = [f"{key}/{rank}" for rank in range(1, get_world_size())]
         if self._appear(others, self._patience):
             self._store.set(key, _TOGETHER)
@@ -87,22 +86,12 @@ class JointSaving:
             return True
         self._store.set(key, _ALONE)
         missing = [rank + 1 for rank, other in enumerate(others) if not self._store.check([other])]
-        print_log(
+        warn(
             f"rank {', '.join(map(str, missing))} did not come to save {name} within "
             f"{self._patience:g} s, so rank 0 saves alone: {_ALONE_MEANS}. Call save_checkpoint on "
-            "all ranks, or within a function that is master_only",
-            "current",
-            level=logging.WARNING,
+            "all ranks, or within a function that is master_only"
         )
         return False
-
-    def _decision_of_main(self, key: str, name: str) -> bool:
-        if not self._appear([key], self._limit):
-            raise CheckpointError(
-                f"rank {get_rank()} waits to save {name}, but rank 0 does not come",
-                help="call save_checkpoint on all ranks",
-            )
-        return bool(self._store.get(key) == _TOGETHER)
 
     def _appear(self, keys: list[str], seconds: float) -> bool:
         """Whether all keys are set within some time."""

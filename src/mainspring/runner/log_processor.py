@@ -124,12 +124,16 @@ class LogProcessor:
         if self._is_accelerated is None:
             self._is_accelerated = is_cuda_available() or is_musa_available()
         if self._is_accelerated:
-            tag["memory"] = _peak_memory(runner)
+            most_in_use = get_max_musa_memory if is_musa_available() else get_max_cuda_memory
+            tag["memory"] = most_in_use(getattr(runner.model, "output_device", None))
             parts.append(f"memory: {tag['memory']}")
         fields = [
             f"{name}: {self._number(value)}"
             for name, value in shown.items()
-            if not _is_rate(name) and not (timed and name in _TIMES) and _is_printed(name, mode)
+            if not _is_rate(name)
+            and not (timed and name in _TIMES)
+            # While metrics are computed there are only losses.
+            and (mode == "train" or (mode == "val" and name.startswith("val/loss")))
         ]
         return tag, _GAP.join([*parts, _GAP.join(fields)])
 
@@ -174,7 +178,11 @@ class LogProcessor:
             mode,
             keep_mode=self.log_with_hierarchy,
         )
-        others = self._collect_others(runner, mode)
+        others = {  # such as a confusion matrix
+            (name if self.log_with_hierarchy else name.removeprefix(f"{mode}/")): value
+            for name, value in runner.message_hub.runtime_info.items()
+            if name.startswith(mode)
+        }
         times = {name for name in scalars if name.removeprefix(f"{mode}/") in _TIMES}
         metrics = {name: value for name, value in scalars.items() if name not in times}
         ordered_times = {name: scalars[name] for name in sorted(times)}
@@ -270,7 +278,8 @@ class LogProcessor:
             if keep_mode:
                 source, name = prefix + source.removeprefix(prefix), prefix + name
             if source in histories:
-                found[name] = _plain(histories[source].statistics(**arguments))
+                value = histories[source].statistics(**arguments)
+                found[name] = value.item() if isinstance(value, np.generic) else value
         return found
 
     def _is_smoothed(self, name: str) -> bool:
@@ -278,14 +287,6 @@ class LogProcessor:
         if known is None:
             known = self._smoothed[name] = self.mean_pattern.search(name) is not None
         return known
-
-    def _collect_others(self, runner: Run, mode: Mode) -> dict[str, Any]:
-        """Metrics of a mode that are no numbers, such as a confusion matrix."""
-        return {
-            (name if self.log_with_hierarchy else name.removeprefix(f"{mode}/")): value
-            for name, value in runner.message_hub.runtime_info.items()
-            if name.startswith(mode)
-        }
 
     def _number(self, value: Any) -> str:
         if isinstance(value, float):
@@ -321,26 +322,13 @@ def _is_rate(name: str) -> bool:
     return name.endswith("lr")
 
 
-def _is_printed(name: str, mode: Mode) -> bool:
-    """Whether a scalar stands in the line; while metrics are computed there are only losses."""
-    return mode == "train" or (mode == "val" and name.startswith("val/loss"))
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
 def _of(done: int, total: int | None) -> str:
     return f"{done}/?" if total is None else f"{done:>{len(str(total))}}/{total}"
 
 
-def _loop(runner: Run, mode: Mode) -> Any:
-    return getattr(runner, f"{mode}_loop")
-
-
 def _length(runner: Run, mode: Mode) -> int | None:
     """Batches of the loader; ``None`` for a stream."""
-    return length_of(_loop(runner, mode).dataloader)
+    return length_of(getattr(runner, f"{mode}_loop").dataloader)
 
 
 def _has_train_loop(runner: Run) -> bool:
@@ -353,9 +341,3 @@ def _epoch(runner: Run, mode: Mode) -> int:
     if mode == "train":
         return int(runner.epoch) + 1
     return int(runner.epoch) if _has_train_loop(runner) else 0
-
-
-def _peak_memory(runner: Run) -> int:
-    """Most memory in use on the accelerator since the last line, in MB."""
-    device = getattr(runner.model, "output_device", None)
-    return get_max_musa_memory(device) if is_musa_available() else get_max_cuda_memory(device)

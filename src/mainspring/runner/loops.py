@@ -33,13 +33,7 @@ from mainspring.runner.run_length import (
     draws_from_global_generator,
 )
 
-__all__ = [
-    "BaseLoop",
-    "EpochBasedTrainLoop",
-    "IterBasedTrainLoop",
-    "TestLoop",
-    "ValLoop",
-]
+__all__ = ["BaseLoop", "EpochBasedTrainLoop", "IterBasedTrainLoop", "TestLoop", "ValLoop"]
 
 
 class _TrainLoop(BaseLoop):
@@ -142,9 +136,6 @@ class _TrainLoop(BaseLoop):
             and self._validated_at != self._iter
         )
 
-    def _is_stopped(self) -> bool:
-        return self.stop_training and all_end(self.runner, self._iter)
-
     def _validate(self) -> None:
         loop, before = self.runner.val_loop, self._validated_at
         with validation_of(self.runner), evaluation(self.runner, loop, "val"):
@@ -220,8 +211,7 @@ class EpochBasedTrainLoop(_TrainLoop):
             if self._validation_is_due(self._epoch, self._max_epochs):
                 self._validate()
         self.runner.call_hook("after_train")
-        model: torch.nn.Module = self.runner.model
-        return model
+        return self.runner.model
 
     def run_epoch(self) -> None:
         """Train through the data once, from wherever an interrupted epoch stopped."""
@@ -328,7 +318,9 @@ class IterBasedTrainLoop(_TrainLoop):
         runner.modes.train(runner.model)
         batches = self.dataloader_iterator
         changes = len(self.dynamic_intervals.intervals) > 1
-        while self._iter < self._max_iters and not self._is_stopped():
+        while self._iter < self._max_iters and not (
+            self.stop_training and all_end(runner, self._iter)
+        ):
             batch = next(batches)
             try:
                 self.run_iter(batch)
@@ -344,8 +336,7 @@ class IterBasedTrainLoop(_TrainLoop):
         runner.call_hook("after_train_epoch")
         self._epoch += 1
         runner.call_hook("after_train")
-        model: torch.nn.Module = runner.model
-        return model
+        return runner.model
 
     def run_iter(self, data_batch: Any) -> None:  # type: ignore[override]  # - as in MMEngine
         """Train on one batch.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from mainspring.errors import ConfigError, did_you_mean
 from mainspring.hooks import CheckpointHook, EarlyStoppingHook, EMAHook, LoggerHook
-from mainspring.logging import print_log
+from mainspring.logging import warn
 from mainspring.optim import _ParamScheduler
+from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.optim.scheduler.base import INF
 from mainspring.runner.default_hooks import hooks_of
 
@@ -106,8 +106,16 @@ def misfits(parts: Parts) -> Iterator[tuple[bool, ConfigError]]:
                 hook.check_length(parts.train_loop.max_epochs, parts.train_loop.max_iters)
             elif isinstance(hook, CheckpointHook):
                 yield from _never_saved(parts, path, hook)
-            elif isinstance(hook, LoggerHook):
-                yield from _never_logged(parts, path, hook)
+            elif (
+                isinstance(hook, LoggerHook)
+                and not parts.by_epoch
+                and parts.total < hook.interval != _USUAL_INTERVAL
+            ):
+                yield _advice(
+                    f"interval is {hook.interval}, so a run of {parts} logs no training",
+                    f"{path}.interval",
+                    f"give at most {parts.total}",
+                )
         except ConfigError as error:
             error.config_path = path
             yield True, error
@@ -115,8 +123,10 @@ def misfits(parts: Parts) -> Iterator[tuple[bool, ConfigError]]:
         yield from _schedule(parts, path, scheduler)
 
 
-def _advice(message: str, path: str, hint: str | None = None) -> tuple[bool, ConfigError]:
-    return False, ConfigError(message, config_path=path, help=hint)
+def _advice(
+    message: str, path: str, hint: str | None = None, *, fails: bool = False
+) -> tuple[bool, ConfigError]:
+    return fails, ConfigError(message, config_path=path, help=hint)
 
 
 def say_misfits(runner: Runner, metrics: set[str] | None = None) -> None:
@@ -137,8 +147,6 @@ def say_misfits(runner: Runner, metrics: set[str] | None = None) -> None:
         free = (path for path, spec in described.items() if path not in hooks)
         path = next((path for path in free if _describes(described[path], hook)), name)
         hooks[path] = hook
-    schedulers = runner.param_schedulers
-    by_name = schedulers.items() if isinstance(schedulers, Mapping) else [("", schedulers or [])]
     val_loop = runner.val_loop
     sets = getattr(val_loop, "sets", [])
     only = sets[0] if len(sets) == 1 and not val_loop.compute_loss else None
@@ -150,15 +158,15 @@ def say_misfits(runner: Runner, metrics: set[str] | None = None) -> None:
         hooks=hooks,
         schedulers={
             f"param_scheduler.{name}{'.' if name else ''}{index}": scheduler
-            for name, several in by_name
-            for index, scheduler in enumerate(several)
+            for name, several in by_optimizer(runner.param_schedulers).items()
+            for index, scheduler in enumerate(several or [])
         },
         iterations=0 if math.isinf(length := runner.max_iters) else length,
     )
     for fails, found in misfits(parts):
         if fails:
             raise found
-        print_log(found, logger="current", level=logging.WARNING)
+        warn(found)
 
 
 def _describes(spec: Any, hook: Any) -> bool:
@@ -190,15 +198,6 @@ def _never_saved(
     )
 
 
-def _never_logged(parts: Parts, path: str, hook: LoggerHook) -> Iterator[tuple[bool, ConfigError]]:
-    if not parts.by_epoch and parts.total < hook.interval != _USUAL_INTERVAL:
-        yield _advice(
-            f"interval is {hook.interval}, so a run of {parts} logs no training",
-            f"{path}.interval",
-            f"give at most {parts.total}",
-        )
-
-
 # Who watches metrics
 
 
@@ -221,15 +220,10 @@ def _watchers(parts: Parts) -> Iterator[tuple[bool, ConfigError]]:
             if known is None or name == "auto" or name in known:
                 continue
             only = f"say {next(iter(known))!r}" if len(known) == 1 else None
-            yield (
-                True,
-                ConfigError(
-                    f"{argument} is {name!r}, but the evaluator gives "
-                    f"{' and '.join(sorted(known))}",
-                    config_path=f"{path}.{argument}",
-                    help=did_you_mean(str(name), known) or only,
-                ),
-            )
+            message = f"{argument} is {name!r}, but the evaluator gives "
+            message += " and ".join(sorted(known))
+            hint = did_you_mean(str(name), known) or only
+            yield _advice(message, f"{path}.{argument}", hint, fails=True)
 
 
 def metric_names(evaluator: Any) -> set[str] | None:

@@ -20,7 +20,7 @@ from mainspring.model import (
 )
 from mainspring.names import holds_data_names
 from mainspring.runner.compiled_step import use_compiled_step
-from mainspring.strategy import DDPStrategy, SingleDeviceStrategy, Strategy
+from mainspring.strategy import DDPStrategy, SingleDeviceStrategy
 
 __all__ = ["compile_step", "prepare_model", "wrap_for_processes"]
 
@@ -34,27 +34,22 @@ def wrap_for_processes(
         ConfigError: A wrapped model and ``model_wrapper_cfg`` are both given.
     """
     if is_model_wrapper(model):
-        if wrapper_cfg is not None:
-            raise ConfigError(
-                "model_wrapper_cfg is given, but the model is wrapped already",
-                config_path="model_wrapper_cfg",
-                help="leave it out, or give the bare model",
-            )
-        return model
-    if is_sharded(model):
-        if wrapper_cfg is not None:
-            raise ConfigError(
-                "model_wrapper_cfg is given, but the model is spread over the processes already",
-                config_path="model_wrapper_cfg",
-                help="leave it out, or give a model that is not sharded",
-            )
-        return model
-    strategy: Strategy = SingleDeviceStrategy()
-    if distributed:
-        strategy = DDPStrategy(
+        state, instead = "wrapped", "the bare model"
+    elif is_sharded(model):
+        state, instead = "spread over the processes", "a model that is not sharded"
+    elif distributed:
+        return DDPStrategy(
             wrapper_cfg, cfg.get("sync_bn"), cfg.get("find_unused_parameters", False)
+        ).wrap(model)
+    else:
+        return SingleDeviceStrategy().wrap(model)
+    if wrapper_cfg is not None:
+        raise ConfigError(
+            f"model_wrapper_cfg is given, but the model is {state} already",
+            config_path="model_wrapper_cfg",
+            help=f"leave it out, or give {instead}",
         )
-    return strategy.wrap(model)
+    return model
 
 
 def prepare_model(model: nn.Module, cfg: Any) -> None:
@@ -70,12 +65,12 @@ def prepare_model(model: nn.Module, cfg: Any) -> None:
         if is_distributed() and not is_sharded(inner):
             for tensor in inner.state_dict().values():
                 broadcast(tensor)
-    names = cfg.get("activation_checkpointing")
-    if names is not None:
-        turn_on_activation_checkpointing(inner, names)
-    names = cfg.get("efficient_conv_bn_eval")
-    if names is not None:
-        turn_on_efficient_conv_bn_eval(inner, names)
+    for option, turn_on in (
+        ("activation_checkpointing", turn_on_activation_checkpointing),
+        ("efficient_conv_bn_eval", turn_on_efficient_conv_bn_eval),
+    ):
+        if cfg.get(option) is not None:
+            turn_on(inner, cfg.get(option))
 
 
 def compile_step(model: nn.Module, cfg: Any, optim_wrapper: Any) -> None:
@@ -142,13 +137,9 @@ def _check_settings(settings: Mapping[str, Any]) -> None:
                 did_you_mean(name, ("target", *known)) or f"it has target, {', '.join(known)}",
             )
     try:
-        torch.compile(_nothing, **settings)
+        torch.compile(lambda: None, **settings)
     except (RuntimeError, TypeError) as error:
         raise _mistake(f"torch.compile refuses these settings: {error}", "") from error
-
-
-def _nothing() -> None:
-    """Something to compile that never is."""
 
 
 def _compile_module(module: nn.Module, settings: Mapping[str, Any]) -> None:

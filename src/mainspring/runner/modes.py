@@ -39,7 +39,8 @@ class TrainingModes:
             model: The model, in its wrapper if it has one.
         """
         root = unwrap(model)
-        if not _is_evaluated_as_a_whole(root):
+        with_parameters = [module for module in root.modules() if module._parameters]
+        if not with_parameters or any(module.training for module in with_parameters):
             self._look(root)
         for name, module in root.named_modules():
             # Nobody decided that, unless its weights are frozen too.
@@ -47,7 +48,10 @@ class TrainingModes:
             if is_pretrained and any(p.requires_grad for p in module.parameters()):
                 self._kept -= WeakSet(module.modules())
                 print_log(f"{name} came in evaluation mode as a whole: it trains", "current")
-        kept = _outermost(root, self._kept)
+        kept = list[str]()
+        for name, module in root.named_modules():
+            if module in self._kept and not any(name.startswith(f"{outer}.") for outer in kept):
+                kept.append(name or type(module).__name__)
         if kept:
             print_log(
                 f"stays in evaluation mode, as it was put there: {', '.join(kept)}", "current"
@@ -151,23 +155,8 @@ class TrainingModes:
         _set_modes(root, {*self._kept, *self._by_model})
 
 
-def _is_evaluated_as_a_whole(root: nn.Module) -> bool:
-    """Whether no module that has parameters is in training mode, and some are in the other."""
-    with_parameters = [m for m in root.modules() if m._parameters]
-    return bool(with_parameters) and not any(module.training for module in with_parameters)
-
-
 def _set_modes(root: nn.Module, evaluated: set[nn.Module]) -> None:
     """Give every module its mode, those of its children after its own."""
     for module in root.modules():
         if module.training == (module in evaluated):
             module.train(module not in evaluated)
-
-
-def _outermost(root: nn.Module, modules: WeakSet[nn.Module]) -> list[str]:
-    """Names of modules, without those inside of others of them."""
-    names = list[str]()
-    for name, module in root.named_modules():
-        if module in modules and not any(name.startswith(f"{outer}.") for outer in names):
-            names.append(name or type(module).__name__)
-    return names

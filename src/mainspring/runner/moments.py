@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mainspring.runner.resume import map_schedulers, wrappers_by_name
+from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
+from mainspring.runner.resume import map_schedulers
 
 if TYPE_CHECKING:
     from mainspring.runner.runner import Runner
@@ -27,7 +28,7 @@ def restore_moments(runner: Runner, state: Mapping[str, Any]) -> None:
     map_schedulers(
         runner.param_schedulers or [], lambda one: scheduled.add(getattr(one, "param_name", "lr"))
     )
-    wrappers = wrappers_by_name(runner.optim_wrapper).values()
+    wrappers = by_optimizer(runner.optim_wrapper).values()
 
     def settings() -> list[dict[str, Any]]:
         return [group for wrapper in wrappers for group in wrapper.optimizer.param_groups]

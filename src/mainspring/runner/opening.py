@@ -17,9 +17,9 @@ from mainspring.dataset.any_loader import length_of
 from mainspring.hooks.run_table import console_width
 from mainspring.model import Supervised
 from mainspring.optim import AmpOptimWrapper
+from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.optim.optimizer.two_modes import has_two_modes
 from mainspring.optim.scheduler.preview import planned_values
-from mainspring.runner.resume import wrappers_by_name
 from mainspring.version import __version__
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def _length(runner: Runner) -> str:
 
 def _optimizers(runner: Runner, rates: Mapping[str, list[float]]) -> list[str]:
     lines = []
-    for name, wrapper in wrappers_by_name(runner.optim_wrapper).items():
+    for name, wrapper in by_optimizer(runner.optim_wrapper).items():
         optimizer = getattr(wrapper, "optimizer", wrapper)
         prefix = f"{name}." if name else ""
         curve = rates.get(f"{prefix}lr")

@@ -40,12 +40,8 @@ def refuse_mistakes(cfg: Any) -> list[Problem]:
     message = first.message
     if others:
         count = f"{len(others)} more mistakes" if len(others) > 1 else "one more mistake"
-        lines = "".join(f"\n    {_shown(problem)}" for problem in others)
+        lines = "".join(f"\n    {p.location or p.config_path}: {p.message}" for p in others)
         message += f"\n  and {count}:{lines}"
     raise MistakenConfigError(
         message, location=first.location, config_path=first.config_path, help=first.help
     )
-
-
-def _shown(problem: Problem) -> str:
-    return f"{problem.location or problem.config_path}: {problem.message}"

@@ -7,7 +7,6 @@ them what the other ranks have otherwise, so that each goes on with its own.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ import torch
 from torch import nn
 
 from mainspring.checkpoint.apply import unwrap
+from mainspring.checkpoint.frozen import weight_digest
 from mainspring.dist import broadcast_object_list, gather_object, get_rank, get_world_size
 
 __all__ = ["own_buffers_of_ranks", "with_own_buffers"]
@@ -48,7 +48,7 @@ def own_buffers_of_ranks(model: nn.Module, checkpoint: Mapping[str, Any]) -> lis
         for part in _PARTS
         if part in checkpoint
     }
-    digests = {part: {name: _digest(value) for name, value in values.items()}
+    digests = {part: {name: weight_digest(value) for name, value in values.items()}
                for part, values in mine.items()}  # fmt: skip
     of_main: list[Any] = [digests]
     broadcast_object_list(of_main)
@@ -75,8 +75,3 @@ def with_own_buffers(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
         return checkpoint
     own: Weights = of_ranks[get_rank()]
     return {**checkpoint, **{part: {**checkpoint[part], **own[part]} for part in own}}
-
-
-def _digest(value: torch.Tensor) -> str:
-    plain = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
-    return hashlib.sha256(plain.numpy().data).hexdigest()

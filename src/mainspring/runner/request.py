@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import copy
-import logging
 from pathlib import Path
 from typing import Any
 
 from mainspring.config import Config, ConfigDict
-from mainspring.errors import ConfigError, did_you_mean
+from mainspring.errors import ConfigError
 
-__all__ = ["as_config", "check_log_level", "named_run", "resume_request"]
+__all__ = ["as_config", "named_run", "resume_request"]
 
 
 def as_config(cfg: Any) -> Config:
@@ -42,17 +41,11 @@ def resume_request(resume_from: bool | str, load_from: str | None) -> tuple[bool
     if resume_from == "auto":  # the word of the command line
         resume_from = True
     if not isinstance(resume_from, bool | str | Path | int | None):
-        raise ConfigError(
-            f"resume is {resume_from!r}",
-            config_path="resume",
-            help="give True, False or the file of a checkpoint",
+        raise ConfigError.of_value(
+            "resume", resume_from, "give True, False or the file of a checkpoint"
         )
     if load_from and not isinstance(load_from, str | Path):
-        raise ConfigError(
-            f"load_from is {load_from!r}",
-            config_path="load_from",
-            help="give the file of a checkpoint",
-        )
+        raise ConfigError.of_value("load_from", load_from, "give the file of a checkpoint")
     if not isinstance(resume_from, str | Path):
         return bool(resume_from), load_from
     if load_from is not None:
@@ -62,21 +55,6 @@ def resume_request(resume_from: bool | str, load_from: str | None) -> tuple[bool
             help="leave load_from out",
         )
     return True, str(resume_from)
-
-
-def check_log_level(level: Any) -> None:
-    """Refuse a level that logging does not know.
-
-    Raises:
-        ConfigError: It does not.
-    """
-    known = logging.getLevelNamesMapping()
-    if isinstance(level, str) and level.upper() not in known:
-        raise ConfigError(
-            f"log_level is {level!r}",
-            config_path="log_level",
-            help=did_you_mean(level, known) or f"it is {' or '.join(map(repr, known))}",
-        )
 
 
 def named_run(given: str | None, cfg: Config, timestamp: str) -> str:

@@ -8,14 +8,13 @@ the data, and the numbers that items draw in workers and in validation.
 from __future__ import annotations
 
 import functools
-import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mainspring.dataset import DataLoader
 from mainspring.dataset.resumable_loader import ResumableLoader
 from mainspring.dist import get_rank
-from mainspring.logging import print_log
+from mainspring.logging import warn
 from mainspring.rng.seeding import set_random_seed
 
 if TYPE_CHECKING:
@@ -39,25 +38,17 @@ def restore_seed(runner: Runner, meta: Mapping[str, Any]) -> None:
     seed = meta["seed"] + own
     if seed == before:
         return
-    print_log(
-        f"the checkpoint was made with seed {seed}; it replaces this run's seed {before}",
-        logger="current",
-        level=logging.WARNING,
-    )
+    warn(f"the checkpoint was made with seed {seed}; it replaces this run's seed {before}")
     runner.use_seed(seed)
     set_random_seed(seed, runner.deterministic, False)
     source = getattr(runner.train_loop, "source", None)
     if isinstance(source, ResumableLoader) and source._seed is not None:
         source._seed = seed
-    for loader in _loaders(runner):
-        _reseed(loader, before, seed)
-        _reseed(loader, before - own, seed - own)
-
-
-def _loaders(runner: Runner) -> Iterator[Any]:
     for loop in (runner.train_loop, runner.val_loop):
         for owner in getattr(loop, "sets", [loop]):
-            yield getattr(owner, "dataloader", None)
+            loader = getattr(owner, "dataloader", None)
+            _reseed(loader, before, seed)
+            _reseed(loader, before - own, seed - own)
 
 
 def _reseed(loader: Any, before: int, seed: int) -> None:

@@ -7,7 +7,6 @@ what exact continuation needs beyond them lies under the one key ``mainspring``.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -19,16 +18,18 @@ from mainspring.dataset.resumable_loader import ResumableLoader
 from mainspring.dataset.same_metainfo import is_same
 from mainspring.dist import gather_object, get_rank, get_world_size, is_main_process
 from mainspring.errors import CheckpointError
-from mainspring.logging import print_log
+from mainspring.logging import warn
 from mainspring.optim import OptimWrapper, OptimWrapperDict
 from mainspring.optim.optimizer.added_groups import add_missing_groups, names_of_groups
 from mainspring.optim.optimizer.optim_wrapper import gradient_on_host
+from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.rng.states import RandomStates
 from mainspring.runner.changed_settings import Settings, description, say_changes
 from mainspring.runner.earlier_state import StateBeforeValidation
 from mainspring.runner.hook_states import hook_states, named_hooks, restore_hooks
 from mainspring.runner.restored_seed import restore_seed
 from mainspring.strategy import bucket_orders, restore_bucket_orders
+from mainspring.structures.nested import as_plain
 from mainspring.version import __version__
 
 if TYPE_CHECKING:
@@ -43,7 +44,6 @@ __all__ = [
     "renew_trained_state",
     "restore",
     "restore_accumulation",
-    "wrappers_by_name",
 ]
 
 FORMAT = 1
@@ -112,7 +112,7 @@ def collect(
         "items": _number_of_items(runner._train_loop),
         "groups": {
             name: names_of_groups(unwrap(runner.model), wrapper.optimizer)
-            for name, wrapper in wrappers_by_name(runner.optim_wrapper).items()
+            for name, wrapper in by_optimizer(runner.optim_wrapper).items()
             if isinstance(wrapper, OptimWrapper)
         },
         "modes": runner.modes.state_dict(runner.model),
@@ -166,7 +166,10 @@ def _only_own(state: Any) -> list[Any]:
 
 def _meta(runner: Runner, by_epoch: bool) -> dict[str, Any]:
     loop = runner._train_loop
-    epoch, iteration = _finished(loop, by_epoch, runner)
+    if hasattr(loop, "completed_iters"):
+        epoch, iteration = loop.completed_epochs, loop.completed_iters
+    else:  # called by a hook, behind an epoch or an iteration that is not counted yet
+        epoch, iteration = runner.epoch + by_epoch, runner.iter + (not by_epoch)
     meta = {
         "epoch": epoch,
         "iter": iteration,
@@ -178,32 +181,9 @@ def _meta(runner: Runner, by_epoch: bool) -> dict[str, Any]:
     }
     dataset: Any = getattr(getattr(loop, "dataloader", None), "dataset", None)
     if hasattr(dataset, "metainfo"):
-        meta["dataset_meta"] = _plain(dataset.metainfo)
+        # NumPy's types are such as safe loading would have to be told about.
+        meta["dataset_meta"] = as_plain(dataset.metainfo)
     return meta
-
-
-def _finished(loop: Any, by_epoch: bool, runner: Runner) -> tuple[int, int]:
-    """Finished epochs and iterations, also from within the hooks that follow an iteration."""
-    if hasattr(loop, "completed_iters"):
-        return loop.completed_epochs, loop.completed_iters
-    epoch, iteration = runner.epoch, runner.iter
-    return (epoch + 1, iteration) if by_epoch else (epoch, iteration + 1)
-
-
-def _plain(value: Any) -> Any:
-    """Meta information without NumPy types, which safe loading would have to be told about."""
-    if isinstance(value, Mapping):
-        return {k if isinstance(k, int) else str(k): _plain(item) for k, item in value.items()}
-    if isinstance(value, set | frozenset):
-        value = sorted(value, key=repr)
-    if isinstance(value, list | tuple):
-        items = [_plain(item) for item in value]
-        return tuple(items) if isinstance(value, tuple) else items
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    return str(value)
 
 
 def _number_of_items(loop: Any) -> int | None:
@@ -222,19 +202,12 @@ def _state_of(owner: Any) -> dict[str, Any] | None:
     return owner.state_dict() if hasattr(owner, "state_dict") else None
 
 
-def wrappers_by_name(optim_wrapper: Any) -> dict[str, Any]:
-    """The optimizer wrappers by name; a single one has the empty name."""
-    if isinstance(optim_wrapper, OptimWrapperDict):
-        return dict(optim_wrapper.items())
-    return {"": optim_wrapper}
-
-
 _UNOWNED = "gradients of no optimizer"
 
 
 def _accumulation_states(runner: Runner) -> dict[str, Any]:
     """This rank's gradients: of groups that the checkpoint cuts in two, or left by other steps."""
-    wrappers = wrappers_by_name(runner.optim_wrapper)
+    wrappers = by_optimizer(runner.optim_wrapper)
     states = {
         name: wrapper.accumulation_state_dict()
         for name, wrapper in wrappers.items()
@@ -261,7 +234,7 @@ def restore_accumulation(runner: Runner) -> None:
     for name, gradient in pending.get(_UNOWNED, {}).items():
         if name in parameters and parameters[name].shape == gradient.shape:
             parameters[name].grad = gradient.to(parameters[name].device, copy=True)
-    for name, wrapper in wrappers_by_name(runner.optim_wrapper).items():
+    for name, wrapper in by_optimizer(runner.optim_wrapper).items():
         if name in pending:
             wrapper.load_accumulation_state_dict(pending[name])
 
@@ -301,11 +274,9 @@ def restore(
         )
     ours = checkpoint.get("mainspring") or {}
     if resume_optimizer and "optimizer" not in checkpoint:
-        print_log(
+        warn(
             "the checkpoint holds no state of the optimizer, so its moments begin anew: this is "
-            "not the run that it was taken of (use load_from for weights alone)",
-            logger="current",
-            level=logging.WARNING,
+            "not the run that it was taken of (use load_from for weights alone)"
         )
     settings, saved = Settings(runner, anew), ours.get("settings") or {}
     settings.refuse_misfits(saved, checkpoint)
@@ -316,7 +287,7 @@ def restore(
     if "message_hub" in checkpoint:
         runner.message_hub.load_state_dict(checkpoint["message_hub"])
     if resume_optimizer and settings.keeps_optimizer and "optimizer" in checkpoint:
-        for name, wrapper in wrappers_by_name(runner.optim_wrapper).items():
+        for name, wrapper in by_optimizer(runner.optim_wrapper).items():
             if name in ours.get("groups", {}) and isinstance(wrapper, OptimWrapper):
                 model, names = unwrap(runner.model), ours["groups"][name]
                 add_missing_groups(model, wrapper.optimizer, names)
@@ -367,7 +338,7 @@ def continue_where_it_stopped(runner: Runner) -> None:
 
 def counts_agree(runner: Runner) -> bool:
     """Whether the optimizer wrappers have counted as many iterations as the train loop."""
-    wrappers = wrappers_by_name(runner.optim_wrapper).values()
+    wrappers = by_optimizer(runner.optim_wrapper).values()
     return all(getattr(wrapper, "inner_count", None) == runner.iter for wrapper in wrappers)
 
 
@@ -412,27 +383,21 @@ def _restore_source(source: Any, state: Any, position: Mapping[str, Any]) -> Non
 def _warn_other_dataset(runner: Runner, meta: Mapping[str, Any], items: int | None) -> None:
     now = _number_of_items(runner.train_loop)
     if items is not None and now is not None and items != now:
-        print_log(
+        warn(
             f"the training data have {now} items, {items} when the checkpoint was written: unless "
-            "their number changes by itself, the run does not go on with what it would have seen",
-            logger="current",
-            level=logging.WARNING,
+            "their number changes by itself, the run does not go on with what it would have seen"
         )
     dataset: Any = getattr(runner.train_dataloader, "dataset", None)
     if "dataset_meta" not in meta or not hasattr(dataset, "metainfo"):
         return
-    if not is_same(_plain(dataset.metainfo), _plain(meta["dataset_meta"])):
-        print_log(
-            "the data set's meta information differs from the checkpoint's: is it the same data?",
-            logger="current",
-            level=logging.WARNING,
-        )
+    if not is_same(as_plain(dataset.metainfo), as_plain(meta["dataset_meta"])):
+        warn("the data set's meta information differs from the checkpoint's: is it the same data?")
 
 
 def _restore_optimizer(runner: Runner, state: Mapping[str, Any]) -> None:
     try:
         runner.optim_wrapper.load_state_dict(state)
-        for wrapper in wrappers_by_name(runner.optim_wrapper).values():
+        for wrapper in by_optimizer(runner.optim_wrapper).values():
             if hasattr(wrapper, "optimizer"):
                 spread_optimizer_state(wrapper.optimizer)
     except (ValueError, KeyError) as error:
@@ -447,35 +412,25 @@ def _restore_schedulers(runner: Runner, checkpoint: Mapping[str, Any]) -> None:
     saved = checkpoint.get("param_schedulers")
     if saved is None:
         return
-    schedulers = runner.param_schedulers
-    if isinstance(schedulers, Mapping) != isinstance(saved, Mapping):
+    own, theirs = by_optimizer(runner.param_schedulers), by_optimizer(saved)
+    if ("" in own) != ("" in theirs):
         raise CheckpointError("the checkpoint was made with another number of optimizers")
-    pairs: list[tuple[Any, Any]] = []
-    if isinstance(schedulers, Mapping):
-        for name, items in schedulers.items():
-            pairs += zip(items, saved.get(name, []), strict=False)
-    else:
-        if len(schedulers) != len(saved):
-            print_log(
-                f"the checkpoint has {len(saved)} schedulers, this run {len(schedulers)}: they are "
-                "matched in order",
-                logger="current",
-                level=logging.WARNING,
+    for name, schedulers in own.items():
+        states = theirs.get(name, [])
+        if not name and len(schedulers) != len(states):
+            warn(
+                f"the checkpoint has {len(states)} schedulers, this run {len(schedulers)}: they "
+                "are matched in order"
             )
-        pairs += zip(schedulers, saved, strict=False)
-    for scheduler, state in pairs:
-        scheduler.load_state_dict(state)
+        for scheduler, state in zip(schedulers, states, strict=False):
+            scheduler.load_state_dict(state)
 
 
 def _restore_generators(states: Any) -> None:
-    if not states:
-        return
-    if len(states) != get_world_size():
-        print_log(
+    if states and len(states) != get_world_size():
+        warn(
             f"the checkpoint holds the generators of {len(states)} processes, this run has "
-            f"{get_world_size()}: random numbers differ from here on",
-            logger="current",
-            level=logging.WARNING,
+            f"{get_world_size()}: random numbers differ from here on"
         )
-        return
-    RandomStates.from_state_dict(states[get_rank()]).restore()
+    elif states:
+        RandomStates.from_state_dict(states[get_rank()]).restore()

@@ -28,16 +28,12 @@ def checked_length(name: str, value: Any) -> int:
     Raises:
         ConfigError: It is not.
     """
+    path = f"train_cfg.{name}"
     if isinstance(value, bool) or not isinstance(value, int | float) or int(value) != value:
-        raise ConfigError(
-            f"{name} is {value!r}", config_path=f"train_cfg.{name}", help="give a whole number"
-        )
+        raise ConfigError.of_value(path, value, "give a whole number")
     if value < 1:
-        raise ConfigError(
-            f"{name} is {value!r}, so nothing would be trained",
-            config_path=f"train_cfg.{name}",
-            help="give a whole number of at least 1",
-        )
+        hint, consequence = "give a whole number of at least 1", "so nothing would be trained"
+        raise ConfigError.of_value(path, value, hint, consequence)
     return int(value)
 
 
@@ -54,11 +50,8 @@ def check_interval(name: str, value: Any, least: int) -> None:
     """
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or int(value) != value or 0 <= value < least:
-        raise ConfigError(
-            f"{name} is {value!r}",
-            config_path=f"train_cfg.{name}",
-            help=f"give a whole number of at least {least}",
-        )
+        hint = f"give a whole number of at least {least}"
+        raise ConfigError.of_value(f"train_cfg.{name}", value, hint)
 
 
 class IntervalSchedule:
@@ -161,16 +154,13 @@ class EndlessBatches:
         try:
             batch = next(self._batches)
         except StopIteration:
-            batch = self._first_of_next_pass()
+            self.epoch += 1
+            self.delivered = 0
+            set_loader_epoch(self.loader, self.epoch)
+            self._batches = self._source.batches(self.epoch)
+            try:
+                batch = next(self._batches)
+            except StopIteration:
+                raise no_batch_error("train_dataloader") from None
         self.delivered += 1
         return batch
-
-    def _first_of_next_pass(self) -> Any:
-        self.epoch += 1
-        self.delivered = 0
-        set_loader_epoch(self.loader, self.epoch)
-        self._batches = self._source.batches(self.epoch)
-        try:
-            return next(self._batches)
-        except StopIteration:
-            raise no_batch_error("train_dataloader") from None

@@ -24,7 +24,7 @@ from mainspring.registry.default_scope import ROOT_SCOPE
 from mainspring.registry.shared import SharedParts
 from mainspring.rng.seeding import set_random_seed
 from mainspring.runner import resume
-from mainspring.runner.build import check_optimized
+from mainspring.runner.build_optimization import check_optimized
 from mainspring.runner.changed_settings import Settings
 from mainspring.runner.checkpoints import Checkpoints
 from mainspring.runner.config_record import record_config
@@ -297,9 +297,11 @@ class Runner(Checkpoints, MMEngineNames):
         if self._train_loop is None:
             raise LoopError.of("train")
         self._open_again()
-        with self._alone_in_work_dir():
+        with ExitStack() as alone:
             # What is built now belongs to this run, also if another was constructed meanwhile.
             with self._undone_if_it_fails(), self.message_hub.as_current():
+                if is_main_process():
+                    alone.enter_context(training_alone_in(self.work_dir))
                 self._dispatch.begin_run(self)
                 self.build_training()
                 self.call_hook("before_run")
@@ -395,7 +397,10 @@ class Runner(Checkpoints, MMEngineNames):
     def _evaluate(self, mode: str) -> dict[str, Any]:
         self._open_again()
         with self._undone_if_it_fails():
-            loop = self._require_loop(mode)
+            if getattr(self, f"_{mode}_loop") is None:
+                raise LoopError.of(mode)
+            with building(self.cfg, f"{mode}_dataloader"):
+                loop = self.val_loop if mode == "val" else self.test_loop
             if not self.is_training:
                 self._dispatch.begin_run(self)
                 self.call_hook("before_run")
@@ -453,15 +458,6 @@ class Runner(Checkpoints, MMEngineNames):
         return wrap_for_processes(model, model_wrapper_cfg, self.cfg, self.distributed)
 
     @contextmanager
-    def _alone_in_work_dir(self) -> Iterator[None]:
-        """Refuse to train where another process trains."""
-        with ExitStack() as stack:
-            with self._undone_if_it_fails():
-                if is_main_process():
-                    stack.enter_context(training_alone_in(self.work_dir))
-            yield
-
-    @contextmanager
     def _undone_if_it_fails(self) -> Iterator[None]:
         """Leave no files behind of a start that fails before anything is trained."""
         try:
@@ -479,9 +475,3 @@ class Runner(Checkpoints, MMEngineNames):
     def use_seed(self, seed: int) -> None:
         """Take a seed over as the seed of this run."""
         self._seed = seed
-
-    def _require_loop(self, mode: str) -> Any:
-        if getattr(self, f"_{mode}_loop") is None:
-            raise LoopError.of(mode)
-        with building(self.cfg, f"{mode}_dataloader"):
-            return self.val_loop if mode == "val" else self.test_loop

@@ -55,16 +55,10 @@ def require(cfg: Any, section: str) -> Any:
     if section in cfg and cfg[section] is not None:
         return cfg[section]
     meant = {name: key for key, name in misspelt_sections(cfg).items()}
+    hint = "add model = dict(type='YourModel', ...)" if section == "model" else None
     if section in meant:
-        raise ConfigError(
-            f"the config has no {section!r}",
-            config_path=meant[section],
-            help=f"{meant[section]!r} looks like a misspelling of it",
-        )
-    hints = {
-        "model": "add model = dict(type='YourModel', ...)",
-    }
-    raise ConfigError(f"the config has no {section!r}", help=hints.get(section))
+        hint = f"{meant[section]!r} looks like a misspelling of it"
+    raise ConfigError(f"the config has no {section!r}", config_path=meant.get(section), help=hint)
 
 
 def with_default_loops(sections: dict[str, Any]) -> None:
@@ -100,7 +94,8 @@ def check_triples(sections: Mapping[str, Any], known_keys: Iterable[str] = ()) -
         missing = [name for name in triple if sections.get(name) is None]
         if not given or not missing:
             continue
-        if missing == [triple[2]] and _wants_losses(sections.get(triple[1])):
+        loop = sections.get(triple[1])
+        if missing == [triple[2]] and isinstance(loop, Mapping) and loop.get("compute_loss"):
             continue
         if missing == [triple[1]] and triple[1] in _LOOPS_BY_DEFAULT:
             continue
@@ -114,10 +109,6 @@ def check_triples(sections: Mapping[str, Any], known_keys: Iterable[str] = ()) -
             or f"give all three, or leave out {' and '.join(given)}"
             + (_LOSSES_ALONE.format(triple[1]) if missing == [triple[2]] else ""),
         )
-
-
-def _wants_losses(loop_cfg: Any) -> bool:
-    return isinstance(loop_cfg, Mapping) and bool(loop_cfg.get("compute_loss"))
 
 
 def counts_epochs(train_cfg: Any, loop_class: type | None = None) -> bool | None:

@@ -32,9 +32,10 @@ from mainspring.errors import ConfigError, ConfigTypeError
 from mainspring.logging import MMLogger
 from mainspring.model import is_model_wrapper
 from mainspring.optim import BaseOptimWrapper, OptimWrapperDict
+from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.registry import STRATEGIES
 from mainspring.rng.seeding import set_random_seed
-from mainspring.runner import build
+from mainspring.runner import build, build_optimization
 from mainspring.runner.environment import set_up_environment, shared_timestamp
 from mainspring.runner.model_setup import compile_step, prepare_model
 from mainspring.runner.release import is_in_use
@@ -325,13 +326,10 @@ class BaseStrategy(metaclass=ABCMeta):
                 f"{optim_wrapper!r}",
                 config_path="optim_wrapper",
             )
-        return build.build_optimizer_wrapper(model, optim_wrapper)  # type: ignore[arg-type]  # - not asked for where a wrapper is given
+        return build_optimization.build_optimizer_wrapper(model, optim_wrapper)  # type: ignore[arg-type]  # - not asked for where a wrapper is given
 
     def build_param_scheduler(
-        self,
-        scheduler: Any,
-        optim_wrapper: Any,
-        default_args: Mapping[str, Any] | None = None,
+        self, scheduler: Any, optim_wrapper: Any, default_args: Mapping[str, Any] | None = None
     ) -> Any:
         """The schedulers: a list, or a dict of lists where there are several optimizers.
 
@@ -342,7 +340,7 @@ class BaseStrategy(metaclass=ABCMeta):
                 `prepare` was given.
         """
         known = self.dispatch_kwargs if default_args is None else default_args
-        return build.build_schedulers(
+        return build_optimization.build_schedulers(
             scheduler,
             optim_wrapper,
             by_epoch=known.get("by_epoch", True),
@@ -353,7 +351,7 @@ class BaseStrategy(metaclass=ABCMeta):
 
     def _scale_lr(self) -> None:
         batch_size = self.dispatch_kwargs.get("train_micro_batch_size_per_gpu", 1)
-        build.scale_learning_rates(
+        build_optimization.scale_learning_rates(
             self.optim_wrapper, self._auto_scale_lr, batch_size, self.world_size
         )
 
@@ -362,7 +360,8 @@ class BaseStrategy(metaclass=ABCMeta):
     ) -> MMLogger:
         """The logger."""
         file = os.path.join(self.log_dir, f"{self.timestamp}.log") if log_file is None else log_file
-        return build.build_logger(self.experiment_name, log_level, file, **kwargs)
+        settings = {"log_level": log_level, "log_file": file, **kwargs}
+        return MMLogger.get_instance(self.experiment_name, **settings)
 
     def model_state_dict(self) -> Mapping[str, Any]:
         """The weights, on the CPU, without the prefixes of wrappers."""
@@ -393,9 +392,9 @@ class BaseStrategy(metaclass=ABCMeta):
 
     def load_scheduler_state_dict(self, state_dict: Any) -> None:
         """Restore the states of the schedulers."""
-        own = self.param_schedulers
-        for name in own if isinstance(own, Mapping) else [slice(None)]:
-            for scheduler, state in zip(own[name], state_dict[name], strict=False):
+        states = by_optimizer(state_dict)
+        for name, schedulers in by_optimizer(self.param_schedulers).items():
+            for scheduler, state in zip(schedulers, states[name], strict=False):
                 scheduler.load_state_dict(state)
 
     def load_or_resume(

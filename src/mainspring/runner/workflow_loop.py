@@ -46,18 +46,12 @@ class WorkflowTrainLoop(EpochBasedTrainLoop):
     ) -> None:
         super().__init__(runner, dataloader, max_epochs)
         self.workflow = [(str(phase), int(times)) for phase, times in workflow]
-        self._check_workflow()
         self._phase = 0
         self._times_done = 0
-
-    def _check_workflow(self) -> None:
         unknown = [phase for phase, _ in self.workflow if phase not in ("train", "val")]
         if unknown or not any(phase == "train" and times > 0 for phase, times in self.workflow):
-            raise ConfigError(
-                f"workflow is {self.workflow}",
-                config_path="train_cfg.workflow",
-                help="list pairs such as ('train', 2) and ('val', 1), at least one of them 'train'",
-            )
+            hint = "list pairs such as ('train', 2) and ('val', 1), at least one of them 'train'"
+            raise ConfigError.of_value("train_cfg.workflow", self.workflow, hint)
 
     def run(self) -> torch.nn.Module:
         """Carry out the workflow until all epochs are trained; returns the model."""
@@ -81,8 +75,7 @@ class WorkflowTrainLoop(EpochBasedTrainLoop):
             self._phase = (self._phase + 1) % len(self.workflow)
             self._times_done = 0
         runner.call_hook("after_train")
-        model: torch.nn.Module = runner.model
-        return model
+        return runner.model
 
     def state_dict(self) -> dict[str, int]:
         """The position, with the phase of the workflow and how often it has run."""

@@ -13,7 +13,8 @@ from mainspring.visualization.figure import new_figure
 __all__ = ["plot_curves"]
 
 _NOT_DRAWN = {"time", "data_time", "memory", "eta", "val_time", "val_data_time"}
-_TRAIN_COLOR, _VAL_COLOR = "#3b6fb6", "#d1662b"
+_TRAIN_STYLE = {"color": "#3b6fb6", "linewidth": 1.4, "label": "train"}
+_VAL_STYLE = {"color": "#d1662b", "linewidth": 1.6, "label": "val", "marker": "o", "markersize": 4}
 
 
 def plot_curves(
@@ -72,20 +73,9 @@ def _draw(panels: Mapping[str, Sequence[Curve | None]], path: Path) -> None:
     end = max(curve.iterations[-1] for both in panels.values() for curve in both if curve)
     for place, (name, (train, val)) in enumerate(panels.items(), start=1):
         axes = figure.add_subplot(rows, columns, place)
-        if train is not None:
-            axes.plot(
-                train.iterations, train.values, color=_TRAIN_COLOR, linewidth=1.4, label="train"
-            )
-        if val is not None:
-            axes.plot(
-                val.iterations,
-                val.values,
-                color=_VAL_COLOR,
-                linewidth=1.6,
-                marker="o",
-                markersize=4,
-                label="val",
-            )
+        for curve, style in ((train, _TRAIN_STYLE), (val, _VAL_STYLE)):
+            if curve is not None:
+                axes.plot(curve.iterations, curve.values, **style)
         if train is not None and val is not None:
             axes.legend(frameon=False, fontsize=8)
         axes.set_title(name, fontsize=10, loc="left")

@@ -53,14 +53,33 @@ def convert_overlay_heatmap(
 
 def featmap_image(
     featmap: torch.Tensor,
-    overlaid_image: Image | None,
-    channel_reduction: Literal["squeeze_mean", "select_max"] | None,
-    topk: int,
-    arrangement: tuple[int, int],
-    resize_shape: tuple[int, int] | None,
-    alpha: float,
+    overlaid_image: Image | None = None,
+    channel_reduction: Literal["squeeze_mean", "select_max"] | None = "squeeze_mean",
+    topk: int = 20,
+    arrangement: tuple[int, int] = (4, 5),
+    resize_shape: tuple[int, int] | None = None,
+    alpha: float = 0.5,
 ) -> Image:
-    """See `Visualizer.draw_featmap`."""
+    """A feature map in colours.
+
+    Args:
+        featmap: Of shape (C, H, W).
+        overlaid_image: RGB image, uint8, to lay it over; the feature map takes its size.
+        channel_reduction: ``"squeeze_mean"`` averages the channels, ``"select_max"`` takes the
+            one with the largest sum, ``None`` keeps them.
+        topk: Without reduction: how many channels to show, those with the largest sums; 0 shows
+            a feature map of 1 or 3 channels as one image.
+        arrangement: Rows and columns of these channels.
+        resize_shape: (height, width) to bring feature map and image to.
+        alpha: Weight of the feature map over the image.
+
+    Returns:
+        RGB image of shape (H, W, 3), uint8.
+
+    Raises:
+        VisualizationError: Shape or arguments do not fit together.
+        ImportError: matplotlib or OpenCV is not installed.
+    """
     check_type("featmap", featmap, torch.Tensor)
     if featmap.ndim != 3:
         raise VisualizationError(

@@ -182,7 +182,10 @@ class Visualizer(Drawing, ManagerMixin):
             cv2.imshow(window, image[..., ::-1])  # OpenCV has blue first
             cv2.waitKey(int(np.ceil(wait_time * 1000)))
             return None
-        self._init_manager(win_name)
+        if self.manager is None:  # else the window of the last call is still there
+            self.manager = new_window(self.fig_show_cfg)
+            self.manager.canvas.mpl_connect("close_event", self._forget_window)
+        self.manager.set_window_title(win_name)
         figure = self.manager.canvas.figure
         figure.subplots_adjust(left=0, right=1, bottom=0, top=1)
         figure.clear()
@@ -197,50 +200,10 @@ class Visualizer(Drawing, ManagerMixin):
         wait_continue(figure, timeout=wait_time, continue_key=continue_key)
         return None
 
-    def _init_manager(self, win_name: str) -> None:
-        """Open a window, unless the one of the last call is still there."""
-        if self.manager is None:
-            self.manager = new_window(self.fig_show_cfg)
-            self.manager.canvas.mpl_connect("close_event", self._forget_window)
-        self.manager.set_window_title(win_name)
-
     def _forget_window(self, event: Any) -> None:
         self.manager = None
 
-    @staticmethod
-    @master_only
-    def draw_featmap(
-        featmap: torch.Tensor,
-        overlaid_image: Image | None = None,
-        channel_reduction: Literal["squeeze_mean", "select_max"] | None = "squeeze_mean",
-        topk: int = 20,
-        arrangement: tuple[int, int] = (4, 5),
-        resize_shape: tuple[int, int] | None = None,
-        alpha: float = 0.5,
-    ) -> Image:
-        """A feature map in colours.
-
-        Args:
-            featmap: Of shape (C, H, W).
-            overlaid_image: RGB image, uint8, to lay it over; the feature map takes its size.
-            channel_reduction: ``"squeeze_mean"`` averages the channels, ``"select_max"`` takes the
-                one with the largest sum, ``None`` keeps them.
-            topk: Without reduction: how many channels to show, those with the largest sums; 0 shows
-                a feature map of 1 or 3 channels as one image.
-            arrangement: Rows and columns of these channels.
-            resize_shape: (height, width) to bring feature map and image to.
-            alpha: Weight of the feature map over the image.
-
-        Returns:
-            RGB image of shape (H, W, 3), uint8.
-
-        Raises:
-            VisualizationError: Shape or arguments do not fit together.
-            ImportError: matplotlib or OpenCV is not installed.
-        """
-        return featmap_image(
-            featmap, overlaid_image, channel_reduction, topk, arrangement, resize_shape, alpha
-        )
+    draw_featmap = staticmethod(master_only(featmap_image))
 
     @master_only
     def add_config(self, config: Any, **kwargs: Any) -> None:

@@ -12,7 +12,7 @@ from mainspring.errors import ArgumentKeyError, ArgumentTypeError, did_you_mean
 from mainspring.optim.optimizer.optim_wrapper import OptimWrapper
 from mainspring.structures import NormalizedLoss
 
-__all__ = ["OptimWrapperDict"]
+__all__ = ["OptimWrapperDict", "by_optimizer"]
 
 
 class OptimWrapperDict(OptimWrapper):
@@ -182,3 +182,12 @@ class OptimWrapperDict(OptimWrapper):
     def __repr__(self) -> str:
         lines = (f"name: {name}\n{wrapper!r}" for name, wrapper in self.items())
         return "\n".join(lines)
+
+
+def by_optimizer(parts: Any) -> dict[str, Any]:
+    """Optimizer wrappers, or schedules, by the name of their optimizer.
+
+    Args:
+        parts: Those of several optimizers by name, or of a single one, which has the empty name.
+    """
+    return dict(parts.items()) if hasattr(parts, "items") else {"": parts}

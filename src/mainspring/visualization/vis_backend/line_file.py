@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-
-from mainspring.logging import print_log
+from mainspring.logging import warn
 
 __all__ = ["LineFile"]
 
@@ -48,7 +46,7 @@ class LineFile:
             self._warn(f"still cannot be written: {len(lines) // 2} of its lines are lost")
 
     def _warn(self, message: str) -> None:
-        print_log(f"{self.path} {message}", logger="current", level=logging.WARNING)
+        warn(f"{self.path} {message}")
 
     def close(self) -> None:
         """Write what waits, if that is possible now, and close the file."""
