@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "add_allow_option",
     "add_config_options",
+    "add_format_option",
     "add_import_option",
     "import_registering",
     "load_config",
@@ -50,6 +51,13 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     )
     add_allow_option(parser)
     parser.add_argument("--local_rank", "--local-rank", type=int, help=argparse.SUPPRESS)
+
+
+def add_format_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option of every verb that prints what it found: JSON for programs."""
+    parser.add_argument(
+        "--format", choices=["text", "json"], default="text", help="for people or for programs"
+    )
 
 
 def add_allow_option(parser: argparse.ArgumentParser) -> None:
