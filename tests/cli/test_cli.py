@@ -263,6 +263,13 @@ def test_what_cannot_be_written_is_said_before_anything_runs(
     assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
 
+@pytest.mark.parametrize("verb", ["val", "test", "predict", "export"])
+def test_a_checkpoint_before_the_config_is_said(verb, capsys):
+    more = {"predict": ["x.png"], "export": ["--to", "torch"]}.get(verb, [])
+    assert main([verb, "epoch_1.pth", "config.py", *more]) == 2
+    assert "the config comes first: config.py epoch_1.pth" in capsys.readouterr().err
+
+
 def test_a_port_that_is_none_is_refused(capsys):
     with pytest.raises(SystemExit) as end:
         main(["report", ".", "--watch", "--port", "80000"])

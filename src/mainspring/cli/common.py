@@ -29,6 +29,7 @@ __all__ = [
     "refuse_overrides",
 ]
 
+_WEIGHTS = (".pth", ".pt", ".safetensors")
 _PATH = r"[^\W\d]\w*(\.\w+)*"
 _OVERRIDE = re.compile(rf"~{_PATH}|\+?{_PATH}\+?=.*", re.DOTALL)
 
@@ -108,6 +109,11 @@ def load_config(options: argparse.Namespace, overrides: Sequence[str]) -> Config
     allow_packages(*options.allow)
     if options.local_rank is not None:
         os.environ.setdefault("LOCAL_RANK", str(options.local_rank))
+    if options.config.endswith(_WEIGHTS) and getattr(options, "checkpoint", None):
+        raise ConfigError(
+            f"{options.config!r} is no config",
+            help=f"the config comes first: {options.checkpoint} {options.config}",
+        )
     cfg = read_config(options.config, overrides)
     _merge_cfg_options(cfg, options.cfg_options)
     if options.launcher is not None:
