@@ -1,7 +1,21 @@
-"""`python -m mainspring` is the `mainspring` command."""
+"""The `mainspring` command, also as `python -m mainspring`: Ctrl-C is answered from the start."""
+
+from __future__ import annotations
 
 import sys
 
-from mainspring.cli.main import main
+__all__ = ["run"]
 
-sys.exit(main())
+
+def run() -> int:
+    """Run the command; what it consists of is imported here, which takes a moment."""
+    try:
+        from mainspring.cli.main import main
+    except KeyboardInterrupt:
+        print("mainspring: interrupted", file=sys.stderr)
+        return 130
+    return main()
+
+
+if __name__ == "__main__":
+    sys.exit(run())

@@ -69,6 +69,13 @@ def test_a_checkpoint_of_another_model_is_refused():
         load_state_dict(net(), {"encoder.weight": torch.zeros(1)})
 
 
+def test_counters_alone_make_no_checkpoint_of_this_model():
+    wide = torch.nn.Sequential(torch.nn.Linear(2, 6), torch.nn.BatchNorm1d(6))
+    narrow = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3))
+    with pytest.raises(CheckpointError, match="belongs to another model"):
+        load_state_dict(narrow, wide.state_dict())
+
+
 def test_old_batch_norms_without_a_counter_load_silently(caplog):
     state = {k: v for k, v in net().state_dict().items() if "num_batches" not in k}
     load_state_dict(net(), state, strict=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import pickle
 import subprocess
@@ -12,7 +14,7 @@ import pytest
 
 import mainspring
 from mainspring.cli.common import looks_like_override
-from mainspring.cli.main import main
+from mainspring.cli.main import main, make_parser
 from mainspring.config.override import parse_value
 from prepared_processes import run
 
@@ -138,3 +140,204 @@ def test_modules_beside_the_config_can_be_named(tmp_path):
     )
     assert result.returncode == 2
     assert "the config has no 'model'" in result.stderr
+
+
+WRITTEN_CONFIG = """
+from torch import nn
+from torch.optim import SGD
+from written import Numbers
+from mainspring.config import later
+from mainspring.dataset import DataLoader
+from mainspring.model import Supervised
+from mainspring.optim import OptimWrapper
+from mainspring.runner import ByEpoch
+
+model = Supervised(nn.Linear(4, 2), nn.CrossEntropyLoss())
+train_dataloader = DataLoader(Numbers(8), batch_size=4)
+train_cfg = ByEpoch(max_epochs=1)
+optim_wrapper = OptimWrapper(later(SGD)(lr=0.1))
+"""
+WRITTEN_DATA = """
+import torch
+from torch.utils.data import Dataset
+
+class Numbers(Dataset):
+    def __init__(self, length, missing=-1, label=0):
+        self.length, self.missing, self.label = length, missing, label
+
+    def __len__(self):
+        return self.length
+
+    def __getitem__(self, index):
+        if index == self.missing:
+            open("gone/picture.png")
+        return torch.ones(4), self.label
+"""
+
+
+@pytest.fixture
+def written(tmp_path, monkeypatch):
+    """The config of a run on data of a module beside it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "written", raising=False)
+    (tmp_path / "written.py").write_text(WRITTEN_DATA)
+    (tmp_path / "config.py").write_text(WRITTEN_CONFIG)
+    yield "config.py"
+    sys.modules.pop("written", None)
+
+
+def test_a_file_that_the_users_own_code_misses_is_said_with_the_line_of_that_code(written, capsys):
+    assert main(["train", written, "train_dataloader.dataset.missing=3"]) == 1
+    said = capsys.readouterr().err
+    assert 'open("gone/picture.png")' in said
+    assert "while loading index 3" in said
+    assert said.splitlines()[-1].startswith("mainspring: the run failed: FileNotFoundError: ")
+
+
+def test_an_error_that_is_explained_is_told_without_frames_of_ours(written, capsys):
+    assert main(["train", written, "train_dataloader.dataset.label=2"]) == 1
+    said = capsys.readouterr().err
+    assert "at least 3" in said
+    assert 'File "' not in said
+    assert "Traceback" not in said
+
+
+def test_a_checkpoint_that_is_none_is_said_without_traceback(written, tmp_path, capsys):
+    (tmp_path / "broken.pth").write_bytes(b"PK\x03\x04 and no more")
+    assert main(["train", written, "--resume", "broken.pth"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("mainspring: the run failed: broken.pth is damaged")
+    assert "Traceback" not in said
+
+
+def test_a_word_that_is_no_choice_is_answered_by_the_nearest(capsys):
+    with pytest.raises(SystemExit):
+        main(["new", "mine", "--from", "tabula"])
+    assert capsys.readouterr().err.endswith("; did you mean 'tabular'?\n")
+
+
+def test_a_cause_that_is_in_the_message_is_not_said_again(tmp_path, capsys):
+    (tmp_path / "config.py").write_text("epochs = 5 +\n")
+    assert main(["show", str(tmp_path / "config.py")]) == 2
+    assert "caused by" not in capsys.readouterr().err
+
+
+def test_a_log_that_nobody_reads_any_more_is_left_out(written):
+    command = [sys.executable, "-m", "mainspring", "train", written]
+    source = str(Path(mainspring.__file__).parents[1])
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": source},
+    ) as process:
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["plot", "config.py", "--out", "lr.txt"], "end it in .png or"),
+        (["plot", "config.py", "--out", "lr"], "end it in .png or"),
+        (["browse", "config.py", "--out", "x.jpg"], "end it in .png or .html"),
+        (["report", ".", "--out", "page.png"], "end it in .html"),
+        (["report", ".", "--watch", "--out", "x.html"], "leave out --out, or --watch"),
+        (["eject", "config.py", "--out", "config.py"], "'config.py', which is read"),
+        (["export", "config.py", "c.pth", "--to", "torch", "--out", "c.pth"], "which is read"),
+        (["export", "config.py", "c.pth", "--to", "torch", "--out", "x.onnx"], "end it in .pt2"),
+        (["predict", "config.py", "c.pth", "c.pth", "--out", "config.py"], "is a file"),
+        (["new", "config.py/mine", "--from", "gan"], "'config.py' is a file"),
+        (["new", "config.py", "--from", "gan"], "'config.py' is a file"),
+        (["new", "", "--from", "gan"], "NAME is empty"),
+    ],
+)
+def test_what_cannot_be_written_is_said_before_anything_runs(
+    words, said, written, tmp_path, capsys
+):
+    (tmp_path / "c.pth").touch()
+    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    assert main(words) == 2
+    assert said in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+
+
+@pytest.mark.parametrize("verb", ["val", "test", "predict", "export"])
+def test_a_checkpoint_before_the_config_is_said(verb, capsys):
+    more = {"predict": ["x.png"], "export": ["--to", "torch"]}.get(verb, [])
+    assert main([verb, "epoch_1.pth", "config.py", *more]) == 2
+    assert "the config comes first: config.py epoch_1.pth" in capsys.readouterr().err
+
+
+def test_a_port_that_is_none_is_refused(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["report", ".", "--watch", "--port", "80000"])
+    assert end.value.code == 2
+    assert "no port" in capsys.readouterr().err
+
+
+def test_a_folder_above_runs_is_answered_with_a_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    log_dir = tmp_path / "project" / "work_dirs" / "digits" / "20260101_000000"
+    log_dir.mkdir(parents=True)
+    (log_dir / "run.json").write_text("{}")
+    assert main(["report", "project"]) == 2
+    assert "such as project/work_dirs/digits" in capsys.readouterr().err
+
+
+NOTHING_TO_PRINT = {"train", "sweep", "convert", "exec", "schema"}
+"""Verbs whose output is files, another program's, or JSON in any case."""
+MAKES_A_FILE = {"average", "strip", "export", "import-mmengine"}
+
+
+def parsers_of(parser, *words):
+    inner = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    if not inner:
+        yield words, parser
+    for action in inner:
+        for name, each in action.choices.items():
+            yield from parsers_of(each, *words, name)
+
+
+@pytest.mark.parametrize(
+    ("words", "parser"),
+    [
+        pytest.param(words, parser, id=" ".join(words))
+        for words, parser in parsers_of(make_parser())
+        if words[0] not in NOTHING_TO_PRINT
+        and not (words[0] == "ckpt" and words[1] in MAKES_A_FILE)
+    ],
+)
+def test_what_a_verb_finds_can_be_had_as_json(words, parser):
+    choices = [a.choices for a in parser._actions if "--format" in a.option_strings]
+    assert choices
+    assert "json" in choices[0]
+
+
+def test_a_life_of_a_model_in_json(written, tmp_path, capsys):
+    assert main(["train", written, "--work-dir", "w"]) == 0
+    config = f"{WRITTEN_CONFIG}\nfrom mainspring.evaluator import Accuracy\n"
+    config += "val_dataloader = train_dataloader\nval_evaluator = Accuracy()\nval_cfg = dict()\n"
+    (tmp_path / "valued.py").write_text(config)
+    (tmp_path / "empty").mkdir()
+
+    def printed(*words):
+        capsys.readouterr()
+        assert main([*words, "--format", "json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    assert printed("val", "valued.py", "w/epoch_1.pth", "--work-dir", "v") == {"accuracy": 100.0}
+    assert printed("report", "w") == {"report": "w/report.html", "runs": ["w"]}
+    assert printed("ckpt", "ls", "empty") == []
+    [info] = printed("ckpt", "info", "w/epoch_1.pth")
+    assert info["meta"]["epoch"] == "1"
+    [verdict] = printed("ckpt", "verify", "w/epoch_1.pth")
+    assert verdict["is_valid"]
+    words = ["export", "valued.py", "w/epoch_1.pth", "--to", "torch", "--out", "x.pt2"]
+    exported = printed(*words)
+    assert exported["file"] == "x.pt2"
+    assert exported["inputs"] == {"inputs": {"type": "float32", "shape": ["batch", 4]}}
+    assert exported["is_close"]
+    assert printed("eject", written)["verified"] is None
+    assert printed("new", "mine", "--from", "gan")["folder"] == "mine"

@@ -65,6 +65,19 @@ def test_a_metric_that_began_as_no_number_has_a_best_value(folder, capsys):
     assert (best["score"], best["epoch"]) == (80.0, 2)
 
 
+def test_a_folder_that_cannot_be_read_hides_no_other(folder, capsys, monkeypatch):
+    (folder / "work_dirs" / "gone").mkdir()
+    scan = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("gone"):
+            raise FileNotFoundError(path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert set(shown(capsys)) == {"wide", "narrow", "theirs"}
+
+
 def test_a_config_is_held_against_that_of_the_run_above(folder, capsys):
     assert list(shown(capsys, "--sort", "began")) == ["wide", "narrow", "theirs"]
     assert shown(capsys)["narrow"]["changes"] == {"model.width": "8"}

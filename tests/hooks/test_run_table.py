@@ -102,6 +102,24 @@ def test_by_iterations_each_log_step_has_a_row_if_an_interval_was_given(
     assert [line.split()[0] for line in runner.shown] == ["iter", *rows]
 
 
+def test_what_was_logged_before_a_run_ended_early_is_said_once_and_in_its_place(
+    make_runner, monkeypatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    hook = LoggerHook()
+    runner = make_runner(hook)
+    hook.before_train(runner)
+    hook.table.begin_epoch(runner)
+    runner.iter = 1
+    hook.table.step(runner, {"loss": 1.0})
+    runner.iter = 4  # it goes on for a while without a log step
+    hook.table.end(runner)
+    hook.table.end(runner)
+    heads, row = [line.split() for line in runner.shown]
+    assert heads[:3] == ["epoch", "iter", "loss"]
+    assert row[:3] == [f"1/{runner.max_epochs}", "2", "1.0000"]
+
+
 def test_under_mmengines_alias_there_is_no_table(make_runner, monkeypatch) -> None:
     monkeypatch.setattr("mainspring.defaults.DEFAULTS.short_lines", False)
     runner = make_runner(LoggerHook(interval=2))

@@ -341,6 +341,11 @@ def test_losses_are_those_of_cross_entropy_and_squared_error():
     assert [sample.loss for sample in watched.samples(Display())] == [4.0, 4.0]
 
 
+def test_one_number_for_each_sample_has_a_loss():
+    numbers = [{"prediction": torch.tensor(p), "target": torch.tensor(1.0)} for p in (1.0, 4.0)]
+    assert Evaluation(2, 2)._compare(numbers) == [0.0, 9.0]
+
+
 def test_metrics_by_class_are_taken_as_they_are():
     metrics = {"iou": [0.5, 0.25], "dice": torch.tensor([0.6, 0.3]), "mIoU": 0.4,
                "confusion": torch.tensor([[3, 1], [0, 4]])}  # fmt: skip

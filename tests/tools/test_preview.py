@@ -113,6 +113,30 @@ def test_values_are_a_table():
     assert len([sample for sample in found.samples if sample.text]) == 3
 
 
+def test_there_are_no_more_samples_than_items_and_of_a_list_the_first_are_described():
+    data = TensorDataset(torch.arange(16.0).view(8, 2), torch.zeros(8))
+
+    class Sum(BaseModel):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(2, 1)
+
+        def forward(self, inputs, targets, mode="loss"):
+            return {"loss": self.layer(inputs).mean()}
+
+    def collate(items):
+        targets = [{"boxes": torch.zeros(1, 4)} for _ in items]
+        return {"inputs": torch.stack([x for x, _ in items]), "targets": targets}
+
+    loader = DataLoader(data, batch_size=8, collate_fn=collate)
+    found = first_batches(config(model=Sum(), train_dataloader=loader), 1000)
+    assert len(found.samples) == 8
+    names = [name for name, *_ in found.contents]
+    assert names == [
+        ".inputs", ".targets[0].boxes", ".targets[1].boxes", ".targets[2].boxes", "and 5 more",
+    ]  # fmt: skip
+
+
 def test_schedules_are_those_of_the_whole_run():
     schedule = [dict(type="LinearLR", start_factor=0.5, end=2, by_epoch=False)]
     found = schedules_of(config(param_scheduler=schedule))

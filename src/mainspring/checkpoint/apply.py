@@ -120,14 +120,15 @@ def load_state_dict(
         return
     report = _difference_report(missing, unexpected, list(misshapen.values()))
     if not (own.keys() & weights.keys()):
-        fitting = without_other_prefix(weights, own)
-        if fitting is not None:
-            prefix, renamed = fitting
+        known = without_other_prefix(weights, own)
+        if known is not None:
+            prefix, renamed = known
             if get_rank() == 0:
                 print_log(f"weights of another prefix: {prefix}", logger, logging.WARNING)
             load_state_dict(module, renamed, strict, logger)
             return
-    if own and state_dict and not (own.keys() & weights.keys()):
+    fitting = [key for key in own.keys() & weights.keys() if "num_batches_tracked" not in key]
+    if own and state_dict and not fitting:
         raise CheckpointError(
             "this checkpoint belongs to another model: none of its "
             f"{len(state_dict)} weights fits {type(target).__name__}\n{report}"

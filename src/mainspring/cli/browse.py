@@ -8,7 +8,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mainspring.cli.trial_options import add_trial_parser, count, trial_config
+from mainspring.cli.trial_options import (
+    add_trial_parser,
+    count,
+    require_writable,
+    trial_config,
+)
 from mainspring.errors import ConfigError
 
 __all__ = ["add_parser", "run"]
@@ -42,10 +47,9 @@ def run(options: argparse.Namespace) -> None:
     Raises:
         ConfigError: The config or an option has a mistake.
     """
-    cfg = trial_config(options, "out")
     out = options.out
-    if out is not None and Path(out).suffix not in (".png", ".html"):
-        raise ConfigError(f"--out is {out!r}", help="end it in .png or .html")
+    require_writable("--out", out, ends=[".png", ".html"])
+    cfg = trial_config(options)
 
     from mainspring.tools.preview import first_batches, write_grid, write_page
 

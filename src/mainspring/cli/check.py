@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mainspring.cli.common import add_config_options, load_config
+from mainspring.cli.common import add_config_options, add_format_option, load_config
 from mainspring.errors import is_user_mistake
 from mainspring.output import uses_colour
 
@@ -30,9 +30,7 @@ def add_parser(verbs: Any) -> None:
     )
     parser.add_argument("config", metavar="CONFIG", help="config file: .py, .yaml or .json")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="changes of the config")
-    parser.add_argument(
-        "--format", choices=["text", "json"], default="text", help="for people or for programs"
-    )
+    add_format_option(parser)
     parser.add_argument(
         "--build",
         action="store_true",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "add_allow_option",
     "add_config_options",
+    "add_format_option",
     "add_import_option",
     "import_registering",
     "load_config",
@@ -28,6 +29,7 @@ __all__ = [
     "refuse_overrides",
 ]
 
+_WEIGHTS = (".pth", ".pt", ".safetensors")
 _PATH = r"[^\W\d]\w*(\.\w+)*"
 _OVERRIDE = re.compile(rf"~{_PATH}|\+?{_PATH}\+?=.*", re.DOTALL)
 
@@ -50,6 +52,13 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     )
     add_allow_option(parser)
     parser.add_argument("--local_rank", "--local-rank", type=int, help=argparse.SUPPRESS)
+
+
+def add_format_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option of every verb that prints what it found: JSON for programs."""
+    parser.add_argument(
+        "--format", choices=["text", "json"], default="text", help="for people or for programs"
+    )
 
 
 def add_allow_option(parser: argparse.ArgumentParser) -> None:
@@ -100,6 +109,11 @@ def load_config(options: argparse.Namespace, overrides: Sequence[str]) -> Config
     allow_packages(*options.allow)
     if options.local_rank is not None:
         os.environ.setdefault("LOCAL_RANK", str(options.local_rank))
+    if options.config.endswith(_WEIGHTS) and getattr(options, "checkpoint", None):
+        raise ConfigError(
+            f"{options.config!r} is no config",
+            help=f"the config comes first: {options.checkpoint} {options.config}",
+        )
     cfg = read_config(options.config, overrides)
     _merge_cfg_options(cfg, options.cfg_options)
     if options.launcher is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from mainspring.cli.common import add_allow_option, read_config, refuse_overrides
+from mainspring.cli.common import add_allow_option, add_format_option, read_config, refuse_overrides
 from mainspring.cli.show import config_of_checkpoint, is_checkpoint
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument("config", metavar="A", help="config file, or a checkpoint: .pth")
     parser.add_argument("other", metavar="B", help="another one")
     parser.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)
-    parser.add_argument("--format", choices=["text", "json"], default="text")
+    add_format_option(parser)
     add_allow_option(parser)
     parser.set_defaults(run=run)
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mainspring.cli.common import add_format_option
 from mainspring.columns import in_columns
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def add_parser(verbs: Any) -> None:
     for name, metavar in metavars.items():
         parser.add_argument(name, metavar=metavar, help="work directory, or log directory in one")
     parser.add_argument("overrides", nargs="*", default=[], help=argparse.SUPPRESS)
-    parser.add_argument("--format", choices=["text", "json"], default="text")
+    add_format_option(parser)
     parser.set_defaults(run=run)
 
 

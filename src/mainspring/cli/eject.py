@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import json
+import os
 import sys
 import tempfile
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from mainspring.cli.common import add_config_options, load_config
+from mainspring.cli.common import add_config_options, add_format_option, load_config
 from mainspring.cli.trial_options import count, require_writable
+from mainspring.replacing import replacing
 
 __all__ = ["add_parser", "run"]
 
@@ -41,6 +45,7 @@ def add_parser(verbs: Any) -> None:
         metavar="N",
         help="run N iterations of both and compare; the exit code is 1 if anything differs",
     )
+    add_format_option(parser)
     parser.set_defaults(run=run)
 
 
@@ -51,7 +56,7 @@ def run(options: argparse.Namespace) -> None:
         ConfigError: The config has a mistake, or a part that cannot be ejected.
         SystemExit: Something differs; the code is 1.
     """
-    require_writable("--out", options.out)
+    require_writable("--out", options.out, inputs=[options.config])
     cfg = load_config(options, options.overrides)
 
     from mainspring.tools.eject import compare
@@ -66,17 +71,24 @@ def run(options: argparse.Namespace) -> None:
                 cfg, options.config, target, str(folder / "run"), partial=options.partial
             )
         if options.out:
-            target.write_text(text, encoding="utf-8")
-        else:
+            with replacing(target) as file:
+                file.write(text.encode())
+        elif options.format == "text":
             print(text, end="")
+        found = None
         if options.verify:
             script = target if options.out else folder / "train.py"
             if not options.out:
                 script.write_text(text, encoding="utf-8")
-            with redirect_stdout(sys.stderr):
+            # How a run went that was ended on purpose is nothing to tell.
+            with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
                 found = compare(
                     parts, script, options.verify, lambda path, n: run_script(path, n, folder)
                 )
-            print(found, file=sys.stdout if options.out else sys.stderr)
-            if not found.is_equal:
-                raise SystemExit(_DIFFERENT)
+    if options.format == "json":
+        verified = None if found is None else dataclasses.asdict(found)
+        print(json.dumps({"file": options.out, "script": text, "verified": verified}))
+    elif found is not None:
+        print(found, file=sys.stdout if options.out else sys.stderr)
+    if found is not None and not found.is_equal:
+        raise SystemExit(_DIFFERENT)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
+import sys
+from contextlib import redirect_stdout
 from typing import Any
 
-from mainspring.cli.common import add_config_options, load_config
+from mainspring.cli.common import add_config_options, add_format_option, load_config
 
 __all__ = ["add_parsers", "run"]
 
@@ -28,6 +31,7 @@ def add_parsers(verbs: Any) -> None:
             help=f"changes, such as {mode}_dataloader.batch_size=8",
         )
         add_config_options(parser)
+        add_format_option(parser)
         parser.add_argument(
             "--out", metavar="FILE.pkl", help="also write the predictions to this file"
         )
@@ -39,11 +43,25 @@ def add_parsers(verbs: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Evaluate; the metrics are said by the log.
+    """Evaluate; the metrics are said by the log, or are an object of JSON.
 
     Raises:
         ConfigError: The options contradict the config.
     """
+    if options.format == "text":
+        _evaluate(options)
+        return
+    printed = sys.stdout
+    with redirect_stdout(sys.stderr):
+        metrics = _evaluate(options)
+
+    from mainspring.dist import is_main_process
+
+    if is_main_process():
+        print(json.dumps(metrics, default=float), file=printed)
+
+
+def _evaluate(options: argparse.Namespace) -> Any:
     cfg = load_config(options, options.overrides)
     cfg.load_from = options.checkpoint
     cfg.resume = False
@@ -63,4 +81,4 @@ def run(options: argparse.Namespace) -> None:
 
         evaluator = getattr(runner, f"{options.mode}_evaluator")
         evaluator.metrics.append(DumpResults(out_file_path=options.out))
-    evaluate()  # the log tells the metrics
+    return evaluate()  # the log tells the metrics

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import itertools
+import json
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from mainspring.cli.common import add_config_options, load_config
+from mainspring.cli.common import add_config_options, add_format_option, load_config
 from mainspring.cli.trial_options import count, require_writable
 from mainspring.errors import ConfigError
 
@@ -46,6 +48,7 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument(
         "--batch-size", type=count, metavar="N", help="only batches of this size (default: any)"
     )
+    add_format_option(parser)
     parser.set_defaults(run=run)
 
 
@@ -56,18 +59,18 @@ def run(options: argparse.Namespace) -> None:
         ConfigError: The config or an option has a mistake, or the model cannot be exported.
         SystemExit: What was written is too far from the model; the code is 1.
     """
-    require_writable("--out", options.out)
-    printed = sys.stdout
+    require_writable("--out", options.out, inputs=[options.config, options.checkpoint])
     with redirect_stdout(sys.stderr):
         cfg = load_config(options, options.overrides)
 
         from mainspring.tools.export import FORMATS, export_model, target_of
         from mainspring.tools.predict import Predictor, inputs_of
 
+        require_writable("--out", options.out, ends=[FORMATS[options.to]])
         predictor = Predictor(cfg, options.checkpoint, "cpu")
         if options.input:
-            given = inputs_of(options.input, sys.stdin)
-            items = list(itertools.islice(map(predictor.pipeline, given), 2))
+            words = inputs_of(options.input, sys.stdin)
+            items = [_read(predictor, each) for each in itertools.islice(words, 2)]
         elif predictor.dataset is not None:
             items = [predictor.dataset[0], predictor.dataset[min(1, len(predictor.dataset) - 1)]]
         else:
@@ -80,21 +83,40 @@ def run(options: argparse.Namespace) -> None:
         suffix = FORMATS[options.to]
         path = Path(options.out or Path(options.checkpoint).with_suffix(suffix))
         parity = export_model(target, path, options.to, batch_size=options.batch_size)
-        size = options.batch_size or "batch"
+        inputs = {
+            name: {
+                "type": str(example.dtype).removeprefix("torch."),
+                "shape": [options.batch_size or "batch", *example.shape[1:]],
+            }
+            for name, example in zip(target.names, target.examples, strict=True)
+        }
+    if options.format == "json":
+        print(json.dumps({"file": str(path), "inputs": inputs, **dataclasses.asdict(parity)}))
+    else:
         if options.to != "safetensors":
-            for name, example in zip(target.names, target.examples, strict=True):
-                shape = ", ".join(map(str, (size, *example.shape[1:])))
-                kind = str(example.dtype).removeprefix("torch.")
-                print(f"input {name}: {kind} ({shape})", file=printed)
+            for name, given in inputs.items():
+                shape = ", ".join(map(str, given["shape"]))
+                print(f"input {name}: {given['type']} ({shape})")
             if target.contains:
-                print(f"with {target.contains}", file=printed)
-        print(path, file=printed)
+                print(f"with {target.contains}")
+        print(path)
         if not parity.runtime:
-            print("not compared with the model: pip install onnxruntime", file=printed)
+            print("not compared with the model: pip install onnxruntime")
         else:
             tried = f" for batches of {', '.join(map(str, parity.sizes))}" if parity.sizes else ""
             said = f"{parity.runtime} against the model{tried}: "
-            print(f"{said}largest absolute difference {parity.difference:.3g}", file=printed)
+            print(f"{said}largest absolute difference {parity.difference:.3g}")
     if not parity.is_close:
         print("that is too far", file=sys.stderr)
         raise SystemExit(_DIFFERENT)
+
+
+def _read(predictor: Any, given: Any) -> Any:
+    try:
+        return predictor.pipeline(given)
+    except (ConfigError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        raise ConfigError(
+            f"--input {given.name} cannot be read: {type(error).__name__}: {error}"
+        ) from error

@@ -38,7 +38,7 @@ from mainspring.cli import (
     verify,
 )
 from mainspring.cli.common import looks_like_override
-from mainspring.cli.failure import shown_failure
+from mainspring.cli.failure import has_users_frame, shown_failure
 from mainspring.errors import as_ours, did_you_mean, is_user_mistake
 from mainspring.output import is_terminal, masked, printable
 from mainspring.version import __version__
@@ -55,11 +55,14 @@ class _Parser(argparse.ArgumentParser):
     """Names what is near to a word that it does not know."""
 
     def error(self, message: str) -> NoReturn:
-        found = re.search(r"invalid choice: '(.*?)'|unrecognized arguments: (\S+)", message)
-        if found is not None:
-            known = [*self._option_string_actions, *(self._verbs or ())]
-            near = did_you_mean(found.group(1) or found.group(2), known)
-            message += f"; {near}" if near else ""
+        choice = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message)
+        strange = re.search(r"unrecognized arguments: (\S+)", message)
+        near = None
+        if choice is not None:
+            near = did_you_mean(choice[1], re.findall(r"[\w-]+", choice[2]))
+        elif strange is not None:
+            near = did_you_mean(strange[1], self._option_string_actions)
+        message += f"; {near}" if near else ""
         super().error(message)
 
     @property
@@ -134,7 +137,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - the last frame: every error becomes an exit code
         if isinstance(error, BrokenPipeError) and _reader_has_gone():
             return READER_GONE
-        if is_user_mistake(error) or isinstance(error, FileNotFoundError):
+        is_missing = isinstance(error, FileNotFoundError) and not has_users_frame(error)
+        if is_user_mistake(error) or is_missing:
             print(printable(masked(explain(error))), file=sys.stderr)
             return USER_MISTAKE
         headline = f"mainspring: the run failed{_of_rank()}: {_headline(error)}"
@@ -205,7 +209,7 @@ def explain(error: BaseException) -> str:
         notes = [note for note in notes if not note.startswith(("help: ", "while reading the"))]
     lines = [ours.report(), *notes]
     cause = error.__cause__
-    if cause is not None:
+    if cause is not None and getattr(cause, "msg", str(cause)) not in ours.message:
         lines.append(f"caused by: {_headline(cause)}")
     return "\n".join(lines)
 
@@ -213,7 +217,7 @@ def explain(error: BaseException) -> str:
 def _headline(error: BaseException) -> str:
     from mainspring.errors import MainspringError
 
-    if isinstance(error, MainspringError | FileNotFoundError):
+    if isinstance(error, MainspringError):
         return str(error)
     return f"{type(error).__name__}: {error}"
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
+import shlex
 from pathlib import Path
 from typing import Any
 
-from mainspring.cli.common import refuse_overrides
+from mainspring.cli.common import add_format_option, refuse_overrides
+from mainspring.cli.trial_options import require_folder
 from mainspring.tools.new import TASKS, write_project
 
 __all__ = ["add_parser", "run"]
@@ -24,6 +27,7 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument(
         "--from", dest="task", choices=TASKS, required=True, help="what kind of task it is"
     )
+    add_format_option(parser)
     parser.set_defaults(run=run, overrides=[])
 
 
@@ -31,9 +35,14 @@ def run(options: argparse.Namespace) -> None:
     """Write the project.
 
     Raises:
-        ConfigError: There is something in the folder.
+        ConfigError: There is something in the folder, or it cannot be made.
     """
     refuse_overrides(options, "new takes a folder", "change the config that it writes")
-    for path in write_project(Path(options.folder), options.task):
+    require_folder("NAME", options.folder)
+    files = write_project(Path(options.folder), options.task)
+    if options.format == "json":
+        print(json.dumps({"folder": options.folder, "files": list(map(str, files))}))
+        return
+    for path in files:
         print(path)
-    print(f"\ncd {options.folder}; mainspring train config.py")
+    print(f"\ncd {shlex.quote(options.folder)}; mainspring train config.py")

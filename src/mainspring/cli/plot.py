@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from mainspring.cli.trial_options import add_trial_parser, trial_config
+from mainspring.cli.trial_options import add_trial_parser, require_writable, trial_config
 
 __all__ = ["add_parser", "run"]
+
+_ENDS = (".png", ".svg", ".pdf", ".jpg")
 
 
 def add_parser(verbs: Any) -> None:
@@ -30,7 +32,8 @@ def run(options: argparse.Namespace) -> None:
     Raises:
         ConfigError: The config or an option has a mistake.
     """
-    cfg = trial_config(options, "out")
+    require_writable("--out", options.out, ends=_ENDS)
+    cfg = trial_config(options)
 
     from mainspring.tools.preview import (
         plot_schedules,
@@ -43,3 +46,5 @@ def run(options: argparse.Namespace) -> None:
     print(schedules_as_json(found) if options.format == "json" else schedules_as_text(found))
     if options.out is not None:
         plot_schedules(found, options.out)
+        if options.format == "text":
+            print(f"\ndrawn into {options.out}")

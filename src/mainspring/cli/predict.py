@@ -10,7 +10,8 @@ from contextlib import redirect_stdout
 from typing import Any
 
 from mainspring.cli.common import add_config_options, load_config, looks_like_override
-from mainspring.cli.trial_options import count, use_device
+from mainspring.cli.trial_options import count, require_folder, use_device
+from mainspring.errors import ConfigError
 
 __all__ = ["add_parser", "run"]
 
@@ -57,6 +58,7 @@ def run(options: argparse.Namespace) -> None:
     """
     words = [word for word in options.inputs if not looks_like_override(word)]
     options.overrides += [word for word in options.inputs if looks_like_override(word)]
+    require_folder("--out", options.out)
     use_device(options.device)
     printed = sys.stdout
     failed = 0
@@ -69,7 +71,9 @@ def run(options: argparse.Namespace) -> None:
         inputs = inputs_of(words, sys.stdin)
         predictor = Predictor(cfg, options.checkpoint)
         output = Output(predictor, options.out)
+        given_any = False
         for given, _, prediction in predictor.predict(inputs, options.batch_size):
+            given_any = True
             if isinstance(prediction, Unreadable):
                 failed += 1
                 error = prediction.error
@@ -79,6 +83,11 @@ def run(options: argparse.Namespace) -> None:
             if options.format != "csv":
                 line = json.dumps(row) if options.format == "json" else _in_words(row)
                 print(line, file=printed, flush=True)
+        if not given_any:
+            raise ConfigError(
+                f"there is nothing to predict for: no line is in {', '.join(words)}",
+                help="- reads the lines of standard input",
+            )
         if options.format == "csv":
             write_csv(output.rows, printed)
         for path in output.write():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
-from mainspring.cli.common import refuse_overrides
-from mainspring.cli.trial_options import count, require_writable
+from mainspring.cli.common import add_format_option, refuse_overrides
+from mainspring.cli.trial_options import port, require_writable
+from mainspring.errors import ConfigError
 
 __all__ = ["add_parser", "run"]
 
@@ -32,8 +34,9 @@ def add_parser(verbs: Any) -> None:
         "--watch", action="store_true", help="show it in a browser instead, and keep it up to date"
     )
     parser.add_argument(
-        "--port", type=count, default=8765, metavar="N", help="with --watch: port (8765)"
+        "--port", type=port, default=8765, metavar="N", help="with --watch: port (8765)"
     )
+    add_format_option(parser)
     parser.set_defaults(run=run, overrides=[])
 
 
@@ -45,7 +48,11 @@ def run(options: argparse.Namespace) -> None:
         VisualizationError: A folder holds no run.
     """
     refuse_overrides(options, "report draws runs as they are", "give work directories")
-    require_writable("--out", options.out)
+    require_writable("--out", options.out, ends=[".html"])
+    if options.watch and options.out is not None:
+        raise ConfigError(
+            "--watch shows the page and writes none", help="leave out --out, or --watch"
+        )
 
     from mainspring.report import runs_in, write_report
     from mainspring.report.watch import serve
@@ -55,4 +62,8 @@ def run(options: argparse.Namespace) -> None:
         serve(folders, options.port)
         return
     home = folders[0] if len(folders) == 1 else Path()
-    print(write_report(folders, options.out or home / "report.html"))
+    page = write_report(folders, options.out or home / "report.html")
+    if options.format == "json":
+        print(json.dumps({"report": str(page), "runs": list(map(str, folders))}))
+    else:
+        print(page)

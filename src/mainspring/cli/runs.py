@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mainspring.cli.common import refuse_overrides
+from mainspring.cli.common import add_format_option, refuse_overrides
 
 if TYPE_CHECKING:
     from mainspring.config.diff import Difference
@@ -35,7 +35,7 @@ def add_parser(verbs: Any) -> None:
         help="began, name, state, seconds, best, or the name of a loss or metric",
     )
     parser.add_argument("--reverse", action="store_true", help="begin with the greatest")
-    parser.add_argument("--format", choices=["text", "json"], default="text")
+    add_format_option(parser)
     parser.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)
     parser.set_defaults(run=run)
 

@@ -5,14 +5,25 @@ from __future__ import annotations
 import argparse
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mainspring.cli.common import add_config_options, load_config
+from mainspring.cli.common import add_config_options, add_format_option, load_config
 from mainspring.config import Config
 from mainspring.errors import ConfigError
 
-__all__ = ["add_trial_parser", "count", "require_writable", "trial_config", "use_device"]
+__all__ = [
+    "add_trial_parser",
+    "count",
+    "port",
+    "require_folder",
+    "require_writable",
+    "trial_config",
+    "use_device",
+]
+
+_HIGHEST_PORT = 65535
 
 
 def add_trial_parser(verbs: Any, name: str, *, short: str, long: str) -> argparse.ArgumentParser:
@@ -29,9 +40,7 @@ def add_trial_parser(verbs: Any, name: str, *, short: str, long: str) -> argpars
     parser.add_argument(
         "overrides", nargs="*", default=[], metavar="key=value", help="changes of the config"
     )
-    parser.add_argument(
-        "--format", choices=["text", "json"], default="text", help="for people or for programs"
-    )
+    add_format_option(parser)
     parser.add_argument(
         "--device", metavar="DEVICE", help="cpu, cuda or cuda:1 (default: the best there is)"
     )
@@ -67,6 +76,18 @@ def count(word: str) -> int:
     return int(word)
 
 
+def port(word: str) -> int:
+    """The number of a port.
+
+    Raises:
+        argparse.ArgumentTypeError: It is none.
+    """
+    number = count(word)
+    if number > _HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(f"{word!r} is no port: they end at {_HIGHEST_PORT}")
+    return number
+
+
 def use_device(device: str | None) -> None:
     """Let this process see one device only.
 
@@ -92,12 +113,16 @@ def use_device(device: str | None) -> None:
         raise ConfigError(f"--device is {device!r}, but there is no such CUDA device here")
 
 
-def require_writable(option: str, path: str | None) -> None:
+def require_writable(
+    option: str, path: str | None, *, ends: Sequence[str] = (), inputs: Sequence[str] = ()
+) -> None:
     """See, before anything runs, that a file can be written in the end.
 
     Args:
         option: The option that names it.
         path: The file; ``None`` for none.
+        ends: How its name may end; anyhow by default.
+        inputs: Files that are read, which it must not replace.
 
     Raises:
         ConfigError: It cannot.
@@ -107,10 +132,39 @@ def require_writable(option: str, path: str | None) -> None:
     file = Path(path).absolute()
     if file.is_dir():
         raise ConfigError(f"{option} is {path!r}, which is a directory", help="give a file in it")
+    if ends and file.suffix not in ends:
+        raise ConfigError(f"{option} is {path!r}", help=f"end it in {' or '.join(ends)}")
+    if any(os.path.exists(given) and file.exists() and file.samefile(given) for given in inputs):
+        raise ConfigError(f"{option} is {path!r}, which is read", help="give another file")
     if not file.parent.is_dir():
         raise ConfigError(
             f"{option} is {path!r}, but its directory does not exist",
             help="create it, or give another file",
         )
     if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise ConfigError(f"{option} is {path!r}, where nothing can be written")
+
+
+def require_folder(option: str, path: str | None) -> None:
+    """See, before anything runs, that a folder is there or can be made.
+
+    Args:
+        option: The option that names it.
+        path: The folder; ``None`` for none.
+
+    Raises:
+        ConfigError: It cannot.
+    """
+    if path is None:
+        return
+    if not path:
+        raise ConfigError(f"{option} is empty", help="give a folder")
+    folder = Path(path).absolute()
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    if not there.is_dir():
+        raise ConfigError(
+            f"{option} is {path!r}, but {os.path.relpath(there)!r} is a file",
+            help="give a folder",
+        )
+    if not os.access(there, os.W_OK):
         raise ConfigError(f"{option} is {path!r}, where nothing can be written")

@@ -48,10 +48,12 @@ def _never_fatal(
             method(*args, **kwargs)
         except Exception as error:  # a picture is no reason to lose a training
             hook._failed.add(name)
+            # What a package or a full disk refuses is no mistake in the code.
+            explains_itself = isinstance(error, ImportError | OSError)
             runner.logger.warning(
                 f"the report of this run is incomplete: ReportHook.{name} failed with "
                 f"{type(error).__name__}: {error}",
-                exc_info=None if isinstance(error, ImportError) else error,
+                exc_info=None if explains_itself else error,
             )
 
     return guarded

@@ -232,7 +232,7 @@ class RunTable:
         self._table = GrowingTable()
         self._by_epoch = bool(getattr(runner.train_loop, "by_epoch", True))
         self._began = self._shown_at = time.monotonic()
-        self._epoch_began_at = self._iteration_of_row = runner.iter
+        self._epoch_began_at = self._iteration_of_row = self._logged_at = runner.iter
         self._waiting: list[Cell] | None = None
 
     @property
@@ -248,7 +248,7 @@ class RunTable:
             scalars: What was logged, by name without the mode.
             is_last: Whether the epoch ends with this iteration.
         """
-        self.scalars = dict(scalars)
+        self.scalars, self._logged_at = dict(scalars), runner.iter + 1
         if is_last and self._by_epoch:  # the row of the epoch tells it
             return
         if time.monotonic() - self._shown_at >= self._quiet:
@@ -279,8 +279,8 @@ class RunTable:
     def end(self, runner: Run) -> None:
         """The training is over: its last numbers are shown, if they were not."""
         self.flush(runner)
-        if self.scalars and self._iteration_of_row != runner.iter:
-            self._waiting = self._place(runner, runner.iter) + training_cells(self.scalars)
+        if self._logged_at > self._iteration_of_row:
+            self._waiting = self._place(runner, self._logged_at, 1) + training_cells(self.scalars)
             self.flush(runner)
 
     def validated(self, runner: Run, metrics: Mapping[str, Any]) -> None:

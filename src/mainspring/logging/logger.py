@@ -164,6 +164,10 @@ class _StandardOutput(logging.StreamHandler[TextIO]):
         if sys.stdout is not None and not getattr(sys.stdout, "closed", False):
             super().emit(record)
 
+    def handleError(self, record: LogRecord) -> None:  # noqa: N802 - a name of logging's
+        if not isinstance(sys.exception(), BrokenPipeError):  # nobody reads any more: `| head`
+            super().handleError(record)
+
 
 class MMLogger(logging.Logger, ManagerMixin):
     """A `logging.Logger` that is found by the name of its run.

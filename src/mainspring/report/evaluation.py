@@ -117,7 +117,7 @@ class Evaluation:
             if scores[0].numel() * len(scores) > _DENSE:
                 return nothing
             apart = torch.stack(scores).float() - torch.stack(targets).float()
-            errors: list[float | None] = apart.square().flatten(1).mean(1).tolist()
+            errors: list[float | None] = apart.square().reshape(len(scores), -1).mean(1).tolist()
             return errors
         if scores[0].shape[1:] == targets[0].shape and scores[0].numel() <= _DENSE:  # of pixels
             return [

@@ -22,6 +22,7 @@ _CHECKPOINT = re.compile(r"(?:(?P<unit>epoch|iter)_(?P<number>\d+))?(?:\.pth|\.s
 _ENVIRONMENT = re.compile(r"System environment:\n(.*?)\n\s*-{20,}", re.DOTALL)
 _WARNING = re.compile(r"^\S+ \S+ - \S+ - (?:WARNING|ERROR) - (.*)$", re.MULTILINE)
 _RESUMED = re.compile(r"(?:resume from|Resumed? from|continuing) ([^\s:]+\.pth)")
+_EXAMPLE = "work_dirs/digits"
 _LONGEST_LOG = 1 << 22
 
 
@@ -154,11 +155,12 @@ class RunFiles:
         ]
         log_dirs = sorted({*(file.parents[1] for file in files), *records})
         if not log_dirs:
+            below = sorted(file.parents[1] for file in path.rglob(f"*/{RECORD}"))
             raise VisualizationError(
                 f"{path} holds no run: there is no */vis_data/scalars.json in it"
                 if path.is_dir()
                 else f"there is no folder {path}",
-                help="give the work directory of a run, such as work_dirs/digits",
+                help=f"give the work directory of a run, such as {(*below, _EXAMPLE)[0]}",
             )
         starts = [Start.read(log_dir) for log_dir in log_dirs]
         curves = read_curves(files, _iterations_of_epoch(starts[-1].record))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -64,8 +65,14 @@ def find_runs(folder: str | Path) -> list[RunSummary]:
     root = Path(folder)
     if not root.is_dir():
         raise FileNotFoundError(f"there is no directory {str(folder)!r}")
-    found = {file.parents[1] for file in root.rglob(f"*/{RECORD}")}
-    found |= {file.parents[2] for file in root.rglob("*/vis_data/scalars.json")}
+    found = set()
+    for name, _, files in os.walk(root):  # what vanishes meanwhile, or may not be read, is skipped
+        path = Path(name)
+        if RECORD in files and path != root:
+            found.add(path.parent)
+        is_scalars = path.name == "vis_data" and "scalars.json" in files
+        if is_scalars and root not in (path, path.parent):
+            found.add(path.parents[1])
     return sorted_runs([_summary(path) for path in found], "began")
 
 

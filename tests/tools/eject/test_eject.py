@@ -175,3 +175,4 @@ def test_the_command_proves_the_configs_of_the_repository(config, tmp_path):
     )
     assert ended.returncode == 0, ended.stderr
     assert "are equal in every bit" in ended.stdout
+    assert "crashed" not in ended.stdout + ended.stderr

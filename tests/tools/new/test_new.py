@@ -44,3 +44,9 @@ def test_a_folder_that_is_not_empty_is_refused(tmp_path, capsys):
     (tmp_path / "notes.txt").write_text("mine")
     assert main(["new", str(tmp_path), "--from", "gan"]) == 2
     assert "is not empty" in capsys.readouterr().err
+
+
+def test_the_command_that_comes_next_can_be_pasted(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["new", "my project", "--from", "gan"]) == 0
+    assert capsys.readouterr().out.endswith("\ncd 'my project'; mainspring train config.py\n")

@@ -106,6 +106,14 @@ def test_what_cannot_be_read_is_said_and_the_rest_goes_on(predict):
     assert "1 predicted, 1 could not be read" in err
 
 
+def test_standard_input_without_lines_is_said(predict):
+    code, out, err = predict(
+        "Supervised(nn.Identity(), nn.CrossEntropyLoss())", "Points()", "-", stdin="\n"
+    )
+    assert (code, out) == (2, "")
+    assert "there is nothing to predict for" in err
+
+
 def test_pictures_without_a_word_are_numbers_from_0_to_1(predict, pictures):
     code, out, _ = predict(
         "Supervised(Brightness(), nn.MSELoss())", "Pairs()", str(pictures), "--batch-size", "2"

@@ -6,6 +6,8 @@ import argparse
 import math
 from typing import TYPE_CHECKING, Any
 
+from mainspring.cli.common import add_format_option
+
 if TYPE_CHECKING:
     from mainspring.checkpoint import Comparison, Difference
 
@@ -30,7 +32,7 @@ def add_parsers(inner: Any) -> list[tuple[Any, Any]]:
         "--top", type=_count, default=20, metavar="N", help="weights to show (default: 20)"
     )
     parser.add_argument("--weights", action="store_true", help="compare nothing but weights")
-    parser.add_argument("--format", choices=["text", "json"], default="text")
+    add_format_option(parser)
     return [(parser, _diff)]
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mainspring.cli.common import add_format_option
 from mainspring.columns import as_number, in_columns
 from mainspring.errors import CheckpointError
 from mainspring.logging.scalar_lines import ScalarLine, scalar_files
@@ -27,7 +29,6 @@ def add_parsers(inner: Any) -> list[tuple[Any, Any]]:
         "validation gave there, whether each is whole, and which one resume=True takes.",
     )
     listing.add_argument("folder", metavar="WORK_DIR")
-    listing.add_argument("--format", choices=["text", "json"], default="text")
     info = inner.add_parser(
         "info",
         help="what a checkpoint holds",
@@ -41,6 +42,8 @@ def add_parsers(inner: Any) -> list[tuple[Any, Any]]:
         "archive. The exit code is 1 if one is damaged.",
     )
     verify.add_argument("files", nargs="+", metavar="FILE", help="or WORK_DIR: all in it")
+    for parser in (listing, info, verify):
+        add_format_option(parser)
     return [(listing, _list), (info, _info), (verify, _verify)]
 
 
@@ -49,13 +52,13 @@ def _list(options: argparse.Namespace) -> None:
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no directory {str(folder)!r}")
     paths = _checkpoints_in(folder)
-    if not paths:
-        print(f"{folder}: no checkpoints")
-        return
     metrics = _metrics_by_step(folder)
     rows = [_row(path, metrics) for path in paths]
     if options.format == "json":
         print(json.dumps(rows, indent=2))
+        return
+    if not paths:
+        print(f"{folder}: no checkpoints")
         return
     heads = ("file", "MB", "date", "epoch", "iteration", "metric", "state")
     for line in in_columns(
@@ -122,32 +125,50 @@ def _meta_of(content: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _info(options: argparse.Namespace) -> None:
     unread = 0
+    found: list[dict[str, Any]] = []
     for path in map(Path, options.files):
         try:
-            _print_info(path)
+            found.append(_info_of(path))
         except (CheckpointError, OSError) as error:
             if len(options.files) == 1:
                 raise
             unread += 1
-            print(getattr(error, "message", error))
+            found.append({"file": str(path), "error": str(getattr(error, "message", error))})
+        if options.format == "text":
+            _print_info(found[-1])
+    if options.format == "json":
+        print(json.dumps(found, indent=2))
     if unread:
         raise SystemExit(2)
 
 
-def _print_info(path: Path) -> None:
+def _info_of(path: Path) -> dict[str, Any]:
     from torch import Tensor
 
     from mainspring.checkpoint import read_checkpoint, verify_file
 
     content = read_checkpoint(path)
-    print(f"{path}  {path.stat().st_size / 1e6:.1f} MB, {verify_file(path).reason}")
-    for key, value in _meta_of(content).items():
-        print(f"  meta.{key}: {'...' if key == 'cfg' else _in_one_line(value)}")
+    meta = {
+        str(key): "..." if key == "cfg" else _in_one_line(value)
+        for key, value in _meta_of(content).items()
+    }
     if all(isinstance(value, Tensor) for value in content.values()):
         content = {"state_dict": content}
-    for key, value in content.items():
-        if key != "meta":
-            print(f"  {key}: {_described(value)}")
+    parts = {str(key): _described(value) for key, value in content.items() if key != "meta"}
+    size = round(path.stat().st_size / 1e6, 1)
+    state = verify_file(path).reason
+    return {"file": str(path), "megabytes": size, "state": state, "meta": meta, "parts": parts}
+
+
+def _print_info(found: Mapping[str, Any]) -> None:
+    if "error" in found:
+        print(found["error"])
+        return
+    print(f"{found['file']}  {found['megabytes']} MB, {found['state']}")
+    for key, value in found["meta"].items():
+        print(f"  meta.{key}: {value}")
+    for key, value in found["parts"].items():
+        print(f"  {key}: {value}")
 
 
 def _in_one_line(value: Any) -> str:
@@ -189,12 +210,18 @@ def _verify(options: argparse.Namespace) -> None:
     for path in map(Path, options.files):
         found = _checkpoints_in(path) if path.is_dir() else [path]
         names += found
-        if not found:
+        if not found and options.format == "text":
             print(f"{path}: no checkpoints")
+    verdicts = []
     for name in names:
         verdict = verify_file(name)
         damaged += not verdict.is_valid
+        verdicts.append({"file": str(name), **dataclasses.asdict(verdict)})
+        if options.format == "json":
+            continue
         digest = f"  {verdict.digest}" if verdict.is_valid and verdict.digest else ""
         print(f"{'ok     ' if verdict.is_valid else 'DAMAGED'}  {name}: {verdict.reason}{digest}")
+    if options.format == "json":
+        print(json.dumps(verdicts, indent=2))
     if damaged:
         raise SystemExit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from torch import Tensor
 from mainspring.checkpoint.safetensors_files import read_safetensors, write_safetensors
 from mainspring.errors import ConfigError
 from mainspring.names.packages import import_optional, is_installed
+from mainspring.replacing import replacing
 from mainspring.structures.nested import tensors_in
 from mainspring.tools.export.target import ExportTarget, batches_of
 
@@ -63,8 +65,12 @@ def export_model(
     sizes = (2, 3) if batch_size is None else (batch_size,)
     program = _program(target, batches_of(target.examples, sizes[0]), batch_size is None)
     if to == "torch":
-        torch.export.save(program, path)
-        run: Callable[..., Any] = torch.export.load(path).module()
+        packed = io.BytesIO()  # torch aborts the process where a disk is full
+        torch.export.save(program, packed)
+        with replacing(path) as file:
+            file.write(packed.getbuffer())
+        packed.seek(0)
+        run: Callable[..., Any] = torch.export.load(packed).module()
         return _parity(target, "torch.export", run, sizes)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations

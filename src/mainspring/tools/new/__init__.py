@@ -27,7 +27,7 @@ def write_project(folder: Path, task: str) -> list[Path]:
     Raises:
         ConfigError: There is something in the folder.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and any(folder.iterdir()):
         raise ConfigError(f"{str(folder)!r} is not empty", help="give a new folder")
     sources = {name: f"{task}_{name}" for name in ("config.py", "data.py", "model.py")}
     sources |= {name: name for name in ("test_training.py", "README.md")}

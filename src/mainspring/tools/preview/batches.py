@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from mainspring.checkpoint.apply import unwrap
 from mainspring.columns import in_columns
+from mainspring.dataset.any_loader import length_of
 from mainspring.names.packages import import_optional
 from mainspring.report.page import gallery_page
 from mainspring.report.record import Shown
@@ -23,6 +25,8 @@ from mainspring.tools.profiling.planned_run import PlannedTrial, run_trial
 from mainspring.tools.trial import EnoughError
 
 __all__ = ["Batches", "first_batches", "write_grid", "write_page"]
+
+_ITEMS = 3
 
 
 @dataclass
@@ -95,12 +99,25 @@ class _Look(PlannedTrial):
         loader = runner.train_dataloader
         display = Display.of_dataset(getattr(loader, "dataset", None))
         if not self.found.contents:
-            self.found.contents = [_content(name, leaf) for name, leaf in named_leaves(batch)]
+            self.found.contents = _contents(batch)
         for inputs, target in inputs_and_targets(batch):
             if len(self.found.samples) < self.count:
                 self.found.samples.append(display.show(inputs, target=target))
-        if len(self.found.samples) >= self.count:
+        enough = min(self.count, length_of(getattr(loader, "dataset", None)) or self.count)
+        if len(self.found.samples) >= enough:
             raise EnoughError
+
+
+def _contents(batch: Any) -> list[tuple[str, str, str, str]]:
+    """A row for each tensor; of the items of a list in it, for the first ones."""
+    leaves = list(named_leaves(batch))
+    shown = [
+        _content(name, leaf)
+        for name, leaf in leaves
+        if not any(int(index) >= _ITEMS for index in re.findall(r"(?<=.)\[(\d+)\]", name))
+    ]
+    left_out = len(leaves) - len(shown)
+    return [*shown, (f"and {left_out} more", "", "", "")] if left_out else shown
 
 
 def _content(name: str, value: Any) -> tuple[str, str, str, str]:
