@@ -10,6 +10,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from mainspring.checkpoint import load_file
+from mainspring.cli.main import main
 from mainspring.config import later
 from mainspring.dataset import DataLoader, DefaultSampler, TokenBudgetBatchSampler, build_dataloader
 from mainspring.dataset.dealing import every_item_once
@@ -267,3 +268,60 @@ def test_lengths_of_a_function_of_the_data_set():
     sampler = DefaultSampler(["a", "bbb", "cc"], shuffle=False)
     batches = TokenBudgetBatchSampler(sampler, max_tokens=4, lengths=lambda data: map(len, data))
     assert list(batches) == [[1], [2, 0]]
+
+
+DATA = """
+import torch
+from torch.utils.data import TensorDataset
+
+
+class Data(TensorDataset):
+    def __init__(self):
+        super().__init__(torch.ones(16, 4), torch.zeros(16, 1))
+        self.lengths = [1 + index % 4 for index in range(16)]
+"""
+RECORDED = """
+from torch import nn
+from torch.optim import SGD
+from data_with_lengths import Data
+from mainspring.cli.main import main
+from mainspring.config import later
+from mainspring.dataset import DataLoader, TokenBudgetBatchSampler
+from mainspring.model import Supervised
+from mainspring.optim import OptimWrapper
+from mainspring.runner import ByEpoch
+
+model = Supervised(nn.Linear(4, 1), nn.MSELoss())
+train_dataloader = DataLoader(
+    Data(), shuffle=True, threads=2, batch_sampler=later(TokenBudgetBatchSampler)(max_tokens=12)
+)
+train_cfg = ByEpoch(max_epochs=1)
+optim_wrapper = OptimWrapper(later(SGD)(lr=0.1))
+"""
+DESCRIBED = """
+model = dict(
+    type="Supervised",
+    net=dict(type="torch.nn.Linear", in_features=4, out_features=1),
+    loss=dict(type="torch.nn.MSELoss"),
+)
+train_dataloader = dict(
+    type="DataLoader",
+    dataset=dict(type="data_with_lengths.Data"),
+    shuffle=True,
+    threads=2,
+    batch_sampler=dict(type="TokenBudgetBatchSampler", max_tokens=12),
+)
+train_cfg = dict(max_epochs=1)
+optim_wrapper = dict(optimizer=dict(type="SGD", lr=0.1))
+"""
+
+
+@pytest.mark.parametrize("config", [RECORDED, DESCRIBED])
+def test_in_a_config_it_is_no_mistake_to_ask_the_data_set(tmp_path, monkeypatch, config, capfd):
+    (tmp_path / "config.py").write_text(config)
+    (tmp_path / "data_with_lengths.py").write_text(DATA)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for words in ("check config.py", "train config.py work_dir=run --no-report"):
+        assert main(words.split()) == 0, capfd.readouterr()
+    assert "in 4 batches of up to 12 tokens" in capfd.readouterr().out

@@ -214,7 +214,7 @@ class _Trial:
     def _loader(self, path: Path, section: Any) -> None:
         from torch.utils.data import IterableDataset
 
-        from mainspring.dataset import build_dataloader
+        from mainspring.dataset import TokenBudgetBatchSampler, build_dataloader
 
         if not isinstance(section, dict):
             return
@@ -225,6 +225,12 @@ class _Trial:
             stream: Any = type("Stream", (IterableDataset,), {"__iter__": lambda _: iter(())})
             kept["dataset"] = stream() if streams else range(MANY)
         for part, written in arguments_of(section).items():
+            if (
+                part == "batch_sampler"
+                and self.calls.targets.get(id(written)) is TokenBudgetBatchSampler
+            ):
+                kept.pop(part)  # it asks the data set, which is none here
+                continue
             if part == "dataset" or self._is_ours(written):
                 continue
             if part not in ("collate_fn", "worker_init_fn"):

@@ -164,7 +164,8 @@ def _replace_sampler(section: dict[str, Any], dataset: Any, seed: int | None) ->
             help=_looks_like("sampler", section)
             or "add sampler=dict(type='DefaultSampler', shuffle=True), or shuffle=True",
         )
-    if sampler is None and "shuffle" in section and not callable(batch_sampler):
+    is_factory = callable(batch_sampler) and not isinstance(batch_sampler, Mapping)
+    if sampler is None and "shuffle" in section and not is_factory:
         sampler = {"type": "DefaultSampler", "shuffle": bool(section.pop("shuffle"))}
     if isinstance(sampler, Mapping):
         sampler = DATA_SAMPLERS.build(sampler, default_args={"dataset": dataset, "seed": seed})
