@@ -216,103 +216,101 @@ def check(outline: Outline, source: Source) -> None:
     Raises:
         ConfigError: With the line, and what to write instead.
     """
-    for block in outline.base_blocks:
-        for statement in block.body:
-            if not isinstance(statement, ast.ImportFrom):
-                raise IllegalImportError(
-                    "only `from base import name` may stand in `with read_base():`",
-                    location=source.place_of(statement),
-                    help="move the line out of the block",
-                )
     refusals = itertools.chain(
-        _of_bases(outline),
-        *(_of_values(node, outline) for node in outline.nodes),
-        *(_of_records(node, outline.recorded_names) for node in outline.nodes if outline.is_ours),
+        _of_bases(outline, source),
+        *(_of_values(node, outline, source) for node in outline.nodes),
+        *(_of_records(node, outline, source) for node in outline.nodes if outline.is_ours),
     )
-    for message, advice, place in refusals:
-        raise ConfigParsingError(message, location=source.place_of(place), help=advice)
+    for error in refusals:
+        raise error
 
 
-Refusals = Iterator[tuple[str, str, ast.AST]]
-"""What is wrong, what to do, and where."""
-
-
-def _of_bases(outline: Outline) -> Refusals:
+def _of_bases(outline: Outline, source: Source) -> Iterator[ConfigParsingError]:
     base, blocks = outline.base, outline.base_blocks
     if base is not None and (blocks or not outline.is_ours):
         line = blocks[0].lineno if blocks else base.lineno
-        yield (
+        yield ConfigParsingError(
             f"the file inherits in two ways: _base_ (line {base.lineno}) and imports (line {line})",
-            "keep one: `_base_ = [...]`, or `with read_base():` with imports of the bases",
-            base,
+            location=source.place_of(base),
+            help="keep one: `_base_ = [...]`, or `with read_base():` with imports of the bases",
         )
+    for statement in (statement for block in blocks for statement in block.body):
+        if not isinstance(statement, ast.ImportFrom):
+            yield IllegalImportError(
+                "only `from base import name` may stand in `with read_base():`",
+                location=source.place_of(statement),
+                help="move the line out of the block",
+            )
 
 
-def _of_values(node: ast.AST, outline: Outline) -> Refusals:
+def _of_values(node: ast.AST, outline: Outline, source: Source) -> Iterator[ConfigParsingError]:
     if isinstance(node, ast.Compare) and any(isinstance(op, ast.Is | ast.IsNot) for op in node.ops):
         for operand in (node.left, *node.comparators):
             is_name = isinstance(operand, ast.Name | ast.Attribute)
             if is_name and _root(operand) in outline.recorded_names:
-                wrong = "is not imported while the config is read, so `is` compares something else"
-                yield (
-                    f"{ast.unparse(operand)} {wrong}",
-                    "import it within `with eager():` to have its value while the config is read",
-                    operand,
+                yield ConfigParsingError(
+                    f"{ast.unparse(operand)} is not imported while the config is read, so `is` "
+                    "compares something else",
+                    location=source.place_of(operand),
+                    help="import it within `with eager():` to have its value while the config is "
+                    "read",
                 )
     elif isinstance(node, ast.ImportFrom) and node.names[0].name == "*" and not node.level:
-        star = "the star is for configs beside this one, as in `from .base import *`"
-        if node.lineno not in outline.base_lines | outline.eager_lines:
-            yield (
+        allowed = outline.base_lines | outline.eager_lines
+        if node.lineno not in allowed:
+            yield ConfigParsingError(
                 f"`from {node.module} import *` outside of `with read_base():`",
-                f"name what you import; {star}",
-                node,
+                location=source.place_of(node),
+                help="name what you import; the star is for configs beside this one, as in "
+                "`from .base import *`",
             )
 
 
-def _of_records(node: ast.AST, names: set[str]) -> Refusals:
+def _of_records(node: ast.AST, outline: Outline, source: Source) -> Iterator[ConfigParsingError]:
+    names, place = outline.recorded_names, source.place_of(node)
     if isinstance(node, ast.Try):
         if any(_is_import(part) and not imports_stdlib(part) for part in node.body):
-            yield (
+            yield ConfigParsingError(
                 "an import in try: recorded imports never fail, so its except would never run",
-                'test `if available("package"):` instead',
-                node,
+                location=place,
+                help='test `if available("package"):` instead',
             )
     elif isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
         for base in node.bases if isinstance(node, ast.ClassDef) else ():
             if _root(base) in names:
-                yield (
+                yield ConfigParsingError(
                     f"the class {node.name} derives from {ast.unparse(base)}, an imported name",
-                    "define the class in a module and import it",
-                    base,
+                    location=source.place_of(base),
+                    help="define the class in a module and import it",
                 )
         for decorator in node.decorator_list:
             if _root(decorator) in names:
-                yield (
+                yield ConfigParsingError(
                     f"the decorator {ast.unparse(decorator)} would be recorded, not called",
-                    f"move {node.name} into a module",
-                    decorator,
+                    location=source.place_of(decorator),
+                    help=f"move {node.name} into a module",
                 )
     elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
         function = ast.unparse(node.value.func)
         if _root(node.value.func) in names and not function.startswith("edit("):
-            yield (
+            yield ConfigParsingError(
                 f"{function}(...) is recorded, not called, and nothing keeps the record",
-                "assign it to a variable, or do it in a module that custom_imports imports",
-                node,
+                location=place,
+                help="assign it to a variable, or do it in a module that custom_imports imports",
             )
     elif isinstance(node, ast.Global):
-        yield (
+        yield ConfigParsingError(
             f"`global {', '.join(node.names)}`: functions of a config return values",
-            "return the value and assign it at the top level",
-            node,
+            location=place,
+            help="return the value and assign it at the top level",
         )
     elif isinstance(node, ast.Delete):
         for target in node.targets:
             if isinstance(target, ast.Name) and target.id in names:
-                yield (
+                yield ConfigParsingError(
                     f"`del {target.id}` of an imported name",
-                    "leave the line out: imported names are no part of the config",
-                    node,
+                    location=place,
+                    help="leave the line out: imported names are no part of the config",
                 )
 
 
