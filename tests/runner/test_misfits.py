@@ -249,3 +249,14 @@ def test_a_loop_of_ones_own_may_evaluate_without_steps(tmp_path):
     runner = run(tmp_path, model=OnlyTrains(), val_cfg=dict(type=Own), **VALIDATION)
     runner.train()
     assert seen == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("mode", ["val", "test"])
+def test_an_evaluation_alone_reads_no_training_data(tmp_path, mode):
+    def unreadable():
+        raise AssertionError("the training data was read")
+
+    data = dict(dataset=dict(type=unreadable), batch_size=8, shuffle=True)
+    names = {f"{mode}_{key.removeprefix('val_')}": part for key, part in VALIDATION.items()}
+    runner = run(tmp_path, train_dataloader=data, **{f"{mode}_cfg": {}}, **names)
+    assert "accuracy" in getattr(runner, mode)()

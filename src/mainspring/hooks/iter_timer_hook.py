@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mainspring.dataset.any_loader import length_of
@@ -193,7 +193,9 @@ class IterTimerHook(Hook):
 
 def _validations_left(runner: Run) -> int:
     """Validations that a training still has before it, without one that is under way."""
-    loop = runner.train_loop
+    loop = runner._train_loop
+    if isinstance(loop, Mapping):  # nothing is trained, and no training data is to be read
+        return 0
     by_epoch = getattr(loop, "by_epoch", None)
     interval = getattr(loop, "val_interval", 0)
     if by_epoch is None or interval < 1:

@@ -258,7 +258,7 @@ class LoggerHook(Hook):
             for name, value in named.items()
             if name not in ("epoch", "iter", "step")
         }
-        if getattr(runner.train_loop, "by_epoch", False):
+        if getattr(runner._train_loop, "by_epoch", False):
             tagged["epoch"] = runner.epoch + (mode == "train")
         visualizer.add_log(
             scalars, tagged, step=step, iteration=iteration, file_path=self.json_log_path
