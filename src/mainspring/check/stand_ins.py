@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 from mainspring.config.config_dict import duplicate
@@ -50,6 +51,7 @@ class StandIn:
     def __init__(self) -> None:
         self.loader = Batches([None])
         self.visualizer = self
+        self.model = SimpleNamespace(val_step=None, test_step=None)
 
     def ready_dataloader(self, loader: Any, _section: str = "") -> Any:
         """The loader as it is."""
