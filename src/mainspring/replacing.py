@@ -10,7 +10,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-__all__ = ["replacing"]
+__all__ = ["UNFINISHED", "replacing"]
+
+UNFINISHED = f".*.{'?' * 8}.tmp"
+"""Pattern of the names that files have until they are whole; a killed process leaves one."""
 
 _NOT_OFFERED = (errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.ENOTTY)
 """What file systems say that have no modes of files, or cannot flush one: many in user space."""

@@ -10,6 +10,7 @@ import torch
 from mainspring.errors import CheckpointError, ConfigError, MetricError
 from mainspring.hooks import CheckpointHook
 from mainspring.hooks.metric_rule import infer_rule
+from mainspring.replacing import replacing
 
 
 def files(runner):
@@ -188,8 +189,17 @@ def test_what_a_killed_process_did_not_come_to_remove_is_removed(make_runner) ->
     )
     runner = make_runner(hook)
     work_dir = Path(runner.work_dir)
-    for name in ("epoch_2.pth", "epoch_3.pth", ".epoch_3.pth.a1b2.tmp", "mine.tmp"):
+    for name in ("epoch_2.pth", "epoch_3.pth", "mine.tmp"):
         (work_dir / name).touch()
+    unfinished = []
+    for name in ("epoch_3.pth", "last_checkpoint", "config.py", "run.json"):
+        with replacing(work_dir / name):
+            unfinished += work_dir.glob(".*")  # there if the process is killed now
+    for path in unfinished:
+        path.touch()
+    for name in ("config.py", "run.json", "last_checkpoint"):
+        (work_dir / name).unlink()
+    assert len(unfinished) == 4
     hook.before_train(runner)
     assert sorted(path.name for path in work_dir.iterdir() if path.is_file()) == [
         "epoch_3.pth",

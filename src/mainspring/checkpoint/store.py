@@ -21,7 +21,7 @@ from mainspring.checkpoint.plain_types import as_plain_types
 from mainspring.checkpoint.seal import SealedWriter
 from mainspring.errors import ConfigError
 from mainspring.logging import warn
-from mainspring.replacing import replacing
+from mainspring.replacing import UNFINISHED, replacing
 
 __all__ = ["chosen_backend", "is_local_path", "remove_leftovers", "save_checkpoint", "write_sealed"]
 
@@ -111,11 +111,10 @@ def remove_leftovers(directory: str | Path, older_than: float = 0) -> None:
     """Remove what processes that were killed in the middle of writing have left.
 
     Args:
-        directory: Local directory of checkpoints.
+        directory: Local directory, of a run or of checkpoints.
         older_than: Seconds that a file must not have been written to, where others may be writing.
     """
-    for pattern in (".*.pth.*.tmp", ".last_checkpoint.*.tmp"):
-        for leftover in Path(directory).glob(pattern):
-            with suppress(OSError):
-                if not older_than or time.time() - leftover.stat().st_mtime > older_than:
-                    leftover.unlink()
+    for leftover in Path(directory).glob(UNFINISHED):
+        with suppress(OSError):
+            if not older_than or time.time() - leftover.stat().st_mtime > older_than:
+                leftover.unlink()
