@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
 import re
 import warnings
 from collections import Counter
@@ -23,7 +22,7 @@ from mainspring.errors import (
     MainspringError,
     did_you_mean,
 )
-from mainspring.logging import print_log
+from mainspring.logging import warn
 
 __all__ = ["JitModelAnalysis", "Statistics", "with_owners"]
 
@@ -354,7 +353,7 @@ class JitModelAnalysis:
                 "by forward() or another method, and then count for the module that runs them."
             )
         for line in lines:
-            print_log(line, "current", logging.WARNING)
+            warn(line)
 
     def _has_forward(self, name: str) -> bool:
         forward = type(self._named_modules[name]).forward

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from abc import ABCMeta, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -13,7 +12,7 @@ from mainspring.defaults import DEFAULTS
 from mainspring.dist import broadcast_object_list, collect_results, is_main_process
 from mainspring.errors import ConfigError, MetricError
 from mainspring.fileio import dump
-from mainspring.logging import print_log
+from mainspring.logging import print_log, warn
 from mainspring.registry import METRICS
 from mainspring.structures import BaseDataElement
 
@@ -73,11 +72,7 @@ class BaseMetric(metaclass=ABCMeta):
         self.results: list[Any] = []
         self.prefix = prefix or self.default_prefix
         if self.prefix is None and DEFAULTS.wants_prefix:
-            print_log(
-                f"{type(self).__name__} has no prefix: its metrics may be named as others are",
-                logger="current",
-                level=logging.WARNING,
-            )
+            warn(f"{type(self).__name__} has no prefix: its metrics may be named as others are")
 
     @property
     def dataset_meta(self) -> dict[str, Any] | None:
@@ -126,11 +121,9 @@ class BaseMetric(metaclass=ABCMeta):
             MetricError: On the other ranks, when it failed on rank 0.
         """
         if not self.results:
-            print_log(
+            warn(
                 f"{type(self).__name__} collected nothing: does its process() append to "
-                "self.results?",
-                logger="current",
-                level=logging.WARNING,
+                "self.results?"
             )
         collected = collect_results(
             self.results, size, device=self.collect_device, tmpdir=self.collect_dir

@@ -7,7 +7,6 @@ next epoch: in workers they are seeded for each item, as the global ones are.
 from __future__ import annotations
 
 import copy
-import logging
 import pickle
 import random
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from mainspring.logging import print_log
+from mainspring.logging import warn
 from mainspring.rng.item_seeds import ItemSeeds, mix
 
 __all__ = ["OwnGenerator", "generators_in", "warn_of_copies", "with_generators_copied"]
@@ -102,12 +101,10 @@ def warn_of_copies(dataset: Any) -> None:
     """
     kinds = sorted({type(generator).__name__ for generator in generators_in(dataset)})
     if kinds:
-        print_log(
+        warn(
             f"{type(dataset).__name__} keeps a generator of its own ({', '.join(kinds)}): every "
             "worker draws the same numbers from its copy, again in each epoch. Seed it in "
-            "worker_init_fn, or draw from the global generators",
-            "current",
-            level=logging.WARNING,
+            "worker_init_fn, or draw from the global generators"
         )
 
 
