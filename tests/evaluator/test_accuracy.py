@@ -125,3 +125,22 @@ def test_a_torchmetric_without_samples():
     torchmetrics = pytest.importorskip("torchmetrics")
     with pytest.raises(MetricError, match="mae saw no sample"):
         TorchMetric(torchmetrics.MeanAbsoluteError(), name="mae").evaluate(3)
+
+
+@pytest.mark.parametrize(
+    ("prediction", "target", "said"),
+    [
+        (torch.tensor(0.3), 1, r"a prediction is 0\.3, neither scores nor a label"),
+        (torch.zeros(2, 3), 1, r"prediction of shape \(2, 3\) and a target of shape \(\)"),
+        (torch.zeros(3), torch.tensor([0, 1]), r"of shape \(3,\) and a target of shape \(2,\)"),
+    ],
+)
+def test_what_is_neither_scores_nor_a_label_is_refused(prediction, target, said):
+    with pytest.raises(MetricError, match=said):
+        Accuracy().process({}, [dict(prediction=prediction, target=target)])
+
+
+def test_a_label_may_be_a_whole_number_in_floating_point():
+    accuracy = Accuracy()
+    accuracy.process({}, [dict(prediction=torch.tensor(p), target=1) for p in (1.0, 0.0)])
+    assert accuracy.evaluate(size=2) == {"accuracy": 50.0}

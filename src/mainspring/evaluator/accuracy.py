@@ -16,6 +16,9 @@ from mainspring.registry import METRICS
 
 __all__ = ["Accuracy"]
 
+_NO_LABEL = -2
+"""Stands for the rank where a prediction is a fraction."""
+
 
 @METRICS.register_module()
 class Accuracy(BaseMetric):
@@ -69,23 +72,41 @@ class Accuracy(BaseMetric):
             data_samples: The samples.
 
         Raises:
-            MetricError: A sample has no prediction or target, or a label beyond its scores.
+            MetricError: A sample has no prediction or target, one of another shape, or a label
+                beyond its scores.
         """
         if not data_samples:
             return
-        predictions = torch.stack([prediction_of(sample) for sample in data_samples])
-        single = [target_of(sample) for sample in data_samples]
-        targets = torch.stack([t.reshape(()) if t.ndim else t for t in single])
-        targets = targets.to(predictions.device)
+        pairs = [(prediction_of(sample), target_of(sample)) for sample in data_samples]
+        for scores, label in pairs:
+            if (scores.ndim > 1 and scores.numel() > 1) or label.numel() != 1:
+                raise MetricError(
+                    f"a sample has a prediction of shape {tuple(scores.shape)} and a target of "
+                    f"shape {tuple(label.shape)}",
+                    help="Accuracy takes scores of shape (classes,), or a label, and one target a "
+                    "sample; ConfusionMatrix and MeanIoU take maps",
+                )
+        predictions = torch.stack([scores for scores, _ in pairs])
+        targets = torch.stack([label.reshape(()) for _, label in pairs]).to(predictions.device)
         if predictions.numel() == len(predictions):
-            ranks = torch.where(predictions.reshape(-1) == targets, 0, max(self.topk))
+            labels = predictions.reshape(-1)
+            ranks = torch.where(labels == targets, 0, max(self.topk))
+            if labels.is_floating_point():
+                ranks = torch.where(labels == labels.round(), ranks, _NO_LABEL)
         else:
             ranks = _ranks(predictions, targets)
         # The one copy from the device in each batch; 32 bits, because there may be many classes.
         ranks = ranks.to("cpu", torch.int32)
         if (ranks < 0).any():
+            wrong = int(ranks.argmin())
+            if ranks[wrong] == _NO_LABEL:
+                raise MetricError(
+                    f"a prediction is {predictions[wrong].item():g}, neither scores nor a label",
+                    help="predict scores of shape (classes,), or a whole number: of a score "
+                    "between two classes, int(score > 0.5)",
+                )
             raise MetricError(
-                f"a target is class {targets[int(ranks.argmin())].item()}, "
+                f"a target is class {targets[wrong].item()}, "
                 f"but there are scores for {predictions.shape[1]} classes"
             )
         self.results.append(ranks)
