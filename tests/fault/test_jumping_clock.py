@@ -6,6 +6,7 @@ import json
 import os
 import re
 import time
+from contextlib import suppress
 
 import pytest
 import torch
@@ -58,7 +59,8 @@ class Jumps(Hook):
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
         self.clock.offset = JUMPS[runner.iter % len(JUMPS)]
         for number, path in enumerate(sorted(self.work_dir.glob("iter_*.pth"))):
-            os.utime(path, (1e9 - 1e6 * number, 1e9 - 1e6 * number))
+            with suppress(FileNotFoundError):  # removed meanwhile by the thread that writes
+                os.utime(path, (1e9 - 1e6 * number, 1e9 - 1e6 * number))
 
 
 def run(work_dir, hooks=(), train_cfg=None, **changes):

@@ -2,12 +2,14 @@
 
 import contextvars
 import gc
+import sys
 import threading
 import weakref
 
 import pytest
 
 from mainspring.registry.manager import ManagerMixin
+from prepared_processes import run
 
 
 @pytest.fixture
@@ -147,3 +149,36 @@ def test_a_class_must_take_a_name():
         class Nameless(ManagerMixin):
             def __init__(self):
                 pass
+
+
+RELEASED_BY_THE_COLLECTOR = """
+import gc, random, weakref
+from mainspring.registry.manager import ManagerMixin
+
+class Run: ...
+
+kinds = [type(f"Kind{number}", (ManagerMixin,), {}) for number in range(20)]
+
+def release(name):
+    for kind in kinds:
+        kind.release_instance(name)
+
+gc.set_threshold(50, 1, 1)
+random.seed(0)
+for number in range(1000):
+    run = Run()
+    run.itself = run
+    weakref.finalize(run, release, str(number))
+    for kind in kinds:
+        kind.get_instance(str(number))
+    # The collector comes at another moment each time, also within a change of what is current.
+    garbage = [[] for _ in range(random.randrange(60))]
+    del run
+gc.collect()
+print(sum(len(kind._instance_dict) for kind in kinds))
+"""
+
+
+def test_the_collector_may_release_instances_at_any_moment():
+    done = run([sys.executable, "-c", RELEASED_BY_THE_COLLECTOR], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "0\n")

@@ -121,14 +121,17 @@ def load_from_openmmlab(filename: str, map_location: Any = None) -> Any:
 def load_from_mmcls(filename: str, map_location: Any = None) -> Mapping[str, Any]:
     """Load the backbone of a classifier of mmcls."""
     url = _look_up(filename.partition("://")[2], get_mmcls_models(), "the model zoo of mmcls")
-    checkpoint: Mapping[str, Any] = schemes.load_from_http(url, map_location=map_location)
+    return _process_mmcls_checkpoint(schemes.load_from_http(url, map_location=map_location))
+
+
+def _process_mmcls_checkpoint(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The backbone's weights without their prefix; a file of bare backbone weights stays."""
     prefix = "backbone."
     backbone = OrderedDict(
         (key.removeprefix(prefix), value)
         for key, value in checkpoint.get("state_dict", checkpoint).items()
         if key.startswith(prefix)
     )
-    # A file of bare backbone weights stays as it is.
     return {"state_dict": backbone} if backbone else checkpoint
 
 

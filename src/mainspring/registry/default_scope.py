@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Self
@@ -61,7 +62,7 @@ class DefaultScope(ManagerMixin):
     @classmethod
     def get_current_instance(cls) -> Self | None:  # type: ignore[override]  # - MMEngine: None here
         """The current scope, or ``None`` when there is none."""
-        current: Self | None = cls._current.get()
+        current: Self | None = cls.current_here()
         if current is not None and current._is_temporary:
             return current
         return super().get_current_instance() if cls._instance_dict else None
@@ -79,7 +80,7 @@ class DefaultScope(ManagerMixin):
             return
         temporary = cls(f"overwrite-{next(_serial)}", scope_name)
         temporary._is_temporary = True
-        token = cls._current.set(temporary)
+        token = cls._current.set(weakref.ref(temporary))
         try:
             yield
         finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import threading
 import warnings
+import weakref
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,11 +35,16 @@ class _Instances(OrderedDict[str, Any]):
 
     def __setitem__(self, name: str, instance: Any) -> None:
         super().__setitem__(name, instance)
-        self._current.set(instance)
+        self._current.set(weakref.ref(instance))
 
 
 class ManagerMeta(type):
-    """Gives each class its own table of instances and its own current instance."""
+    """Gives each class its own table of instances and its own current instance.
+
+    The current instance is referred to weakly, so that releasing one need not say that it is no
+    longer current: a run may be released while garbage is collected, and Python crashes where a
+    context variable is set while another one is being set.
+    """
 
     _instance_dict: OrderedDict[str, Any]
     _current: ContextVar[Any]
@@ -49,6 +55,11 @@ class ManagerMeta(type):
         cls._instance_dict = _Instances(cls._current)
         if "name" not in inspect.getfullargspec(cls).args:
             raise ArgumentTypeError(f"{cls} must have the `name` argument")
+
+    def current_here(cls) -> Any:
+        """What this thread or task made current last; ``None`` if it is gone."""
+        found = cls._current.get()
+        return None if found is None else found()
 
 
 class ManagerMixin(metaclass=ManagerMeta):
@@ -106,7 +117,7 @@ class ManagerMixin(metaclass=ManagerMeta):
             RuntimeError: If there is no instance.
         """
         with _lock:
-            current: Any = cls._current.get()
+            current = cls.current_here()
             if current is not None and cls._instance_dict.get(current.instance_name) is current:
                 return cast("Self", current)
             if not cls._instance_dict and cls._has_default:
@@ -138,8 +149,6 @@ class ManagerMixin(metaclass=ManagerMeta):
             for owner in {cls, *type(instance).__mro__}:
                 if isinstance(owner, ManagerMeta) and owner._instance_dict.get(name) is instance:
                     del owner._instance_dict[name]
-                    if owner._current.get() is instance:
-                        owner._current.set(None)
 
     @contextmanager
     def as_current(self) -> Iterator[Self]:
@@ -150,7 +159,7 @@ class ManagerMixin(metaclass=ManagerMeta):
             if isinstance(owner, ManagerMeta)
             and owner._instance_dict.get(self._instance_name) is self
         ]
-        tokens = [(owner, owner._current.set(self)) for owner in owners]
+        tokens = [(owner, owner._current.set(weakref.ref(self))) for owner in owners]
         try:
             yield self
         finally:

@@ -25,6 +25,7 @@ _reported: set[tuple[str, str]] = set()
 
 
 OURS_ALONE = {
+    "data sampler": ("TokenBudgetBatchSampler",),
     "dataset": ("BaseDataset", "InMemoryDataset"),
     "function": ("CombinedLoader", "worker_init_fn"),
     "hook": ("DigestHook", "DivergenceHook", "Hook", "ProgressHook", "ReportHook"),
@@ -33,7 +34,7 @@ OURS_ALONE = {
         "Accuracy", "BoxAveragePrecision", "ConfusionMatrix", "MeanIoU", "Perplexity",
         "PrecisionRecallF1", "RegressionErrors",
     ),
-    "model": ("Supervised",),
+    "model": ("Supervised", "with_adapters"),
     "optimizer": ("Muon",),
     "vis_backend": ("TrackioVisBackend",),
 }  # fmt: skip
