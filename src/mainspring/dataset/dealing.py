@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import itertools
-import logging
 import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -34,7 +33,7 @@ from mainspring.dataset.samplers import DealtOrder, DefaultSampler, InfiniteSamp
 from mainspring.dataset.token_batches import TokenBudgetBatchSampler
 from mainspring.dist import all_gather_object, all_reduce, get_world_size
 from mainspring.errors import ConfigError
-from mainspring.logging import print_log
+from mainspring.logging import print_log, warn
 from mainspring.rng.states import quiet_generators
 from mainspring.structures.nested import tensors_in
 
@@ -219,12 +218,10 @@ def until_one_ends(batches: Iterable[Any], section: str) -> Iterator[Any]:
             continue
         over = all_gather_object(batch is _OVER)
         if not all(over):
-            print_log(
+            warn(
                 f"{section}: the streams of the ranks differ in length: {given} batches on rank "
                 f"{over.index(True)}, at least {given + 1} on rank {over.index(False)}. The epoch "
-                "ends with the shortest, and what the others have left is not trained on",
-                logger="current",
-                level=logging.WARNING,
+                "ends with the shortest, and what the others have left is not trained on"
             )
         return
 
@@ -250,11 +247,9 @@ def comparing_ranks(batches: Iterable[Any], loader: Any, section: str) -> Iterab
     digests = all_gather_object(_digest(first))
     if digests[0] is not None and all(digest == digests[0] for digest in digests):
         what = type(getattr(loader, "dataset", loader)).__name__
-        print_log(
+        warn(
             f"{section}: all ranks were given the same first batch by {what}. If each rank reads "
-            f"the same data, they are used {get_world_size()} times: {_DEAL}",
-            logger="current",
-            level=logging.WARNING,
+            f"the same data, they are used {get_world_size()} times: {_DEAL}"
         )
     return itertools.chain(first, batches)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ from mainspring.dataset.device_prefetch import Copies, DevicePrefetcher
 from mainspring.dataset.index_plan import IndexPlan
 from mainspring.dataset.worker_reports import Failure, Sent
 from mainspring.dataset.worker_streams import WorkerStreams
-from mainspring.logging import print_log
+from mainspring.logging import warn
 
 __all__ = ["Delivery", "Position"]
 
@@ -100,7 +99,7 @@ class Delivery:
             raise
         if type(batch) is Sent:
             if batch.note:
-                print_log(batch.note, logger="current", level=logging.WARNING)
+                warn(batch.note)
             if batch.states and self._streams is not None:
                 self._streams.took(batch)
             elif batch.batch is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -22,7 +21,7 @@ from mainspring.checkpoint.plain_types import as_plain_types, as_they_were
 from mainspring.dataset.samplers import DealtOrder, DefaultSampler, InfiniteSampler
 from mainspring.dataset.token_batches import TokenBudgetBatchSampler
 from mainspring.dist import get_dist_info
-from mainspring.logging import print_log
+from mainspring.logging import warn
 from mainspring.rng.item_seeds import mix
 from mainspring.rng.states import RandomStates
 
@@ -174,12 +173,10 @@ class IndexPlan:
         elif not self._is_warned:
             self._is_warned = True
             drawing = self.sampler if self.cuts_batches else self.source
-            print_log(
+            warn(
                 f"{type(drawing).__name__} draws from the global generators batch by batch: "
                 f"behind {_MOST_NOTED} batches of a pass, a resumed run may have another order. "
-                "Let it draw the order at its start, or from a generator of its own",
-                logger="current",
-                level=logging.WARNING,
+                "Let it draw the order at its start, or from a generator of its own"
             )
 
     def _remembered(

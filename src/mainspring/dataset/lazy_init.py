@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from mainspring.logging import print_log
+from mainspring.logging import warn
 
 __all__ = ["force_full_init", "init_for_item"]
 
@@ -41,11 +40,9 @@ def _initialize(dataset: Any, needed_by: str) -> None:
     name = type(dataset).__name__
     if not hasattr(dataset, "full_init"):
         raise AttributeError(f"{name} has no method full_init")
-    print_log(
+    warn(
         f"{name}.{needed_by} needs the annotations: calling full_init() now; with lazy_init=True, "
-        "call it yourself when it suits",
-        logger="current",
-        level=logging.WARNING,
+        "call it yourself when it suits"
     )
     dataset.full_init()
     dataset._fully_initialized = True
@@ -58,10 +55,8 @@ def init_for_item(dataset: Any) -> None:
         dataset: Has `full_init` and ``_fully_initialized``.
     """
     if not dataset._fully_initialized:
-        print_log(
+        warn(
             f"call full_init() of {type(dataset).__name__} beforehand, or every worker loads the "
-            "annotations",
-            logger="current",
-            level=logging.WARNING,
+            "annotations"
         )
         dataset.full_init()

@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -32,7 +31,7 @@ from mainspring.dataset.sample_view import SampleView, WorkerStart, as_it_is
 from mainspring.dataset.tensor_rows import TensorRows, draws_nothing
 from mainspring.dataset.worker_life import begin_showing
 from mainspring.dataset.worker_streams import WorkerStreams
-from mainspring.logging import print_log
+from mainspring.logging import print_log, warn
 from mainspring.rng.generator_use import GeneratorUse
 from mainspring.rng.own_generators import warn_of_copies
 
@@ -249,11 +248,9 @@ class ResumableLoader:
 
 
 def _say_other_kind() -> None:
-    print_log(
+    warn(
         "the checkpoint was made with another kind of loader: this one goes on behind as many "
-        "batches, in an order of its own",
-        logger="current",
-        level=logging.WARNING,
+        "batches, in an order of its own"
     )
 
 

@@ -8,7 +8,6 @@ with the last batches given out. Nothing is drawn for that, and nothing is loade
 
 from __future__ import annotations
 
-import logging
 import pickle
 import random
 from collections.abc import Mapping
@@ -23,7 +22,7 @@ from mainspring.dataset.sample_view import SampleView, as_it_is
 from mainspring.dataset.tensor_rows import draws_nothing
 from mainspring.dataset.worker_reports import Failure, Sent, state_of_data
 from mainspring.device.inner_state import InnerState
-from mainspring.logging import print_log
+from mainspring.logging import warn
 from mainspring.rng.states import RandomStates
 
 __all__ = ["StreamView", "WorkerStreams"]
@@ -126,11 +125,9 @@ class WorkerStreams:
         if self.restarts and not in_the_middle:
             resumed = None
         if resumed is not None and resumed["count"] != self._count:
-            print_log(
+            warn(
                 f"the checkpoint was made with {resumed['count']} workers, each with random "
-                f"numbers of its own; those of {self._count} begin anew",
-                logger="current",
-                level=logging.WARNING,
+                f"numbers of its own; those of {self._count} begin anew"
             )
         elif resumed is not None and (in_the_middle or self._stay):
             loader._iterator = None  # workers that were started before the run was resumed

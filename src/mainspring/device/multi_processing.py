@@ -8,7 +8,7 @@ import platform
 import sys
 import warnings
 
-__all__ = ["set_multi_processing"]
+__all__ = ["set_multi_processing", "usable_cores"]
 
 
 def set_multi_processing(
@@ -60,3 +60,10 @@ def _set_openmp_threads() -> None:
         )
         os.environ["OMP_NUM_THREADS"] = "1"
     os.environ.setdefault("MKL_NUM_THREADS", "1")
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mainspring.dataset.any_loader import length_of
+from mainspring.device.multi_processing import usable_cores
 from mainspring.hooks.hook import DATA_BATCH, Hook
 from mainspring.hooks.priority import Priority
 from mainspring.hooks.run import Run
@@ -231,7 +231,6 @@ def _advice(loader: Any, share: float, seconds_per_batch: float) -> str:
     """
     workers = getattr(loader, "num_workers", None)
     known = "" if workers is None else f" (num_workers={workers})"
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     if seconds_per_batch < _HANDOVER:
         fewer = ", try train_dataloader.num_workers=0" if workers else ""
         change = (
@@ -239,8 +238,8 @@ def _advice(loader: Any, share: float, seconds_per_batch: float) -> str:
             f"improve: load larger batches (train_dataloader.batch_size=...){fewer}, or make a "
             "sample cheaper"
         )
-    elif workers is not None and cores is not None and workers >= cores:
-        change = f"each of {cores} cores loads already: make a sample cheaper"
+    elif workers is not None and workers >= usable_cores():
+        change = f"each of {usable_cores()} cores loads already: make a sample cheaper"
     else:
         change = (
             "load in more workers (train_dataloader.num_workers=..., persistent_workers=True) or "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Literal, TypeAlias
@@ -14,7 +13,7 @@ from torch.optim import Optimizer
 from mainspring.config.words import Factory
 from mainspring.device import get_device
 from mainspring.errors import ConfigError, ConfigTypeError, did_you_mean
-from mainspring.logging import print_log
+from mainspring.logging import print_log, warn
 from mainspring.optim.optimizer.base import NO_CONTEXT
 from mainspring.optim.optimizer.optim_wrapper import OptimWrapper
 from mainspring.registry import OPTIM_WRAPPERS
@@ -93,11 +92,7 @@ class AmpOptimWrapper(OptimWrapper):
         self.cast_dtype = _cast_type(dtype, self._device_type)
         needs_scaler = self.cast_dtype is torch.float16
         if loss_scale != "dynamic" and not needs_scaler:
-            print_log(
-                f"loss_scale={loss_scale!r} has no effect: {self.cast_dtype} needs no scaling",
-                logger="current",
-                level=logging.WARNING,
-            )
+            warn(f"loss_scale={loss_scale!r} has no effect: {self.cast_dtype} needs no scaling")
         self._scale_update_param: float | None = None
         self.loss_scaler = self._make_scaler(loss_scale, needs_scaler, use_fsdp)
         if self.closure_need != "none" and self.loss_scaler.is_enabled():

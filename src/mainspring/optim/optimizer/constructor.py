@@ -14,7 +14,7 @@ from torch import nn
 
 from mainspring.errors import ConfigError, did_you_mean, mark_user_mistake
 from mainspring.fast.eager_optimizers import spare_compiler
-from mainspring.logging import IN_FILE, print_log
+from mainspring.logging import IN_FILE, print_log, warn
 from mainspring.optim.optimizer.param_groups import (
     ParamPlace,
     check_paramwise_cfg,
@@ -182,14 +182,12 @@ def _check_custom_keys(
     misspelt: list[ConfigError] = []
     for key, settings in paramwise_cfg.get("custom_keys", {}).items():
         if not any(key in name for name in names):
-            print_log(
+            warn(
                 ConfigError(
                     f"custom_keys[{key!r}] has no effect: no parameter has {key!r} in its name",
                     config_path=f"{path}.{key}",
                     help=did_you_mean(key, parts),
-                ),
-                logger="current",
-                level=logging.WARNING,
+                )
             )
         for name in settings:
             if name not in known:
@@ -202,7 +200,7 @@ def _check_custom_keys(
                 if meant:
                     misspelt.append(error)
                 else:
-                    print_log(error, logger="current", level=logging.WARNING)
+                    warn(error)
     if misspelt:
         raise misspelt[0]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -14,7 +13,7 @@ from torch.optim import Optimizer
 from mainspring.config.words import Factory
 from mainspring.errors import ConfigError, ConfigTypeError, mark_user_mistake
 from mainspring.fast.quick_step import QuickStep, quick_backward
-from mainspring.logging import MessageHub, print_log
+from mainspring.logging import MessageHub, warn
 from mainspring.optim.optimizer.accumulation import AccumulationSchedule, checked_counts
 from mainspring.optim.optimizer.base import NO_CONTEXT, BaseOptimWrapper
 from mainspring.optim.optimizer.clipping import clipping
@@ -206,12 +205,10 @@ class OptimWrapper(BaseOptimWrapper):
 
     def _check_micro_batch(self, loss: torch.Tensor | NormalizedLoss) -> None:
         if self._lost_micro_batches:
-            print_log(
+            warn(
                 f"the checkpoint lies within a group of {self._accumulative_counts} micro-batches "
                 f"and does not hold the gradients of the first {self._lost_micro_batches}: this "
-                "once, the step is made without them",
-                logger="current",
-                level=logging.WARNING,
+                "once, the step is made without them"
             )
         elif not self._begins_group(self._inner_count) and (
             self._normalizer.active is not isinstance(loss, NormalizedLoss)
@@ -273,11 +270,9 @@ class OptimWrapper(BaseOptimWrapper):
         for order in (2.0, float("inf")):
             if not gradients or bool(nn.utils.get_total_norm(gradients, order).isfinite()):
                 return True
-        print_log(
+        warn(
             f"the gradients of micro-batch {self._inner_count} are no numbers: this step is left "
-            "out",
-            logger="current",
-            level=logging.WARNING,
+            "out"
         )
         return False
 
@@ -330,11 +325,9 @@ class OptimWrapper(BaseOptimWrapper):
         # Whether their gradients come back is known when the next micro-batch begins.
         self._lost_micro_batches = init_counts - self._group_of(init_counts)[0]
         if self._accumulative_counts > 1 and has_batch_norm(model):
-            print_log(
+            warn(
                 "gradients are accumulated, but batch norm sees each micro-batch alone: training "
-                "differs from that with the large batch",
-                logger="current",
-                level=logging.WARNING,
+                "differs from that with the large batch"
             )
 
     def should_update(self) -> bool:

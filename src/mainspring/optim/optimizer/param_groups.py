@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from mainspring.errors import ConfigError, did_you_mean, mark_user_mistake
-from mainspring.logging import print_log
+from mainspring.logging import warn
 from mainspring.optim.optimizer.norm_layers import is_norm
 
 __all__ = ["ParamPlace", "check_paramwise_cfg", "matching_custom_key", "settings_of_parameter"]
@@ -87,11 +86,7 @@ def check_paramwise_cfg(
             )
     scaled = [key for key in paramwise_cfg if key.endswith("decay_mult")]
     if scaled == ["flat_decay_mult"] and weight_decay is None:
-        print_log(
-            "flat_decay_mult has no effect: the optimizer has no weight_decay",
-            logger="current",
-            level=logging.WARNING,
-        )
+        warn("flat_decay_mult has no effect: the optimizer has no weight_decay")
         scaled = []
     scaled += [key for key, settings in custom.items() if "decay_mult" in settings]
     if scaled and weight_decay is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import torch
 from mainspring.checkpoint.apply import unwrap
 from mainspring.errors import MissingPackageError
 from mainspring.infer import DrawsPredictions, NamesPredictions
-from mainspring.logging import print_log
+from mainspring.logging import warn
 from mainspring.structures import BaseDataElement
 from mainspring.tools.predict.inputs import Input, is_image
 from mainspring.tools.predict.pictures import draw
@@ -111,7 +110,7 @@ class Output:
                 picture = draw(visualizer, image, prediction, fields, self._predictor.classes)
         except MissingPackageError as error:
             self._draws = False
-            print_log(f"no pictures are drawn: {error}", "current", logging.WARNING)
+            warn(f"no pictures are drawn: {error}")
             return
         path = self._folder / "images" / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ from torch import nn
 
 from mainspring.checkpoint.apply import unwrap
 from mainspring.dataset.any_loader import length_of
+from mainspring.device.multi_processing import usable_cores
 from mainspring.hooks import LoggerHook
 from mainspring.optim import OptimWrapperDict
 from mainspring.tools.profiling.loading import handover_seconds, loading_seconds
@@ -22,7 +22,6 @@ __all__ = [
     "device_of",
     "precision_of",
     "setup_of_run",
-    "usable_cores",
 ]
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -82,13 +81,6 @@ def batch_size_of(loader: Any) -> int | None:
         getattr(it, "batch_size", None) for it in (loader, getattr(loader, "batch_sampler", 0))
     )
     return next((size for size in sizes if isinstance(size, int)), None)
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def precision_of(runner: Any) -> tuple[torch.dtype, bool]:
