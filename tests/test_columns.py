@@ -7,6 +7,13 @@ import pytest
 from mainspring.columns import as_duration, as_number, in_columns, sparkline
 
 
+def test_columns_are_left_out_until_a_line_fits():
+    rows = [("run", "began", "best"), ("first", "2026-01-01", "0.5")]
+    for room, shown in ((23, (0, 1, 2)), (22, (0, 1)), (16, (0,)), (2, (0,))):
+        fitting = in_columns(rows, spare=[2, 1], room=room)
+        assert fitting == in_columns([tuple(row[number] for number in shown) for row in rows])
+
+
 def test_columns_are_as_wide_as_their_widest_cell():
     rows = [("name", "value"), ("loss", "0.5"), ("accuracy", "98.33")]
     assert in_columns(rows, right=[1]) == [

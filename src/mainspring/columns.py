@@ -10,21 +10,32 @@ __all__ = ["as_duration", "as_number", "in_columns", "sparkline"]
 _BARS = "▁▂▃▄▅▆▇█"
 
 
-def in_columns(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:
+def in_columns(
+    rows: Sequence[Sequence[str]],
+    right: Collection[int] = (),
+    *,
+    spare: Sequence[int] = (),
+    room: int | None = None,
+) -> list[str]:
     """Rows as lines, with columns that are as wide as their widest cell.
 
     Args:
         rows: Rows of as many cells each; a first row of heads is one of them.
         right: Columns that are aligned at their right, by number.
+        spare: Columns that are left out where there is no room, the first one first.
+        room: Characters that a line may have; any number by default.
 
     Returns:
         A line for each row, two blanks between its cells, none at its end.
     """
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = dict(enumerate(max(map(len, column)) for column in zip(*rows, strict=True)))
+    for number in spare:
+        if room is not None and sum(widths.values()) + 2 * (len(widths) - 1) > room:
+            del widths[number]
     return [
         "  ".join(
-            cell.rjust(width) if number in right else cell.ljust(width)
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+            row[number].rjust(width) if number in right else row[number].ljust(width)
+            for number, width in widths.items()
         ).rstrip()
         for row in rows
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,6 +65,7 @@ def run(options: argparse.Namespace) -> None:
 def _print_table(runs: list[RunSummary], root: Path) -> None:
     from mainspring.cli.printing import paint
     from mainspring.columns import as_duration, as_number, in_columns
+    from mainspring.output import is_terminal
 
     rows = [("run", "state", "began", "took", "done", "best", "last")]
     for each in runs:
@@ -79,7 +81,8 @@ def _print_table(runs: list[RunSummary], root: Path) -> None:
                 "".join(f"{name} {as_number(each.last[name])}" for name in list(each.last)[:1]),
             )
         )
-    heads, *lines = in_columns(rows, right=[3])
+    room = shutil.get_terminal_size().columns if is_terminal() else None
+    heads, *lines = in_columns(rows, right=[3], spare=[6, 3, 4, 2], room=room)
     print(paint(heads, "title"))
     for line, each in zip(lines, runs, strict=True):
         print(line)
