@@ -153,7 +153,7 @@ class TokenBudgetBatchSampler(Sampler[list[int]]):
 
 def _lengths_of(dataset: Any, given: Any) -> list[int]:
     """The length of each item."""
-    found = getattr(dataset, "lengths", None) if given is None else given
+    found: Any = getattr(dataset, "lengths", None) if given is None else given
     found = found(*(() if given is None else (dataset,))) if callable(found) else found
     if found is None:
         raise ConfigError(

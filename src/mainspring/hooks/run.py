@@ -22,11 +22,13 @@ class LogText(Protocol):
         self, runner: Run, batch_idx: int, mode: str
     ) -> tuple[dict[str, Any], str]:
         """Scalars and text for an iteration of ``"train"``, ``"val"`` or ``"test"``."""
+        ...
 
     def get_log_after_epoch(
         self, runner: Run, batch_idx: int, mode: str, with_non_scalar: bool = False
     ) -> tuple[dict[str, Any], str]:
         """Scalars and text for an evaluation or an epoch."""
+        ...
 
 
 class Run(Protocol):
@@ -63,113 +65,142 @@ class Run(Protocol):
     @property
     def epoch(self) -> int:
         """Finished epochs of training."""
+        ...
 
     @property
     def iter(self) -> int:
         """Finished iterations of training; inside an iteration, its index."""
+        ...
 
     @property
     def max_epochs(self) -> int:
         """Epochs of the whole training; 0 where none is described."""
+        ...
 
     @property
     def max_iters(self) -> int:
         """Iterations of the whole training; 0 where none is described."""
+        ...
 
     @property
     def val_interval(self) -> int:
         """Epochs or iterations between two validations."""
+        ...
 
     @property
     def val_begin(self) -> int:
         """First epoch or iteration after which to validate."""
+        ...
 
     @property
     def train_loop(self) -> Any:
         """The train loop, built when first asked for."""
+        ...
 
     @property
     def val_loop(self) -> Any:
         """The validation loop, built when first asked for; ``None`` when there is none."""
+        ...
 
     @property
     def test_loop(self) -> Any:
         """The test loop, built when first asked for; ``None`` when there is none."""
+        ...
 
     @property
     def train_dataloader(self) -> Any:
         """Loader of the training data."""
+        ...
 
     @property
     def val_dataloader(self) -> Any:
         """Loader of the validation data."""
+        ...
 
     @property
     def test_dataloader(self) -> Any:
         """Loader of the test data."""
+        ...
 
     @property
     def val_evaluator(self) -> Any:
         """Evaluator of the validation."""
+        ...
 
     @property
     def test_evaluator(self) -> Any:
         """Evaluator of the test."""
+        ...
 
     @property
     def hooks(self) -> list[Any]:
         """The hooks, in the order in which they are called."""
+        ...
 
     @property
     def experiment_name(self) -> str:
         """Name of the run."""
+        ...
 
     @property
     def timestamp(self) -> str:
         """Time of this start, ``YYYYmmdd_HHMMSS``."""
+        ...
 
     @property
     def log_dir(self) -> str:
         """Directory of this start's log files."""
+        ...
 
     @property
     def seed(self) -> int:
         """Seed of the run."""
+        ...
 
     @property
     def rank(self) -> int:
         """Number of this process."""
+        ...
 
     @property
     def world_size(self) -> int:
         """Number of processes."""
+        ...
 
     @property
     def _train_loop(self) -> Any:
         """The train loop; before it is built, what describes it."""
+        ...
 
     def train(self) -> nn.Module:
         """Train the model."""
+        ...
 
     def val(self) -> dict[str, Any]:
         """Validate the model, also in the midst of a training; returns the metrics by name."""
+        ...
 
     def test(self) -> dict[str, Any]:
         """Test the model; returns the metrics by name."""
+        ...
 
     def call_hook(self, fn_name: str, **kwargs: Any) -> None:
         """Call a hook point, of the table or of one's own."""
+        ...
 
     def register_hook(self, hook: Any, priority: str | int | None = None) -> None:
         """Add a hook after the last one of equal or higher priority."""
+        ...
 
     def wrap_model(
         self, model_wrapper_cfg: Mapping[str, Any] | None, model: nn.Module
     ) -> nn.Module:
         """Put a model on its device and wrap it for the processes of this run."""
+        ...
 
     def load_checkpoint(self, filename: str | Path) -> Mapping[str, Any]:
         """Load the weights of a checkpoint into the model; returns the checkpoint."""
+        ...
 
     def save_checkpoint(
         self,
@@ -186,14 +217,18 @@ class Run(Protocol):
         then: Callable[[], None] | None = None,
     ) -> None:
         """Write a checkpoint; to be called on all ranks, rank 0 writes."""
+        ...
 
     def reserve_for_saving(self) -> None:
         """Take the memory that asynchronous saves copy the state to, in the background."""
+        ...
 
     def finish_saving(self) -> BaseException | None:
         """Wait for an asynchronous save; returns why it failed, once."""
+        ...
 
     def roll_back(
         self, filename: str | Path, about_to_be_written: dict[str, Any] | None = None
     ) -> None:
         """Take weights and optimizer state of an earlier moment, and go on from here with them."""
+        ...

@@ -67,7 +67,9 @@ def merged_adapters(model: ModelT) -> ModelT:
     Args:
         model: The model; changed.
     """
-    parts = {n: part for n, part in model.named_modules() if isinstance(part, _kinds())}
+    parts: dict[str, Any] = {
+        n: part for n, part in model.named_modules() if isinstance(part, _kinds())
+    }
     for name, part in parts.items():
         if any(name.startswith(f"{outer}.") for outer in parts):
             continue

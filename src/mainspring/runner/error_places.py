@@ -37,7 +37,7 @@ def building(cfg: Any, section: str) -> Iterator[None]:
     except Exception as error:
         if not hasattr(error, _PLACED):
             setattr(error, _PLACED, True)
-            described = cfg
+            described: Any = cfg
             for part in section.split("."):
                 described = described.get(part) if hasattr(described, "get") else None
             spec = getattr(error, "__mainspring_spec__", None)

@@ -47,12 +47,12 @@ def to_device(
         if not isinstance(data, type) and callable(getattr(data, "to", None)):
             return data.to(device)
     move = inside or functools.partial(to_device, device=device, non_blocking=non_blocking)
-    if kind is dict or isinstance(data, Mapping):
+    if isinstance(data, dict | Mapping):
         moved = {key: move(value) for key, value in data.items()}
         return moved if kind is dict else _like(data, moved)
     if isinstance(data, tuple) and hasattr(data, "_fields"):
         return kind(*(move(value) for value in data))
-    if kind is list or isinstance(data, Sequence):
+    if isinstance(data, list | Sequence):
         values = [move(value) for value in data]
         return values if kind is list else kind(values)
     if dataclasses.is_dataclass(data) and not isinstance(data, type):

@@ -77,7 +77,7 @@ def checked_counts(counts: Any) -> tuple[int, AccumulationSchedule | None]:
             f"accumulative_counts is {counts!r}",
             help="give a whole number of at least 1, or pairs such as [(0, 1), (10, 4)]",
         )
-    pairs = [tuple(pair) if isinstance(pair, list | tuple) else () for pair in counts]
+    pairs: list[Any] = [tuple(pair) if isinstance(pair, list | tuple) else () for pair in counts]
     if not all(len(pair) == 2 and _is_whole(pair[0]) and _is_whole(pair[1], 1) for pair in pairs):
         raise ConfigError(
             f"accumulative_counts is {counts!r}",

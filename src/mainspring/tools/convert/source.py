@@ -108,10 +108,11 @@ class SourceRewriter:
         constants = {name: value for name, value in attempt.old.items() if name not in bound}
         constants |= {name: it.value for name, it in once.items() if isinstance(it, ast.Constant)}
         self.base = Inherited(attempt)
+        parts = {name: path.rpartition(".") for name, path in inherited.items()}
         self.calls = CallRewriter(
             self.text,
             attempt,
-            {name: path.rpartition(".")[::2] for name, path in inherited.items()} | imported,
+            {name: (module, local) for name, (module, _, local) in parts.items()} | imported,
             {name: value for name, value in constants.items() if isinstance(value, str)},
         )
         displays = {name: it for name, it in once.items() if style.repeats and is_display(it)}
