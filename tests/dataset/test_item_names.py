@@ -11,6 +11,7 @@ from torch.utils.data import Dataset, Subset, TensorDataset, get_worker_info
 
 from mainspring.dataset import BaseDataset, ConcatDataset, DataLoader
 from mainspring.dataset.resumable_loader import ResumableLoader, naming_batches
+from mainspring.dataset.worker_life import end_workers
 from mainspring.errors import DataError
 
 
@@ -44,6 +45,7 @@ def said_by(loader, way):
     """All that an error says, notes and, from a worker, its text."""
     with pytest.raises(KeyError) as caught:
         list(WAYS[way](loader))
+    end_workers(loader)  # as a run does: left to the collector, torch waits ten seconds for them
     return "\n".join([str(caught.value), *getattr(caught.value, "__notes__", [])]).replace(
         "\\n", "\n"
     )
