@@ -131,8 +131,8 @@ def test_a_torchmetric_without_samples():
     ("prediction", "target", "said"),
     [
         (torch.tensor(0.3), 1, r"a prediction is 0\.3, neither scores nor a label"),
-        (torch.zeros(2, 3), 1, r"prediction of shape \(2, 3\) and a target of shape \(\)"),
-        (torch.zeros(3), torch.tensor([0, 1]), r"of shape \(3,\) and a target of shape \(2,\)"),
+        (torch.zeros(2, 3), 1, r"of shapes \(2, 3\) and \(\)"),
+        (torch.zeros(3), torch.tensor([0, 1]), r"of shapes \(3,\) and \(2,\)"),
     ],
 )
 def test_what_is_neither_scores_nor_a_label_is_refused(prediction, target, said):

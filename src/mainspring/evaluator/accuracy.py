@@ -77,17 +77,23 @@ class Accuracy(BaseMetric):
         """
         if not data_samples:
             return
-        pairs = [(prediction_of(sample), target_of(sample)) for sample in data_samples]
-        for scores, label in pairs:
-            if (scores.ndim > 1 and scores.numel() > 1) or label.numel() != 1:
-                raise MetricError(
-                    f"a sample has a prediction of shape {tuple(scores.shape)} and a target of "
-                    f"shape {tuple(label.shape)}",
-                    help="Accuracy takes scores of shape (classes,), or a label, and one target a "
-                    "sample; ConfusionMatrix and MeanIoU take maps",
-                )
-        predictions = torch.stack([scores for scores, _ in pairs])
-        targets = torch.stack([label.reshape(()) for _, label in pairs]).to(predictions.device)
+        single = [target_of(sample) for sample in data_samples]
+        scores = [prediction_of(sample) for sample in data_samples]
+        try:
+            predictions = torch.stack(scores)
+            targets = torch.stack([t.reshape(()) if t.ndim else t for t in single])
+            fits = predictions.ndim <= 2 or predictions.numel() == len(predictions)
+        except RuntimeError:
+            fits = False
+        if not fits:
+            seen = {(tuple(s.shape), tuple(t.shape)) for s, t in zip(scores, single, strict=True)}
+            raise MetricError(
+                "samples have a prediction and a target of shapes "
+                + " or ".join(f"{one} and {other}" for one, other in sorted(seen)),
+                help="Accuracy takes scores of shape (classes,), or a label, and one target a "
+                "sample; ConfusionMatrix and MeanIoU take maps",
+            )
+        targets = targets.to(predictions.device)
         if predictions.numel() == len(predictions):
             labels = predictions.reshape(-1)
             ranks = torch.where(labels == targets, 0, max(self.topk))
