@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Literal
 
 import torch
@@ -77,23 +78,10 @@ class Accuracy(BaseMetric):
         """
         if not data_samples:
             return
-        single = [target_of(sample) for sample in data_samples]
-        scores = [prediction_of(sample) for sample in data_samples]
-        try:
-            predictions = torch.stack(scores)
-            targets = torch.stack([t.reshape(()) if t.ndim else t for t in single])
-            fits = predictions.ndim <= 2 or predictions.numel() == len(predictions)
-        except RuntimeError:
-            fits = False
-        if not fits:
-            seen = {(tuple(s.shape), tuple(t.shape)) for s, t in zip(scores, single, strict=True)}
-            raise MetricError(
-                "samples have a prediction and a target of shapes "
-                + " or ".join(f"{one} and {other}" for one, other in sorted(seen)),
-                help="Accuracy takes scores of shape (classes,), or a label, and one target a "
-                "sample; ConfusionMatrix and MeanIoU take maps",
-            )
-        targets = targets.to(predictions.device)
+        predictions, targets = _stacked(
+            [prediction_of(sample) for sample in data_samples],
+            [target_of(sample) for sample in data_samples],
+        )
         if predictions.numel() == len(predictions):
             labels = predictions.reshape(-1)
             ranks = torch.where(labels == targets, 0, max(self.topk))
@@ -157,6 +145,22 @@ class Accuracy(BaseMetric):
         if self._single:
             return {"accuracy": values[self.topk[0]]}
         return {f"accuracy/top{k}": value for k, value in values.items()}
+
+
+def _stacked(scores: list[Tensor], labels: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """The predictions and the targets of a batch, on one device."""
+    with suppress(RuntimeError):
+        predictions = torch.stack(scores)
+        targets = torch.stack([t.reshape(()) if t.ndim else t for t in labels])
+        if predictions.ndim <= 2 or predictions.numel() == len(predictions):
+            return predictions, targets.to(predictions.device)
+    seen = {(tuple(s.shape), tuple(t.shape)) for s, t in zip(scores, labels, strict=True)}
+    raise MetricError(
+        "samples have a prediction and a target of shapes "
+        + " or ".join(f"{one} and {other}" for one, other in sorted(seen)),
+        help="Accuracy takes scores of shape (classes,), or a label, and one target a sample; "
+        "ConfusionMatrix and MeanIoU take maps",
+    )
 
 
 def _ranks(scores: Tensor, target: Tensor) -> Tensor:
