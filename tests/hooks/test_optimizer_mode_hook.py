@@ -102,7 +102,7 @@ def test_validation_checkpoints_and_the_returned_model_have_the_average(tmp_path
     assert "validates averaged weights" in " ".join(capfd.readouterr().out.split())
 
 
-def same_files(left, right):
+def assert_same_files(left, right):
     left, right = load_file(left), load_file(right)
     for part in ("state_dict", "ema_state_dict", "optimizer"):
         torch.testing.assert_close(left[part], right[part], rtol=0, atol=0)
@@ -127,7 +127,7 @@ def test_neither_validation_nor_resuming_changes_a_bit(package, name, tmp_path):
     resumed = run(tmp_path / "parts", 4, name, resume=True)
     resumed.train()
     for other in ("never_validated", "parts"):
-        same_files(tmp_path / "whole/epoch_4.pth", tmp_path / other / "epoch_4.pth")
+        assert_same_files(tmp_path / "whole/epoch_4.pth", tmp_path / other / "epoch_4.pth")
     if package:
         assert type(resumed.optim_wrapper.optimizer) is getattr(
             importlib.import_module(package), name
@@ -140,7 +140,7 @@ def test_a_model_that_is_trained_further_goes_on_as_if_it_had_not_stopped(tmp_pa
     runner.train()
     runner.train_loop._max_epochs = 4
     runner.train()
-    same_files(tmp_path / "whole/epoch_4.pth", tmp_path / "parts/epoch_4.pth")
+    assert_same_files(tmp_path / "whole/epoch_4.pth", tmp_path / "parts/epoch_4.pth")
 
 
 def test_a_checkpoint_that_is_validated_or_loaded_gives_the_average(tmp_path):
@@ -218,7 +218,7 @@ def test_one_of_several_optimizers_with_mixed_precision(tmp_path):
     whole = start(4, "whole")
     start(2, "parts")
     start(4, "parts", resume=True)
-    same_files(tmp_path / "whole/epoch_4.pth", tmp_path / "parts/epoch_4.pth")
+    assert_same_files(tmp_path / "whole/epoch_4.pth", tmp_path / "parts/epoch_4.pth")
     saved = load_file(tmp_path / "whole/epoch_4.pth")
     assert set(saved["ema_state_dict"]) == {"module.one.weight", "module.tied"}
     assert torch.equal(saved["state_dict"]["one.weight"], saved["state_dict"]["tied"])

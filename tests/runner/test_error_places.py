@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mainspring.errors import ConfigError, Location
+from mainspring.hooks import Hook
+from mainspring.runner import Runner
 from mainspring.runner.error_places import building, path_of
 
 
@@ -65,3 +70,41 @@ def test_every_found_path_leads_back(tree):
 
     for path, node in nodes(tree):
         assert path_of(tree, node) == path
+
+
+CONFIG = """from torch import nn
+from torch.optim import SGD
+from mainspring.config import later
+from mainspring.model import Supervised
+from mainspring.optim import OptimWrapper
+from mainspring.runner import ByEpoch
+from test_error_places import POINTS, Refuses
+
+model = Supervised(nn.Linear(2, 2), nn.CrossEntropyLoss())
+train_dataloader = POINTS
+optim_wrapper = OptimWrapper(later(SGD)(lr=0.1))
+train_cfg = ByEpoch(max_epochs=1)
+custom_hooks = [Refuses(at="{point}")]
+"""
+
+POINTS = [(torch.zeros(2, 2), torch.zeros(2, dtype=torch.long))]
+
+
+class Refuses(Hook):
+    """Finds late that it does not go with something else."""
+
+    def __init__(self, at):
+        def refuse(runner, *_, **__):
+            raise ConfigError("these two do not go together", config_path="custom_hooks.0")
+
+        setattr(self, at, refuse)
+
+
+@pytest.mark.parametrize("point", ["before_run", "before_train", "after_train_iter"])
+def test_what_is_refused_late_is_refused_with_its_place(point, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    Path("run.py").write_text(CONFIG.replace("{point}", point))
+    with pytest.raises(ConfigError) as caught:
+        Runner.from_cfg("run.py").train()
+    assert str(caught.value).startswith("run.py:13:17: these two do not go together")

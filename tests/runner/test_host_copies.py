@@ -95,8 +95,8 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Iterator[ReadsOfIterations]:
         yield counted
 
 
-def train(folder: Path, batches: Any, optim_wrapper: Any, hooks: list[Hook]) -> None:
-    Runner(
+def train(folder: Path, batches: Any, optim_wrapper: Any, hooks: list[Hook]) -> Runner:
+    runner = Runner(
         model=Classifier(),
         work_dir=str(folder),
         train_dataloader=batches,
@@ -106,7 +106,9 @@ def train(folder: Path, batches: Any, optim_wrapper: Any, hooks: list[Hook]) -> 
         default_hooks=dict(logger=dict(type="LoggerHook", interval=INTERVAL), checkpoint=None),
         custom_hooks=hooks,
         log_processor=dict(by_epoch=False),
-    ).train()
+    )
+    runner.train()
+    return runner
 
 
 @pytest.mark.parametrize(
@@ -162,4 +164,5 @@ def test_a_gpu_is_waited_for_only_by_a_log_line(
         for _ in range(2 * ITERATIONS)
     ]
     optim_wrapper = dict(optimizer=dict(type="AdamW", lr=1e-3), clip_grad=dict(max_norm=1.0))
-    train(tmp_path, batches, optim_wrapper, [EMAHook(), SynchronisationIsAnError(gpu_waits)])
+    hooks = [EMAHook(), SynchronisationIsAnError(gpu_waits)]
+    assert train(tmp_path, batches, optim_wrapper, hooks).iter == ITERATIONS

@@ -12,7 +12,7 @@ from mainspring.logging import MMLogger
 from mainspring.logging.print_log import receiving_messages
 from mainspring.walk import paths_of
 
-__all__ = ["building", "path_of", "place_of"]
+__all__ = ["building", "give_place", "path_of", "place_of"]
 
 _PLACED = "__mainspring_placed__"
 
@@ -27,8 +27,7 @@ def building(cfg: Any, section: str) -> Iterator[None]:
     """
 
     def say(said: object, level: int, extra: Mapping[str, object] | None) -> None:
-        if isinstance(said, MainspringError) and said.location is None:
-            said.location = place_of(cfg, said.config_path or "")
+        give_place(said, cfg)
         MMLogger.get_current_instance().log(level, said, extra=extra)
 
     try:
@@ -51,6 +50,17 @@ def building(cfg: Any, section: str) -> Iterator[None]:
                 location = place_of(cfg, path)
                 error.add_note(f"while building {path}" + (f" ({location})" if location else ""))
         raise
+
+
+def give_place(said: object, cfg: Any) -> None:
+    """Give an error or warning of ours the place of the config path that it names.
+
+    Args:
+        said: Anything; only what has a config path and no place yet gets one.
+        cfg: The whole config of the run.
+    """
+    if isinstance(said, MainspringError) and said.location is None:
+        said.location = place_of(cfg, said.config_path or "")
 
 
 def path_of(tree: Any, wanted: Any) -> str | None:

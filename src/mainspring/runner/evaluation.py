@@ -204,7 +204,7 @@ def require_step(model: torch.nn.Module, mode: str) -> None:
     if not hasattr(model, f"{mode}_step"):
         raise ConfigError(
             f"{type(model).__name__} has no {mode}_step",
-            config_path=f"{mode}_cfg",
+            config_path="model",
             help=f"write {mode}_step(self, data), which returns the predictions of a batch, or "
             f"leave {mode}_cfg and what belongs to it out",
         )

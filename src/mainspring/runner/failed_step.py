@@ -19,7 +19,7 @@ from torch import nn
 from mainspring.checkpoint.apply import unwrap
 from mainspring.errors import close_names
 from mainspring.model.adapt import LossReturningModel
-from mainspring.runner.error_places import place_of
+from mainspring.runner.error_places import give_place, place_of
 from mainspring.runner.worker_death import explaining_worker_deaths
 from mainspring.structures.in_words import in_words
 
@@ -45,6 +45,7 @@ def explaining_failures(runner: Runner, **options: str) -> Iterator[None]:
         with explaining_worker_deaths(**options):
             yield
     except Exception as error:
+        give_place(error, runner.cfg)
         with suppress(Exception):  # the error itself is what matters
             failure = _Failure.of(error, runner)
             if failure is not None:

@@ -30,7 +30,7 @@ from mainspring.runner.checkpoints import Checkpoints
 from mainspring.runner.config_record import record_config
 from mainspring.runner.ending import Invocation, telling
 from mainspring.runner.environment import Randomness, set_up_environment, shared_timestamp
-from mainspring.runner.error_places import building
+from mainspring.runner.error_places import building, give_place
 from mainspring.runner.evaluation import evaluation
 from mainspring.runner.failed_step import explaining_failures
 from mainspring.runner.inner_states import InnerStates
@@ -464,6 +464,7 @@ class Runner(Checkpoints, MMEngineNames):
             with self._shared_parts.active():
                 yield
         except BaseException as error:
+            give_place(error, self.cfg)
             note_unwritable(error, self.work_dir)
             if is_main_process() and self._start_files is not None:
                 for undo in (self._release, self._start_files.discard):
