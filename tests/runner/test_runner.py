@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import gc
 import random
 import time
@@ -426,6 +427,17 @@ def test_a_run_that_was_released_by_hand_takes_nothing_from_a_later_one_of_its_n
     del first
     gc.collect()
     assert MessageHub.check_instance_created(second.experiment_name)
+
+
+def test_a_run_is_released_without_setting_a_context_variable(tmp_path):
+    first, second = make(tmp_path / "first"), make(tmp_path / "second")
+    # The one that is current is released as well: the collector may do so while another is set.
+    for run in (first, second):
+        before = contextvars.copy_context()
+        release_run(run.experiment_name)
+        after = contextvars.copy_context()
+        changed = [variable for variable in after if before.get(variable) is not after[variable]]
+        assert changed == []
 
 
 def test_parts_are_built_for_those_who_ask(tmp_path):

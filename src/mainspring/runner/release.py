@@ -51,6 +51,8 @@ def is_in_use(experiment_name: str) -> bool:
 def release_run(experiment_name: str, claimed: object = None) -> None:
     """Release the logger, message hub, visualizer and scope of a run.
 
+    The collector may do it at any moment, so no context variable is set: see `ManagerMeta`.
+
     Args:
         experiment_name: Name under which they were made.
         claimed: What `claim` returned; if the name is that of another run by now, nothing happens.

@@ -122,14 +122,15 @@ class Visualizer(Drawing, ManagerMixin):
     def get_instance(cls, name: str, **kwargs: Any) -> Self:
         """The visualizer of that name, created if there is none.
 
-        One of a subclass becomes the current instance of `Visualizer` as well.
+        A new one of a subclass becomes the current instance of `Visualizer` as well.
 
         Args:
             name: Name of the run.
             **kwargs: Further arguments of the constructor.
         """
         instance = super().get_instance(name, **kwargs)
-        Visualizer._instance_dict[name] = instance
+        if Visualizer._instance_dict.get(name) is not instance:
+            Visualizer._instance_dict[name] = instance
         return instance
 
     @property
