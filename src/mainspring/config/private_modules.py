@@ -79,7 +79,7 @@ operating_system.getenv = _getenv  # type: ignore[attr-defined]  # - a module's 
 def _asking(function: Any, instead: str) -> Any:
     """A builtin that refuses to ask for what only the real object knows."""
 
-    @functools.wraps(function)
+    @functools.wraps(function, ("__name__", "__qualname__", "__doc__"), ())
     def ask(*arguments: Any, **named: Any) -> Any:
         if not is_recording():
             return function(*arguments, **named)

@@ -260,7 +260,7 @@ def _reason(error: Exception) -> str:
 
     if isinstance(error, FailOnRecompileLimitHit):
         return (
-            f"it was compiled {torch._dynamo.config.recompile_limit} times, and again something is "
+            f"it was compiled {torch._dynamo.config.cache_size_limit} times, and again something is "
             "different that a graph takes for constant, such as a number that the model counts up; "
             "the message of torch above says what"
         )
