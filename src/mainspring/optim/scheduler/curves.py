@@ -8,7 +8,7 @@ scheduler was active, from 0.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 __all__ = [
     "constant",
@@ -18,6 +18,8 @@ __all__ = [
     "linear",
     "multi_step",
     "one_cycle",
+    "one_cycle_ends",
+    "phase_at",
     "poly",
     "step_decay",
 ]
@@ -106,3 +108,22 @@ def one_cycle(start: float, end: float, fraction: float, *, anneal: str) -> floa
     if anneal == "linear":
         return (end - start) * fraction + start
     return end + (start - end) / 2.0 * (math.cos(math.pi * fraction) + 1)
+
+
+def one_cycle_ends(total: int, pct_start: float, *, three_phase: bool) -> list[float]:
+    """The steps at which the phases of one cycle of `total` steps end."""
+    rising = float(pct_start * total) - 1
+    falling = [float(2 * pct_start * total) - 2] if three_phase else []
+    return [rising, *falling, total - 1]
+
+
+def phase_at(step: int, ends: Sequence[float]) -> tuple[int, float]:
+    """The index of the phase that a step is in, and which part of it is over.
+
+    Args:
+        step: The step.
+        ends: The step at which each phase ends; what comes after the last belongs to it.
+    """
+    phase = next((index for index, end in enumerate(ends) if step <= end), len(ends) - 1)
+    began = ends[phase - 1] if phase else 0.0
+    return phase, (step - began) / (ends[phase] - began)

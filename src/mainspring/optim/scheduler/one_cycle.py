@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Literal
 
 from mainspring.errors import ConfigError
@@ -104,13 +105,9 @@ class OneCycleParamScheduler(_ParamScheduler):
         step = self.last_step
         if step > self.total_steps:
             raise ValueError(f"the cycle has {self.total_steps} steps, this is step {step + 1}")
-        began = 0.0
-        phase = self._schedule_phases[-1]
-        for phase in self._schedule_phases:
-            if step <= phase["end_step"] or phase is self._schedule_phases[-1]:
-                break
-            began = phase["end_step"]
-        fraction = (step - began) / (phase["end_step"] - began)
+        ends = [phase["end_step"] for phase in self._schedule_phases]
+        index, fraction = curves.phase_at(step, ends)
+        phase = self._schedule_phases[index]
         return [
             curves.one_cycle(
                 group[phase["start_lr"]],
@@ -129,17 +126,9 @@ def _check_steps(total_steps: Any) -> None:
 
 def _phases(total_steps: int, pct_start: float, three_phase: bool) -> list[dict[str, Any]]:
     """The parts of the cycle: the step at which each ends, and what it leads from and to."""
-    rising = {
-        "end_step": float(pct_start * total_steps) - 1,
-        "start_lr": "initial_lr",
-        "end_lr": "max_lr",
-    }
-    last = total_steps - 1
-    if not three_phase:
-        return [rising, {"end_step": last, "start_lr": "max_lr", "end_lr": "min_lr"}]
-    falling = float(2 * pct_start * total_steps) - 2
+    ends = curves.one_cycle_ends(total_steps, pct_start, three_phase=three_phase)
+    turns = ["initial_lr", "max_lr", *(["initial_lr"] if three_phase else []), "min_lr"]
     return [
-        rising,
-        {"end_step": falling, "start_lr": "max_lr", "end_lr": "initial_lr"},
-        {"end_step": last, "start_lr": "initial_lr", "end_lr": "min_lr"},
+        {"end_step": end, "start_lr": start_lr, "end_lr": end_lr}
+        for end, (start_lr, end_lr) in zip(ends, pairwise(turns), strict=True)
     ]

@@ -22,7 +22,7 @@ from mainspring.checkpoint.apply import unwrap
 from mainspring.checkpoint.latest import find_resumable_checkpoint
 from mainspring.compat.mmcv.runner.checkpoint import load_checkpoint, save_checkpoint
 from mainspring.compat.mmcv.runner.hooks.hook import HOOKS, Hook
-from mainspring.compat.mmcv.runner.hooks.updater import optimizers_of
+from mainspring.compat.mmcv.runner.hooks.lr_updater import optimizers_of
 from mainspring.compat.mmcv.runner.log_buffer import LogBuffer
 from mainspring.compat.mmcv.runner.utils import get_host_info, get_time_str
 from mainspring.dist import gather_object, get_dist_info

@@ -6,16 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from mainspring.compat.mmcv.runner.hooks import lr_updater
 from mainspring.compat.mmcv.runner.hooks.hook import HOOKS
-from mainspring.compat.mmcv.runner.hooks.updater import (
-    Annealing,
-    Cyclic,
-    OneCycle,
-    Steps,
-    Updater,
-    format_param,
-    optimizers_of,
-)
 from mainspring.errors import ConfigError
 
 __all__ = [
@@ -28,7 +20,7 @@ __all__ = [
 ]
 
 
-class MomentumUpdaterHook(Updater):
+class MomentumUpdaterHook(lr_updater.Updater):
     """Base of the policies; a derived class defines ``get_momentum(runner, base_momentum)``.
 
     Args:
@@ -46,33 +38,33 @@ class MomentumUpdaterHook(Updater):
 
 
 @HOOKS.register_module()
-class StepMomentumUpdaterHook(MomentumUpdaterHook, Steps):
+class StepMomentumUpdaterHook(MomentumUpdaterHook, lr_updater.Steps):
     """Multiplies the momentum by `gamma` at some points; see `Steps`."""
 
     gamma = 0.5
 
 
 @HOOKS.register_module()
-class CosineAnnealingMomentumUpdaterHook(MomentumUpdaterHook, Annealing):
+class CosineAnnealingMomentumUpdaterHook(MomentumUpdaterHook, lr_updater.Annealing):
     """Goes along half a cosine; see `Annealing`."""
 
 
 @HOOKS.register_module()
-class LinearAnnealingMomentumUpdaterHook(MomentumUpdaterHook, Annealing):
+class LinearAnnealingMomentumUpdaterHook(MomentumUpdaterHook, lr_updater.Annealing):
     """Goes along a line; see `Annealing`."""
 
     anneal_strategy = "linear"
 
 
 @HOOKS.register_module()
-class CyclicMomentumUpdaterHook(MomentumUpdaterHook, Cyclic):
+class CyclicMomentumUpdaterHook(MomentumUpdaterHook, lr_updater.Cyclic):
     """Goes down and up several times; see `Cyclic`."""
 
     ratios = (0.85 / 0.95, 1)
 
 
 @HOOKS.register_module()
-class OneCycleMomentumUpdaterHook(MomentumUpdaterHook, OneCycle):
+class OneCycleMomentumUpdaterHook(MomentumUpdaterHook, lr_updater.OneCycle):
     """Goes from `max_momentum` to `base_momentum` and back once over the run; see `OneCycle`.
 
     Args:
@@ -89,24 +81,18 @@ class OneCycleMomentumUpdaterHook(MomentumUpdaterHook, OneCycle):
         super().__init__(**kwargs)
 
     def before_run(self, runner: Any) -> None:
-        for name, one in optimizers_of(runner).items():
-            if "momentum" not in one.defaults and "betas" not in one.defaults:
+        ends = [lr_updater.values_for(runner, one) for one in (self._lowest, self._highest)]
+        for group, low, high in zip(lr_updater.groups_of(runner), *ends, strict=True):
+            if not {"momentum", "betas"} & group.keys():
                 raise ConfigError("optimizer must support momentum with option enabled")
-            key = name or type(one).__name__
-            lowest = format_param(key, one, self._lowest)
-            self._base[name] = list(format_param(key, one, self._highest))
-            for group, low, high in zip(one.param_groups, lowest, self._base[name], strict=True):
-                self.write(group, high)
-                group["base_momentum"], group["max_momentum"] = low, high
+            self.write(group, high)
+            group["base_momentum"], group["max_momentum"] = low, high
 
-    def regular(self, runner: Any) -> dict[str | None, list[float]]:
+    def regular(self, runner: Any) -> list[float]:
         # Groups hold their lowest and highest momentum, so that a run that is continued has them.
-        return {
-            name: [self.get_momentum(runner, group) for group in one.param_groups]
-            for name, one in optimizers_of(runner).items()
-        }
+        self._base = lr_updater.groups_of(runner)
+        return super().regular(runner)
 
     def value(self, runner: Any, base: Any) -> float:
         low, high = base["base_momentum"], base["max_momentum"]
-        turns = [high, low, high, high] if self.three_phase else [high, low, high]
-        return self.at(runner.iter, runner.max_iters, turns)
+        return self.at(runner.iter, runner.max_iters, high, low, high)
