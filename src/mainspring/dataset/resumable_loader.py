@@ -46,6 +46,10 @@ class ResumableLoader:
     `mainspring.dataset.DataLoader` does it: a worker's stream would depend on all that the worker
     has loaded before.
 
+    Attributes:
+        compares_ranks: Whether the first batch of the next pass is compared with those of the other
+            ranks, by all of them, if it comes from something without indices.
+
     Args:
         loader: What is iterated.
         seed: Seed of the items that workers load; ``None`` leaves them torch's streams.
@@ -66,7 +70,7 @@ class ResumableLoader:
         self._inner = LoaderState(loader)
         self._start: OrderStart | None = None
         self._reuses_workers = False
-        self._is_compared = False
+        self.compares_ranks = True
         self._resumed: Mapping[str, Any] | None = None
 
     def _plan_of(self, loader: Any) -> IndexPlan | None:
@@ -99,9 +103,9 @@ class ResumableLoader:
             and self._may_load_ahead(batches)
         ):
             batches.copy_ahead(self._copies)
-        if self._is_compared:
+        if not self.compares_ranks:
             return batches
-        self._is_compared = True
+        self.compares_ranks = False
         return iter(comparing_ranks(batches, self.loader, "train_dataloader"))
 
     def _may_load_ahead(self, batches: Delivery) -> bool:

@@ -10,14 +10,13 @@ from bisect import insort
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from warnings import warn
 
 from torch import nn
 from torch.optim import Optimizer
 
 from mainspring import checkpoint as files
-from mainspring.checkpoint import load_file
 from mainspring.checkpoint.apply import unwrap
 from mainspring.checkpoint.latest import find_resumable_checkpoint
 from mainspring.compat.mmcv.runner.checkpoint import load_checkpoint, save_checkpoint
@@ -50,6 +49,9 @@ class BaseRunner(metaclass=ABCMeta):
         max_iters: Iterations of the run.
         max_epochs: Epochs of the run; give one of both.
     """
+
+    by_epoch: ClassVar[bool] = True
+    """Whether a run is as long as its epochs, and hooks count them where nothing else is said."""
 
     save_checkpoint: Callable[..., None]
 
@@ -160,8 +162,9 @@ class BaseRunner(metaclass=ABCMeta):
         self.data_batch = None
         self._within_step = False
 
-    def _begin(self, data_loaders: Any, workflow: Any, unit: str, given: int | None) -> int:
+    def _begin(self, data_loaders: Any, workflow: Any, given: int | None) -> int:
         """Check and announce a run; returns its length."""
+        unit = "epochs" if self.by_epoch else "iters"
         if not isinstance(data_loaders, list) or len(data_loaders) != len(workflow):
             raise AssertionError("data_loaders is a list with one loader for each phase")
         for flow in workflow:
@@ -218,9 +221,7 @@ class BaseRunner(metaclass=ABCMeta):
 
     def register_hook_from_cfg(self, hook_cfg: Mapping[str, Any]) -> None:
         """Add a hook from its dict, which may have a ``priority``."""
-        cfg = dict(hook_cfg)
-        priority = cfg.pop("priority", "NORMAL")
-        self.register_hook(HOOKS.build(cfg), priority)
+        self._register(hook_cfg, "NORMAL")
 
     def call_hook(self, fn_name: str) -> None:
         """Call a method of all hooks."""
@@ -242,21 +243,21 @@ class BaseRunner(metaclass=ABCMeta):
         self._noted = self._written = None
         if path is None or _fingerprints(noted) == _fingerprints(now):
             return
-        content = load_file(path)
+        content = files.load_file(path)
         content[OWN]["ranks"] = now
         content["meta"]["hook_msgs"] = (self.meta or {}).get("hook_msgs", {})
         files.save_checkpoint(content, path)
 
     def get_hook_info(self) -> str:
         """A table of the hooks at each point."""
-        lines = []
+        lines, names = [], {one.value: one.name for one in Priority}
         for stage in Hook.stages:
             acting = [hook for hook in self._hooks if stage in hook.get_triggered_stages()]
             if acting:
                 lines.append(f"{stage}:")
-                lines += [
-                    f"({_named(one.priority):<12}) {type(one).__name__:<35}" for one in acting
-                ]
+                for one in acting:
+                    priority = names.get(one.priority, one.priority)
+                    lines.append(f"({priority:<12}) {type(one).__name__:<35}")
                 lines.append(" -------------------- ")
         return "\n".join(lines)
 
@@ -372,25 +373,24 @@ class BaseRunner(metaclass=ABCMeta):
 
     def register_logger_hooks(self, log_config: Mapping[str, Any] | None) -> None:
         """Add the hooks that log: ``dict(interval=50, hooks=[dict(type="TextLoggerHook")])``."""
-        for cfg in (log_config or {}).get("hooks", ()):
-            defaults = {"interval": (log_config or {})["interval"]}
-            self.register_hook(HOOKS.build(cfg, default_args=defaults), "VERY_LOW")
+        config = log_config or {}
+        for hook in config.get("hooks", ()):
+            self._register({"interval": config["interval"], **hook}, "VERY_LOW")
 
     def register_custom_hooks(self, custom_config: Any) -> None:
         """Add further hooks, each a hook or a dict."""
         items = custom_config if isinstance(custom_config, list) else [custom_config]
         for item in items:
-            if isinstance(item, Mapping):
-                self.register_hook_from_cfg(item)
-            elif item is not None:
-                self.register_hook(item)
+            self._register(item, "NORMAL")
 
     def _register(self, config: Any, priority: str, kind: str | None = None) -> None:
         if config is None:
             return
         if isinstance(config, Mapping):
-            default = {} if kind is None else {"type": kind}
-            config = HOOKS.build({**default, **copy.deepcopy(dict(config))})
+            arguments = {} if kind is None else {"type": kind}
+            arguments |= copy.deepcopy(dict(config))
+            priority = arguments.pop("priority", priority)
+            config = HOOKS.build(arguments)
         self.register_hook(config, priority)
 
     def register_training_hooks(
@@ -404,6 +404,9 @@ class BaseRunner(metaclass=ABCMeta):
         custom_hooks_config: Any = None,
     ) -> None:
         """Add the hooks that a training usually has; ``None`` leaves one out."""
+        for config in (checkpoint_config, lr_config, *(log_config or {}).get("hooks", ())):
+            if isinstance(config, dict) and not self.by_epoch:
+                config.setdefault("by_epoch", False)
         self.register_lr_hook(lr_config)
         self.register_momentum_hook(momentum_config)
         self.register_optimizer_hook(optimizer_config)
@@ -426,7 +429,3 @@ def _of_policy(config: Any, suffix: str) -> Any:
 
 def _fingerprints(ranks: list[dict[str, Any]]) -> list[bytes]:
     return [RandomStates.from_state_dict(one["random_states"]).fingerprint() for one in ranks]
-
-
-def _named(priority: int) -> str | int:
-    return next((one.name for one in Priority if one.value == priority), priority)

@@ -51,7 +51,7 @@ class EpochBasedRunner(BaseRunner):
         **kwargs: Any,
     ) -> None:
         """Run phases in turn, such as ``[("train", 2), ("val", 1)]``, until the epochs are over."""
-        length = self._begin(data_loaders, workflow, "epochs", max_epochs)
+        length = self._begin(data_loaders, workflow, max_epochs)
         phases = list(zip(workflow, data_loaders, strict=True))
         training = [loader for (mode, _), loader in phases if mode == "train"]
         if training:

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import nn
 
 from mainspring.device import autocast
+from mainspring.utils import apply_to
 
 __all__ = ["auto_fp16", "cast_tensor_type", "force_fp32", "wrap_fp16_model"]
 
 
 def cast_tensor_type(inputs: Any, src_type: torch.dtype, dst_type: torch.dtype) -> Any:
     """Cast the tensors of one type in nested lists, tuples and dicts to another one."""
-    if isinstance(inputs, torch.Tensor):
-        return inputs.to(dst_type) if inputs.dtype == src_type else inputs
-    if isinstance(inputs, Mapping):
-        items = {key: cast_tensor_type(item, src_type, dst_type) for key, item in inputs.items()}
-        return type(inputs)(items)  # type: ignore[call-arg]  # - as mappings are made
-    if isinstance(inputs, list | tuple):
-        return type(inputs)(cast_tensor_type(item, src_type, dst_type) for item in inputs)
-    return inputs
+    return apply_to(
+        inputs,
+        lambda item: isinstance(item, torch.Tensor) and item.dtype == src_type,
+        lambda tensor: tensor.to(dst_type),
+    )
 
 
 def auto_fp16(

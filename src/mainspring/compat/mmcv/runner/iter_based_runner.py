@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
 from mainspring.compat.mmcv.runner.base_runner import BaseRunner
 from mainspring.compat.mmcv.runner.builder import RUNNERS
-from mainspring.rng.states import RandomStates
+from mainspring.dataset.resumable_loader import ResumableLoader
+from mainspring.runner.run_length import EndlessBatches
 
 __all__ = ["IterBasedRunner", "IterLoader"]
 
 
-class IterLoader:
+class IterLoader(EndlessBatches):
     """Batches without end: a loader from the beginning whenever it is used up.
 
     Args:
@@ -22,61 +23,31 @@ class IterLoader:
     """
 
     def __init__(self, dataloader: Any) -> None:
-        self._dataloader = dataloader
-        self._epoch = 0
-        self._begin_pass()
+        source = ResumableLoader(dataloader)
+        source.compares_ranks = False
+        super().__init__(source)
 
-    @property
-    def epoch(self) -> int:
-        """How often the loader was used up."""
-        return self._epoch
-
-    def _begin_pass(self) -> None:
-        self._started_with = RandomStates.capture(devices=False)
-        self._given = 0
-        self.iter_loader: Iterator[Any] = iter(self._dataloader)
-
-    def __next__(self) -> Any:
-        try:
-            batch = next(self.iter_loader)
-        except StopIteration:
-            self._epoch += 1
-            self._set_epoch()
-            self._begin_pass()
-            batch = next(self.iter_loader)
-        self._given += 1
-        return batch
-
-    def _set_epoch(self) -> None:
-        sampler: Any = getattr(self._dataloader, "sampler", None)
-        if hasattr(sampler, "set_epoch"):
-            sampler.set_epoch(self._epoch)
+    iter_loader = property(lambda self: self._batches, doc="The batches of this pass.")
 
     def __len__(self) -> int:
-        return len(self._dataloader)
+        return len(self.loader)
 
     def state_dict(self) -> dict[str, Any]:
-        """Where it is: the pass, the random numbers that it began with, the batches it gave."""
-        return {
-            "epoch": self._epoch,
-            "started_with": self._started_with.state_dict(),
-            "given": self._given,
-        }
+        """Where it is: the pass, how that began, the batches of it that were given out."""
+        state = self._source.state_dict()
+        return {"epoch": self.epoch, "given": self.delivered, "source": state}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go where another one was; batches that it gave are loaded and let go."""
-        self._epoch = state["epoch"]
-        self._set_epoch()
-        RandomStates.from_state_dict(state["started_with"]).restore()
-        self._begin_pass()
-        for _ in range(state["given"]):
-            next(self)
+        """Go where another one was."""
+        self._source.load_state_dict(state["source"], state["epoch"], state["given"])
+        super().__init__(self._source, state["epoch"], state["given"])
 
 
 @RUNNERS.register_module()
 class IterBasedRunner(BaseRunner):
     """Trains iteration by iteration; arguments as those of `BaseRunner`."""
 
+    by_epoch = False
     _loaders: tuple[IterLoader, ...] = ()
     _places: tuple[Mapping[str, Any], ...] = ()
 
@@ -105,7 +76,7 @@ class IterBasedRunner(BaseRunner):
         **kwargs: Any,
     ) -> None:
         """Run phases in turn, such as ``[("train", 100), ("val", 10)]``, until the run is over."""
-        length = self._begin(data_loaders, workflow, "iters", max_iters)
+        length = self._begin(data_loaders, workflow, max_iters)
         self.call_hook("before_run")
         self._loaders = tuple(map(IterLoader, data_loaders))
         for loader, place in zip(self._loaders, self._places, strict=False):
@@ -142,20 +113,3 @@ class IterBasedRunner(BaseRunner):
     def _state_of_rank(self) -> dict[str, Any]:
         places = [loader.state_dict() for loader in self._loaders]
         return {**super()._state_of_rank(), "loaders": places}
-
-    def register_training_hooks(
-        self,
-        lr_config: Any,
-        optimizer_config: Any = None,
-        checkpoint_config: Any = None,
-        log_config: Any = None,
-        *args: Any,
-        **kwargs: Any,
-    ) -> None:
-        """Add the hooks that a training usually has; they count iterations."""
-        for config in (checkpoint_config, lr_config, *(log_config or {}).get("hooks", ())):
-            if isinstance(config, dict):
-                config.setdefault("by_epoch", False)
-        super().register_training_hooks(
-            lr_config, optimizer_config, checkpoint_config, log_config, *args, **kwargs
-        )

@@ -19,6 +19,7 @@ from mainspring.compat.mmcv.runner.hooks.hook import Hook
 from mainspring.compat.mmcv.runner.hooks.logger.base import LoggerHook
 from mainspring.dist import broadcast, collect_results, is_main_process
 from mainspring.errors import ConfigError
+from mainspring.hooks.best_checkpoint import as_names
 from mainspring.hooks.metric_rule import (
     GREATER_KEYS,
     LESS_KEYS,
@@ -96,8 +97,8 @@ class EvalHook(Hook):
         self.start, self.interval, self.by_epoch = start, interval, by_epoch
         self.save_best, self.key_indicator = save_best, save_best
         self.test_fn: Callable[..., Any] = single_gpu_test if test_fn is None else test_fn
-        self.greater_keys = _listed(greater_keys, GREATER_KEYS)
-        self.less_keys = _listed(less_keys, LESS_KEYS)
+        self.greater_keys = as_names(greater_keys, GREATER_KEYS)
+        self.less_keys = as_names(less_keys, LESS_KEYS)
         self.rule = rule
         if save_best not in (None, "auto") and rule is None:
             self.rule = infer_rule(str(save_best), self.greater_keys, self.less_keys)
@@ -229,9 +230,3 @@ class DistEvalHook(EvalHook):
         )
         if is_main_process():
             self._finish(runner, results)
-
-
-def _listed(keys: str | Sequence[str] | None, default: Sequence[str]) -> Sequence[str]:
-    if keys is None:
-        return default
-    return (keys,) if isinstance(keys, str) else tuple(keys)

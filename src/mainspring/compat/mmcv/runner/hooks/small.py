@@ -13,6 +13,7 @@ import torch
 from mainspring.checkpoint.apply import unwrap
 from mainspring.compat.mmcv.runner.dist_utils import allreduce_params
 from mainspring.compat.mmcv.runner.hooks.hook import HOOKS, Hook
+from mainspring.dataset.any_loader import set_loader_epoch
 
 __all__ = [
     "ClosureHook",
@@ -59,12 +60,7 @@ class DistSamplerSeedHook(Hook):
     """Tells the sampler of the data which epoch begins."""
 
     def before_epoch(self, runner: Any) -> None:
-        loader = runner.data_loader
-        samplers: Any = (loader.sampler, getattr(loader.batch_sampler, "sampler", None))
-        for sampler in samplers:
-            if hasattr(sampler, "set_epoch"):
-                sampler.set_epoch(runner.epoch)
-                return
+        set_loader_epoch(runner.data_loader, runner.epoch)
 
 
 @HOOKS.register_module()

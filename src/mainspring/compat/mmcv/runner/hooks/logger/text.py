@@ -17,6 +17,7 @@ from mainspring.compat.mmcv.runner.hooks.checkpoint import folder_of
 from mainspring.compat.mmcv.runner.hooks.hook import HOOKS
 from mainspring.compat.mmcv.runner.hooks.logger.base import LoggerHook, first_values
 from mainspring.errors import ConfigError
+from mainspring.utils import apply_to
 
 __all__ = ["TextLoggerHook"]
 
@@ -122,7 +123,8 @@ class TextLoggerHook(LoggerHook):
     def _dump_log(self, entry: Any, runner: Any) -> None:
         if runner.rank == 0:
             with open(self.json_log_path, "a", encoding="utf-8") as file:
-                file.write(json.dumps(_rounded(entry), default=str) + "\n")
+                rounded = apply_to(entry, lambda value: isinstance(value, float), _to_five_places)
+                file.write(json.dumps(rounded, default=str) + "\n")
 
     def after_run(self, runner: Any) -> None:
         if self.out_dir is None:
@@ -137,11 +139,5 @@ class TextLoggerHook(LoggerHook):
                     path.unlink()
 
 
-def _rounded(value: Any) -> Any:
-    if isinstance(value, float):
-        return round(value, 5)
-    if isinstance(value, list):
-        return [_rounded(item) for item in value]
-    return (
-        {key: _rounded(item) for key, item in value.items()} if isinstance(value, dict) else value
-    )
+def _to_five_places(value: float) -> float:
+    return round(value, 5)
