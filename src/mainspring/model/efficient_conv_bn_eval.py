@@ -64,7 +64,7 @@ def efficient_conv_bn_eval_graph_transform(fx_model: fx.GraphModule) -> bool:
             conv = fx_model.graph.get_attr(conv_name)
             norm = fx_model.graph.get_attr(norm_name)
             together = fx_model.graph.call_function(
-                _conv_then_norm, (norm, conv, conv_node.args[0])
+                efficient_conv_bn_eval_control, (norm, conv, conv_node.args[0])
             )
         norm_node.replace_all_uses_with(together)
         fx_model.graph.erase_node(norm_node)
@@ -100,7 +100,8 @@ def efficient_conv_bn_eval_forward(bn: _BatchNorm, conv: _ConvNd, x: torch.Tenso
     return result
 
 
-def _conv_then_norm(bn: _BatchNorm, conv: _ConvNd, x: torch.Tensor) -> torch.Tensor:
+def efficient_conv_bn_eval_control(bn: _BatchNorm, conv: _ConvNd, x: torch.Tensor) -> torch.Tensor:
+    """Convolve and normalize, in one step while the statistics stand still."""
     if bn.training or bn.running_mean is None:
         result: torch.Tensor = bn(conv(x))
         return result

@@ -31,9 +31,8 @@ hooks.logger_hook                        = +types
 hooks.profiler_hook                      = +model
 logging.logger                           = logging +logging
 model.base_model.data_preprocessor       = model.base_model +types
-model.efficient_conv_bn_eval             = +model
 model.test_time_aug                      model.tta +types
-model.weight_init                        = +model
+model.weight_init                        = model.weight_init.initialize +model
 model.wrappers.fully_sharded_distributed model.wrappers.fully_sharded
 model.wrappers.seperate_distributed      model.wrappers.separate_distributed
 model.wrappers.utils                     model.wrappers.is_model_wrapper

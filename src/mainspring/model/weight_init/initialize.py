@@ -47,19 +47,19 @@ def initialize(module: nn.Module, init_cfg: InitCfg) -> None:
         # The copy keeps the caller's config, and configs that share this dict, as they are.
         cfg = dict(copy.deepcopy(entry))
         override = cfg.pop("override", None)
-        _run(module, cfg, wholemodule=False)
+        _initialize(module, cfg)
         if override is not None:
             cfg.pop("layer", None)
-            _run_overrides(module, override, cfg)
+            _initialize_override(module, override, cfg)
 
 
-def _run(module: nn.Module, cfg: dict[str, Any], *, wholemodule: bool) -> None:
+def _initialize(module: nn.Module, cfg: dict[str, Any], wholemodule: bool = False) -> None:
     initializer = WEIGHT_INITIALIZERS.build(cfg)
     initializer.wholemodule = wholemodule
     initializer(module)
 
 
-def _run_overrides(module: nn.Module, override: Any, cfg: dict[str, Any]) -> None:
+def _initialize_override(module: nn.Module, override: Any, cfg: dict[str, Any]) -> None:
     if not isinstance(override, Mapping | list):
         raise mark_user_mistake(
             TypeError(f"override must be a dict or a list of dict, but got {override!r}")
@@ -83,4 +83,4 @@ def _run_overrides(module: nn.Module, override: Any, cfg: dict[str, Any]) -> Non
                     f"{type(module).__name__} overrides it" + (f"; {hint}" if hint else "")
                 )
             )
-        _run(getattr(module, name), own or dict(cfg), wholemodule=True)
+        _initialize(getattr(module, name), own or dict(cfg), wholemodule=True)

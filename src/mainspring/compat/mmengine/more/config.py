@@ -9,7 +9,8 @@ import sys
 from typing import Any
 
 from mainspring.config.config_dict import ConfigDict
-from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path
+from mainspring.config.lazy import LazyObject, dotted_path, is_lazy
+from mainspring.config.lint import is_stdlib
 from mainspring.config.model_index import indexed_models
 from mainspring.errors import ConfigParsingError, MissingConfigError
 from mainspring.names.openmmlab import MODULE2PACKAGE
@@ -18,6 +19,9 @@ __all__ = ["PYTHON_ROOT_DIR", "SYSTEM_PYTHON_PREFIX", "ImportTransformer", "Remo
 
 PYTHON_ROOT_DIR = os.path.dirname(os.path.dirname(sys.executable))
 SYSTEM_PYTHON_PREFIX = os.path.abspath(getattr(sys, "base_prefix", sys.prefix))
+
+
+_is_builtin_module = is_stdlib
 
 
 class RemoveAssignFromAST(ast.NodeTransformer):
@@ -61,26 +65,27 @@ class ImportTransformer(ast.NodeTransformer):
     def visit_ImportFrom(self, node: ast.ImportFrom) -> Any:
         """The imports of one module, as assignments."""
         module = "." * node.level + (node.module or "")
-        if _is_builtin_module(module):
-            if any(alias.name == "*" for alias in node.names):
-                raise ConfigParsingError(f"from {module} import *: name what is imported")
+        base = self.base_dict.get(module)
+        is_builtin = is_stdlib(module)
+        if any(alias.name == "*" for alias in node.names) and (is_builtin or base is None):
+            raise ConfigParsingError(
+                f"from {module} import *: only a base gives all it has; name what is imported"
+            )
+        if is_builtin:
             self.imported_obj.update(alias.asname or alias.name for alias in node.names)
             return node
-        base = self.base_dict.get(module)
         if base is not None:
             for alias in node.names:
-                if alias.name == "*":
-                    self.global_dict.update(base)
-                else:
-                    self.global_dict[alias.asname or alias.name] = base[alias.name]
+                given = (
+                    base if alias.name == "*" else {alias.asname or alias.name: base[alias.name]}
+                )
+                self.global_dict.update(given)
             return None
-        if any(alias.name == "*" for alias in node.names):
-            raise ConfigParsingError(f"from {module} import *: only a base can give all it has")
         return [self._lazy(alias, repr(module), repr(alias.name), node) for alias in node.names]
 
     def visit_Import(self, node: ast.Import) -> Any:
         """An import of a module, as an assignment."""
-        if all(_is_builtin_module(alias.name) for alias in node.names):
+        if all(is_stdlib(alias.name) for alias in node.names):
             self.imported_obj.update(alias.asname or alias.name for alias in node.names)
             return node
         if len(node.names) > 1:
@@ -95,12 +100,6 @@ class ImportTransformer(ast.NodeTransformer):
         assignment = ast.parse(text).body[0]
         assert isinstance(assignment, ast.Assign)
         return ast.fix_missing_locations(ast.copy_location(assignment, node))
-
-
-def _is_builtin_module(module_name: str) -> bool:
-    return module_name.partition(".")[0] in {*sys.stdlib_module_names, "mmengine"} and not (
-        module_name.startswith(("mmengine", "."))
-    )
 
 
 def _gather_abs_import_lazyobj(
@@ -121,9 +120,7 @@ def _lazy2string(cfg_dict: Any, dict_type: type | None = None) -> Any:
         return kind({key: _lazy2string(value, dict_type) for key, value in dict.items(cfg_dict)})
     if isinstance(cfg_dict, tuple | list):
         return type(cfg_dict)(_lazy2string(value, dict_type) for value in cfg_dict)
-    if isinstance(cfg_dict, LazyAttr | LazyObject):
-        return dotted_path(cfg_dict)
-    return cfg_dict
+    return dotted_path(cfg_dict) if is_lazy(cfg_dict) else cfg_dict
 
 
 def _get_package_and_cfg_path(cfg_path: str) -> tuple[str, str]:

@@ -6,33 +6,16 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import SyncBatchNorm, _BatchNorm
-from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
-from torch.nn.modules.instancenorm import _InstanceNorm
-from torch.nn.modules.pooling import (
-    _AdaptiveAvgPoolNd,
-    _AdaptiveMaxPoolNd,
-    _AvgPoolNd,
-    _MaxPoolNd,
-)
-from torch.utils.data import DataLoader
 
 from mainspring.device import collect_env
-from mainspring.model.efficient_conv_bn_eval import _conv_then_norm
 from mainspring.model.weight_init import trunc_normal_
-from mainspring.model.weight_init.initialize import _run, _run_overrides
+from mainspring.utils.dl_utils import parrots_wrapper as layers
 
-__all__ = ["check_kineto", "efficient_conv_bn_eval_control"]
+__all__ = ["check_kineto"]
 
-SyncBatchNorm_ = SyncBatchNorm
+SyncBatchNorm_ = layers.SyncBatchNorm
 _get_cuda_home = collect_env._cuda_home
 _no_grad_trunc_normal_ = trunc_normal_
-_initialize_override = _run_overrides
-
-
-def efficient_conv_bn_eval_control(bn: _BatchNorm, conv: _ConvNd, x: torch.Tensor) -> torch.Tensor:
-    """Convolve and normalize, in one step while the statistics stand still."""
-    return _conv_then_norm(bn, conv, x)
 
 
 def check_kineto() -> bool:
@@ -40,31 +23,26 @@ def check_kineto() -> bool:
     return bool(torch.profiler.kineto_available())
 
 
-def _initialize(module: nn.Module, cfg: dict[str, Any], wholemodule: bool = False) -> None:
-    _run(module, cfg, wholemodule=wholemodule)
-
-
 def _get_bases_name(m: nn.Module) -> list[str]:
     return [base.__name__ for base in type(m).__bases__]
 
 
 def _get_conv() -> tuple[type, ...]:
-    return _ConvNd, _ConvTransposeNd
+    return layers._ConvNd, layers._ConvTransposeMixin
 
 
 def _get_pool() -> tuple[type, ...]:
-    return _AdaptiveAvgPoolNd, _AdaptiveMaxPoolNd, _AvgPoolNd, _MaxPoolNd
+    average, most = layers._AvgPoolNd, layers._MaxPoolNd
+    return layers._AdaptiveAvgPoolNd, layers._AdaptiveMaxPoolNd, average, most
 
 
 def _get_norm() -> tuple[type, ...]:
-    return _BatchNorm, _InstanceNorm, SyncBatchNorm
+    return layers._BatchNorm, layers._InstanceNorm, layers.SyncBatchNorm
 
 
 def _get_dataloader() -> tuple[type, ...]:
-    return DataLoader, DataLoader
+    return layers.DataLoader, layers.PoolDataLoader
 
 
 def _get_extension() -> tuple[Any, ...]:
-    from torch.utils import cpp_extension
-
-    return cpp_extension.BuildExtension, cpp_extension.CppExtension, cpp_extension.CUDAExtension
+    return layers.BuildExtension, layers.CppExtension, layers.CUDAExtension

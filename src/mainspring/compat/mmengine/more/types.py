@@ -8,13 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from mainspring.device import (
-    get_device,
-    is_dipu_available,
-    is_mlu_available,
-    is_musa_available,
-    is_npu_available,
-)
+from mainspring import device
+from mainspring.hooks.hook import DATA_BATCH
 from mainspring.optim import BaseOptimWrapper
 from mainspring.registry import FUNCTIONS
 from mainspring.structures import BaseDataElement
@@ -39,26 +34,16 @@ __all__ = [
     "VisBackendsType",
 ]
 
-DEVICE = get_device()
-IS_DIPU_AVAILABLE = is_dipu_available()
-IS_MLU_AVAILABLE = is_mlu_available()
-IS_MUSA_AVAILABLE = is_musa_available()
-IS_NPU_AVAILABLE = is_npu_available()
+DEVICE = device.get_device()
+IS_DIPU_AVAILABLE = device.is_dipu_available()
+IS_MLU_AVAILABLE = device.is_mlu_available()
+IS_MUSA_AVAILABLE = device.is_musa_available()
+IS_NPU_AVAILABLE = device.is_npu_available()
 
 COLLATE_FUNCTIONS = FUNCTIONS
 
-DATA_BATCH = dict[str, Any] | tuple[Any, ...] | list[Any] | None
 SUFFIX_TYPE = Sequence[str] | str
-CastData = (
-    tuple[Any, ...]
-    | dict[str, Any]
-    | BaseDataElement
-    | torch.Tensor
-    | list[Any]
-    | bytes
-    | str
-    | None
-)
+CastData = DATA_BATCH | BaseDataElement | torch.Tensor | bytes | str
 MergedDataSamples = list[BaseDataElement]
 EnhancedBatchInputs = list[torch.Tensor | list[torch.Tensor]]
 EnhancedBatchDataSamples = list[MergedDataSamples]
