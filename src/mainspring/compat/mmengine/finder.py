@@ -43,7 +43,7 @@ class AliasedModule(ModuleType):
         homes = [import_module(f"{_OURS}.{home}".rstrip(".")) for home in HOMES.get(path, ())]
         others = [home for home in homes if home is not self]
         if name == "__all__" and others:
-            words = {word for home in others for word in home.__all__}
+            words = {word for home in others for word in _public_names(home)}
             return sorted(words - {"__version__", "copy"})  # the latter is a module, for its users
         for home in others:
             if hasattr(home, name):
@@ -71,6 +71,12 @@ class AliasedModule(ModuleType):
         _replace(name, getattr(self, name), original)
         if getattr(self, name) is not original:
             super().__delattr__(name)
+
+
+def _public_names(module: ModuleType) -> list[str]:
+    """What ``import *`` gives of a module, but for modules that it imports."""
+    here = [name for name, value in vars(module).items() if not isinstance(value, ModuleType)]
+    return getattr(module, "__all__", [name for name in here if not name.startswith("_")])
 
 
 def _replace(name: str, current: Any, value: Any) -> None:

@@ -11,19 +11,17 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, ClassVar
-from warnings import warn
 
 from torch import nn
 from torch.optim import Optimizer
 
 from mainspring import checkpoint as files
 from mainspring.checkpoint.apply import unwrap
-from mainspring.checkpoint.latest import find_resumable_checkpoint
 from mainspring.compat.mmcv.runner.checkpoint import load_checkpoint, save_checkpoint
 from mainspring.compat.mmcv.runner.hooks.hook import HOOKS, Hook
 from mainspring.compat.mmcv.runner.hooks.lr_updater import optimizers_of
 from mainspring.compat.mmcv.runner.log_buffer import LogBuffer
-from mainspring.compat.mmcv.runner.utils import get_host_info, get_time_str
+from mainspring.compat.mmcv.runner.utils import deprecated, get_host_info, get_time_str
 from mainspring.dist import gather_object, get_dist_info
 from mainspring.hooks.priority import Priority, get_priority
 from mainspring.rng.states import RandomStates
@@ -53,8 +51,6 @@ class BaseRunner(metaclass=ABCMeta):
     by_epoch: ClassVar[bool] = True
     """Whether a run is as long as its epochs, and hooks count them where nothing else is said."""
 
-    save_checkpoint: Callable[..., None]
-
     def __init__(
         self,
         model: nn.Module,
@@ -70,12 +66,7 @@ class BaseRunner(metaclass=ABCMeta):
         if batch_processor is not None:
             if not callable(batch_processor):
                 raise TypeError(f"batch_processor must be callable, but got {batch_processor!r}")
-            warn(
-                "batch_processor is deprecated, please implement train_step() and val_step() in "
-                "the model instead",
-                DeprecationWarning,
-                stacklevel=2,
-            )
+            deprecated("batch_processor", "implement train_step() and val_step() in the model")
             if hasattr(inner, "train_step") or hasattr(inner, "val_step"):
                 raise RuntimeError("batch_processor is given, but the model has its own steps")
         elif not hasattr(model, "train_step"):
@@ -175,11 +166,7 @@ class BaseRunner(metaclass=ABCMeta):
             if not hasattr(self, flow[0]):
                 raise ValueError(f'runner has no method named "{flow[0]}" to run')
         if given is not None:
-            warn(
-                f"setting max_{unit} in run is deprecated, please set max_{unit} in runner_config",
-                DeprecationWarning,
-                stacklevel=3,
-            )
+            deprecated(f"setting max_{unit} in run", f"set max_{unit} in runner_config", 4)
             setattr(self, f"_max_{unit}", given)
         length: int | None = getattr(self, f"_max_{unit}")
         if length is None:
@@ -314,19 +301,21 @@ class BaseRunner(metaclass=ABCMeta):
 
     def auto_resume(self) -> None:
         """Continue from the newest whole checkpoint in the work directory, if there is one."""
-        found = find_resumable_checkpoint(self.work_dir) if self.work_dir else None
+        found = files.find_resumable_checkpoint(self.work_dir) if self.work_dir else None
         if found is not None:
             self.logger.info(f"resume from {found.path}: {found.reason}")
             self.resume(found.path)
 
-    def _save(
+    def save_checkpoint(
         self,
         out_dir: str,
-        filename: str,
-        save_optimizer: bool,
-        meta: dict[str, Any] | None,
-        create_symlink: bool,
+        filename_tmpl: str = "epoch_{}.pth",
+        save_optimizer: bool = True,
+        meta: dict[str, Any] | None = None,
+        create_symlink: bool = True,
     ) -> None:
+        """Write a checkpoint, and let ``latest.pth`` lead to it."""
+        filename = filename_tmpl.format((self.epoch if self.by_epoch else self.iter) + 1)
         if not isinstance(meta, dict | None):
             raise TypeError(f"meta should be a dict or None, but got {type(meta)}")
         content = {**(meta or {}), **(self.meta or {}), "epoch": self.epoch + 1, "iter": self.iter}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
-from warnings import warn
 
 import torch
 
 from mainspring.compat.mmcv.runner.base_runner import BaseRunner
 from mainspring.compat.mmcv.runner.builder import RUNNERS
+from mainspring.compat.mmcv.runner.utils import deprecated
 
 __all__ = ["EpochBasedRunner", "Runner"]
 
@@ -65,27 +65,11 @@ class EpochBasedRunner(BaseRunner):
                     getattr(self, mode)(loader, **kwargs)
         self.call_hook("after_run")
 
-    def save_checkpoint(
-        self,
-        out_dir: str,
-        filename_tmpl: str = "epoch_{}.pth",
-        save_optimizer: bool = True,
-        meta: dict[str, Any] | None = None,
-        create_symlink: bool = True,
-    ) -> None:
-        """Write a checkpoint, and let ``latest.pth`` lead to it."""
-        filename = filename_tmpl.format(self.epoch + 1)
-        self._save(out_dir, filename, save_optimizer, meta, create_symlink)
-
 
 @RUNNERS.register_module()
 class Runner(EpochBasedRunner):
     """Older name of `EpochBasedRunner`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        warn(
-            "Runner was deprecated, please use EpochBasedRunner instead",
-            DeprecationWarning,
-            stacklevel=2,
-        )
+        deprecated("Runner", "use EpochBasedRunner")
         super().__init__(*args, **kwargs)

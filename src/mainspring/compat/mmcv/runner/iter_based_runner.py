@@ -98,7 +98,7 @@ class IterBasedRunner(BaseRunner):
         self._inner_iter = self._iter
         self._places = tuple(own.get("loaders", ()))
 
-    def save_checkpoint(
+    def save_checkpoint(  # type: ignore[override]  # - MMCV has another order here
         self,
         out_dir: str,
         filename_tmpl: str = "iter_{}.pth",
@@ -107,8 +107,7 @@ class IterBasedRunner(BaseRunner):
         create_symlink: bool = True,
     ) -> None:
         """Write a checkpoint, and let ``latest.pth`` lead to it."""
-        filename = filename_tmpl.format(self.iter + 1)
-        self._save(out_dir, filename, save_optimizer, meta, create_symlink)
+        super().save_checkpoint(out_dir, filename_tmpl, save_optimizer, meta, create_symlink)
 
     def _state_of_rank(self) -> dict[str, Any]:
         places = [loader.state_dict() for loader in self._loaders]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import warnings
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
@@ -14,6 +15,12 @@ from mainspring.logging.logger import _get_host_info as get_host_info
 from mainspring.rng import seeding
 
 __all__ = ["get_host_info", "get_time_str", "obj_from_dict", "set_random_seed"]
+
+
+def deprecated(what: str, instead: str, stacklevel: int = 3) -> None:
+    """Warn of an older way to do something, where the caller's caller does it."""
+    text = f"{what} is deprecated, please {instead} instead"
+    warnings.warn(text, DeprecationWarning, stacklevel=stacklevel)
 
 
 def get_time_str() -> str:

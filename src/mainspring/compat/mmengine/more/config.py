@@ -15,8 +15,6 @@ from mainspring.config.model_index import indexed_models
 from mainspring.errors import ConfigParsingError, MissingConfigError
 from mainspring.names.openmmlab import MODULE2PACKAGE
 
-__all__ = ["PYTHON_ROOT_DIR", "SYSTEM_PYTHON_PREFIX", "ImportTransformer", "RemoveAssignFromAST"]
-
 PYTHON_ROOT_DIR = os.path.dirname(os.path.dirname(sys.executable))
 SYSTEM_PYTHON_PREFIX = os.path.abspath(getattr(sys, "base_prefix", sys.prefix))
 

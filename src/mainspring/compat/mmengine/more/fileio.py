@@ -5,8 +5,6 @@ from __future__ import annotations
 from mainspring.fileio.backends.registry import register_backend
 from mainspring.fileio.handlers import BaseFileHandler, _as_json, file_handlers
 
-__all__ = ["set_default"]
-
 set_default = _as_json
 _register_backend = register_backend
 

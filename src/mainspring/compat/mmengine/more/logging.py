@@ -9,8 +9,6 @@ from typing import Any
 
 from mainspring.logging.logger import _COLORS, _device_of_process, _OnceFilter, _RunFormatter
 
-__all__ = ["FilterDuplicateWarning", "MMFormatter"]
-
 
 class MMFormatter(_RunFormatter):
     """Lines of the engine's logger.

@@ -11,8 +11,6 @@ from mainspring.device import collect_env
 from mainspring.model.weight_init import trunc_normal_
 from mainspring.utils.dl_utils import parrots_wrapper as layers
 
-__all__ = ["check_kineto"]
-
 SyncBatchNorm_ = layers.SyncBatchNorm
 _get_cuda_home = collect_env._cuda_home
 _no_grad_trunc_normal_ = trunc_normal_

@@ -26,5 +26,3 @@ TORCH_OPTIMIZERS = [*register_torch_optimizers(), "Optimizer"]
 for _word, _module in _MODULES.items():
     globals()[f"register_{_word}_optimizers"] = partial(_names_of, _module)
     globals()[f"{_word.removeprefix('torch_').upper()}_OPTIMIZERS"] = _names_of(_module)
-
-__all__ = [name for name in list(globals()) if name.lower().endswith("_optimizers")]

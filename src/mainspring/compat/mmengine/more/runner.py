@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from torch import nn
+from torch.nn.modules import module as torch_module
 
 from mainspring.checkpoint import load_file
-from mainspring.checkpoint.schemes import load_from_ceph
+from mainspring.checkpoint.schemes import load_from_ceph  # noqa: F401 - for ``import *``
 from mainspring.config import Config, ConfigDict
 from mainspring.logging import HistoryBuffer
 from mainspring.model.activation_checkpointing import _checkpointed
@@ -16,21 +17,13 @@ from mainspring.optim import OptimWrapper, _ParamScheduler
 from mainspring.runner.evaluation import split_reported_losses
 from mainspring.runner.run_length import EndlessBatches
 
-__all__ = [
-    "ConfigType",
-    "OptimWrapperType",
-    "ParamSchedulerType",
-    "calc_dynamic_intervals",
-    "load_from_ceph",
-    "wrap_forward",
-]
-
 ConfigType = dict[str, Any] | Config | ConfigDict
 ParamSchedulerType = list[_ParamScheduler] | dict[str, list[_ParamScheduler]]
 OptimWrapperType = dict[str, Any] | OptimWrapper
 wrap_forward = _checkpointed
 _InfiniteDataloaderIterator = EndlessBatches
 _safe_torch_load = load_file
+_IncompatibleKeys = torch_module._IncompatibleKeys
 
 
 def calc_dynamic_intervals(
@@ -44,13 +37,6 @@ def calc_dynamic_intervals(
     """
     later = dynamic_interval_list or ()
     return [0, *(begin for begin, _ in later)], [start_interval, *(length for _, length in later)]
-
-
-class _IncompatibleKeys(NamedTuple):
-    """What `load_state_dict` did not find, and what it did not expect."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
 
 
 class _SlicedDataset:

@@ -10,8 +10,6 @@ from importlib.util import find_spec
 from multiprocessing.pool import Pool
 from typing import Any
 
-__all__ = ["init_pool", "package2module"]
-
 
 def init_pool(
     process_num: int,

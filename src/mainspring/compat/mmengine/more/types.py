@@ -14,26 +14,6 @@ from mainspring.optim import BaseOptimWrapper
 from mainspring.registry import FUNCTIONS
 from mainspring.structures import BaseDataElement
 
-__all__ = [
-    "COLLATE_FUNCTIONS",
-    "DATA_BATCH",
-    "DEVICE",
-    "IS_DIPU_AVAILABLE",
-    "IS_MLU_AVAILABLE",
-    "IS_MUSA_AVAILABLE",
-    "IS_NPU_AVAILABLE",
-    "SUFFIX_TYPE",
-    "BoolTypeTensor",
-    "CastData",
-    "EnhancedBatchDataSamples",
-    "EnhancedBatchInputs",
-    "IndexType",
-    "LongTypeTensor",
-    "MergedDataSamples",
-    "OptimizerType",
-    "VisBackendsType",
-]
-
 DEVICE = device.get_device()
 IS_DIPU_AVAILABLE = device.is_dipu_available()
 IS_MLU_AVAILABLE = device.is_mlu_available()

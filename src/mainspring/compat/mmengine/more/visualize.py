@@ -14,8 +14,6 @@ from mainspring.model import BaseModel
 from mainspring.optim import OptimWrapper
 from mainspring.runner import Runner
 
-__all__ = ["ToyModel", "fake_run", "runtimeinfo_step", "update_params_step"]
-
 _LEFT_OUT = ("model", "visualizer", "val_", "test_")
 
 

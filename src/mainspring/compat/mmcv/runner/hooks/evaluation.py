@@ -19,16 +19,8 @@ from mainspring.compat.mmcv.runner.hooks.hook import Hook
 from mainspring.compat.mmcv.runner.hooks.logger.base import LoggerHook
 from mainspring.dist import broadcast, collect_results, is_main_process
 from mainspring.errors import ConfigError
+from mainspring.hooks import metric_rule
 from mainspring.hooks.best_checkpoint import as_names
-from mainspring.hooks.metric_rule import (
-    GREATER_KEYS,
-    LESS_KEYS,
-    Rule,
-    infer_rule,
-    is_better,
-    metric_value,
-    worst_score,
-)
 
 __all__ = ["DistEvalHook", "EvalHook", "single_gpu_test"]
 
@@ -77,7 +69,7 @@ class EvalHook(Hook):
         interval: int = 1,
         by_epoch: bool = True,
         save_best: str | None = None,
-        rule: Rule | None = None,
+        rule: metric_rule.Rule | None = None,
         test_fn: Callable[..., Any] | None = None,
         greater_keys: str | Sequence[str] | None = None,
         less_keys: str | Sequence[str] | None = None,
@@ -97,11 +89,11 @@ class EvalHook(Hook):
         self.start, self.interval, self.by_epoch = start, interval, by_epoch
         self.save_best, self.key_indicator = save_best, save_best
         self.test_fn: Callable[..., Any] = single_gpu_test if test_fn is None else test_fn
-        self.greater_keys = as_names(greater_keys, GREATER_KEYS)
-        self.less_keys = as_names(less_keys, LESS_KEYS)
+        self.greater_keys = as_names(greater_keys, metric_rule.GREATER_KEYS)
+        self.less_keys = as_names(less_keys, metric_rule.LESS_KEYS)
         self.rule = rule
         if save_best not in (None, "auto") and rule is None:
-            self.rule = infer_rule(str(save_best), self.greater_keys, self.less_keys)
+            self.rule = metric_rule.infer_rule(str(save_best), self.greater_keys, self.less_keys)
         self.out_dir, self.file_client_args = out_dir, file_client_args
         self.eval_kwargs = eval_kwargs
         self.best_ckpt_path: str | None = None
@@ -143,9 +135,8 @@ class EvalHook(Hook):
 
     def _should_evaluate(self, runner: Any) -> bool:
         done = (runner.epoch if self.by_epoch else runner.iter) + 1
-        if self.start is None:
-            return bool(done % self.interval == 0)
-        return bool(done >= self.start and (done - self.start) % self.interval == 0)
+        first = self.interval if self.start is None else self.start
+        return bool(done >= first and (done - first) % self.interval == 0)
 
     def _do_evaluate(self, runner: Any) -> None:
         self._finish(runner, self.test_fn(runner.model, self.dataloader))
@@ -169,17 +160,19 @@ class EvalHook(Hook):
             return None
         if self.key_indicator == "auto":
             self.key_indicator = next(iter(metrics))
-            self.rule = self.rule or infer_rule(
+            self.rule = self.rule or metric_rule.infer_rule(
                 self.key_indicator, self.greater_keys, self.less_keys
             )
-        return metric_value(metrics, str(self.key_indicator), "save_best")
+        return metric_rule.metric_value(metrics, str(self.key_indicator), "save_best")
 
     def _save_ckpt(self, runner: Any, score: float) -> None:
         number = (runner.epoch if self.by_epoch else runner.iter) + 1
         unit = "epoch" if self.by_epoch else "iter"
         messages = runner.meta["hook_msgs"]
         rule: Any = self.rule
-        if not is_better(score, messages.get("best_score", worst_score(rule)), rule):
+        if not metric_rule.is_better(
+            score, messages.get("best_score", metric_rule.worst_score(rule)), rule
+        ):
             return
         if self.best_ckpt_path and fileio.isfile(self.best_ckpt_path, self.file_client_args):
             fileio.remove(self.best_ckpt_path, self.file_client_args)

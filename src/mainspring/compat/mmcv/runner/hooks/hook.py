@@ -10,6 +10,9 @@ __all__ = ["HOOKS", "Hook"]
 
 HOOKS = Registry("mmcv hook", scope="mainspring")
 
+_INNER = ("before_{}_epoch", "before_{}_iter", "after_{}_iter", "after_{}_epoch")
+_STAGES = tuple(stage.format(mode) for mode in ("train", "val") for stage in _INNER)
+
 
 class Hook:
     """Acts at points of a run; a derived class defines the methods of those that it wants.
@@ -19,18 +22,7 @@ class Hook:
     """
 
     priority: int
-    stages: ClassVar[tuple[str, ...]] = (
-        "before_run",
-        "before_train_epoch",
-        "before_train_iter",
-        "after_train_iter",
-        "after_train_epoch",
-        "before_val_epoch",
-        "before_val_iter",
-        "after_val_iter",
-        "after_val_epoch",
-        "after_run",
-    )
+    stages: ClassVar[tuple[str, ...]] = ("before_run", *_STAGES, "after_run")
 
     def before_run(self, runner: Any) -> None:
         """Act before the run."""

@@ -135,8 +135,8 @@ class Updater(Hook):
         self._base: list[Any] = []
         self._regular: list[float] = []
 
-    def value(self, runner: Any, base: Any) -> float:
-        """The value of a group from its first one, at this point of the run."""
+    def value(self, base: Any, done: int, whole: int) -> float:
+        """The value of a group from its first one, by what `progress` says of the run."""
         raise NotImplementedError
 
     def write(self, group: dict[str, Any], value: float) -> None:
@@ -222,8 +222,7 @@ class Steps(Updater):
         self.minimum = kwargs.pop(f"min_{self.setting}", None)
         super().__init__(**kwargs)
 
-    def value(self, runner: Any, base: float) -> float:
-        done, _ = self.progress(runner)
+    def value(self, base: float, done: int, whole: int) -> float:
         step = self.step
         times = done // step if isinstance(step, int) else sum(done >= one for one in step)
         value = base * self.gamma**times
@@ -251,8 +250,7 @@ class Annealing(Updater):
         """The value at the end."""
         return base * self.ratio if self.minimum is None else float(self.minimum)
 
-    def value(self, runner: Any, base: float) -> float:
-        done, whole = self.progress(runner)
+    def value(self, base: float, done: int, whole: int) -> float:
         return _curve(self.anneal_strategy)(base, self.target(base), done / whole)
 
 
@@ -298,10 +296,10 @@ class Cyclic(Updater):
         self.anneal_func = _curve(anneal_strategy)
         super().__init__(by_epoch, **kwargs)
 
-    def value(self, runner: Any, base: float) -> float:
-        length = runner.max_iters // self.cyclic_times
+    def value(self, base: float, done: int, whole: int) -> float:
+        length = whole // self.cyclic_times
         up = int(self.step_ratio_up * length)
-        cycle, place = divmod(runner.iter, length)
+        cycle, place = divmod(done, length)
         scale = self.gamma**cycle
         top, bottom = self.target_ratio
         if place < up:
@@ -359,14 +357,14 @@ class LrUpdaterHook(Updater):
 
     def get_lr(self, runner: Any, base_lr: float) -> float:
         """The learning rate of a group from its first one, at this point of the run."""
-        return self.value(runner, base_lr)
+        return self.value(base_lr, *self.progress(runner))
 
 
 @HOOKS.register_module()
 class FixedLrUpdaterHook(LrUpdaterHook):
     """Leaves the learning rate alone, but for a warm-up."""
 
-    def value(self, runner: Any, base: float) -> float:
+    def value(self, base: float, done: int, whole: int) -> float:
         return base
 
 
@@ -400,8 +398,8 @@ class ExpLrUpdaterHook(LrUpdaterHook):
         self.gamma = gamma
         super().__init__(**kwargs)
 
-    def value(self, runner: Any, base: float) -> float:
-        return base * float(self.gamma ** self.progress(runner)[0])
+    def value(self, base: float, done: int, whole: int) -> float:
+        return base * float(self.gamma**done)
 
 
 @HOOKS.register_module()
@@ -412,8 +410,7 @@ class PolyLrUpdaterHook(LrUpdaterHook):
         self.power, self.min_lr = power, min_lr
         super().__init__(**kwargs)
 
-    def value(self, runner: Any, base: float) -> float:
-        done, whole = self.progress(runner)
+    def value(self, base: float, done: int, whole: int) -> float:
         return (base - self.min_lr) * float((1 - done / whole) ** self.power) + self.min_lr
 
 
@@ -425,8 +422,8 @@ class InvLrUpdaterHook(LrUpdaterHook):
         self.gamma, self.power = gamma, power
         super().__init__(**kwargs)
 
-    def value(self, runner: Any, base: float) -> float:
-        return base * float((1 + self.gamma * self.progress(runner)[0]) ** (-self.power))
+    def value(self, base: float, done: int, whole: int) -> float:
+        return base * float((1 + self.gamma * done) ** (-self.power))
 
 
 @HOOKS.register_module()
@@ -437,8 +434,7 @@ class FlatCosineAnnealingLrUpdaterHook(LrUpdaterHook, Annealing):
         self.start_percent = _share("start_percent", start_percent)
         super().__init__(**kwargs)
 
-    def value(self, runner: Any, base: float) -> float:
-        done, whole = self.progress(runner)
+    def value(self, base: float, done: int, whole: int) -> float:
         start = round(whole * self.start_percent)
         if done < start:
             return base
@@ -461,8 +457,7 @@ class CosineRestartLrUpdaterHook(LrUpdaterHook, Annealing):
         self.cumulative_periods = list(accumulate(periods))
         super().__init__(**kwargs)
 
-    def value(self, runner: Any, base: float) -> float:
-        done, _ = self.progress(runner)
+    def value(self, base: float, done: int, whole: int) -> float:
         period = bisect_right(self.cumulative_periods, done)
         if period == len(self.periods):
             raise ConfigError(
@@ -512,6 +507,6 @@ class OneCycleLrUpdaterHook(LrUpdaterHook, OneCycle):
         for group, lr in zip(groups_of(runner), self._base, strict=True):
             group.setdefault("initial_lr", lr)
 
-    def value(self, runner: Any, base: float) -> float:
+    def value(self, base: float, done: int, whole: int) -> float:
         highest, last = base * self.div_factor, base / self.final_div_factor
-        return self.at(runner.iter, self._length, base, highest, last)
+        return self.at(done, self._length, base, highest, last)

@@ -34,7 +34,7 @@ class MomentumUpdaterHook(lr_updater.Updater):
 
     def get_momentum(self, runner: Any, base_momentum: Any) -> float:
         """The momentum of a group from its first one, at this point of the run."""
-        return self.value(runner, base_momentum)
+        return self.value(base_momentum, *self.progress(runner))
 
 
 @HOOKS.register_module()
@@ -93,6 +93,6 @@ class OneCycleMomentumUpdaterHook(MomentumUpdaterHook, lr_updater.OneCycle):
         self._base = lr_updater.groups_of(runner)
         return super().regular(runner)
 
-    def value(self, runner: Any, base: Any) -> float:
+    def value(self, base: Any, done: int, whole: int) -> float:
         low, high = base["base_momentum"], base["max_momentum"]
-        return self.at(runner.iter, runner.max_iters, high, low, high)
+        return self.at(done, whole, high, low, high)

@@ -31,7 +31,7 @@ class _BackendHook(LoggerHook):
     """Gives the numbers to a backend of the engine, in the main process.
 
     Args:
-        settings: Arguments of the backend.
+        init_kwargs: The backend's ``init_kwargs``; further arguments of it are in `settings`.
         **kwargs: Those of `LoggerHook`; of others, those of `fixed` that have the value there.
     """
 
@@ -39,7 +39,7 @@ class _BackendHook(LoggerHook):
     kind: ClassVar[str]
     fixed: ClassVar[dict[str, Any]] = {}
 
-    def __init__(self, settings: dict[str, Any], **kwargs: Any) -> None:
+    def __init__(self, init_kwargs: dict[str, Any] | None = None, **kwargs: Any) -> None:
         for name, only in self.fixed.items():
             if (value := kwargs.pop(name, only)) != only:
                 raise ConfigError(
@@ -47,7 +47,7 @@ class _BackendHook(LoggerHook):
                     help=f"leave it out; {self.kind} records what it does",
                 )
         super().__init__(**kwargs)
-        self.settings = settings
+        self.settings: dict[str, Any] = {} if init_kwargs is None else {"init_kwargs": init_kwargs}
 
     def before_run(self, runner: Any) -> None:
         super().before_run(runner)
@@ -77,7 +77,7 @@ class TensorboardLoggerHook(_BackendHook):
     kind = "TensorboardVisBackend"
 
     def __init__(self, log_dir: str | None = None, **kwargs: Any) -> None:
-        super().__init__({}, **kwargs)
+        super().__init__(**kwargs)
         self.log_dir = log_dir
 
     def before_run(self, runner: Any) -> None:
@@ -86,8 +86,8 @@ class TensorboardLoggerHook(_BackendHook):
 
     def log(self, runner: Any) -> None:
         super().log(runner)
-        texts = self.get_loggable_tags(runner, allow_text=True) if self.backend else {}
-        for name, value in texts.items():
+        tags = self.get_loggable_tags(runner, allow_text=True) if self.backend else {}
+        for name, value in tags.items():
             if isinstance(value, str):
                 self.backend.experiment.add_text(name, value, self.get_iter(runner))
 
@@ -116,9 +116,8 @@ class WandbLoggerHook(_BackendHook):
         define_metric_cfg: dict[str, str] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            {"init_kwargs": init_kwargs, "define_metric_cfg": define_metric_cfg}, **kwargs
-        )
+        super().__init__(init_kwargs, **kwargs)
+        self.settings["define_metric_cfg"] = define_metric_cfg
         self.log_artifact, self.out_suffix = log_artifact, out_suffix
 
     def after_run(self, runner: Any) -> None:
@@ -156,9 +155,10 @@ class MlflowLoggerHook(_BackendHook):
         log_model: bool = True,
         **kwargs: Any,
     ) -> None:
+        super().__init__(**kwargs)
         address = os.environ.get("MLFLOW_TRACKING_URI")
-        described = {"exp_name": exp_name, "tags": tags, "params": params}
-        super().__init__({**described, "tracking_uri": address}, **kwargs)
+        self.settings |= {"exp_name": exp_name, "tags": tags, "params": params}
+        self.settings["tracking_uri"] = address
         self.log_model = log_model
 
     def after_run(self, runner: Any) -> None:
@@ -179,9 +179,6 @@ class NeptuneLoggerHook(_BackendHook):
     kind = "NeptuneVisBackend"
     fixed: ClassVar[dict[str, Any]] = {"with_step": True}
 
-    def __init__(self, init_kwargs: dict[str, Any] | None = None, **kwargs: Any) -> None:
-        super().__init__({"init_kwargs": init_kwargs or {}}, **kwargs)
-
 
 @HOOKS.register_module()
 class ClearMLLoggerHook(_BackendHook):
@@ -195,7 +192,8 @@ class ClearMLLoggerHook(_BackendHook):
     kind = "ClearMLVisBackend"
 
     def __init__(self, init_kwargs: dict[str, Any] | None = None, **kwargs: Any) -> None:
-        super().__init__({"init_kwargs": init_kwargs, "artifact_suffix": ()}, **kwargs)
+        super().__init__(init_kwargs, **kwargs)
+        self.settings["artifact_suffix"] = ()
 
 
 @HOOKS.register_module()
@@ -227,7 +225,7 @@ class DvcliveLoggerHook(_BackendHook):
     ) -> None:
         when = {"interval": interval, "ignore_last": ignore_last, "by_epoch": by_epoch}
         given = {"model_file": model_file, "dvclive": dvclive, "reset_flag": reset_flag}
-        super().__init__({"init_kwargs": {"save_dvc_exp": False, **kwargs}}, **when, **given)
+        super().__init__({"save_dvc_exp": False, **kwargs}, **when, **given)
 
 
 class _GoneHook(LoggerHook):
