@@ -176,6 +176,21 @@ class BaseRunner(metaclass=ABCMeta):
         self.logger.info(f"workflow: {workflow}, max: {length} {unit}")
         return length
 
+    @property
+    def _done(self) -> int:
+        """Finished epochs or iterations, in what the run is measured."""
+        return self._epoch if self.by_epoch else self._iter
+
+    def _take_turns(self, phases: list[Any], length: int, **kwargs: Any) -> None:
+        """Run phases, each with its loader, in turn until the run is over."""
+        while self._done < length:
+            for (mode, count), loader in phases:
+                self._inner_iter = 0
+                for _ in range(count):
+                    if mode == "train" and self._done >= length:
+                        break
+                    getattr(self, mode)(loader, **kwargs)
+
     def current_lr(self) -> Any:
         """The learning rates of the parameter groups; by name where there are several optimizers.
 
@@ -315,7 +330,7 @@ class BaseRunner(metaclass=ABCMeta):
         create_symlink: bool = True,
     ) -> None:
         """Write a checkpoint, and let ``latest.pth`` lead to it."""
-        filename = filename_tmpl.format((self.epoch if self.by_epoch else self.iter) + 1)
+        filename = filename_tmpl.format(self._done + 1)
         if not isinstance(meta, dict | None):
             raise TypeError(f"meta should be a dict or None, but got {type(meta)}")
         content = {**(meta or {}), **(self.meta or {}), "epoch": self.epoch + 1, "iter": self.iter}

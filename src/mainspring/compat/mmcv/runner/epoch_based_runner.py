@@ -57,12 +57,7 @@ class EpochBasedRunner(BaseRunner):
         if training:
             self._max_iters = length * len(training[0])
         self.call_hook("before_run")
-        while self.epoch < length:
-            for (mode, epochs), loader in phases:
-                for _ in range(epochs):
-                    if mode == "train" and self.epoch >= length:
-                        break
-                    getattr(self, mode)(loader, **kwargs)
+        self._take_turns(phases, length, **kwargs)
         self.call_hook("after_run")
 
 

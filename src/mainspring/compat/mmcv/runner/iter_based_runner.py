@@ -84,13 +84,7 @@ class IterBasedRunner(BaseRunner):
         self._places = ()
         self.call_hook("before_epoch")
         self._restore_states()
-        while self.iter < length:
-            for (mode, iters), loader in zip(workflow, self._loaders, strict=True):
-                self._inner_iter = 0
-                for _ in range(iters):
-                    if mode == "train" and self.iter >= length:
-                        break
-                    getattr(self, mode)(loader, **kwargs)
+        self._take_turns(list(zip(workflow, self._loaders, strict=True)), length, **kwargs)
         self.call_hook("after_epoch")
         self.call_hook("after_run")
 

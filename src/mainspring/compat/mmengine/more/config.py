@@ -74,10 +74,8 @@ class ImportTransformer(ast.NodeTransformer):
             return node
         if base is not None:
             for alias in node.names:
-                given = (
-                    base if alias.name == "*" else {alias.asname or alias.name: base[alias.name]}
-                )
-                self.global_dict.update(given)
+                name = alias.name
+                self.global_dict.update(base if name == "*" else {alias.asname or name: base[name]})
             return None
         return [self._lazy(alias, repr(module), repr(alias.name), node) for alias in node.names]
 

@@ -37,12 +37,7 @@ def update_params_step(self: OptimWrapper, loss: torch.Tensor) -> None:
     """Takes the place of a step of the optimizer."""
 
 
-def runtimeinfo_step(  # the arguments are those of the point
-    self: RuntimeInfoHook,  # noqa: ARG001
-    runner: Any,
-    batch_idx: int,  # noqa: ARG001
-    data_batch: Any = None,  # noqa: ARG001
-) -> None:
+def runtimeinfo_step(self: Any, runner: Any, batch_idx: int, data_batch: Any = None) -> None:  # noqa: ARG001 - as at the point
     """Takes the place of `RuntimeInfoHook.before_train_iter`: record rates and momenta."""
     runner.message_hub.update_info("iter", runner.iter)
     for name, get in (("lr", "get_lr"), ("momentum", "get_momentum")):

@@ -8,7 +8,7 @@ from typing import Any
 
 from mainspring import fileio
 from mainspring.compat.mmcv.runner.dist_utils import allreduce_params
-from mainspring.compat.mmcv.runner.hooks.hook import HOOKS, Hook
+from mainspring.compat.mmcv.runner.hooks.hook import Hook
 from mainspring.dist import is_main_process
 
 __all__ = ["CheckpointHook"]
@@ -21,7 +21,6 @@ def folder_of(out_dir: str | None, runner: Any) -> str:
     return fileio.join_path(out_dir, str(runner.work_dir).rstrip("/").rpartition("/")[2])
 
 
-@HOOKS.register_module()
 class CheckpointHook(Hook):
     """Writes a checkpoint every so often.
 

@@ -15,7 +15,7 @@ from math import cos, pi
 from numbers import Number
 from typing import Any, ClassVar, Literal
 
-from mainspring.compat.mmcv.runner.hooks.hook import HOOKS, Hook
+from mainspring.compat.mmcv.runner.hooks.hook import Hook
 from mainspring.errors import ConfigError, did_you_mean
 from mainspring.optim.scheduler.curves import one_cycle_ends, phase_at
 
@@ -360,7 +360,6 @@ class LrUpdaterHook(Updater):
         return self.value(base_lr, *self.progress(runner))
 
 
-@HOOKS.register_module()
 class FixedLrUpdaterHook(LrUpdaterHook):
     """Leaves the learning rate alone, but for a warm-up."""
 
@@ -368,29 +367,24 @@ class FixedLrUpdaterHook(LrUpdaterHook):
         return base
 
 
-@HOOKS.register_module()
 class StepLrUpdaterHook(LrUpdaterHook, Steps):
     """Multiplies the learning rate by `gamma` at some points; see `Steps`."""
 
 
-@HOOKS.register_module()
 class CosineAnnealingLrUpdaterHook(LrUpdaterHook, Annealing):
     """Goes along half a cosine; see `Annealing`."""
 
 
-@HOOKS.register_module()
 class LinearAnnealingLrUpdaterHook(LrUpdaterHook, Annealing):
     """Goes along a line; see `Annealing`."""
 
     anneal_strategy = "linear"
 
 
-@HOOKS.register_module()
 class CyclicLrUpdaterHook(LrUpdaterHook, Cyclic):
     """Goes up and down several times; see `Cyclic`."""
 
 
-@HOOKS.register_module()
 class ExpLrUpdaterHook(LrUpdaterHook):
     """Multiplies the learning rate by `gamma` each time."""
 
@@ -402,7 +396,6 @@ class ExpLrUpdaterHook(LrUpdaterHook):
         return base * float(self.gamma**done)
 
 
-@HOOKS.register_module()
 class PolyLrUpdaterHook(LrUpdaterHook):
     """Falls to `min_lr` as a power of what is left of the run."""
 
@@ -414,7 +407,6 @@ class PolyLrUpdaterHook(LrUpdaterHook):
         return (base - self.min_lr) * float((1 - done / whole) ** self.power) + self.min_lr
 
 
-@HOOKS.register_module()
 class InvLrUpdaterHook(LrUpdaterHook):
     """Falls as a power of what was done."""
 
@@ -426,7 +418,6 @@ class InvLrUpdaterHook(LrUpdaterHook):
         return base * float((1 + self.gamma * done) ** (-self.power))
 
 
-@HOOKS.register_module()
 class FlatCosineAnnealingLrUpdaterHook(LrUpdaterHook, Annealing):
     """Stays for `start_percent` of the run, then goes along half a cosine."""
 
@@ -441,7 +432,6 @@ class FlatCosineAnnealingLrUpdaterHook(LrUpdaterHook, Annealing):
         return annealing_cos(base, self.target(base), (done - start) / (whole - start))
 
 
-@HOOKS.register_module()
 class CosineRestartLrUpdaterHook(LrUpdaterHook, Annealing):
     """Goes along half a cosine in each of `periods`, each from `restart_weights` of the start."""
 
@@ -468,7 +458,6 @@ class CosineRestartLrUpdaterHook(LrUpdaterHook, Annealing):
         return annealing_cos(base, self.target(base), way, self.restart_weights[period])
 
 
-@HOOKS.register_module()
 class OneCycleLrUpdaterHook(LrUpdaterHook, OneCycle):
     """Goes up to `max_lr` and down once over the run; see `OneCycle`.
 

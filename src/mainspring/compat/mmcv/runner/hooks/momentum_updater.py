@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import Any
 
 from mainspring.compat.mmcv.runner.hooks import lr_updater
-from mainspring.compat.mmcv.runner.hooks.hook import HOOKS
 from mainspring.errors import ConfigError
 
 __all__ = [
@@ -37,33 +36,28 @@ class MomentumUpdaterHook(lr_updater.Updater):
         return self.value(base_momentum, *self.progress(runner))
 
 
-@HOOKS.register_module()
 class StepMomentumUpdaterHook(MomentumUpdaterHook, lr_updater.Steps):
     """Multiplies the momentum by `gamma` at some points; see `Steps`."""
 
     gamma = 0.5
 
 
-@HOOKS.register_module()
 class CosineAnnealingMomentumUpdaterHook(MomentumUpdaterHook, lr_updater.Annealing):
     """Goes along half a cosine; see `Annealing`."""
 
 
-@HOOKS.register_module()
 class LinearAnnealingMomentumUpdaterHook(MomentumUpdaterHook, lr_updater.Annealing):
     """Goes along a line; see `Annealing`."""
 
     anneal_strategy = "linear"
 
 
-@HOOKS.register_module()
 class CyclicMomentumUpdaterHook(MomentumUpdaterHook, lr_updater.Cyclic):
     """Goes down and up several times; see `Cyclic`."""
 
     ratios = (0.85 / 0.95, 1)
 
 
-@HOOKS.register_module()
 class OneCycleMomentumUpdaterHook(MomentumUpdaterHook, lr_updater.OneCycle):
     """Goes from `max_momentum` to `base_momentum` and back once over the run; see `OneCycle`.
 

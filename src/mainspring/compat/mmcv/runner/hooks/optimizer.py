@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from mainspring.compat.mmcv.runner.fp16_utils import wrap_fp16_model
-from mainspring.compat.mmcv.runner.hooks.hook import HOOKS, Hook
+from mainspring.compat.mmcv.runner.hooks.hook import Hook
 from mainspring.device import get_device
 from mainspring.errors import ConfigError
 from mainspring.model import detect_anomalous_params
@@ -24,7 +24,6 @@ __all__ = [
 ]
 
 
-@HOOKS.register_module()
 class OptimizerHook(Hook):
     """Steps the optimizer after each iteration.
 
@@ -65,7 +64,6 @@ class OptimizerHook(Hook):
                 runner.log_buffer.update({"grad_norm": float(norm)}, runner.outputs["num_samples"])
 
 
-@HOOKS.register_module()
 class GradientCumulativeOptimizerHook(OptimizerHook):
     """Steps the optimizer after several iterations, with the mean of their gradients.
 
@@ -88,17 +86,14 @@ class GradientCumulativeOptimizerHook(OptimizerHook):
         return any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in module.modules())
 
     def _init(self, runner: Any) -> None:
+        name = type(self).__name__
         if runner.iter % self.cumulative_iters:
             runner.logger.warning(
-                f"Resume iter number is not divisible by cumulative_iters in "
-                f"{type(self).__name__}, which means the gradient of some iters is lost and the "
-                "result may be influenced slightly."
+                f"{name}: the run goes on within {self.cumulative_iters} iterations that belong "
+                "together; the gradients of those before are lost"
             )
         if self.has_batch_norm(runner.model) and self.cumulative_iters > 1:
-            runner.logger.warning(
-                f"{type(self).__name__} may slightly decrease performance if the model has "
-                "BatchNorm layers."
-            )
+            runner.logger.warning(f"{name}: batch norm sees each iteration's batch alone")
         self.remainder_iters = runner.max_iters % self.cumulative_iters
         self.divisible_iters = runner.max_iters - self.remainder_iters
         self.initialized = True
@@ -114,7 +109,6 @@ class GradientCumulativeOptimizerHook(OptimizerHook):
             runner.optimizer.zero_grad()
 
 
-@HOOKS.register_module()
 class Fp16OptimizerHook(OptimizerHook):
     """Steps the optimizer after each iteration, whose loss is scaled for half precision.
 
@@ -162,6 +156,5 @@ class Fp16OptimizerHook(OptimizerHook):
         runner.meta.setdefault("fp16", {})["loss_scaler"] = self.loss_scaler.state_dict()
 
 
-@HOOKS.register_module()
 class GradientCumulativeFp16OptimizerHook(GradientCumulativeOptimizerHook, Fp16OptimizerHook):
     """Steps the optimizer after several iterations, scaled for half precision."""

@@ -12,7 +12,7 @@ import torch
 
 from mainspring.checkpoint.apply import unwrap
 from mainspring.compat.mmcv.runner.dist_utils import allreduce_params
-from mainspring.compat.mmcv.runner.hooks.hook import HOOKS, Hook
+from mainspring.compat.mmcv.runner.hooks.hook import Hook
 from mainspring.dataset.any_loader import set_loader_epoch
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
 ]
 
 
-@HOOKS.register_module()
 class ClosureHook(Hook):
     """Calls a function at a point.
 
@@ -40,7 +39,6 @@ class ClosureHook(Hook):
         setattr(self, fn_name, fn)
 
 
-@HOOKS.register_module()
 class IterTimerHook(Hook):
     """Measures the time of iterations, and of waiting for data."""
 
@@ -55,7 +53,6 @@ class IterTimerHook(Hook):
         self.t = time.time()
 
 
-@HOOKS.register_module()
 class DistSamplerSeedHook(Hook):
     """Tells the sampler of the data which epoch begins."""
 
@@ -63,7 +60,6 @@ class DistSamplerSeedHook(Hook):
         set_loader_epoch(runner.data_loader, runner.epoch)
 
 
-@HOOKS.register_module()
 class SyncBuffersHook(Hook):
     """Averages buffers, such as statistics of batch norm, over the processes after each epoch.
 
@@ -79,7 +75,6 @@ class SyncBuffersHook(Hook):
             allreduce_params(runner.model.buffers())
 
 
-@HOOKS.register_module()
 class EmptyCacheHook(Hook):
     """Gives memory of CUDA devices back that is not in use.
 
@@ -98,7 +93,6 @@ class EmptyCacheHook(Hook):
                 setattr(self, point, lambda runner: torch.cuda.empty_cache())  # noqa: ARG005
 
 
-@HOOKS.register_module()
 class EMAHook(Hook):
     """Keeps an exponential average of the weights, with which the model is validated and saved.
 
@@ -126,10 +120,9 @@ class EMAHook(Hook):
     def before_run(self, runner: Any) -> None:
         model = unwrap(runner.model)
         self.model_parameters = dict(model.named_parameters())
-        self.param_ema_buffer = {
-            name: f"ema_{name.replace('.', '_')}" for name in self.model_parameters
-        }
+        self.param_ema_buffer: dict[str, str] = {}
         for name, value in self.model_parameters.items():
+            self.param_ema_buffer[name] = f"ema_{name.replace('.', '_')}"
             model.register_buffer(self.param_ema_buffer[name], value.data.clone())
         self.model_buffers = dict(model.named_buffers())
         if self.checkpoint is not None:

@@ -14,7 +14,6 @@ import torch
 
 from mainspring import fileio
 from mainspring.compat.mmcv.runner.hooks.checkpoint import folder_of
-from mainspring.compat.mmcv.runner.hooks.hook import HOOKS
 from mainspring.compat.mmcv.runner.hooks.logger.base import LoggerHook, first_values
 from mainspring.errors import ConfigError
 from mainspring.utils import apply_to
@@ -24,7 +23,6 @@ __all__ = ["TextLoggerHook"]
 _ELSEWHERE = ("mode", "Epoch", "iter", "lr", "time", "data_time", "memory", "epoch")
 
 
-@HOOKS.register_module()
 class TextLoggerHook(LoggerHook):
     """Writes lines into the log and into ``TIMESTAMP.log.json``.
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 from typing import Any, ClassVar, NoReturn
 
-from mainspring.compat.mmcv.runner.hooks.hook import HOOKS
 from mainspring.compat.mmcv.runner.hooks.logger.base import LoggerHook
 from mainspring.dist import is_main_process
 from mainspring.errors import ConfigError
@@ -65,7 +64,6 @@ class _BackendHook(LoggerHook):
             self.backend.close()
 
 
-@HOOKS.register_module()
 class TensorboardLoggerHook(_BackendHook):
     """Writes numbers and texts for TensorBoard.
 
@@ -92,7 +90,6 @@ class TensorboardLoggerHook(_BackendHook):
                 self.backend.experiment.add_text(name, value, self.get_iter(runner))
 
 
-@HOOKS.register_module()
 class WandbLoggerHook(_BackendHook):
     """Sends a run to Weights & Biases.
 
@@ -133,7 +130,6 @@ class WandbLoggerHook(_BackendHook):
         super().after_run(runner)
 
 
-@HOOKS.register_module()
 class MlflowLoggerHook(_BackendHook):
     """Sends a run to MLflow: to ``MLFLOW_TRACKING_URI``, else into the work directory.
 
@@ -167,7 +163,6 @@ class MlflowLoggerHook(_BackendHook):
         super().after_run(runner)
 
 
-@HOOKS.register_module()
 class NeptuneLoggerHook(_BackendHook):
     """Sends a run to Neptune.
 
@@ -180,7 +175,6 @@ class NeptuneLoggerHook(_BackendHook):
     fixed: ClassVar[dict[str, Any]] = {"with_step": True}
 
 
-@HOOKS.register_module()
 class ClearMLLoggerHook(_BackendHook):
     """Sends a run to ClearML.
 
@@ -196,7 +190,6 @@ class ClearMLLoggerHook(_BackendHook):
         self.settings["artifact_suffix"] = ()
 
 
-@HOOKS.register_module()
 class DvcliveLoggerHook(_BackendHook):
     """Records a run with DVCLive.
 
@@ -238,11 +231,9 @@ class _GoneHook(LoggerHook):
         )
 
 
-@HOOKS.register_module()
 class PaviLoggerHook(_GoneHook):
     """Refused: Pavi was a service within a company."""
 
 
-@HOOKS.register_module()
 class SegmindLoggerHook(_GoneHook):
     """Refused: Segmind's client for training is gone."""
