@@ -332,6 +332,10 @@ def test_names_that_lie_elsewhere_here():
         from mmengine.runner.checkpoint import _safe_torch_load
         from mmengine.runner.loops import _InfiniteDataloaderIterator
         assert {"SGD", "Optimizer"} <= set(TORCH_OPTIMIZERS)
+        given = {}
+        exec("from mmengine.optim.optimizer.builder import *", given)
+        assert {"LION_OPTIMIZERS", "register_torch_npu_optimizers", "build_optim_wrapper"} <= set(given)
+        assert given["register_lion_optimizers"]() == given["LION_OPTIMIZERS"] == ["Lion"]
         batches = _InfiniteDataloaderIterator([1, 2])
         assert [next(batches) for _ in range(5)] == [1, 2, 1, 2, 1]
     """)

@@ -24,6 +24,7 @@ from mainspring.compat.mmcv.runner import (
     EvalHook,
     Hook,
     IterBasedRunner,
+    IterLoader,
     LogBuffer,
     auto_fp16,
     build_optimizer,
@@ -337,6 +338,35 @@ def test_a_run_that_was_ended_goes_on_exactly(kind, length, ends, make):
         assert torch.equal(one, other)
     best = [one.meta["hook_msgs"]["best_score"] for one in (resumed, whole)]
     assert best[0] == best[1]
+
+
+class Counting(Points):
+    """Counts the items that are loaded."""
+
+    loaded = 0
+
+    def __getitem__(self, index):
+        Counting.loaded += 1
+        return super().__getitem__(index)
+
+
+def test_a_pass_goes_on_without_loading_what_was_seen():
+    def batches():
+        return IterLoader(DataLoader(Counting(), batch_size=2, shuffle=True))
+
+    first = batches()
+    for _ in range(5 + 3):
+        next(first)
+    state, states = first.state_dict(), torch.get_rng_state()
+    expected = [next(first)["x"] for _ in range(2 + 5)]
+
+    second, before = batches(), Counting.loaded
+    second.load_state_dict(state)
+    torch.set_rng_state(states)
+    assert Counting.loaded == before
+    assert (second.epoch, len(second)) == (1, 5)
+    assert torch.equal(torch.stack(expected), torch.stack([next(second)["x"] for _ in expected]))
+    assert second.epoch == 2
 
 
 def test_nothing_to_resume(make):

@@ -170,9 +170,8 @@ class EvalHook(Hook):
         unit = "epoch" if self.by_epoch else "iter"
         messages = runner.meta["hook_msgs"]
         rule: Any = self.rule
-        if not metric_rule.is_better(
-            score, messages.get("best_score", metric_rule.worst_score(rule)), rule
-        ):
+        best = messages.get("best_score", metric_rule.worst_score(rule))
+        if not metric_rule.is_better(score, best, rule):
             return
         if self.best_ckpt_path and fileio.isfile(self.best_ckpt_path, self.file_client_args):
             fileio.remove(self.best_ckpt_path, self.file_client_args)
