@@ -336,6 +336,12 @@ def test_names_that_lie_elsewhere_here():
         exec("from mmengine.optim.optimizer.builder import *", given)
         assert {"LION_OPTIMIZERS", "register_torch_npu_optimizers", "build_optim_wrapper"} <= set(given)
         assert given["register_lion_optimizers"]() == given["LION_OPTIMIZERS"] == ["Lion"]
+        import ast
+        from mmengine.config.utils import _gather_abs_import_lazyobj
+        tree, names = _gather_abs_import_lazyobj(ast.parse("from torch.optim import SGD, Adam"))
+        lazy = {}
+        exec(compile(tree, "a config", "exec"), {"LazyObject": lambda *words: words}, lazy)
+        assert names == {"SGD", "Adam"} and lazy["SGD"][:2] == ("torch.optim", "SGD")
         batches = _InfiniteDataloaderIterator([1, 2])
         assert [next(batches) for _ in range(5)] == [1, 2, 1, 2, 1]
     """)

@@ -93,11 +93,15 @@ class _TerminalFormatter(_RunFormatter):
         return f"\x1b[1{color}m{record.levelname}\x1b[0m"
 
 
-class _OnceFilter(Filter):
-    """Lets each warning through once."""
+class FilterDuplicateWarning(Filter):
+    """Lets each warning through once.
 
-    def __init__(self) -> None:
-        super().__init__()
+    Args:
+        name: Kept for MMEngine's users.
+    """
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(DEFAULTS.name if name is None else name)
         self._seen: set[str] = set()
 
     def filter(self, record: LogRecord) -> bool:
@@ -215,7 +219,7 @@ class MMLogger(logging.Logger, ManagerMixin):
         terminal = _StandardOutput(log_file)
         terminal.setFormatter(_TerminalFormatter("%m/%d %H:%M:%S"))
         terminal.setLevel(level if rank == 0 else logging.ERROR)
-        terminal.addFilter(_OnceFilter())
+        terminal.addFilter(FilterDuplicateWarning())
         self.addHandler(terminal)
         every_rank = (distributed or level <= logging.DEBUG) and get_world_size() > 1
         if log_file is not None and every_rank:
@@ -225,7 +229,7 @@ class MMLogger(logging.Logger, ManagerMixin):
             handler = _file_handler(log_file, file_mode, file_handler_cfg)
             handler.setFormatter(_RunFormatter("%Y/%m/%d %H:%M:%S"))
             handler.setLevel(level)
-            handler.addFilter(_OnceFilter())
+            handler.addFilter(FilterDuplicateWarning())
             self.addHandler(handler)
         self._own_handlers = len(self.handlers)
 

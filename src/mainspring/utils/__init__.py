@@ -1,4 +1,4 @@
-"""MMEngine's helpers, which the engine does not import; the ones that need torch are in `dl_utils`."""
+"""MMEngine's helpers, none of which the engine imports; those that need torch are in `dl_utils`."""
 
 from mainspring.names.imports import get_object_from_string, import_modules_from_strings
 from mainspring.names.packages import (

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from multiprocessing.pool import Pool
 from shutil import get_terminal_size
 from typing import Any, TextIO, TypeVar
 
@@ -13,6 +13,7 @@ from mainspring.utils.timer import Timer
 
 __all__ = [
     "ProgressBar",
+    "init_pool",
     "track_iter_progress",
     "track_parallel_progress",
     "track_progress",
@@ -92,6 +93,26 @@ class ProgressBar:
         terminal = self.terminal_width
         width = max(2, min(self.bar_width, terminal - len(text) - 2, int(terminal * 0.6)))
         return "\r[" + (">" * int(width * done)).ljust(width) + text
+
+
+def init_pool(
+    process_num: int,
+    initializer: Callable[..., Any] | None = None,
+    initargs: tuple[Any, ...] | None = None,
+) -> Pool:
+    """A pool of processes.
+
+    Args:
+        process_num: Number of processes.
+        initializer: What each of them calls first.
+        initargs: Its arguments.
+
+    Raises:
+        TypeError: `initargs` is no tuple.
+    """
+    if initargs is not None and not isinstance(initargs, tuple):
+        raise TypeError(f'"initargs" must be a tuple, but is {initargs!r}')
+    return Pool(process_num, initializer, initargs or ())
 
 
 def _with_count(tasks: Any) -> tuple[Iterable[Any], int]:
@@ -182,12 +203,10 @@ def track_parallel_progress(
         The results.
     """
     iterable, count = _with_count(tasks)
-    if initargs is not None and not isinstance(initargs, tuple):
-        raise TypeError('"initargs" must be a tuple')
     warm_up = nproc * chunksize if skip_first else 0
     bar = ProgressBar(count - warm_up, bar_width, start=not skip_first, file=file)
     results: list[R] = []
-    with multiprocessing.Pool(nproc, initializer, initargs or ()) as pool:
+    with init_pool(nproc, initializer, initargs) as pool:
         run = pool.imap if keep_order else pool.imap_unordered
         for result in run(func, iterable, chunksize):
             results.append(result)

@@ -58,7 +58,7 @@ def requires_package(
     Args:
         prerequisites: Names of modules.
     """
-    return check_prerequisites(prerequisites, checker=_can_be_imported)
+    return check_prerequisites(prerequisites, checker=_check_py_package)
 
 
 def requires_executable(
@@ -69,10 +69,14 @@ def requires_executable(
     Args:
         prerequisites: Names of programs.
     """
-    return check_prerequisites(prerequisites, checker=lambda name: shutil.which(name) is not None)
+    return check_prerequisites(prerequisites, checker=_check_executable)
 
 
-def _can_be_imported(package: str) -> bool:
+def _check_executable(cmd: str) -> bool:
+    return shutil.which(cmd) is not None
+
+
+def _check_py_package(package: str) -> bool:
     try:
         import_module(package)
     except ImportError:

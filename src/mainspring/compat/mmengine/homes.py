@@ -16,7 +16,7 @@ _TABLE = """
 = model.base_model +types : model.base_model.data_preprocessor
 = model.weight_init.initialize +model : model.weight_init
 = optim.scheduler +types : optim.scheduler.param_scheduler
-= +small : utils.progressbar utils.progressbar_rich utils.version_utils
+= +small : utils.progressbar_rich utils.version_utils
 dataset.wrappers : dataset.dataset_wrapper
 dataset.samplers : dataset.sampler
 dataset +types : dataset.utils
@@ -51,7 +51,8 @@ rng.seeding runner.environment +runner : runner.utils
 utils.dl_utils.tensors utils.dl_utils : utils.dl_utils.misc utils.dl_utils.torch_ops
 utils.dl_utils.tensors utils.dl_utils : utils.dl_utils.trace
 +visualize : utils.dl_utils.visualize
-utils +small : utils.misc utils.package_utils
+utils utils.requirements : utils.misc
+utils +small : utils.package_utils
 compat.mmengine.version : version
 """
 """Our modules, and MMEngine's paths: ``=`` is the path itself, ``+x`` is `more.x`.

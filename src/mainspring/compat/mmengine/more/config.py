@@ -103,9 +103,14 @@ def _gather_abs_import_lazyobj(
 ) -> tuple[ast.Module, set[str]]:
     """The same for absolute imports alone; and the names that they bind."""
     transformer = ImportTransformer({}, filename=filename)
-    for position, node in enumerate(tree.body):
-        if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and not node.level):
-            tree.body[position] = transformer.visit(node)
+    body: list[ast.stmt] = []
+    for node in tree.body:
+        absolute = isinstance(node, ast.Import) or (
+            isinstance(node, ast.ImportFrom) and not node.level
+        )
+        made = transformer.visit(node) if absolute else node
+        body += made if isinstance(made, list) else [made]
+    tree.body = body
     return tree, transformer.imported_obj
 
 

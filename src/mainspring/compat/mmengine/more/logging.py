@@ -7,7 +7,7 @@ import logging
 import logging.handlers
 from typing import Any
 
-from mainspring.logging.logger import _COLORS, _device_of_process, _OnceFilter, _RunFormatter
+from mainspring.logging.logger import _COLORS, _device_of_process, _RunFormatter
 
 
 class MMFormatter(_RunFormatter):
@@ -28,18 +28,6 @@ class MMFormatter(_RunFormatter):
         code = _COLORS.get(record.levelno, 32)
         codes = f"1;{'5;' if self._blink else ''}{code}"
         return f"\x1b[{codes}m{record.levelname}\x1b[0m" if self._color else record.levelname
-
-
-class FilterDuplicateWarning(_OnceFilter):
-    """Lets each warning through once.
-
-    Args:
-        name: Kept for MMEngine's users.
-    """
-
-    def __init__(self, name: str = "mmengine") -> None:
-        super().__init__()
-        self.name = name
 
 
 def _get_device_id() -> int:

@@ -2,33 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import files
-from importlib.util import find_spec
-from multiprocessing.pool import Pool
 from typing import Any
-
-
-def init_pool(
-    process_num: int,
-    initializer: Callable[..., Any] | None = None,
-    initargs: tuple[Any, ...] | None = None,
-) -> Pool:
-    """A pool of processes.
-
-    Args:
-        process_num: Number of processes.
-        initializer: What each of them calls first.
-        initargs: Its arguments.
-
-    Raises:
-        TypeError: `initargs` is no tuple.
-    """
-    if initargs is not None and not isinstance(initargs, tuple):
-        raise TypeError(f'"initargs" must be a tuple, but is {initargs!r}')
-    return Pool(process_num, initializer, initargs or ())
 
 
 def package2module(package: str) -> str:
@@ -48,14 +25,6 @@ def _minimal_ext_cmd(cmd: list[str]) -> bytes:
     return subprocess.run(
         cmd, check=True, capture_output=True, env={"LANGUAGE": "C", "LANG": "C", "LC_ALL": "C"}
     ).stdout
-
-
-def _check_executable(cmd: str) -> bool:
-    return shutil.which(cmd) is not None
-
-
-def _check_py_package(package: str) -> bool:
-    return find_spec(package) is not None
 
 
 def _tasks_with_index(tasks: Iterable[Any]) -> Iterator[tuple[Any, int]]:

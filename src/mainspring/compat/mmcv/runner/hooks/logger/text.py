@@ -95,9 +95,8 @@ class TextLoggerHook(LoggerHook):
         parts = [] if mode else self._progress(entry, runner)
         for name, value in entry.items():
             if name not in _ELSEWHERE:
-                parts.append(
-                    f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}"
-                )
+                shown = f"{value:.4f}" if isinstance(value, float) else value
+                parts.append(f"{name}: {shown}")
         runner.logger.info(line + ", ".join(parts))
 
     def _progress(self, entry: dict[str, Any], runner: Any) -> list[str]:
