@@ -124,12 +124,18 @@ def seed_everything(seed):
     torch.manual_seed(seed)
 
 
-def trained_on(source, epoch, first_batch=0, interrupt_at=None):
-    """The batches of a pass and a draw after each, as dropout makes one; or the state there."""
+def trained_on(source, epoch, first_batch=0, interrupt_at=None, others_draw=False):
+    """The batches of a pass and a draw after each, as dropout makes one; or the state there.
+
+    Others may draw once the pass began, as initial weights do where the loader is started before.
+    """
     if hasattr(source.loader, "set_epoch"):
         source.loader.set_epoch(epoch)
+    batches = source.batches(epoch, first_batch)
+    if others_draw:
+        seed_everything(epoch + 5)
     seen = []
-    for number, batch in enumerate(source.batches(epoch, first_batch), first_batch + 1):
+    for number, batch in enumerate(batches, first_batch + 1):
         seen.append((batch.tolist(), torch.rand(()).item()))
         if number == interrupt_at:
             return source.state_dict(), RandomStates.capture().state_dict()
@@ -137,18 +143,20 @@ def trained_on(source, epoch, first_batch=0, interrupt_at=None):
 
 
 @pytest.mark.parametrize("kind", LOADERS)
-@pytest.mark.parametrize("interrupt_at", [1, 5])
-def test_a_continued_pass_is_the_rest_of_the_whole_one_and_loads_nothing_else(kind, interrupt_at):
+@pytest.mark.parametrize(("interrupt_at", "others_draw"), [(1, True), (5, False)])
+def test_a_continued_pass_is_the_rest_of_the_whole_one_and_loads_nothing_else(
+    kind, interrupt_at, others_draw
+):
     seed_everything(1)
     whole = ResumableLoader(LOADERS[kind](Counted()), seed=3)
     trained_on(whole, 0)
-    expected = trained_on(whole, 1)
+    expected = trained_on(whole, 1, others_draw=others_draw)
     following = trained_on(whole, 2)
 
     seed_everything(1)
     interrupted = ResumableLoader(LOADERS[kind](Counted()), seed=3)
     trained_on(interrupted, 0)
-    state, generators = trained_on(interrupted, 1, interrupt_at=interrupt_at)
+    state, generators = trained_on(interrupted, 1, 0, interrupt_at, others_draw)
 
     seed_everything(99)
     data = Counted()

@@ -145,13 +145,16 @@ class IndexPlan:
             first_sample += sum(map(len, resumed)) if self.cuts_batches else 0
         self.ahead = deque()
         self.interleaved = [each for each in self.interleaved if each[0] < first_batch]
-        rest = self._cut_out(first_batch, first_sample)
-        if not self._is_of(RandomSampler, SubsetRandomSampler, WeightedRandomSampler):
-            rest = self._noting_draws(rest, first_batch)
+        rest = self._noting_draws(self._cut_out(first_batch, first_sample), first_batch)
         return self._remembered(resumed, rest, self.ahead)
 
     def _noting_draws(self, rest: Iterator[Any], number: int) -> Iterator[Any]:
-        """Batches of an order that may draw when it is asked for one, between draws of others."""
+        """Batches of an order that may draw when it is asked for one, between draws of others.
+
+        Also an order that is drawn at once is drawn when the first batch is asked for; initial
+        weights may be drawn since the pass began.
+        """
+        draws_once = self._is_of(RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
         after = b""
         while True:
             states = RandomStates.capture(devices=False)
@@ -160,12 +163,15 @@ class IndexPlan:
                 indices = next(rest)
             except StopIteration:
                 return
-            was_left_alone = before == after or not number
+            was_left_alone = before == after
             after = RandomStates.capture(devices=False).fingerprint()
             if not was_left_alone and after != before:
                 self._note(number, states)
             number += 1
             yield indices
+            if draws_once:
+                yield from rest
+                return
 
     def _note(self, number: int, states: RandomStates) -> None:
         if len(self.interleaved) < _MOST_NOTED:
