@@ -309,10 +309,14 @@ def test_logs_are_kept_elsewhere_too(keep_local, make, tmp_path):
     assert Path(runner.work_dir, "t.log.json").exists() == keep_local
 
 
+ALONE, IN_TURN = [("train", 1)], [("train", 2), ("val", 1)]
+
+
+@pytest.mark.parametrize("workflow", [ALONE, IN_TURN], ids=["training", "and validation in turn"])
 @pytest.mark.parametrize(
     ("kind", "length", "ends"), [("epochs", 6, 14), ("iterations", 20, 13), ("iterations", 20, 3)]
 )
-def test_a_run_that_was_ended_goes_on_exactly(kind, length, ends, make):
+def test_a_run_that_was_ended_goes_on_exactly(kind, length, ends, workflow, make):
     policy = dict(policy="CosineAnnealing", min_lr=0.0, warmup="linear", warmup_iters=4)
 
     def evaluated(folder):
@@ -321,16 +325,16 @@ def test_a_run_that_was_ended_goes_on_exactly(kind, length, ends, make):
         runner.register_hook(EvalHook(loader(), **settings), "LOW")  # draws random numbers too
         return runner
 
-    whole = run(evaluated("whole"))
+    whole = run(evaluated("whole"), workflow)
     ended = evaluated("run")
     ended.register_hook_from_cfg(end_at(ends))
     with pytest.raises(Ended):
-        run(ended)
+        run(ended, workflow)
 
     resumed = evaluated("run")
     resumed.auto_resume()
     assert resumed.iter == ends // 6 * 6 if kind == "epochs" else ends // 2 * 2
-    run(resumed)
+    run(resumed, workflow)
     count = len(resumed.recorder.loss)
     assert resumed.recorder.loss == whole.recorder.loss[-count:]
     assert resumed.recorder.lr == whole.recorder.lr[-count:]

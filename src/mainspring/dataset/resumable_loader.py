@@ -140,7 +140,7 @@ class ResumableLoader:
             self._start = OrderStart.of(self._inner)
             return self._begin(epoch, first_batch)
         OrderStart.from_state_dict(resumed["now"]).restore_own(self._inner)
-        if first_batch:
+        if first_batch or resumed.get("is_drawn"):
             self._start = OrderStart.from_state_dict(resumed["start"])
             self._reuses_workers = resumed["reuses_workers"]
             if self._plan is not None:
@@ -231,7 +231,9 @@ class ResumableLoader:
         """Let the next pass be the one that `state_dict` was taken in.
 
         Args:
-            state: What `state_dict` gave, perhaps for another kind of loader, which is said.
+            state: What `state_dict` gave, perhaps for another kind of loader, which is said. To
+                what has a ``start``, ``is_drawn`` may be added: the pass had begun already, even if
+                it gave out no batch.
             epoch: Number of that pass.
             batches: Batches of it that were given out.
         """

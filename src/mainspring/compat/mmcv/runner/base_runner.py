@@ -92,7 +92,7 @@ class BaseRunner(metaclass=ABCMeta):
         self.timestamp = get_time_str()
         self.mode: str | None = None
         self._hooks: list[Any] = []
-        self._epoch = self._iter = self._inner_iter = 0
+        self._epoch = self._iter = self._inner_iter = self._turn = 0
         self._max_epochs, self._max_iters = max_epochs, max_iters
         self.log_buffer = LogBuffer()
         self.data_loader: Any
@@ -183,13 +183,16 @@ class BaseRunner(metaclass=ABCMeta):
 
     def _take_turns(self, phases: list[Any], length: int, **kwargs: Any) -> None:
         """Run phases, each with its loader, in turn until the run is over."""
-        while self._done < length:
-            for (mode, count), loader in phases:
+        turns = [(*phase, number) for phase in phases for number in range(phase[0][1])]
+        self._restore_states()
+        while self._done < length or self._turn % len(turns):
+            (mode, _), loader, number = turns[self._turn % len(turns)]
+            self._turn += 1
+            if number == 0:
                 self._inner_iter = 0
-                for _ in range(count):
-                    if mode == "train" and self._done >= length:
-                        break
-                    getattr(self, mode)(loader, **kwargs)
+            if mode != "train" or self._done < length:
+                getattr(self, mode)(loader, **kwargs)
+        self._turn = 0
 
     def current_lr(self) -> Any:
         """The learning rates of the parameter groups; by name where there are several optimizers.
@@ -292,7 +295,7 @@ class BaseRunner(metaclass=ABCMeta):
         found = self.load_checkpoint(checkpoint, map_location=location)
         own = found.get(OWN, {})
         self._epoch = found["meta"]["epoch"]
-        self._iter = own.get("iter", found["meta"]["iter"])
+        self._iter, self._turn = own.get("iter", found["meta"]["iter"]), own.get("turn", 0)
         messages = {**(self.meta or {}).get("hook_msgs", {}), **found["meta"].get("hook_msgs", {})}
         self.meta = {**found["meta"], "hook_msgs": messages}
         if "optimizer" in found and resume_optimizer:
@@ -338,7 +341,7 @@ class BaseRunner(metaclass=ABCMeta):
         if self.world_size == 1 and not is_best:
             self.note_ranks()
         ranks = (not is_best and self._noted) or [self._state_of_rank()]
-        own = {"iter": self.iter + self._within_step, "ranks": ranks}
+        own = {"iter": self.iter + self._within_step, "turn": self._turn, "ranks": ranks}
         path = os.path.join(out_dir, filename)
         optimizer = self.optimizer if save_optimizer else None
         save_checkpoint(self.model, path, optimizer, content, **{OWN: own})

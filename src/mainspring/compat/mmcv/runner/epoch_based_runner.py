@@ -26,7 +26,6 @@ class EpochBasedRunner(BaseRunner):
         """Train for an epoch."""
         self._enter("train", data_loader)
         self._max_iters = (self._max_epochs or 0) * len(data_loader)
-        self._restore_states()
         self.call_hook("before_train_epoch")
         for self._inner_iter, batch in enumerate(data_loader):
             self.run_iter(batch, train_mode=True, **kwargs)

@@ -35,6 +35,8 @@ class IterLoader(EndlessBatches):
     def state_dict(self) -> dict[str, Any]:
         """Where it is: the pass, how that began, the batches of it that were given out."""
         state = self._source.state_dict()
+        if "start" in state:
+            state["is_drawn"] = True
         return {"epoch": self.epoch, "given": self.delivered, "source": state}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -83,7 +85,6 @@ class IterBasedRunner(BaseRunner):
             loader.load_state_dict(place)
         self._places = ()
         self.call_hook("before_epoch")
-        self._restore_states()
         self._take_turns(list(zip(workflow, self._loaders, strict=True)), length, **kwargs)
         self.call_hook("after_epoch")
         self.call_hook("after_run")
