@@ -184,6 +184,28 @@ class TestSeveralLoaders:
             ).train()
 
 
+class Initialised(Supervised):
+    """Draws its weights, after a loop by iterations has started its loader."""
+
+    def init_weights(self):
+        nn.init.normal_(self.net.weight)
+
+
+def test_a_first_pass_goes_on_with_the_order_that_was_drawn_after_the_weights(tmp_path):
+    def run(work_dir, **options):
+        model = Initialised(nn.Linear(2, 2, bias=False), nn.CrossEntropyLoss())
+        loader = TorchDataLoader(data(), batch_size=2, shuffle=True)
+        return runner(work_dir, loader, model, train_cfg=dict(max_iters=8), **options)
+
+    unbroken = run(tmp_path / "whole")
+    unbroken.train()
+    with pytest.raises(Killed):
+        run(tmp_path, custom_hooks=[Kill(2)]).train()
+    again = run(tmp_path, load_from=str(tmp_path / "killed.pth"), resume=True)
+    again.train()
+    assert torch.equal(again.model.net.weight, unbroken.model.net.weight)
+
+
 class TestStreams:
     def test_epochs_and_validation_over_streams(self, tmp_path):
         lines: list[str] = []
