@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -355,3 +356,22 @@ def test_a_training_that_fails_says_so_in_json_too(written, capsys):
     printed = capsys.readouterr()
     assert json.loads(printed.out)["state"] == "crashed"
     assert "at least 3" in json.loads(printed.out)["reason"] + printed.err
+
+
+def test_an_output_that_has_no_character_for_a_path_gets_escapes(written, tmp_path):
+    folder = tmp_path / "été"
+    folder.mkdir()
+    for file in (written, "written.py"):
+        shutil.copy(file, folder)
+    # A locale that cannot read the name of the folder either.
+    ascii_only = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    result = subprocess.run(
+        [sys.executable, "-m", "mainspring", "train", written],
+        cwd=folder, env={**os.environ, **ascii_only}, capture_output=True,
+    )  # fmt: skip
+    said = (result.stdout + result.stderr).decode("ascii")
+    assert result.returncode == 0, said
+    assert "Error" not in said
+    [log] = folder.glob("work_dirs/config/*/*.log")
+    assert "saved to" in log.read_text("utf-8")
+    assert (folder / "work_dirs" / "config" / "report.html").is_file()
