@@ -24,7 +24,8 @@ def other_environment(monkeypatch):
         ("\x1b[31mred\x1b[0m", "\\x1b[31mred\\x1b[0m"),
         ("over\rwritten\r\n", "over\\x0dwritten\r\n"),
         ("\x9b2J\x08\x7f", "\\x9b2J\\x08\\x7f"),
-        ("right\u202eleft", "right\\x202eleft"),
+        ("right\u202eleft", "right\\u202eleft"),
+        ("/data/\udcc3\udcbc", "/data/\\udcc3\\udcbc"),
     ],
 )
 def test_control_characters_are_written_out(text, shown):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import sys
+from contextlib import suppress
 
 __all__ = ["run"]
 
@@ -14,6 +16,9 @@ def run() -> int:
     except KeyboardInterrupt:
         print("mainspring: interrupted", file=sys.stderr)
         return 130
+    if isinstance(sys.stdout, io.TextIOWrapper):  # escapes for what the locale has no character for
+        with suppress(OSError):
+            sys.stdout.reconfigure(errors="backslashreplace")
     return main()
 
 

@@ -27,7 +27,9 @@ _SECRET_NAME = re.compile(
 )
 _SHORTEST = 8
 _COLOUR = r"\x1b\[(?:[0-7]|3[1-7]|9[0-7]|;)*m"
-_CONTROL = re.compile(rf"({_COLOUR})|\r\n|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(
+    rf"({_COLOUR})|\r\n|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 _secrets: set[str] | None = None
 
 
@@ -97,6 +99,8 @@ def masked_values(value: Any) -> Any:
 def printable(text: str, *, colours: bool = False) -> str:
     r"""A text that cannot steer a terminal: control characters are written as ``\x1b``.
 
+    So is what stands for bytes that the locale cannot read, in the name of a file.
+
     Args:
         text: Any text; line breaks and tabs stay.
         colours: Whether the escape sequences of colours stay, too.
@@ -107,7 +111,8 @@ def printable(text: str, *, colours: bool = False) -> str:
     def shown(match: re.Match[str]) -> str:
         if match[0] == "\r\n" or (colours and match[1]):
             return match[0]
-        return f"\\x{ord(match[0][0]):02x}{match[0][1:]}"
+        code = ord(match[0][0])
+        return (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}") + match[0][1:]
 
     return _CONTROL.sub(shown, text)
 

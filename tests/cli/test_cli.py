@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -286,9 +287,8 @@ def test_a_folder_above_runs_is_answered_with_a_run(tmp_path, monkeypatch, capsy
     assert "such as project/work_dirs/digits" in capsys.readouterr().err
 
 
-NOTHING_TO_PRINT = {"train", "sweep", "convert", "exec", "schema"}
-"""Verbs whose output is files, another program's, or JSON in any case."""
-MAKES_A_FILE = {"average", "strip", "export", "import-mmengine"}
+NOTHING_TO_PRINT = {"exec", "schema"}
+"""Verbs whose output is another program's, or JSON in any case."""
 
 
 def parsers_of(parser, *words):
@@ -306,7 +306,6 @@ def parsers_of(parser, *words):
         pytest.param(words, parser, id=" ".join(words))
         for words, parser in parsers_of(make_parser())
         if words[0] not in NOTHING_TO_PRINT
-        and not (words[0] == "ckpt" and words[1] in MAKES_A_FILE)
     ],
 )
 def test_what_a_verb_finds_can_be_had_as_json(words, parser):
@@ -316,7 +315,6 @@ def test_what_a_verb_finds_can_be_had_as_json(words, parser):
 
 
 def test_a_life_of_a_model_in_json(written, tmp_path, capsys):
-    assert main(["train", written, "--work-dir", "w"]) == 0
     config = f"{WRITTEN_CONFIG}\nfrom mainspring.evaluator import Accuracy\n"
     config += "val_dataloader = train_dataloader\nval_evaluator = Accuracy()\nval_cfg = dict()\n"
     (tmp_path / "valued.py").write_text(config)
@@ -327,6 +325,9 @@ def test_a_life_of_a_model_in_json(written, tmp_path, capsys):
         assert main([*words, "--format", "json"]) == 0
         return json.loads(capsys.readouterr().out)
 
+    trained = printed("train", written, "--work-dir", "w")
+    assert (trained["state"], trained["epoch"]) == ("finished", 1)
+    assert trained["last"]["loss"] > 0
     assert printed("val", "valued.py", "w/epoch_1.pth", "--work-dir", "v") == {"accuracy": 100.0}
     assert printed("report", "w") == {"report": "w/report.html", "runs": ["w"]}
     assert printed("ckpt", "ls", "empty") == []
@@ -339,5 +340,38 @@ def test_a_life_of_a_model_in_json(written, tmp_path, capsys):
     assert exported["file"] == "x.pt2"
     assert exported["inputs"] == {"inputs": {"type": "float32", "shape": ["batch", 4]}}
     assert exported["is_close"]
+    assert printed("ckpt", "strip", "w/epoch_1.pth", "-o", "s.pth")["file"] == "s.pth"
+    planned = printed("sweep", written, "--sweep", "train_cfg.max_epochs=1,2", "--dry-run")
+    assert len(planned["runs"]) == 2
+    (tmp_path / "old.py").write_text("optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.1))\n")
+    converted = printed("convert", "old.py", "new.py")
+    assert (converted["written"], converted["calls"]) == (["new.py"], 1)
     assert printed("eject", written)["verified"] is None
     assert printed("new", "mine", "--from", "gan")["folder"] == "mine"
+
+
+def test_a_training_that_fails_says_so_in_json_too(written, capsys):
+    words = ["train", written, "train_dataloader.dataset.label=2", "--format", "json"]
+    assert main(words) == 1
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["state"] == "crashed"
+    assert "at least 3" in json.loads(printed.out)["reason"] + printed.err
+
+
+def test_an_output_that_has_no_character_for_a_path_gets_escapes(written, tmp_path):
+    folder = tmp_path / "été"
+    folder.mkdir()
+    for file in (written, "written.py"):
+        shutil.copy(file, folder)
+    # A locale that cannot read the name of the folder either.
+    ascii_only = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    result = subprocess.run(
+        [sys.executable, "-m", "mainspring", "train", written],
+        cwd=folder, env={**os.environ, **ascii_only}, capture_output=True,
+    )  # fmt: skip
+    said = (result.stdout + result.stderr).decode("ascii")
+    assert result.returncode == 0, said
+    assert "Error" not in said
+    [log] = folder.glob("work_dirs/config/*/*.log")
+    assert "saved to" in log.read_text("utf-8")
+    assert (folder / "work_dirs" / "config" / "report.html").is_file()

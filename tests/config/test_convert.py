@@ -179,8 +179,8 @@ def converted(write):
         ),
         # What the class does not take, or gets from somebody else, is no call.
         (
-            "custom_hooks = [dict(type='CountingHook', priority=1)]",
-            "custom_hooks = [dict(type=CountingHook, priority=1)]",
+            "custom_hooks = [dict(type='IntervalHook', priority=1)]",
+            "custom_hooks = [dict(type=IntervalHook, priority=1)]",
         ),
         ("test_cfg = dict(type='TestLoop')", "test_cfg = dict(type=TestLoop)"),
         # A class that is not registered gets calls built, but this one got a dict.

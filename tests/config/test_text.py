@@ -298,7 +298,8 @@ def test_a_mistake_names_file_line_and_column(name, read):
 @pytest.mark.parametrize(
     ("name", "text", "start"),
     [
-        ("run.json", '{\n"a": 1,}', "run.json:2:8: not valid JSON"),
+        ("run.json", '{\n"a": 1 "b"}', "run.json:2:8: not valid JSON"),
+        ("run.json", '{"a":' * 300 + "1" + "}" * 300, "run.json:1: the file is nested too deep"),
         ("run.yaml", "a: 1\nb: [1", "run.yaml:3:1: not valid YAML"),
         ("run.toml", "a = 1\nb = ]", "run.toml:2:5: not valid TOML"),
     ],

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,7 @@ __all__ = [
     "make_importable",
     "read_config",
     "refuse_overrides",
+    "telling_result",
 ]
 
 _WEIGHTS = (".pth", ".pt", ".safetensors")
@@ -59,6 +62,29 @@ def add_format_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=["text", "json"], default="text", help="for people or for programs"
     )
+
+
+@contextmanager
+def telling_result(options: argparse.Namespace) -> Iterator[list[Any]]:
+    """With ``--format json``, what the block prints is for people, and goes to standard error.
+
+    Args:
+        options: The options of the verb.
+
+    Yields:
+        A list; what the block appends is printed as JSON in the end, however that comes about.
+    """
+    told: list[Any] = []
+    if options.format != "json":
+        yield told
+        return
+    printed = sys.stdout
+    try:
+        with redirect_stdout(sys.stderr):
+            yield told
+    finally:
+        for each in told:
+            print(json.dumps(each, indent=2, default=float), file=printed)
 
 
 def add_allow_option(parser: argparse.ArgumentParser) -> None:

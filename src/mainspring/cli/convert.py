@@ -7,10 +7,12 @@ from typing import Any
 
 from mainspring.cli.common import (
     add_allow_option,
+    add_format_option,
     add_import_option,
     import_registering,
     make_importable,
     refuse_overrides,
+    telling_result,
 )
 from mainspring.output import uses_colour
 
@@ -36,6 +38,7 @@ def add_parser(verbs: Any) -> None:
     add_import_option(parser)
     parser.add_argument("--flat", action="store_true", help="write one file, without bases")
     parser.add_argument("--force", action="store_true", help="replace files that are there")
+    add_format_option(parser)
     add_allow_option(parser)
     parser.set_defaults(run=run, overrides=[])
 
@@ -56,10 +59,12 @@ def run(options: argparse.Namespace) -> None:
 
     make_importable(options.old)
     import_registering(options.modules)
-    report = convert(options.old, options.new, flat=options.flat, force=options.force)
-    remarks, rest = "\n".join(map(str, report.remarks)), str(report)
-    if remarks and uses_colour():
-        rest = rest.replace(remarks, f"\x1b[33m{remarks}\x1b[0m", 1)
-    print(rest)
-    if not options.modules and any("no package gives" in r.text for r in report.remarks):
-        print("help: --import MODULE makes names known that a module of yours registers")
+    with telling_result(options) as told:
+        report = convert(options.old, options.new, flat=options.flat, force=options.force)
+        told.append(report.as_json())
+        remarks, rest = "\n".join(map(str, report.remarks)), str(report)
+        if remarks and uses_colour():
+            rest = rest.replace(remarks, f"\x1b[33m{remarks}\x1b[0m", 1)
+        print(rest)
+        if not options.modules and any("no package gives" in r.text for r in report.remarks):
+            print("help: --import MODULE makes names known that a module of yours registers")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
-from contextlib import redirect_stdout
 from typing import Any
 
-from mainspring.cli.common import add_config_options, add_format_option, load_config
+from mainspring.cli.common import (
+    add_config_options,
+    add_format_option,
+    load_config,
+    telling_result,
+)
+from mainspring.dist import is_main_process
 
 __all__ = ["add_parsers", "run"]
 
@@ -48,17 +51,10 @@ def run(options: argparse.Namespace) -> None:
     Raises:
         ConfigError: The options contradict the config.
     """
-    if options.format == "text":
-        _evaluate(options)
-        return
-    printed = sys.stdout
-    with redirect_stdout(sys.stderr):
+    with telling_result(options) as told:
         metrics = _evaluate(options)
-
-    from mainspring.dist import is_main_process
-
-    if is_main_process():
-        print(json.dumps(metrics, default=float), file=printed)
+        if is_main_process():
+            told.append(metrics)
 
 
 def _evaluate(options: argparse.Namespace) -> Any:

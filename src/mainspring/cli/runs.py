@@ -108,4 +108,4 @@ def _progress(run: RunSummary) -> str:
 
 def _as_json(run: RunSummary) -> dict[str, Any]:
     changes = {change.path: _described(change).removeprefix("= ") for change in run.changes}
-    return {**vars(run), "path": str(run.path), "changes": changes}
+    return {**run.as_json(), "changes": changes}

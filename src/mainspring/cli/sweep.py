@@ -8,7 +8,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mainspring.cli.common import add_allow_option, read_config
+from mainspring.cli.common import (
+    add_allow_option,
+    add_format_option,
+    read_config,
+    telling_result,
+)
 from mainspring.errors import ConfigError
 from mainspring.fileio.local_folder import local_folder
 
@@ -17,7 +22,7 @@ if TYPE_CHECKING:
     from mainspring.tools.sweeps import Axis, Grid, Metric, Processes, Search
 
     Load = Callable[[Sequence[str]], Config]
-    Prepared = tuple[Path, Metric | None, Grid | Search | None]
+    Prepared = tuple[Path, Metric | None, Grid | Search | None, dict[str, Any]]
 
 __all__ = ["add_parser", "run"]
 
@@ -68,6 +73,7 @@ def add_parser(verbs: Any) -> None:
         "--prune", action="store_true", help="stop runs of a search that fall behind"
     )
     parser.add_argument("--seed", type=int, help="makes a search repeatable")
+    add_format_option(parser)
     add_allow_option(parser)
     parser.set_defaults(run=run)
 
@@ -88,12 +94,14 @@ def run(options: argparse.Namespace) -> None:
     from mainspring.tools.sweeps import Processes, train_command
 
     prepare = _grid if options.trials is None else _search
-    folder, metric, followed = prepare(options, load, *_changes(options))
-    if followed is None or metric is None:
-        return
-    jobs = options.jobs if options.jobs is not None else max(1, len(devices))
-    processes = Processes(train_command(options.config, options.allow), jobs, devices)
-    _finish(folder, metric, followed, processes)
+    with telling_result(options) as told:
+        folder, metric, followed, planned = prepare(options, load, *_changes(options))
+        if followed is None or metric is None:
+            told.append(planned)
+            return
+        jobs = options.jobs if options.jobs is not None else max(1, len(devices))
+        processes = Processes(train_command(options.config, options.allow), jobs, devices)
+        _finish(folder, metric, followed, processes, told)
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -144,17 +152,20 @@ def _grid(
     folder = _folder(options, found[0].config)
     runs = grid_runs(found, folder)
     print(f"{len(runs)} runs in {folder}")
+    planned = []
     for number, each in enumerate(runs, 1):
         words = [*each.words, "--work-dir", str(each.folder)]
         command = shlex.join(["mainspring", "train", options.config, *words])
         print(f"  [{number}] {each.name}\n      {command}")
+        planned.append({"name": each.name, "command": command, "work_dir": str(each.folder)})
+    plan = {"folder": str(folder), "runs": planned}
     if options.dry_run:
-        return folder, None, None
+        return folder, None, None, plan
     metric = metric_for(found[0].config, options.metric, options.direction)
     grid = Grid(runs, metric, _report)
     if options.resume:
         grid.take_up()
-    return folder, metric, grid
+    return folder, metric, grid, plan
 
 
 def _search(
@@ -177,14 +188,21 @@ def _search(
         )
     aim = "greatest" if metric.maximize else "least"
     print(f"{options.trials} runs in {folder}, in search of the {aim} {metric.name}")
+    plan = {"folder": str(folder), "trials": options.trials, "metric": metric.name, "aim": aim}
     if options.dry_run:
-        return folder, metric, None
+        return folder, metric, None, plan
     settings = {name: getattr(options, name) for name in ("trials", "prune", "seed")}
     search = Search(load, overrides, given, folder, metric, report=_report, **settings)
-    return folder, metric, search
+    return folder, metric, search, plan
 
 
-def _finish(folder: Path, metric: Metric, followed: Grid | Search, processes: Processes) -> None:
+def _finish(
+    folder: Path,
+    metric: Metric,
+    followed: Grid | Search,
+    processes: Processes,
+    told: list[Any],
+) -> None:
     """Run everything, then print and write the table, however it ended."""
     from mainspring.tools.sweeps import format_table, ranked, write_results
 
@@ -196,7 +214,7 @@ def _finish(folder: Path, metric: Metric, followed: Grid | Search, processes: Pr
     finally:
         runs = ranked(followed.runs, metric)
         if runs and folder.is_dir():
-            write_results(folder, runs, metric)
+            told.append(write_results(folder, runs, metric))
             print(f"\n{format_table(runs, metric)}\n")
             print(f"results: {folder / 'sweep.json'}, {folder / 'sweep.csv'}")
             if runs[0].record.status == "finished" and runs[0].record.best is not None:

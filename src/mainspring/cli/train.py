@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
-from mainspring.cli.common import add_config_options, load_config, looks_like_override
+from mainspring.cli.common import (
+    add_config_options,
+    add_format_option,
+    load_config,
+    looks_like_override,
+    telling_result,
+)
 from mainspring.cli.trial_options import use_device
-from mainspring.dist import names_peers
+from mainspring.dist import is_main_process, names_peers
 from mainspring.errors import ConfigError
 
 __all__ = ["add_parser", "run"]
@@ -55,15 +62,28 @@ def add_parser(verbs: Any) -> None:
         action="store_true",
         help="leave no curves.png and report.html in the work directory",
     )
+    add_format_option(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Train.
+    """Train; the log says how it goes, and an object of JSON, if asked for, how it went.
 
     Raises:
         ConfigError: The options contradict the config.
     """
+    with telling_result(options) as told:
+        runner = _runner(options)
+        try:
+            runner.train()
+        finally:
+            if is_main_process() and options.format == "json":
+                from mainspring.tools.runs import summarize
+
+                told.append(summarize(Path(runner.work_dir)).as_json())
+
+
+def _runner(options: argparse.Namespace) -> Any:
     use_device(options.device)
     overrides = list(options.overrides)
     if options.resume and options.resume != "auto" and looks_like_override(options.resume):
@@ -93,7 +113,7 @@ def run(options: argparse.Namespace) -> None:
     if not options.no_report:
         _leave_report(runner)
     runner.invocation = _invocation(options)
-    runner.train()
+    return runner
 
 
 def _invocation(options: argparse.Namespace) -> Any:

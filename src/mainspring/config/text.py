@@ -270,7 +270,7 @@ def _data(source: Source, text: MarkedText) -> tuple[dict[str, Any], Written]:
         raw, written = _parse_data(source, text)
     except ConfigError:
         raise
-    except RecursionError as error:
+    except (RecursionError, MemoryError, SyntaxError) as error:  # of Python, in JSON: it nests too
         raise ConfigSyntaxError("the file is nested too deep to be read", location=start) from error
     except (ValueError, TypeError, AttributeError) as error:
         # What the parsers of these formats let through: numbers and dates that are none.

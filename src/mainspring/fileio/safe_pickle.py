@@ -83,7 +83,7 @@ def _todays(module: str, name: str) -> tuple[str, str]:
     if module.startswith(("numpy.core.", "numpy._core.")):
         import numpy as np
 
-        core = "_core" if hasattr(np, "_core") else "core"
+        core = "core" if np.__version__.startswith("1.") else "_core"
         return f"numpy.{core}.{module.partition('core.')[2]}", name
     return module, name
 

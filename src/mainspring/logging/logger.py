@@ -156,6 +156,11 @@ class _StandardOutput(logging.StreamHandler[TextIO]):
             held, self._held = self._held, None
             super().handle(held)
 
+    def format(self, record: LogRecord) -> str:
+        """The line, with escapes for what the output has no character for."""
+        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        return super().format(record).encode(encoding, "backslashreplace").decode(encoding)
+
     @property
     def stream(self) -> TextIO:
         return sys.stdout

@@ -40,7 +40,7 @@ def write_report(folders: Sequence[str | Path], out: str | Path) -> Path:
     page = page_of([RunFiles.read(folder) for folder in folders])
     path = Path(out)
     with replacing(path) as file:
-        file.write(page.encode())
+        file.write(page.encode(errors="backslashreplace"))
     return path
 
 

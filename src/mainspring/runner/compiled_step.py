@@ -260,9 +260,9 @@ def _reason(error: Exception) -> str:
 
     if isinstance(error, FailOnRecompileLimitHit):
         return (
-            f"it was compiled {torch._dynamo.config.cache_size_limit} times, and again something is "
-            "different that a graph takes for constant, such as a number that the model counts up; "
-            "the message of torch above says what"
+            f"it was compiled {torch._dynamo.config.cache_size_limit} times, and again something "
+            "is different that a graph takes for constant, such as a number that the model counts "
+            "up; the message of torch above says what"
         )
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = lines[0] if lines else type(error).__name__

@@ -17,7 +17,7 @@ from mainspring.logging.run_record import RECORD, read_record, record_files, sta
 from mainspring.logging.scalar_lines import scalar_files
 from mainspring.tools.sweeps.scalars import Scalars, best_of
 
-__all__ = ["RunSummary", "find_runs", "sorted_runs"]
+__all__ = ["RunSummary", "find_runs", "sorted_runs", "summarize"]
 
 _KEYS = ("began", "name", "state", "seconds", "best")
 _OF_THE_PLACE = ("work_dir", "resume", "load_from", "launcher")
@@ -52,6 +52,12 @@ class RunSummary:
     last: dict[str, float] = field(default_factory=dict)
     changes: list[Difference] = field(default_factory=list)
 
+    def as_json(self) -> dict[str, Any]:
+        """The summary as a dict that JSON can hold, without the changes."""
+        return {name: value for name, value in vars(self).items() if name != "changes"} | {
+            "path": str(self.path)
+        }
+
 
 def find_runs(folder: str | Path) -> list[RunSummary]:
     """The runs below a folder, oldest first, each with what its config changes.
@@ -73,7 +79,7 @@ def find_runs(folder: str | Path) -> list[RunSummary]:
         is_scalars = path.name == "vis_data" and "scalars.json" in files
         if is_scalars and root not in (path, path.parent):
             found.add(path.parents[1])
-    return sorted_runs([_summary(path) for path in found], "began")
+    return sorted_runs([summarize(path) for path in found], "began")
 
 
 def sorted_runs(
@@ -119,7 +125,12 @@ def _value(run: RunSummary, key: str) -> Any:
     return getattr(run, key) if key in ("began", "state", "seconds") else run.last.get(key)
 
 
-def _summary(path: Path) -> RunSummary:
+def summarize(path: Path) -> RunSummary:
+    """How a run went, by what it left.
+
+    Args:
+        path: Its work directory.
+    """
     run = RunSummary(path)
     # For starts that did not note how they ended.
     scalars = Scalars(path)

@@ -105,7 +105,7 @@ def pad_collate(batch: Any, fill: int = 0) -> Any:
 
 
 @HOOKS.register_module()
-class CountingHook(Hook):
+class IntervalHook(Hook):
     """A hook with an argument."""
 
     def __init__(self, interval: int = 1) -> None:

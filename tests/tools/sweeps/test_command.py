@@ -84,11 +84,15 @@ def command(*words):
 
 def test_real_runs_one_of_which_fails(config, capsys):
     with pytest.raises(SystemExit) as end:
-        command("line.py", "--jobs", "2", "--metric", "error", "--direction", "minimize")
+        command(
+            "line.py", "--jobs", "2", "--metric", "error", "--direction", "minimize",
+            "--format", "json",
+        )  # fmt: skip
     assert end.value.code == 1
-    out = capsys.readouterr().out
+    printed, out = capsys.readouterr()
     folder = config / "work_dirs" / "line" / "sweep"
     content = json.loads((folder / "sweep.json").read_text())
+    assert json.loads(printed) == content
     assert [run["status"] for run in content["runs"]] == ["finished", "finished", "failed"]
     best, other, failed = content["runs"]
     assert best["best"] < other["best"]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mainspring.cli.common import add_format_option, telling_result
 from mainspring.errors import CheckpointError
 
 __all__ = ["add_parsers"]
@@ -69,10 +72,19 @@ def add_parsers(inner: Any) -> list[tuple[Any, Any]]:
     for parser in (average, strip, export, foreign):
         parser.add_argument("-o", "--out", required=True, metavar="OUT", help="file to write")
         parser.add_argument("--force", action="store_true", help="replace OUT if it exists")
-    return [(average, _average), (strip, _strip), (export, _export), (foreign, _import)]
+        add_format_option(parser)
+    made = ((average, _average), (strip, _strip), (export, _export), (foreign, _import))
+    return [(parser, functools.partial(_make, function)) for parser, function in made]
 
 
-def _average(options: argparse.Namespace) -> None:
+def _make(
+    function: Callable[[argparse.Namespace], dict[str, Any]], options: argparse.Namespace
+) -> None:
+    with telling_result(options) as told:
+        told.append(function(options))
+
+
+def _average(options: argparse.Namespace) -> dict[str, Any]:
     from mainspring.checkpoint import average_checkpoints, last_checkpoints, save_checkpoint
 
     out = _target(options)
@@ -90,6 +102,7 @@ def _average(options: argparse.Namespace) -> None:
             "it has running statistics of normalization, averaged too: torch.optim.swa_utils."
             "update_bn takes them anew over training data"
         )
+    return {"file": str(out), "averaged": list(map(str, paths))}
 
 
 def _work_dir(paths: list[Path]) -> Path:
@@ -101,7 +114,7 @@ def _work_dir(paths: list[Path]) -> Path:
     return paths[0]
 
 
-def _strip(options: argparse.Namespace) -> None:
+def _strip(options: argparse.Namespace) -> dict[str, Any]:
     from mainspring.checkpoint import read_checkpoint, save_checkpoint
     from mainspring.checkpoint.strip import save_by_hash, strip_checkpoint
 
@@ -116,9 +129,10 @@ def _strip(options: argparse.Namespace) -> None:
     if "state_dict" not in checkpoint:
         dropped = []
     print(f"{out}  {_megabytes(out)} MB, without {', '.join(dropped) or 'leaving anything out'}")
+    return {"file": str(out), "dropped": dropped}
 
 
-def _export(options: argparse.Namespace) -> None:
+def _export(options: argparse.Namespace) -> dict[str, Any]:
     from torch import Tensor
 
     from mainspring.checkpoint import (
@@ -145,9 +159,10 @@ def _export(options: argparse.Namespace) -> None:
         save_checkpoint(state, out)
     count = sum(value.numel() for value in state.values() if isinstance(value, Tensor))
     print(f"{out}  {_megabytes(out)} MB, {len(state) - len(others)} tensors, {count:,} values")
+    return {"file": str(out), "tensors": len(state) - len(others), "values": count, "left": others}
 
 
-def _import(options: argparse.Namespace) -> None:
+def _import(options: argparse.Namespace) -> dict[str, Any]:
     from mainspring.checkpoint import import_mmengine, read_checkpoint, save_checkpoint
 
     out = _target(options)
@@ -159,6 +174,8 @@ def _import(options: argparse.Namespace) -> None:
     print(f"{out}  {_megabytes(out)} MB{place}")
     for note in notes:
         print(note)
+    place_in_run = {name: meta[name] for name in ("epoch", "iter") if name in meta}
+    return {"file": str(out), **place_in_run, "notes": notes}
 
 
 def _target(options: argparse.Namespace, *suffixes: str) -> Path:

@@ -112,6 +112,19 @@ class ConversionReport:
     calls: int = 0
     kept: int = 0
 
+    def as_json(self) -> dict[str, Any]:
+        """The report as a dict that JSON can hold."""
+        remarks = [
+            {"file": each.where.file, "line": each.where.line, "text": each.text}
+            for each in self.remarks
+        ]
+        return {
+            "written": self.written,
+            "remarks": remarks,
+            "calls": self.calls,
+            "kept": self.kept,
+        }
+
     def __str__(self) -> str:
         lines = [str(remark) for remark in self.remarks]
         lines += [f"wrote {path}" for path in self.written]

@@ -69,8 +69,8 @@ def format_table(runs: Sequence[Run], metric: Metric) -> str:
     return "\n".join(in_columns([heads, rules, *rows]))
 
 
-def write_results(folder: Path, runs: Sequence[Run], metric: Metric) -> None:
-    """Write ``sweep.json`` and ``sweep.csv``.
+def write_results(folder: Path, runs: Sequence[Run], metric: Metric) -> dict[str, Any]:
+    """Write ``sweep.json`` and ``sweep.csv``; returns the content of the first.
 
     Args:
         folder: The directory of the sweep.
@@ -96,6 +96,7 @@ def write_results(folder: Path, runs: Sequence[Run], metric: Metric) -> None:
     content = {"metric": compared, "direction": direction, "runs": rows}
     fileio.put_text(json.dumps(content, indent=1) + "\n", folder / "sweep.json")
     fileio.put_text(_as_csv(runs, compared), folder / "sweep.csv")
+    return content
 
 
 def _as_csv(runs: Sequence[Run], compared: str | None) -> str:

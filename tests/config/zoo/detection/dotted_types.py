@@ -12,6 +12,6 @@ optim_wrapper = dict(
     optimizer=dict(type='torch.optim.AdamW', lr=1e-3),
     paramwise_cfg=dict(num_layers=12))
 custom_hooks = [
-    dict(type='CountingHook', interval=3),
-    dict(type='CountingHook', interval=3, priority='LOW'),
+    dict(type='IntervalHook', interval=3),
+    dict(type='IntervalHook', interval=3, priority='LOW'),
     dict(type='EMAHook', momentum=0.1, priority=49)]
