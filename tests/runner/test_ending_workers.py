@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader as TorchDataLoader
 from torch.utils.data import TensorDataset
 
 from mainspring.dataset import DataLoader
+from mainspring.dataset.worker_life import end_workers
 from mainspring.hooks import Hook
 from mainspring.model import Supervised
 from mainspring.runner import Runner
@@ -30,7 +31,28 @@ class Keeps(Hook):
             raise RuntimeError("stopped")
 
 
-@pytest.mark.parametrize("kind", [DataLoader, TorchDataLoader])
+class Around:
+    """A loader of a user's own, which begins a torch loader itself."""
+
+    def __init__(self, *arguments, **options):
+        self.inner = {"one": TorchDataLoader(*arguments, **options)}
+
+    def __len__(self):
+        return len(self.inner["one"])
+
+    def __iter__(self):
+        yield from self.inner["one"]
+
+
+class Within(Around):
+    """Keeps what it iterates, and gives out another object."""
+
+    def __iter__(self):
+        self.batches = iter(self.inner["one"])
+        return map(list, self.batches)
+
+
+@pytest.mark.parametrize("kind", [DataLoader, TorchDataLoader, Around, Within])
 @pytest.mark.parametrize("length", [{"max_epochs": 1}, {"by_epoch": False, "max_iters": 2}])
 @pytest.mark.parametrize("fails", [False, True])
 def test_no_worker_is_left(tmp_path, kind, length, fails):
@@ -59,4 +81,4 @@ def test_no_worker_is_left(tmp_path, kind, length, fails):
         batches.end_workers()
     else:
         assert len(list(loader)) == 4
-        loader._iterator = None  # ends its workers, as those that nobody refers to
+        end_workers(loader)

@@ -191,10 +191,40 @@ class Initialised(Supervised):
         nn.init.normal_(self.net.weight)
 
 
-def test_a_first_pass_goes_on_with_the_order_that_was_drawn_after_the_weights(tmp_path):
+class Around:
+    """Iterates over a torch loader of its own."""
+
+    def __init__(self, **options):
+        self.inner = TorchDataLoader(data(), batch_size=2, shuffle=True, **options)
+
+    def __len__(self):
+        return len(self.inner)
+
+    def __iter__(self):
+        yield from self.inner
+
+
+class Drawn(Around):
+    """Draws an order by itself."""
+
+    def __iter__(self):
+        for batch in torch.randperm(12).view(-1, 2):
+            yield self.inner.dataset[batch]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: TorchDataLoader(data(), batch_size=2, shuffle=True),
+        Around,
+        lambda: Around(num_workers=1),
+        Drawn,
+    ],
+)
+def test_a_first_pass_goes_on_with_the_order_that_was_drawn_after_the_weights(tmp_path, make):
     def run(work_dir, **options):
         model = Initialised(nn.Linear(2, 2, bias=False), nn.CrossEntropyLoss())
-        loader = TorchDataLoader(data(), batch_size=2, shuffle=True)
+        loader = make()
         return runner(work_dir, loader, model, train_cfg=dict(max_iters=8), **options)
 
     unbroken = run(tmp_path / "whole")

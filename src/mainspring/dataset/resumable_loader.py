@@ -34,6 +34,7 @@ from mainspring.dataset.worker_streams import WorkerStreams
 from mainspring.logging import print_log, warn
 from mainspring.rng.generator_use import GeneratorUse
 from mainspring.rng.own_generators import warn_of_copies
+from mainspring.rng.states import RandomStates
 
 __all__ = ["ResumableLoader", "naming_batches"]
 
@@ -69,6 +70,7 @@ class ResumableLoader:
         self._use = GeneratorUse()
         self._inner = LoaderState(loader)
         self._start: OrderStart | None = None
+        self._first_asked: RandomStates | None = None
         self._reuses_workers = False
         self.compares_ranks = True
         self._resumed: Mapping[str, Any] | None = None
@@ -145,6 +147,8 @@ class ResumableLoader:
             self._reuses_workers = resumed["reuses_workers"]
             if self._plan is not None:
                 self._plan.load_state_dict(resumed)
+            elif "first_asked" in resumed:
+                self._first_asked = RandomStates.from_state_dict(resumed["first_asked"])
             with self._start.again(self._inner):
                 return self._begin(epoch, first_batch)
         self._start = OrderStart.of(self._inner)
@@ -161,15 +165,24 @@ class ResumableLoader:
         if self._plan is not None:
             return self._begin_at_index(self._plan, epoch, first_batch)
         batches = naming_batches(self.loader)
-        if first_batch and not is_continued_stream(self.loader):
+        if not first_batch:
+            return self._noting_first(batches)
+        if not is_continued_stream(self.loader):
             print_log(
                 f"Advance dataloader {first_batch} steps to skip data that has already been "
                 "trained",
                 logger="current",
             )
+            if self._first_asked is not None:
+                self._first_asked.restore()
             for _ in itertools.islice(batches, first_batch):
                 pass
         return batches
+
+    def _noting_first(self, batches: Iterator[Any]) -> Iterator[Any]:
+        """Batches of an order that may be drawn with the first, after initial weights were."""
+        self._first_asked = RandomStates.capture(devices=False)
+        yield from batches
 
     def _begin_at_index(self, plan: IndexPlan, epoch: int, first_batch: int) -> Iterator[Any]:
         """Let torch make its iterator while the loader shows it other indices."""
@@ -221,6 +234,8 @@ class ResumableLoader:
             "has_workers": self._has_workers(),
             **({} if self._plan is None else self._plan.state_dict()),
         }
+        if self._first_asked is not None:
+            state["first_asked"] = self._first_asked.state_dict()
         if self._streams is not None:
             state["workers"] = self._streams.state_dict()
         if is_continued_stream(self.loader):

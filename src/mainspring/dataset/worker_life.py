@@ -7,6 +7,7 @@ end when it tells them to, and when it is gone.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -16,10 +17,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch.utils.data import DataLoader
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from mainspring.dataset.any_loader import loaders_inside
 
-__all__ = ["begin_showing", "end_workers", "leave_signals_to_parent"]
+__all__ = ["begin_showing", "end_workers", "leave_signals_to_parent", "running_iterators"]
 
 _LEFT_TO_PARENT = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 _SECONDS = 1.0
@@ -88,11 +90,27 @@ def end_workers(loader: Any) -> bool:
         own = getattr(loader, "end_workers", None)
         return bool(own()) if own else sum(map(end_workers, loaders_inside(loader))) > 0
     found = _latest.pop(loader, None)
-    batches: Any = None if found is None else found()
+    batches: Any = _begun_by_others(loader) if found is None else found()
     if batches is None:
         return False
     if getattr(loader, "_iterator", None) is batches:
         loader._iterator = None
-    running: Any = batches
-    running._shutdown_workers()
+    batches._shutdown_workers()
     return True
+
+
+def running_iterators() -> list[Any]:
+    """Torch's iterators with workers in this process that have not ended."""
+    found = [each for each in gc.get_objects() if type(each) is _MultiProcessingDataLoaderIter]
+    # One may have failed while it was made, another be the forked copy of another process's.
+    begun = [each for each in found if not getattr(each, "_shutdown", True)]
+    return [each for each in begun if all(w._parent_pid == os.getpid() for w in each._workers)]
+
+
+def _begun_by_others(loader: DataLoader[Any]) -> Any:
+    """The iterator of a loader inside of a user's own, which begins it."""
+    if not loader.num_workers:
+        return None
+    return next(
+        (each for each in running_iterators() if each._index_sampler is loader._index_sampler), None
+    )

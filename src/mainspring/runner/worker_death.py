@@ -8,8 +8,6 @@ asked here is whether a worker is dead, whatever the error; and the loader is en
 
 from __future__ import annotations
 
-import gc
-import os
 import re
 import signal
 import threading
@@ -17,9 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
-
-from mainspring.dataset.worker_life import end_workers
+from mainspring.dataset.worker_life import end_workers, running_iterators
 from mainspring.errors import DataError
 from mainspring.runner.run_length import EndlessBatches
 
@@ -113,11 +109,8 @@ def _said_by_torch(error: BaseException) -> re.Match[str] | None:
 def _end_broken_loaders() -> list[str]:
     """End the loaders that lost a worker; returns what is known of each lost one."""
     dead = []
-    loading = [each for each in gc.get_objects() if type(each) is _MultiProcessingDataLoaderIter]
-    for iterator in loading:
-        # Nothing to end: it failed while it was made, has ended, or is a forked copy of another's.
-        started: list[Any] = [] if getattr(iterator, "_shutdown", True) else iterator._workers
-        workers = [worker for worker in started if worker._parent_pid == os.getpid()]
+    for iterator in running_iterators():
+        workers = iterator._workers
         for number, worker in enumerate(workers):
             worker.join(_SECONDS / len(workers))
             if worker.exitcode:
