@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import inspect
 import math
 import sys
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from mainspring.config.plain import has_literal, is_name
 from mainspring.errors import ConfigError, ConfigTypeError
 from mainspring.registry.recorded import POSITIONAL_KEY, RecordedName
 
-__all__ = ["Expressions"]
+__all__ = ["Expressions", "not_by_default"]
 
 
 class Expressions:
@@ -128,6 +129,16 @@ class Expressions:
             depth = module.count(".") + (file.name == "__init__.py")
             found.add(file.parents[depth])
         return sorted(found)
+
+
+def not_by_default(function: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of some settings that a function takes and does not have by default."""
+    known = inspect.signature(function).parameters
+    return {
+        name: value
+        for name, value in settings.items()
+        if name in known and known[name].default != value
+    }
 
 
 def _public(module: str, name: str) -> str:
