@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 from mainspring.evaluator import BaseMetric
 from mainspring.hooks import Hook
 from mainspring.model import BaseModel
+from mainspring.registry import MODELS
 
 
 class Points(Dataset):
@@ -65,6 +66,19 @@ class Half(Net):
     def __init__(self):
         super().__init__()
         self.layers.requires_grad_(False).eval()
+
+
+@MODELS.register_module(force=True)
+class Built(BaseModel):
+    """Builds its part from what describes it."""
+
+    def __init__(self, part):
+        super().__init__()
+        self.part = MODELS.build(part)
+
+    def forward(self, points, labels, mode="tensor"):
+        scores = self.part(points)
+        return dict(loss=nn.functional.cross_entropy(scores, labels)) if mode == "loss" else scores
 
 
 class Pair(BaseModel):

@@ -23,8 +23,8 @@ from prepared_processes import run
 
 ROOT = Path(__file__).parents[3]
 HEAD = """
-from ejected_parts import Counted, Curious, Half, Net, OwnLoss, Pair, Points, Unknown
-from torch import nn
+from ejected_parts import Built, Counted, Curious, Half, Net, OwnLoss, Pair, Points, Unknown
+from torch import arange, eye, nn
 from torch.optim import SGD, Adam, AdamW
 from mainspring.config import later
 from mainspring.dataset import DataLoader, InfiniteSampler
@@ -33,6 +33,7 @@ from mainspring.hooks import EarlyStoppingHook, EMAHook
 from mainspring.model import Supervised
 from mainspring.optim import *
 from mainspring.runner import ByEpoch, ByIteration
+from torch.utils.data import TensorDataset
 """.replace(
     "from mainspring.optim import *",
     "from mainspring.optim import AmpOptimWrapper, ConstantLR, CosineAnnealingLR, "
@@ -92,6 +93,16 @@ TRAININGS = {
         "custom_hooks": "[EarlyStoppingHook(monitor='accuracy', patience=2)]",
     },
     "weights to begin with": {"load_from": "'begin.pth'"},
+    "weights of which some fit": {
+        "load_from": "'begin.pth'",
+        "model": "Supervised(Net(width=16, classes=3), nn.CrossEntropyLoss())",
+    },
+    "data made by functions of torch": {
+        "model": "Supervised(Net(classes=4), nn.CrossEntropyLoss())",
+        "train_dataloader": "DataLoader(TensorDataset(eye(4), arange(4)), batch_size=2)",
+        "train_cfg": "ByEpoch(max_epochs=5)",
+    },
+    "a model that builds its parts": {"model": "Built(part=Net(width=4))"},
     "a part that stays in evaluation mode": {
         **VALIDATION,
         "model": "Supervised(Half(), nn.CrossEntropyLoss())",

@@ -61,6 +61,12 @@ def total_loss(losses: dict[str, Any]) -> Any:
     return sum(sum(item.mean() for item in value) for value in several)
 
 
+def fitting(weights: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """Those of some weights that a model has a place for; the rest of it begins anew."""
+    shapes = {name: own.shape for name, own in model.state_dict().items()}
+    return {name: each for name, each in weights.items() if shapes.get(name) == each.shape}
+
+
 def group_size(iteration: int, total: int) -> int:
     """Iterations whose gradients are added up for a step; the last group may be smaller."""
     rest = total % ACCUMULATE

@@ -199,15 +199,17 @@ class Making:
         path = self.parts.cfg.get("load_from")
         if not path:
             return []
-        strict = "" if self.parts.weights_fit else ", strict=False"
-        weights = "weights"
-        if self.parts.is_supervised:
-            weights = '{name.removeprefix("net."): tensor for name, tensor in weights.items()}'
-        return [
+        lines = [
             f"weights = torch.load({self.write.value(str(path))}, map_location=DEVICE)",
             'weights = weights["state_dict"]',
-            f"model.load_state_dict({weights}{strict})",
         ]
+        if self.parts.is_supervised:
+            each = '{name.removeprefix("net."): tensor for name, tensor in weights.items()}'
+            lines.append(f"weights = {each}")
+        if self.parts.weights_fit:
+            return [*lines, "model.load_state_dict(weights)"]
+        self._need("fitting")
+        return [*lines, "model.load_state_dict(fitting(weights, model), strict=False)"]
 
     def _part(self, section: Any) -> str:
         if isinstance(section, Mapping) and not isinstance(section, Node):

@@ -235,10 +235,13 @@ class Parts:
         except (OSError, LookupError, RuntimeError, TypeError, UnpicklingError) as error:
             self.left_out.append(("load_from", f"weights in a file of another kind ({error})"))
             return
-        common = own.keys() & weights.keys()
-        self.weights_fit = own.keys() == weights.keys()
-        if not common or any(own[name].shape != weights[name].shape for name in common):
-            self.left_out.append(("load_from", "weights of other names or shapes"))
+        shapes, given = (
+            {name: getattr(each, "shape", None) for name, each in state.items()}
+            for state in (own, weights)
+        )
+        self.weights_fit = shapes == given
+        if not shapes.items() & given.items():
+            self.left_out.append(("load_from", "weights of which none fits by name and shape"))
 
     def _look_at_loader(self, loader: Any, section: str) -> None:
         if not isinstance(loader, DataLoader) or loader.batch_size is None:
