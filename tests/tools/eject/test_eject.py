@@ -18,6 +18,7 @@ from mainspring.model import Supervised
 from mainspring.tools.eject import compare
 from mainspring.tools.eject.drive import first_iterations
 from mainspring.tools.eject.eject import eject
+from mainspring.tools.eject.making import patterns_of
 from mainspring.tools.new import TASKS, write_project
 from prepared_processes import run
 
@@ -131,8 +132,9 @@ TRAININGS = {
     "iterations over epochs": {"train_cfg": "ByIteration(max_iters=20, val_interval=8)"},
     "mixed precision": {"optim_wrapper": "AmpOptimWrapper(later(Adam)(lr=0.01), dtype='bfloat16')"},
     "groups": {
-        "optim_wrapper": "OptimWrapper(later(SGD)(lr=0.1, weight_decay=0.1), "
-        "paramwise_cfg=dict(bias_decay_mult=0, custom_keys={'head': dict(lr_mult=2)}))"
+        "optim_wrapper": "OptimWrapper(later(SGD)(lr=0.1, momentum=0.9, weight_decay=0.1), "
+        "paramwise_cfg=dict(bias_decay_mult=0, "
+        "custom_keys={'head': dict(lr_mult=2, nesterov=True)}))"
     },
     "a model that returns its loss": {
         "model": "OwnLoss()",
@@ -271,6 +273,15 @@ def test_what_the_models_step_asks_of_an_optimizer_is_known(ejected):
         ejected(sections)
 
 
+def test_groups_of_parameters_are_told_by_few_patterns():
+    layers = [f"backbone.{stage}.{layer}" for stage in range(4) for layer in range(6)]
+    scales = [f"{layer}.norm.weight" for layer in layers]
+    others = [f"{layer}.conv.weight" for layer in layers] + ["head.weight"]
+    biases = [f"{layer}.norm.bias" for layer in layers] + ["head.bias"]
+    assert patterns_of(scales + biases, others) == ["*.bias", "*.norm.weight"]
+    assert patterns_of(["head.weight"], scales) == ["head.*"]
+
+
 def test_a_difference_is_found(ejected):
     parts, script = ejected({})
     script.write_text(script.read_text().replace("lr=0.01", "lr=0.02"))
@@ -281,9 +292,12 @@ def test_a_difference_is_found(ejected):
 
 def test_the_command_proves_a_config_and_tells_what_is_missing(tmp_path):
     config = ROOT / "examples" / "detection" / "config.py"
-    words = ["eject", str(config), "--out", str(tmp_path / "train.py"), "--verify", "3"]
+    # Found from the folder of the command, by the engine and by the script.
+    torch.save({"state_dict": {"centers.bias": torch.zeros(10)}}, tmp_path / "begin.pth")
+    words = ["eject", str(config), "load_from=begin.pth", "--out", "train.py", "--verify", "3"]
     ended = run(
         [sys.executable, "-m", "mainspring", *words],
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": str(config.parent)},
@@ -294,6 +308,7 @@ def test_the_command_proves_a_config_and_tells_what_is_missing(tmp_path):
     assert first.endswith("val_evaluator.0: the metric BoxAveragePrecision")
     assert last.startswith("3 of 3 losses and 39 of 39 weights are equal in every bit")
     assert "crashed" not in ended.stderr
+    assert not (tmp_path / "weights.pt").exists()
 
 
 def test_every_template_and_every_example_is_ejected_and_equal(tmp_path):

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import math
 from collections.abc import Callable
 from typing import Any
@@ -83,9 +84,12 @@ def average(averaged: nn.Module, model: nn.Module, momentum: float) -> None:
 
 
 def parameter_groups(model: nn.Module, groups: Any) -> list[dict[str, Any]]:
-    """The parameters of each group, with its settings."""
-    parameters = dict(model.named_parameters())
-    return [{"params": [parameters[name] for name in names], **own} for own, names in groups]
+    """The parameters of each group, with its settings: those that the patterns fit."""
+    parameters, found = dict(model.named_parameters()), []
+    for own, patterns in groups:
+        names = [n for n in parameters if any(fnmatch.fnmatchcase(n, each) for each in patterns)]
+        found.append({"params": [parameters.pop(name) for name in names], **own})
+    return found
 
 
 class Updates:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import string
 import textwrap
 from collections.abc import Mapping
@@ -269,23 +270,23 @@ class Making:
         name: str,
     ) -> str:
         """Parameters in groups: a table of the names of each."""
+        usual = {**self.parts.wrappers[name].optimizer.defaults, **given}
         merged: dict[str, tuple[dict[str, Any], list[str]]] = {}
         for settings, names in groups:
-            own = {key: value for key, value in settings.items() if given.get(key) != value}
-            own = {
-                key: own[key] for key in own if key in ("lr", "weight_decay", "momentum", "betas")
-            }
+            own = {k: v for k, v in settings.items() if k in usual and usual[k] != v}
             merged.setdefault(repr(own), (own, []))[1].extend(names)
-        rows = [
-            f"    ({self.write.value(own)}, {' '.join(names)!r}.split()),"
-            for own, names in merged.values()
-        ]
         table = self._constant(name, "GROUPS")
-        self.constants += [
-            f"{table} = [  # settings that differ, and whose they are",
-            *_wrapped(rows),
-            "]",
-        ]
+        everything = [each for each, _ in self.parts.network.named_parameters()]
+        rest = max(merged.values(), key=lambda group: len(group[1]))
+        if sum(len(names) for _, names in merged.values()) < len(everything):
+            rest = ({}, [])
+        self.constants.append(f"{table} = [  # settings that differ, and names, of which one fits")
+        for own, names in sorted(merged.values(), key=lambda group: group is rest):
+            others = sorted(set(everything) - set(names))
+            patterns = ["*"] if names is rest[1] else patterns_of(names, others)
+            row = f"    ({self.write.value(own)}, {self.write.value(patterns)}),"
+            self.constants += textwrap.wrap(row, 100, subsequent_indent="     ")
+        self.constants.append("]")
         self._need("parameter_groups")
         arguments = ", ".join(f"{key}={self.write.value(value)}" for key, value in given.items())
         return f"{self.write.name(kind)}(parameter_groups(model, {table}), {arguments})"
@@ -341,8 +342,20 @@ class Making:
         return [f"follow_schedules({optimizer}, {table}, None, 0)"]
 
 
-def _wrapped(rows: list[str]) -> list[str]:
-    lines = []
-    for row in rows:
-        lines += textwrap.wrap(row, 96, subsequent_indent="     ", break_long_words=False)
-    return lines
+def patterns_of(names: list[str], others: list[str]) -> list[str]:
+    """A few patterns that fit some names, and none of the others."""
+    tries = set(names)
+    for name in names:
+        parts = name.split(".")
+        for cut in range(1, len(parts)):
+            tries |= {f"{'.'.join(parts[:cut])}.*", f"*.{'.'.join(parts[cut:])}"}
+    fits = {
+        each: set(fnmatch.filter(names, each))
+        for each in sorted(tries, key=lambda each: (len(each), each))
+        if not fnmatch.filter(others, each)
+    }
+    chosen, left = list[str](), set(names)
+    while left:
+        chosen.append(max(fits, key=lambda each: len(fits[each] & left)))
+        left -= fits[chosen[-1]]
+    return chosen

@@ -201,6 +201,9 @@ class Parts:
         for name, what in _SECTIONS.items():
             if self.cfg.get(name):
                 self.left_out.append((name, what))
+        scope = self.cfg.get("default_scope")
+        if scope not in (None, "mainspring", "mmengine"):
+            self.left_out.append(("default_scope", f"names in the registries of {scope}"))
         if type(self.loop) not in (EpochBasedTrainLoop, IterBasedTrainLoop):
             self.left_out.append(("train_cfg", f"the loop {type(self.loop).__name__}"))
         elif len(self.loop.dynamic_intervals.intervals) > 1:
@@ -211,8 +214,8 @@ class Parts:
         kind = type(model).__name__
         if self.has_own_step:
             names = inspect.unwrap(type(model).train_step).__code__.co_names
-            asked = set(names) & set(dir(OptimWrapper))
-            for name in sorted(asked - set(dir(Updates))):
+            asked = set(names) & set(dir(self.wrapper))
+            for name in sorted(asked - {*dir(Updates), "optimizer"}):
                 self.left_out.append(("model", f"{kind}.train_step, which uses {name}"))
         else:
             for name in ("parse_losses", "_run_forward"):
@@ -334,8 +337,12 @@ class Parts:
     def class_of(self, section: Mapping[str, Any], of_data: bool) -> Any:
         """The class that a section without recorded calls names."""
         kind = section["type"]
-        registry = DATASETS if of_data else MODELS
-        return registry.get(kind) if isinstance(kind, str) else kind
+        if not isinstance(kind, str):
+            return kind
+        found, unknown = (DATASETS if of_data else MODELS).search(kind)
+        if unknown is not None:
+            raise unknown
+        return found
 
     @property
     def is_endless(self) -> bool:

@@ -39,7 +39,7 @@ _FROM = {
     "typing": "Any",
 }
 """Where what a script uses is imported from."""
-_WHOLE = ("contextlib", "copy", "itertools", "math", "random", "sys", "torch")
+_WHOLE = ("contextlib", "copy", "fnmatch", "itertools", "math", "random", "sys", "torch")
 _WIDTH = 100
 
 
@@ -121,8 +121,8 @@ class _Script(Making):
                 imports.setdefault(module, set()).update(found)
         if "F" in used:
             imports.setdefault("torch.nn", set()).add("functional as F")
-        lines = [f"import {module}" for module in _WHOLE if module in used]
-        lines.append("import numpy as np")
+        whole = [f"import {module}" for module in _WHOLE if module in used]
+        lines = sorted([*whole, "import numpy as np"])
         lines += [f"from {m} import {', '.join(sorted(imports[m]))}" for m in sorted(imports)]
         groups: tuple[list[str], ...] = ([], [], [], [])
         for line in lines:
