@@ -24,7 +24,7 @@ from prepared_processes import run
 
 ROOT = Path(__file__).parents[3]
 HEAD = """
-from ejected_parts import Built, Counted, Curious, Half, Net, OwnLoss, Pair, Points, Unknown
+from ejected_parts import Built, Counted, Curious, Half, Items, Net, OwnLoss, Pair, Points, Unknown
 from torch import arange, eye, nn
 from torch.optim import SGD, Adam, AdamW
 from mainspring.config import later
@@ -280,6 +280,12 @@ def test_groups_of_parameters_are_told_by_few_patterns():
     biases = [f"{layer}.norm.bias" for layer in layers] + ["head.bias"]
     assert patterns_of(scales + biases, others) == ["*.bias", "*.norm.weight"]
     assert patterns_of(["head.weight"], scales) == ["head.*"]
+
+
+def test_a_name_that_the_script_has_itself_is_refused(ejected):
+    drawing = "DataLoader(Items(50, noise=['torch']), batch_size=8)"
+    with pytest.raises(ConfigError, match="the script would have two things called Items"):
+        ejected({"train_dataloader": drawing})
 
 
 def test_a_difference_is_found(ejected):

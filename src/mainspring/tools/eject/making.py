@@ -74,7 +74,7 @@ class Making:
         self.after: dict[str, list[str]] = {"iteration": [], "epoch": [], "validation": []}
 
     def _need(self, *helpers: str) -> None:
-        self.helpers += [name for name in helpers if name not in self.helpers]
+        self.helpers = list(dict.fromkeys([*self.helpers, *helpers]))
 
     # Data
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from mainspring.errors import ConfigError
 from mainspring.evaluator import confusion, perplexity, regression
 from mainspring.evaluator.samples import PREDICTIONS, TARGETS
 from mainspring.model.adapt import TARGET_KEYS
@@ -112,7 +113,8 @@ class _Script(Making):
 
     def _imports(self, body: str) -> list[str]:
         """Import lines in three groups: Python's, installed packages', and the user's own."""
-        used = {node.id for node in ast.walk(ast.parse(body)) if isinstance(node, ast.Name)}
+        tree = ast.parse(body)
+        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
         folders = [f for f in self.write.folders() if f != self.target.parent.resolve()]
         used |= {"sys", "Path"} if folders else set()
         imports = self.write.imports
@@ -121,6 +123,13 @@ class _Script(Making):
                 imports.setdefault(module, set()).update(found)
         if "F" in used:
             imports.setdefault("torch.nn", set()).add("functional as F")
+        own = [node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)]
+        called = [*own, *(name for names in imports.values() for name in names)]
+        if twice := sorted(name for name in set(called) if called.count(name) > 1):
+            raise ConfigError(
+                f"the script would have two things called {twice[0]}",
+                help="give yours another name",
+            )
         whole = [f"import {module}" for module in _WHOLE if module in used]
         lines = sorted([*whole, "import numpy as np"])
         lines += [f"from {m} import {', '.join(sorted(imports[m]))}" for m in sorted(imports)]
