@@ -63,6 +63,7 @@ def run(options: argparse.Namespace) -> None:
     from mainspring.tools.eject.comparison import run_script
     from mainspring.tools.eject.eject import eject
 
+    notes = sys.stdout if options.out else sys.stderr
     with tempfile.TemporaryDirectory(prefix="mainspring-eject-") as scratch:
         folder = Path(scratch)
         target = Path(options.out) if options.out else Path("train.py")
@@ -75,6 +76,10 @@ def run(options: argparse.Namespace) -> None:
                 file.write(text.encode())
         elif options.format == "text":
             print(text, end="")
+        left_out = [parts.in_words(part) for part in (*parts.left_out, *parts.unused)]
+        if options.format == "text":
+            for words in left_out:
+                print(f"not in the script: {words}", file=notes)
         found = None
         if options.verify:
             script = target if options.out else folder / "train.py"
@@ -87,8 +92,9 @@ def run(options: argparse.Namespace) -> None:
                 )
     if options.format == "json":
         verified = None if found is None else dataclasses.asdict(found)
-        print(json.dumps({"file": options.out, "script": text, "verified": verified}))
+        told = {"file": options.out, "script": text, "left_out": left_out, "verified": verified}
+        print(json.dumps(told))
     elif found is not None:
-        print(found, file=sys.stdout if options.out else sys.stderr)
+        print(found, file=notes)
     if found is not None and not found.is_equal:
         raise SystemExit(_DIFFERENT)

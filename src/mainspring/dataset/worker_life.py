@@ -103,7 +103,7 @@ def running_iterators() -> list[Any]:
     """Torch's iterators with workers in this process that have not ended."""
     found = [each for each in gc.get_objects() if type(each) is _MultiProcessingDataLoaderIter]
     # One may have failed while it was made, another be the forked copy of another process's.
-    begun = [each for each in found if not getattr(each, "_shutdown", True)]
+    begun: list[Any] = [each for each in found if not getattr(each, "_shutdown", True)]
     return [each for each in begun if all(w._parent_pid == os.getpid() for w in each._workers)]
 
 

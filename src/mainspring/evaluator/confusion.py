@@ -15,7 +15,10 @@ __all__ = [
     "ConfusionMatrix",
     "MeanIoU",
     "PrecisionRecallF1",
+    "average_scores",
     "count_pairs",
+    "overlap",
+    "percent",
     "precision_recall_f1",
 ]
 
@@ -49,9 +52,43 @@ def precision_recall_f1(
         undefined: What stands where nothing was taken for a class, or is one.
     """
     return {
-        "precision": _percent(right, taken, undefined),
-        "recall": _percent(right, actual, undefined),
-        "f1": _percent(2 * right, taken + actual, undefined),
+        "precision": percent(right, taken, undefined),
+        "recall": percent(right, actual, undefined),
+        "f1": percent(2 * right, taken + actual, undefined),
+    }
+
+
+def percent(part: Tensor, whole: Tensor, undefined: float = 0.0) -> Tensor:
+    """What part of a whole is in percent, where there is a whole."""
+    return torch.where(whole > 0, 100 * part / whole, undefined)
+
+
+def average_scores(counts: Tensor, average: str) -> dict[str, Any]:
+    """Precision, recall and F1 from how often each class was taken for which.
+
+    Args:
+        counts: A row for each actual class.
+        average: As in `PrecisionRecallF1`.
+    """
+    right, taken, actual = counts.diagonal(), counts.sum(0), counts.sum(1)
+    if average == "micro":
+        right, taken, actual = right.sum(), taken.sum(), actual.sum()
+    scores = precision_recall_f1(right, taken, actual)
+    if average == "none":
+        return {name: score.tolist() for name, score in scores.items()}
+    weights = actual if average == "weighted" else (taken + actual > 0).double()
+    weights = weights / weights.sum()
+    return {name: float((score * weights).sum()) for name, score in scores.items()}
+
+
+def overlap(counts: Tensor) -> dict[str, float]:
+    """How well classes overlap, from how often each (row) was taken for which (column)."""
+    right, taken, actual = counts.diagonal(), counts.sum(0), counts.sum(1)
+    union = taken + actual - right
+    return {
+        "mIoU": float(percent(right, union)[union > 0].mean()),
+        "mAcc": float(percent(right, actual)[actual > 0].mean()),
+        "aAcc": float(percent(right.sum(), actual.sum())),
     }
 
 
@@ -168,15 +205,7 @@ class PrecisionRecallF1(ConfusionMatrix):
 
     def values(self, sums: Tensor) -> dict[str, Any]:
         """The scores; a class that nobody was taken for has precision 0."""
-        right, taken, actual = sums.diagonal(), sums.sum(0), sums[:-1].sum(1)
-        if self.average == "micro":
-            right, taken, actual = right.sum(), taken.sum(), actual.sum()
-        scores = precision_recall_f1(right, taken, actual)
-        if self.average == "none":
-            return {name: score.tolist() for name, score in scores.items()}
-        weights = actual if self.average == "weighted" else (taken + actual > 0).double()
-        weights = weights / weights.sum()
-        return {name: float((score * weights).sum()) for name, score in scores.items()}
+        return average_scores(sums[:-1], self.average)
 
 
 @METRICS.register_module()
@@ -210,14 +239,4 @@ class MeanIoU(ConfusionMatrix):
 
     def values(self, sums: Tensor) -> dict[str, Any]:
         """The overlaps."""
-        right, taken, actual = sums.diagonal(), sums.sum(0), sums[:-1].sum(1)
-        union = taken + actual - right
-        return {
-            "mIoU": float(_percent(right, union)[union > 0].mean()),
-            "mAcc": float(_percent(right, actual)[actual > 0].mean()),
-            "aAcc": float(_percent(right.sum(), actual.sum())),
-        }
-
-
-def _percent(part: Tensor, whole: Tensor, undefined: float = 0.0) -> Tensor:
-    return torch.where(whole > 0, 100 * part / whole, undefined)
+        return overlap(sums[:-1])

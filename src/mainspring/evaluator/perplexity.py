@@ -7,12 +7,25 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
+from torch.nn import functional as F
 
 from mainspring.evaluator.accumulating import SumMetric
 from mainspring.registry import METRICS
 
-__all__ = ["Perplexity"]
+__all__ = ["Perplexity", "perplexity", "surprise"]
+
+
+def surprise(scores: Tensor, targets: Tensor, ignored: int) -> Tensor:
+    """Negative log-likelihood of tokens, and their number without those that are ignored."""
+    scores, targets = scores.flatten(0, -2).float(), targets.flatten()
+    loss = F.cross_entropy(scores, targets, ignore_index=ignored, reduction="sum")
+    return torch.stack([loss, (targets != ignored).sum()])
+
+
+def perplexity(sums: Tensor) -> dict[str, float]:
+    """The exponential of the mean negative log-likelihood."""
+    loss, tokens = sums.tolist()
+    return {"perplexity": math.exp(loss / tokens) if tokens else math.nan}
 
 
 @METRICS.register_module()
@@ -38,16 +51,8 @@ class Perplexity(SumMetric):
 
     def sums_of(self, predictions: Tensor, targets: Tensor) -> Tensor:
         """Negative log-likelihood, and the number of tokens."""
-        targets = targets.flatten()
-        loss = functional.cross_entropy(
-            predictions.flatten(0, -2).float(),
-            targets,
-            ignore_index=self.ignore_index,
-            reduction="sum",
-        )
-        return torch.stack([loss, (targets != self.ignore_index).sum()])
+        return surprise(predictions, targets, self.ignore_index)
 
     def values(self, sums: Tensor) -> dict[str, Any]:
         """The perplexity."""
-        loss, tokens = sums.tolist()
-        return {"perplexity": math.exp(loss / tokens) if tokens else math.nan}
+        return perplexity(sums)

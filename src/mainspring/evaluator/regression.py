@@ -12,7 +12,28 @@ from mainspring.errors import MetricError
 from mainspring.evaluator.accumulating import SumMetric
 from mainspring.registry import METRICS
 
-__all__ = ["RegressionErrors"]
+__all__ = ["RegressionErrors", "error_sums", "errors"]
+
+
+def error_sums(predictions: Tensor, targets: Tensor) -> Tensor:
+    """Number, absolute and squared errors, targets, and their squares."""
+    predictions, targets = predictions.flatten().cpu().double(), targets.flatten().cpu().double()
+    wrong = (predictions - targets).abs()
+    count = torch.tensor(float(len(wrong)), dtype=torch.double)
+    sums = [count, wrong.sum(), wrong.square().sum(), targets.sum(), targets.square().sum()]
+    return torch.stack(sums)
+
+
+def errors(sums: Tensor) -> dict[str, float]:
+    """Mean errors, and the share of the targets' variance that is explained."""
+    count, absolute, squared, total, square_total = sums.tolist()
+    spread = square_total - total * total / count
+    return {
+        "mae": absolute / count,
+        "mse": squared / count,
+        "rmse": math.sqrt(squared / count),
+        "r2": 1 - squared / spread if spread > 0 else math.nan,
+    }
 
 
 @METRICS.register_module()
@@ -37,34 +58,14 @@ class RegressionErrors(SumMetric):
     """
 
     def sums_of(self, predictions: Tensor, targets: Tensor) -> Tensor:
-        """Number, absolute and squared errors, targets, and their squares."""
+        """The sums, see `error_sums`."""
         if predictions.numel() != targets.numel():
             raise MetricError(
                 f"predictions have the shape {tuple(predictions.shape)}, "
                 f"targets {tuple(targets.shape)}"
             )
-        predictions, targets = (
-            predictions.flatten().cpu().double(),
-            targets.flatten().cpu().double(),
-        )
-        errors = (predictions - targets).abs()
-        return torch.stack(
-            [
-                torch.tensor(float(len(errors)), dtype=torch.double),
-                errors.sum(),
-                errors.square().sum(),
-                targets.sum(),
-                targets.square().sum(),
-            ]
-        )
+        return error_sums(predictions, targets)
 
     def values(self, sums: Tensor) -> dict[str, Any]:
         """The errors."""
-        count, absolute, squared, total, square_total = sums.tolist()
-        spread = square_total - total * total / count
-        return {
-            "mae": absolute / count,
-            "mse": squared / count,
-            "rmse": math.sqrt(squared / count),
-            "r2": 1 - squared / spread if spread > 0 else math.nan,
-        }
+        return errors(sums)

@@ -14,10 +14,11 @@ from mainspring.model.base_model.data_preprocessor import BaseDataPreprocessor
 from mainspring.model.base_model.steps import ModelSteps
 from mainspring.model.samples import split_samples
 
-__all__ = ["LossReturningModel", "adapt_model"]
+__all__ = ["TARGET_KEYS", "LossReturningModel", "adapt_model"]
 
 ModelT = TypeVar("ModelT", bound=nn.Module)
-_TARGET_KEYS = ("labels", "label", "targets", "target")
+TARGET_KEYS = ("labels", "label", "targets", "target")
+"""Names of the targets in a batch, of which the first that there is counts."""
 
 
 def adapt_model(model: ModelT) -> ModelT:
@@ -73,7 +74,7 @@ class LossReturningModel(ModelSteps):
         if mode == "loss":
             return {"loss": self._loss_of(outputs, kwargs)}
         if mode == "predict":
-            targets = next((kwargs[key] for key in _TARGET_KEYS if key in kwargs), None)
+            targets = next((kwargs[key] for key in TARGET_KEYS if key in kwargs), None)
             return split_samples(_predictions_of(outputs), targets)
         return outputs
 

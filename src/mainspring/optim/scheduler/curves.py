@@ -68,10 +68,8 @@ def cosine(value: float, base: float, step: int, *, period: float, minimum: floa
         return value
     if (step - 1 - period) % (2 * period) == 0:
         return value + (base - minimum) * (1 - math.cos(math.pi / period)) / 2
-    above, before = (
-        1 + math.cos(math.pi * step / period),
-        1 + math.cos(math.pi * (step - 1) / period),
-    )
+    above = 1 + math.cos(math.pi * step / period)
+    before = 1 + math.cos(math.pi * (step - 1) / period)
     return above / before * (value - minimum) + minimum
 
 
@@ -84,10 +82,8 @@ def cosine_restart(
     """
     if step == 0:
         return base * weight
-    above, before = (
-        1 + math.cos(math.pi * step / period),
-        1 + math.cos(math.pi * (step - 1) / period),
-    )
+    above = 1 + math.cos(math.pi * step / period)
+    before = 1 + math.cos(math.pi * (step - 1) / period)
     return above / before * (value - minimum) + minimum
 
 

@@ -82,9 +82,9 @@ class OneCycleParamScheduler(_ParamScheduler):
                 f"anneal_strategy is {anneal_strategy!r}", help="it is 'cos' or 'linear'"
             )
         self._schedule_phases = _phases(self.total_steps, pct_start, three_phase)
+        self._shape = pct_start, three_phase
         if total_steps is None:
             self.derived_of_end = ("total_steps", "_schedule_phases")
-            self._shape = pct_start, three_phase
         if last_step == -1:
             for group in optimizer.param_groups:
                 group.pop("max_lr", None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import subprocess
 import sys
@@ -54,15 +53,17 @@ class Comparison:
 
 
 class _Recorder(Watch):
-    def __init__(self, iterations: int) -> None:
+    def __init__(self, iterations: int, *, of_all: bool) -> None:
         self.iterations = iterations
-        self.losses: list[float] = []
+        self.of_all = of_all
+        self.losses: list[list[float]] = []
         self.weights: dict[str, Any] = {}
 
     def after_train_iter(
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        self.losses.append(outputs["loss"].item())
+        losses = outputs.values() if self.of_all else [outputs["loss"]]
+        self.losses.append([float(loss) for loss in losses])
         if len(self.losses) == self.iterations:
             state = unwrap(runner.model).state_dict()
             self.weights = {name: tensor.detach().clone() for name, tensor in state.items()}
@@ -75,7 +76,7 @@ def run_script(script: Path, iterations: int, folder: Path) -> dict[str, Any]:
     Args:
         script: The script.
         iterations: How many iterations.
-        folder: For what it writes.
+        folder: For what is found.
 
     Raises:
         MainspringError: It failed.
@@ -85,9 +86,7 @@ def run_script(script: Path, iterations: int, folder: Path) -> dict[str, Any]:
     words = [sys.executable, "-P", str(driver), str(script.resolve()), str(iterations), str(out)]
     paths = [path for path in sys.path if path and "site-packages" not in path]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-    done = subprocess.run(
-        words, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise MainspringError(f"the script failed:\n{done.stderr}")
     found: dict[str, Any] = torch.load(out, weights_only=True)
@@ -105,22 +104,24 @@ def compare(
         iterations: How many iterations.
         run: Runs the script.
     """
-    recorder = _Recorder(iterations)
+    recorder = _Recorder(iterations, of_all=parts.has_own_step)
     train_watched(parts.runner, recorder)
-    theirs = run(script, len(recorder.losses))
+    theirs = run(script, iterations)
     if not recorder.weights:  # the run is shorter
         recorder.weights = unwrap(parts.runner.model).state_dict()
     prefix = "net." if parts.is_supervised else ""
     ours = {name.removeprefix(prefix): tensor for name, tensor in recorder.weights.items()}
     pairs = list(zip(recorder.losses, theirs["losses"], strict=False))
-    equal = [left == right or (math.isnan(left) and math.isnan(right)) for left, right in pairs]
+    equal = [repr(left) == repr(right) for left, right in pairs]  # NaN is NaN, 0 is not -0
     same = sum(
         name in theirs["weights"] and torch.equal(tensor.cpu(), theirs["weights"][name].cpu())
         for name, tensor in ours.items()
     )
+    longest = max(len(recorder.losses), len(theirs["losses"]))
+    equal += [False] * (longest - len(pairs))  # one of them ended before the other
     return Comparison(
         sum(equal),
-        len(recorder.losses),
+        longest,
         same,
         len(ours),
         equal.index(False) + 1 if False in equal else None,

@@ -1,4 +1,4 @@
-"""Runs the first iterations of an ejected script; it imports no mainspring.
+"""Runs the first iterations of an ejected script; it imports no mainspring itself.
 
 python -P drive.py SCRIPT ITERATIONS OUT
 """
@@ -6,6 +6,7 @@ python -P drive.py SCRIPT ITERATIONS OUT
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ class _EnoughError(Exception):
 
 
 def first_iterations(script: Path, iterations: int) -> dict[str, Any]:
-    """The losses of the first iterations, and the weights after them.
+    """The losses of the first iterations, each a list, and the weights after them.
 
     Args:
         script: The script.
@@ -33,24 +34,25 @@ def first_iterations(script: Path, iterations: int) -> dict[str, Any]:
     sys.modules["ejected"] = module
     sys.path.insert(0, str(script.parent))
     spec.loader.exec_module(module)
-    losses: list[float] = []
-    weights: dict[str, torch.Tensor] = {}
+    module.__dict__["WEIGHTS"] = os.devnull
+    losses: list[list[float]] = []
+    state: dict[str, torch.Tensor] = {}
 
-    def report(_: int, loss: torch.Tensor, model: torch.nn.Module) -> None:
-        losses.append(loss.item())
+    def report(_: int, loss: Any, model: torch.nn.Module) -> None:
+        each = loss.values() if isinstance(loss, dict) else [loss]
+        losses.append([float(value) for value in each])
+        state.update(model.state_dict())  # the tensors themselves, which change with each step
         if len(losses) == iterations:
-            weights.update({name: t.detach().clone() for name, t in model.state_dict().items()})
             raise _EnoughError
 
     try:
-        trained = module.train(report)
-        weights.update(trained.state_dict())
+        module.train(report)
     except _EnoughError:
         pass
     finally:
         sys.path.remove(str(script.parent))
         del sys.modules["ejected"]
-    return {"losses": losses, "weights": weights}
+    return {"losses": losses, "weights": state}
 
 
 if __name__ == "__main__":

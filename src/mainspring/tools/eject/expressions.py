@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import inspect
 import math
 import sys
 from collections.abc import Mapping
@@ -12,9 +13,10 @@ from typing import Any
 from mainspring.config.node import Node
 from mainspring.config.plain import has_literal, is_name
 from mainspring.errors import ConfigError, ConfigTypeError
+from mainspring.registry.nested_specs import with_parts_built
 from mainspring.registry.recorded import POSITIONAL_KEY, RecordedName
 
-__all__ = ["Expressions"]
+__all__ = ["Expressions", "not_by_default"]
 
 
 class Expressions:
@@ -84,6 +86,8 @@ class Expressions:
             )
         if module == "builtins":
             return str(qualname)
+        if module == "torch":
+            return f"torch.{getattr(what, '__name__', qualname)}"
         if module.startswith("torch.nn.modules."):
             self.imports.setdefault("torch", set()).add("nn")
             return f"nn.{qualname}"
@@ -99,6 +103,12 @@ class Expressions:
         arguments = dict(dict.items(node))
         target = arguments.pop("type")
         function = target.build() if isinstance(target, RecordedName) else target
+        # A class that builds its parts itself is given their descriptions.
+        built = with_parts_built(function, arguments, str)
+        arguments = {
+            name: _described(value) if built[name] is value else value
+            for name, value in arguments.items()
+        }
         positional = arguments.pop(POSITIONAL_KEY, [])
         if node.is_late:
             self.imports.setdefault("functools", set()).add("partial")
@@ -128,6 +138,26 @@ class Expressions:
             depth = module.count(".") + (file.name == "__init__.py")
             found.add(file.parents[depth])
         return sorted(found)
+
+
+def _described(value: Any) -> Any:
+    """A value whose recorded calls are dicts that describe them."""
+    if isinstance(value, Node):
+        value.try_bind()
+        return {key: _described(item) for key, item in dict.items(value)}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_described, value))
+    return value
+
+
+def not_by_default(function: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of some settings that a function takes and does not have by default."""
+    known = inspect.signature(function).parameters
+    return {
+        name: value
+        for name, value in settings.items()
+        if name in known and known[name].default != value
+    }
 
 
 def _public(module: str, name: str) -> str:

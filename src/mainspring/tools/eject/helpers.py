@@ -4,15 +4,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import fnmatch
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 ACCUMULATE = 1
 DEVICE = "cpu"
-SCHEDULES: list[Any] = []
 
 
 def mix(state: int, word: int) -> int:
@@ -52,17 +55,17 @@ def listed(items: list[Any]) -> Any:
     return items
 
 
-def total_loss(losses: dict[str, Any]) -> torch.Tensor:
+def total_loss(losses: dict[str, Any]) -> Any:
     """The sum of all that is named a loss; of a list, the sum of its means."""
-    means: dict[str, Any] = {
-        name: sum(item.mean() for item in value) if isinstance(value, list) else value.mean()
-        for name, value in losses.items()
-    }
-    terms = [mean for name, mean in means.items() if "loss" in name]
-    total: torch.Tensor = terms[0]
-    for term in terms[1:]:
-        total = total + term
-    return total
+    named = [value for name, value in losses.items() if "loss" in name]
+    several = [value if isinstance(value, list) else [value] for value in named]
+    return sum(sum(item.mean() for item in value) for value in several)
+
+
+def fitting(weights: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """Those of some weights that a model has a place for; the rest of it begins anew."""
+    shapes = {name: own.shape for name, own in model.state_dict().items()}
+    return {name: each for name, each in weights.items() if shapes.get(name) == each.shape}
 
 
 def group_size(iteration: int, total: int) -> int:
@@ -81,14 +84,91 @@ def average(averaged: nn.Module, model: nn.Module, momentum: float) -> None:
 
 
 def parameter_groups(model: nn.Module, groups: Any) -> list[dict[str, Any]]:
-    """The parameters of each group, with its settings."""
-    parameters = dict(model.named_parameters())
-    return [{"params": [parameters[name] for name in names], **own} for own, names in groups]
+    """The parameters of each group, with its settings: those that the patterns fit."""
+    parameters, found = dict(model.named_parameters()), []
+    for own, patterns in groups:
+        names = [n for n in parameters if any(fnmatch.fnmatchcase(n, each) for each in patterns)]
+        found.append({"params": [parameters.pop(name) for name in names], **own})
+    return found
 
 
-def follow_schedules(optimizer: torch.optim.Optimizer, unit: str | None, step: int) -> None:
+class Updates:
+    """An optimizer, as the model's `train_step` uses it."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
+        self.optimizer = optimizer
+
+    def update_params(self, loss: Tensor) -> None:
+        """Make a step against a loss."""
+        self.backward(loss)
+        self.step()
+        self.zero_grad()
+
+    def backward(self, loss: Tensor) -> None:
+        """Compute gradients."""
+        loss.backward()
+
+    def step(self) -> None:
+        """Change the parameters."""
+        self.optimizer.step()
+
+    def zero_grad(self) -> None:
+        """Clear gradients."""
+        self.optimizer.zero_grad()
+
+    def optim_context(self, model: nn.Module) -> Any:
+        """What forward runs under: nothing."""
+        return contextlib.nullcontext()
+
+
+class ClippedUpdates(Updates):
+    """The same, with gradients that are clipped first."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer, clip: Callable[..., Any]) -> None:
+        super().__init__(optimizer)
+        self.clip = clip
+
+    def step(self) -> None:
+        """Clip gradients, and change the parameters."""
+        groups = self.optimizer.param_groups
+        self.clip([p for group in groups for p in group["params"] if p.grad is not None])
+        self.optimizer.step()
+
+
+class Patience:
+    """Tells when a metric has not improved by `delta` for a number of validations."""
+
+    def __init__(self, patience: int, delta: float, sign: int, enough: float = math.inf) -> None:
+        self.patience, self.delta, self.sign, self.enough = patience, delta, sign, enough
+        self.best, self.waited = -math.inf, 0
+
+    def is_over(self, score: float) -> bool:
+        """Whether to stop, for a new score; the sign is -1 where less is better."""
+        score *= self.sign
+        if score > self.best and score >= self.best + self.delta:
+            self.best, self.waited = score, 0
+        else:
+            self.waited += 1
+        return self.waited >= self.patience or score > self.enough or not math.isfinite(score)
+
+
+def count_right(scores: Tensor, targets: Tensor, topk: tuple[int, ...]) -> Tensor:
+    """How many samples have their class among the best k, for each k, and how many there are."""
+    found = scores.argsort(dim=1, descending=True, stable=True) == targets[:, None]
+    return torch.tensor([*(int(found[:, :k].sum()) for k in topk), len(targets)])
+
+
+def accuracy(counts: Tensor, names: tuple[str, ...]) -> dict[str, float]:
+    """The shares of `count_right`, in percent."""
+    *right, total = counts.tolist()
+    return {name: 100.0 * count / total for name, count in zip(names, right, strict=True)}
+
+
+def follow_schedules(
+    optimizer: torch.optim.Optimizer, schedules: list[Any], unit: str | None, step: int
+) -> None:
     """Set what schedules change at a step that is counted in `unit`; at step 0, in both."""
-    for counted, name, begin, end, curve in SCHEDULES:
+    for counted, name, begin, end, curve in schedules:
         for group in optimizer.param_groups:
             base = group.setdefault(f"initial_{name}", group[name])
             if unit in (counted, None) and begin <= step < end:

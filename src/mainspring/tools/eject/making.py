@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
+import fnmatch
+import string
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,37 +12,41 @@ from typing import Any
 import torch
 
 from mainspring.config.node import Node
-from mainspring.dataset.collate import pseudo_collate
+from mainspring.dataset.collate import default_collate, pseudo_collate
 from mainspring.errors import ConfigError
 from mainspring.optim import AmpOptimWrapper
+from mainspring.optim.scheduler import INF
 from mainspring.registry import FUNCTIONS
-from mainspring.tools.eject.expressions import Expressions
+from mainspring.tools.eject.expressions import Expressions, not_by_default
 from mainspring.tools.eject.parts import Parts
+from mainspring.tools.eject.schedules import rows_of, torchs_of
 
-__all__ = ["Making"]
+__all__ = ["Making", "filled"]
 
-_ITEMS = '''
-class Items(Dataset):
-    """A data set whose items draw random numbers of their own, and leave those of others alone.
+_TEMPLATES = Path(__file__).with_name("templates")
+_SEEDED = {  # how each generator is seeded for an item, read, and put back
+    "torch": ("torch.default_generator.manual_seed(key)", "torch.{}_rng_state"),
+    "python": (
+        "random.setstate((3, (*twister_words(key, 0).tolist(), 0), None))",
+        "random.{}state",
+    ),
+    "numpy": (
+        'np.random.set_state(("MT19937", twister_words(key, 1), 0, 0, 0.0))',
+        "np.random.{}_state",
+    ),
+}
 
-    What an item draws follows from seed, epoch and index: workers and order do not matter.
-    """
 
-    def __init__(self, dataset: Any) -> None:
-        self.dataset = dataset
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, place: tuple[int, int]) -> Any:
-        epoch, index = place
-        key = mix(mix(SEED, epoch), index)
-        before = {states}
-        {seeds}
-        item = self.dataset[index]
-        {back}
-        return item
-'''
+def filled(name: str, **slots: str | list[str]) -> str:
+    """A template with its slots filled; a list takes as many lines as it has."""
+    lines = []
+    for line in (_TEMPLATES / f"{name}.txt").read_text(encoding="utf-8").splitlines():
+        slot = line.strip().removeprefix("$")
+        if isinstance(found := slots.get(slot), list):
+            lines += [line.replace(f"${slot}", each) for each in found]
+        else:
+            lines.append(string.Template(line).substitute(slots))
+    return "\n".join(lines)
 
 
 class Making:
@@ -51,6 +56,9 @@ class Making:
         parts: The run.
         config: The config file, for the first line.
         target: Where the script goes.
+
+    Attributes:
+        after: Lines of the schedules, by what they come after.
     """
 
     def __init__(self, parts: Parts, config: str, target: Path) -> None:
@@ -61,14 +69,12 @@ class Making:
         self.helpers: list[str] = []
         self.own_helpers: list[str] = []
         self.constants: list[str] = []
-        self.standard: set[str] = {"import torch"}
-        self.dataset = parts.loader.dataset
-        self.draws = parts.draws_from(self.dataset)
-        self.sample = self.dataset[0]
+        self.draws = parts.draws_from(parts.loader.dataset)
         self.by_epoch = parts.loop.by_epoch
+        self.after: dict[str, list[str]] = {"iteration": [], "epoch": [], "validation": []}
 
     def _need(self, *helpers: str) -> None:
-        self.helpers += [name for name in helpers if name not in self.helpers]
+        self.helpers = list(dict.fromkeys([*self.helpers, *helpers]))
 
     # Data
 
@@ -84,80 +90,44 @@ class Making:
 
     def _loaders(self) -> str:
         loader, sampler = self.parts.loader, self.parts.loader.sampler
-        self.write.imports.setdefault("torch.utils.data", set()).add("DataLoader")
-        shuffled = getattr(sampler, "shuffle", False)
-        seed = "SEED" if sampler_seed(sampler) == self.parts.runner.seed else sampler_seed(sampler)
+        own = int(getattr(sampler, "seed", 0))
+        seed = "SEED" if own == self.parts.runner.seed else own
+        draws, endless = self.draws, self.parts.is_endless
+        if draws:
+            self._seeding()
+        generator, order = [], "range(len(dataset))"
+        if getattr(sampler, "shuffle", False):
+            of_epoch = f"{seed}" if endless else f"{seed} + epoch"
+            generator = [f"generator = torch.Generator().manual_seed({of_epoch})"]
+            order = "torch.randperm(len(dataset), generator=generator).tolist()"
+        text = filled(
+            "stream" if endless else "batches",
+            generator=generator,
+            order=order,
+            numbered=["order = [(epoch, index) for index in order]"] if draws else [],
+            number="number" if draws else "_",
+            index="(number, index)" if draws else "index",
+            items="Items(dataset)" if draws else "dataset",
+            settings=", ".join(self._loader_settings(loader)),
+        )
+        return text if self.by_epoch or endless else text + "\n" + filled("endless")
+
+    def _loader_settings(self, loader: Any) -> list[str]:
         settings = [f"batch_size={loader.batch_size}"]
         if loader.num_workers:
             settings.append(f"num_workers={loader.num_workers}")
         if loader.drop_last:
             settings.append("drop_last=True")
-        settings += [*self._collate(loader), "generator=torch.Generator()"]
-        items = "dataset"
-        if self.draws:
-            self._seeding()
-            items = "Items(dataset)"
-        if self.parts.is_endless:
-            self.standard.add("import itertools")
-            order = (
-                "torch.randperm(len(dataset), generator=generator).tolist()"
-                if shuffled
-                else "range(len(dataset))"
-            )
-            pair = "(number, index)" if self.draws else "index"
-            generator = (
-                f"    generator = torch.Generator().manual_seed({seed})\n" if shuffled else ""
-            )
-            counted = "for number in itertools.count():" if self.draws else "while True:"
-            self.write.imports.setdefault("collections.abc", set()).add("Iterator")
-            return (
-                "def visits(dataset: Any) -> Iterator[Any]:\n"
-                '    """One stream of items, pass after pass; a batch may lie in two of them."""\n'
-                f"{generator}    {counted}\n        for index in {order}:\n"
-                f"            yield {pair}\n\n\n"
-                "def training_batches(dataset: Any) -> DataLoader:\n"
-                '    """The batches, without end."""\n'
-                "    # A generator of its own: loading leaves the global one alone.\n"
-                f"    return DataLoader({items}, sampler=visits(dataset), {', '.join(settings)})"
-            )
-        lines = [
-            "def training_batches(dataset: Any, epoch: int) -> DataLoader:",
-            '    """The batches of an epoch, whose order follows from its number."""',
-        ]
-        if shuffled:
-            lines += [
-                f"    generator = torch.Generator().manual_seed({seed} + epoch)",
-                "    order = torch.randperm(len(dataset), generator=generator).tolist()",
-            ]
-        else:
-            lines.append("    order = range(len(dataset))")
-        if self.draws:
-            lines.append("    order = [(epoch, index) for index in order]")
-        lines += [
-            "    # A generator of its own: loading leaves the global one alone.",
-            f"    return DataLoader({items}, sampler=order, {', '.join(settings)})",
-        ]
-        self.write.imports.setdefault("typing", set()).add("Any")
-        if self.by_epoch:
-            return "\n".join(lines)
-        self.standard.add("import itertools")
-        self.write.imports.setdefault("collections.abc", set()).add("Iterator")
-        return "\n".join(lines) + (
-            "\n\n\ndef endless(dataset: Any) -> Iterator[Any]:\n"
-            '    """The batches of one epoch after another."""\n'
-            "    for epoch in itertools.count():\n"
-            "        yield from training_batches(dataset, epoch)"
-        )
+        return settings + self._collate(loader)
 
     def _collate(self, loader: Any) -> list[str]:
         function = loader.collate_fn
-        if function is torch.utils.data.default_collate:
+        if function in (torch.utils.data.default_collate, default_collate):
             return []
         if function is pseudo_collate:
             if self.parts.is_supervised:
                 return []  # Supervised stacks what it gets in lists
             self._need("listed")
-            self.write.imports.setdefault("typing", set()).add("Any")
             return ["collate_fn=listed"]
         found = getattr(function, "func", function)
         if found is not function or getattr(found, "__module__", "").startswith("mainspring"):
@@ -172,31 +142,19 @@ class Making:
     def _seeding(self) -> None:
         """Helpers that seed items: those of the generators that are drawn from."""
         self._need("mix")
-        seeds, states = [], []
-        if "torch" in self.draws:
-            seeds.append("torch.default_generator.manual_seed(key)")
-            states.append(("torch.get_rng_state()", "torch.set_rng_state"))
-        if "python" in self.draws:
-            seeds.append("random.setstate((3, (*twister_words(key, 0).tolist(), 0), None))")
-            states.append(("random.getstate()", "random.setstate"))
-        if "numpy" in self.draws:
-            seeds.append('np.random.set_state(("MT19937", twister_words(key, 1), 0, 0, 0.0))')
-            states.append(("np.random.get_state()", "np.random.set_state"))
         if self.draws - {"torch"}:
             self._need("twister_words")
-        self.write.imports.setdefault("torch.utils.data", set()).add("Dataset")
-        self.write.imports.setdefault("typing", set()).add("Any")
+        seeded = [_SEEDED[name] for name in _SEEDED if name in self.draws]
         self.own_helpers.append(
-            _ITEMS.format(
-                states=", ".join(state for state, _ in states),
-                seeds="\n        ".join(seeds),
-                back="\n        ".join(
-                    f"{put}(before[{number}])" for number, (_, put) in enumerate(states)
-                ),
-            ).replace("before = torch.get_rng_state()\n", "before = [torch.get_rng_state()]\n")
+            filled(
+                "items",
+                states=", ".join(f"{state.format('get')}()" for _, state in seeded),
+                seeds=[seed for seed, _ in seeded],
+                back=[f"{s.format('set')}(before[{n}])" for n, (_, s) in enumerate(seeded)],
+            )
         )
 
-    # Model, optimizer, schedules
+    # Model, optimizers, schedules
 
     def _make(self) -> list[str]:
         parts = self.parts
@@ -205,27 +163,54 @@ class Making:
             section.try_bind()
         lines = []
         if parts.is_supervised:
-            lines.append(f"model = {self._part(section['net'])}.to(DEVICE)")
+            lines += [f"model = {self._part(section['net'])}", "model.to(DEVICE)"]
             lines.append(f"criterion = {self._part(section['loss'])}")
+            if any(True for _ in getattr(parts.model.loss, "buffers", tuple)()):
+                lines.append("criterion.to(DEVICE)")
         else:
-            lines.append(f"model = {self._part(section)}.to(DEVICE)")
+            lines += [f"model = {self._part(section)}", "model.to(DEVICE)"]
         lines.append(f"dataset = {self._data_expression(parts.section('train_dataloader'))}")
-        lines.append(f"optimizer = {self._optimizer()}")
-        if isinstance(parts.wrapper, AmpOptimWrapper) and parts.wrapper.loss_scaler.is_enabled():
+        variables = self._variables()
+        for name, variable in variables.items():
+            lines.append(f"{variable} = {self._optimizer(name)}")
+        if parts.has_own_step:
+            given = {name: self._updates(name, variable) for name, variable in variables.items()}
+            several = ", ".join(f'"{name}": {updates}' for name, updates in given.items())
+            lines.append(f"updates = {given.get('') or f'{{{several}}}'}")
+        elif self._is_scaled:
             scale = parts.wrapper._scale_update_param
-            given = "" if scale is None else f", init_scale={scale}"
-            lines.append(f"scaler = torch.amp.GradScaler(DEVICE{given})")
-        if parts.runner.val_loop is not None:
-            lines.append("val_batches = validation_batches()")
+            given_scale = "" if scale is None else f", init_scale={scale}"
+            lines.append(f"scaler = torch.amp.GradScaler(DEVICE{given_scale})")
         if parts.needs_initialising:
             lines.append("model.init_weights()")
+        lines += self._weights()
         if parts.ema is not None:
-            self.standard.add("import copy")
             lines.append("averaged = copy.deepcopy(model)")
-        if parts.schedules:
-            self._schedules()
-            lines.append("follow_schedules(optimizer, None, 0)")
+        for name, schedules in parts.schedules.items():
+            lines += self._schedules(schedules, name, variables[name])
         return lines
+
+    @property
+    def _is_scaled(self) -> bool:
+        wrapper = self.parts.wrapper
+        return isinstance(wrapper, AmpOptimWrapper) and wrapper.loss_scaler.is_enabled()
+
+    def _weights(self) -> list[str]:
+        """Lines that load the weights to begin with."""
+        path = self.parts.cfg.get("load_from")
+        if not path:
+            return []
+        lines = [
+            f"weights = torch.load({self.write.value(str(path))}, map_location=DEVICE)",
+            'weights = weights["state_dict"]',
+        ]
+        if self.parts.is_supervised:
+            each = '{name.removeprefix("net."): tensor for name, tensor in weights.items()}'
+            lines.append(f"weights = {each}")
+        if self.parts.weights_fit:
+            return [*lines, "model.load_state_dict(weights)"]
+        self._need("fitting")
+        return [*lines, "model.load_state_dict(fitting(weights, model), strict=False)"]
 
     def _part(self, section: Any) -> str:
         if isinstance(section, Mapping) and not isinstance(section, Node):
@@ -235,114 +220,142 @@ class Making:
             return self.write.call(section, {})
         return self.write.value(section)
 
-    def _optimizer(self) -> str:
-        optimizer = self.parts.wrapper.optimizer
-        kind = type(optimizer)
-        defaults = {
-            name: parameter.default
-            for name, parameter in inspect.signature(kind).parameters.items()
-            if parameter.default is not parameter.empty
+    def _variables(self) -> dict[str, str]:
+        """What the script calls each optimizer."""
+        return {
+            name: f"{name}_optimizer" if name.isidentifier() else f"optimizer{number or ''}"
+            for number, name in enumerate(self.parts.wrappers)
         }
-        groups = list(self.parts.parameter_groups())
-        (first, names), *others = groups
-        given = {
-            key: first.get(key, value)
-            for key, value in first.items()
-            if key in inspect.signature(kind).parameters and defaults.get(key, ...) != value
-        }
-        everything = [name for name, _ in self.parts.network.named_parameters()]
-        if others or (names != everything and not self._are_trained(names)):
-            return self._optimizer_of_groups(kind, groups, given)
-        what = "model.parameters()"
-        if names != everything:
-            what = "[p for p in model.parameters() if p.requires_grad]"
-        arguments = ", ".join(f"{key}={self.write.value(value)}" for key, value in given.items())
-        return f"{self.write.name(kind)}({what}{', ' if arguments else ''}{arguments})"
 
-    def _are_trained(self, names: list[str]) -> bool:
-        return names == [n for n, p in self.parts.network.named_parameters() if p.requires_grad]
+    def _updates(self, name: str, variable: str) -> str:
+        """What the model's own step is given for an optimizer."""
+        wrapper = self.parts.wrappers[name]
+        self._need("Updates")
+        if wrapper.clip_grad_kwargs is None:
+            return f"Updates({variable})"
+        self._need("ClippedUpdates")
+        self.write.imports.setdefault("functools", set()).add("partial")
+        return f"ClippedUpdates({variable}, partial({self._clipping(wrapper)}))"
+
+    def _clipping(self, wrapper: Any) -> str:
+        arguments = [f"{k}={v!r}" for k, v in wrapper.clip_grad_kwargs.items()]
+        return ", ".join([f"nn.utils.{wrapper.clip_func.__name__}", *arguments])
+
+    def _optimizer(self, name: str) -> str:
+        parts = self.parts
+        optimizer = parts.wrappers[name].optimizer
+        kind = type(optimizer)
+        groups = list(parts.parameter_groups(optimizer))
+        (first, names), *others = groups
+        given = {key: first[key] for key in ("lr",) if key in first} | not_by_default(kind, first)
+        owner, module = "model", parts.network
+        if name and all(each.startswith(f"{name}.") for each in names):
+            owner, module = f"model.{name}", parts.network.get_submodule(name)
+        prefix = f"{name}." if module is not parts.network else ""
+        everything = {f"{prefix}{n}": p for n, p in module.named_parameters()}
+        trained = [n for n, p in everything.items() if p.requires_grad]
+        if others or names not in (list(everything), trained):
+            return self._optimizer_of_groups(kind, groups, given, name)
+        what = f"{owner}.parameters()"
+        if names != list(everything):
+            what = f"[p for p in {owner}.parameters() if p.requires_grad]"
+        arguments = [f"{key}={self.write.value(value)}" for key, value in given.items()]
+        return f"{self.write.name(kind)}({', '.join([what, *arguments])})"
 
     def _optimizer_of_groups(
-        self, kind: type, groups: list[tuple[dict[str, Any], list[str]]], given: dict[str, Any]
+        self,
+        kind: type,
+        groups: list[tuple[dict[str, Any], list[str]]],
+        given: dict[str, Any],
+        name: str,
     ) -> str:
         """Parameters in groups: a table of the names of each."""
+        usual = {**self.parts.wrappers[name].optimizer.defaults, **given}
         merged: dict[str, tuple[dict[str, Any], list[str]]] = {}
         for settings, names in groups:
-            own = {key: value for key, value in settings.items() if given.get(key) != value}
-            own = {
-                key: own[key] for key in own if key in ("lr", "weight_decay", "momentum", "betas")
-            }
+            own = {k: v for k, v in settings.items() if k in usual and usual[k] != v}
             merged.setdefault(repr(own), (own, []))[1].extend(names)
-        rows = [
-            f"    ({self.write.value(own)}, {' '.join(names)!r}.split()),"
-            for own, names in merged.values()
-        ]
+        table = self._constant(name, "GROUPS")
+        everything = [each for each, _ in self.parts.network.named_parameters()]
+        rest = max(merged.values(), key=lambda group: len(group[1]))
+        if sum(len(names) for _, names in merged.values()) < len(everything):
+            rest = ({}, [])
+        self.constants.append(f"{table} = [  # settings that differ, and names, of which one fits")
+        for own, names in sorted(merged.values(), key=lambda group: group is rest):
+            others = sorted(set(everything) - set(names))
+            patterns = ["*"] if names is rest[1] else patterns_of(names, others)
+            row = f"    ({self.write.value(own)}, {self.write.value(patterns)}),"
+            self.constants += textwrap.wrap(row, 100, subsequent_indent="     ")
+        self.constants.append("]")
+        self._need("parameter_groups")
+        arguments = ", ".join(f"{key}={self.write.value(value)}" for key, value in given.items())
+        return f"{self.write.name(kind)}(parameter_groups(model, {table}), {arguments})"
+
+    def _constant(self, optimizer: str, what: str) -> str:
+        return f"{optimizer.upper()}_{what}" if optimizer.isidentifier() else what
+
+    def _schedules(self, schedules: list[Any], name: str, optimizer: str) -> list[str]:
+        """Lines that make the schedules of an optimizer; those that step them go to `after`."""
+        loop = self.parts.loop
+        steps = {True: loop.max_epochs, False: loop.max_iters or float("inf")}
+        torchs = {each: torchs_of(each, steps[each.by_epoch]) for each in schedules}
+        in_table = [s for s in schedules if not s.need_val_args] if None in torchs.values() else []
+        lines = self._table(in_table, name, optimizer) if in_table else []
+        variable = f"{name}_schedule" if name.isidentifier() else "schedule"
+        for schedule in schedules:
+            if schedule in in_table:
+                continue
+            kind, arguments = torchs[schedule] or (None, {})
+            words = "".join(f", {k}={self.write.value(v)}" for k, v in arguments.items())
+            lines.append(f"{variable} = {self.write.name(kind)}({optimizer}{words})")
+            needs_metric = schedule.need_val_args
+            found = f'found["{schedule.monitor}"]' if needs_metric else ""
+            unit = "epoch" if schedule.by_epoch else "iteration"
+            self.after["validation" if needs_metric else unit].append(f"{variable}.step({found})")
+            variable = f"{variable.rstrip('0123456789')}{len(lines) + 1}"
+        return lines
+
+    def _table(self, schedules: list[Any], name: str, optimizer: str) -> list[str]:
+        rows, units = [], set[str]()
+        for schedule in schedules:
+            unit = "epoch" if schedule.by_epoch else "iteration"
+            units.add(unit)
+            for begin, end, call in rows_of(schedule):
+                self._need(call.partition("(")[0])
+                until = "math.inf" if end >= INF else end
+                rows.append(
+                    f'    ("{unit}", "{schedule.param_name}", {begin}, {until},\n'
+                    f"     lambda value, base, step: {call}),"
+                )
+        table = self._constant(name, "SCHEDULES")
         self.constants += [
-            "GROUPS = [  # settings that differ, and whose they are",
-            *_wrapped(rows),
+            f"{table} = [  # counted in, setting, begin, end, from one value to the next",
+            *rows,
             "]",
         ]
-        self._need("parameter_groups")
-        self.write.imports.setdefault("typing", set()).add("Any")
-        arguments = ", ".join(f"{key}={self.write.value(value)}" for key, value in given.items())
-        return f"{self.write.name(kind)}(parameter_groups(model, GROUPS), {arguments})"
-
-    def _schedules(self) -> None:
-        rows = []
-        for schedule in self.parts.schedules:
-            name, call = _curve_of(schedule)
-            self._need(name)
-            self.standard.add("import math") if name == "cosine" else None
-            unit = "epoch" if schedule.by_epoch else "iteration"
-            end = "math.inf" if schedule.end >= 2**31 else schedule.end
-            self.standard.add("import math") if end == "math.inf" else None
-            rows.append(
-                f'    ("{unit}", "{schedule.param_name}", {schedule.begin}, {end},\n'
-                f"     lambda value, base, step: {call}),"
-            )
-        self.constants += [
-            "SCHEDULES = [  # counted in, setting, begin, end, from one value to the next"
-        ]
-        self.constants += [*rows, "]"]
         self._need("follow_schedules")
-        if "multi_step" in self.helpers:
-            self.write.imports.setdefault("collections.abc", set()).add("Mapping")
+        done = {"epoch": "epoch + 1", "iteration": "iteration + 1"}
+        for unit in units:
+            self.after[unit].append(
+                f'follow_schedules({optimizer}, {table}, "{unit}", {done[unit]})'
+            )
+        return [f"follow_schedules({optimizer}, {table}, None, 0)"]
 
 
-def sampler_seed(sampler: Any) -> int:
-    """The seed of a sampler's orders."""
-    return int(getattr(sampler, "seed", 0))
-
-
-def _wrapped(rows: list[str]) -> list[str]:
-    lines = []
-    for row in rows:
-        lines += textwrap.wrap(row, 96, subsequent_indent="     ", break_long_words=False)
-    return lines
-
-
-def _curve_of(schedule: Any) -> tuple[str, str]:
-    """The curve that a schedule follows, and its call."""
-    kinds = {kind.__name__ for kind in type(schedule).__mro__}
-    s = schedule
-    if "ConstantParamScheduler" in kinds:
-        return "constant", f"constant(value, step, factor={s.factor!r}, total={s.total_iters})"
-    if "CosineAnnealingParamScheduler" in kinds:
-        minimum = s.eta_min if s.eta_min_ratio is None else f"base * {s.eta_min_ratio!r}"
-        return "cosine", f"cosine(value, base, step, period={s.T_max}, minimum={minimum})"
-    if "ExponentialParamScheduler" in kinds:
-        return "exponential", f"exponential(value, step, gamma={s.gamma!r})"
-    if "LinearParamScheduler" in kinds:
-        words = f"start={s.start_factor!r}, end={s.end_factor!r}, total={s.total_iters}, base=base"
-        return "linear", f"linear(value, step, {words})"
-    if "MultiStepParamScheduler" in kinds:
-        return "multi_step", (
-            f"multi_step(value, step, milestones={dict(s.milestones)}, gamma={s.gamma!r})"
-        )
-    if "PolyParamScheduler" in kinds:
-        minimum = s.eta_min
-        return (
-            "poly",
-            f"poly(value, step, power={s.power!r}, minimum={minimum}, total={s.total_iters})",
-        )
-    return "step_decay", f"step_decay(value, step, step_size={s.step_size}, gamma={s.gamma!r})"
+def patterns_of(names: list[str], others: list[str]) -> list[str]:
+    """A few patterns that fit some names, and none of the others."""
+    tries = set(names)
+    for name in names:
+        parts = name.split(".")
+        for cut in range(1, len(parts)):
+            tries |= {f"{'.'.join(parts[:cut])}.*", f"*.{'.'.join(parts[cut:])}"}
+    fits = {
+        each: set(fnmatch.filter(names, each))
+        for each in sorted(tries, key=lambda each: (len(each), each))
+        if not fnmatch.filter(others, each)
+    }
+    chosen, left = list[str](), set(names)
+    while left:
+        chosen.append(max(fits, key=lambda each: len(fits[each] & left)))
+        left -= fits[chosen[-1]]
+    return chosen

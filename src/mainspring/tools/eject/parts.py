@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -12,17 +15,21 @@ from torch.utils.data import SequentialSampler
 
 from mainspring.checkpoint.apply import unwrap
 from mainspring.dataset import DataLoader, DefaultSampler, InfiniteSampler
+from mainspring.dataset.collate import pseudo_collate
 from mainspring.errors import ConfigError
-from mainspring.hooks import EMAHook
+from mainspring.hooks import EarlyStoppingHook, EMAHook
 from mainspring.model import BaseModel, Supervised
 from mainspring.model.adapt import LossReturningModel
 from mainspring.model.base_model.data_preprocessor import BaseDataPreprocessor
 from mainspring.model.base_model.steps import ModelSteps
 from mainspring.optim import AmpOptimWrapper, OptimWrapper
+from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.optim.optimizer.two_modes import has_two_modes
 from mainspring.registry import DATASETS, MODELS
 from mainspring.rng.global_generators import GENERATORS
 from mainspring.runner.loops import EpochBasedTrainLoop, IterBasedTrainLoop
+from mainspring.tools.eject.helpers import Updates
+from mainspring.tools.eject.schedules import why_not
 
 __all__ = ["Parts"]
 
@@ -30,7 +37,6 @@ _SECTIONS = {
     "activation_checkpointing": "modules that are computed again in the backward pass",
     "efficient_conv_bn_eval": "convolutions that are merged with batch norm",
     "compile": "compiled steps",
-    "load_from": "weights to begin with",
     "model_wrapper_cfg": "a wrapper for several processes",
     "sync_bn": "batch norm over several processes",
 }
@@ -48,10 +54,6 @@ _REPLACED = (
     "SyncBuffersHook",
 )
 """Hooks that change nothing of a training, or whose work the script does itself."""
-_CURVES = (
-    "ConstantParamScheduler", "CosineAnnealingParamScheduler", "ExponentialParamScheduler",
-    "LinearParamScheduler", "MultiStepParamScheduler", "PolyParamScheduler", "StepParamScheduler",
-)  # fmt: skip
 _PROBED = 64
 """Items that are loaded to see from which generators they draw."""
 
@@ -63,23 +65,35 @@ class Parts:
     Attributes:
         runner: The runner, with everything that a training needs.
         left_out: What cannot be ejected, with its config path.
+        unused: What is not in the script and changes neither losses nor weights, likewise.
     """
 
     runner: Any
     left_out: list[tuple[str, str]] = field(default_factory=list)
+    unused: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.cfg = self.runner.cfg
         self.model: Any = unwrap(self.runner.model)
         self.loop = self.runner.train_loop
         self.loader = self.loop.dataloader
-        self.wrapper = self.runner.optim_wrapper
+        self.wrappers: dict[str, Any] = by_optimizer(self.runner.optim_wrapper)
+        self.schedules: dict[str, list[Any]] = {
+            name: [found] if hasattr(found, "step") else list(found)
+            for name, found in by_optimizer(self.runner.param_schedulers).items()
+            if found
+        }
+        self.ema: EMAHook | None = None
+        self.stop: EarlyStoppingHook | None = None
+        self.batch: Any = None
         self._look_at_sections()
         self._look_at_model()
+        self._look_at_weights()
         self._look_at_loader(self.loader, "train_dataloader")
-        self._look_at_optimizer()
+        for name, wrapper in self.wrappers.items():
+            self._look_at_optimizer(wrapper, f"optim_wrapper.{name}".rstrip("."))
         self._look_at_schedules()
-        self.ema = self._look_at_hooks()
+        self._look_at_hooks()
 
     def refuse(self) -> None:
         """Refuse what is left out.
@@ -89,14 +103,16 @@ class Parts:
         """
         if not self.left_out:
             return
-        lines = []
-        for path, what in self.left_out:
-            place = self.cfg.nearest_place(path)
-            lines.append(f"  {f'{place}: ' if place else ''}{path}: {what}")
         raise ConfigError(
-            "these parts of the config cannot be ejected:\n" + "\n".join(lines),
+            "these parts of the config cannot be ejected:\n  "
+            + "\n  ".join(map(self.in_words, self.left_out)),
             help="change them, or give --partial to leave them out",
         )
+
+    def in_words(self, part: tuple[str, str]) -> str:
+        """A part that is left out, with its place in the config."""
+        place = self.cfg.nearest_place(part[0])
+        return f"{f'{place}: ' if place else ''}{part[0]}: {part[1]}"
 
     @property
     def is_supervised(self) -> bool:
@@ -107,6 +123,16 @@ class Parts:
     def returns_loss(self) -> bool:
         """Whether the model is a plain one whose forward computes the loss."""
         return isinstance(self.model, LossReturningModel)
+
+    @property
+    def has_own_step(self) -> bool:
+        """Whether the model has a `train_step` of its own, which calls the optimizers itself."""
+        return not _is_ours(self.model, "train_step")
+
+    @property
+    def wrapper(self) -> Any:
+        """The wrapper of the optimizer, or of the first one."""
+        return next(iter(self.wrappers.values()))
 
     @property
     def network(self) -> nn.Module:
@@ -150,24 +176,34 @@ class Parts:
             GENERATORS[name].put_back(state)
         return drawn
 
-    def loss_access(self, dataset: Any) -> str:
-        """How the loss is taken out of what the model returns: ``["loss"]`` or ``.loss``.
+    def collated(self, loader: Any) -> Any:
+        """A batch of one sample, as the script has it."""
+        # Supervised stacks what it gets in lists.
+        stacks = self.is_supervised and loader.collate_fn is pseudo_collate
+        collate = torch.utils.data.default_collate if stacks else loader.collate_fn
+        return collate([loader.dataset[0]])
 
-        Args:
-            dataset: The training data, whose first item is tried.
-        """
-        model, mode = self.network, self.network.training
-        batch = self.model.data_preprocessor(self.loader.collate_fn([dataset[0]]))
-        with torch.no_grad():
-            model.eval()
-            outputs = model(**batch) if isinstance(batch, Mapping) else model(*batch)
-            model.train(mode)
-        return '["loss"]' if isinstance(outputs, Mapping) else ".loss"
+    @contextmanager
+    def trying(self) -> Iterator[None]:
+        """A block in which the model is tried on a batch."""
+        modes = self.runner.modes
+        with torch.no_grad(), modes.evaluating(self.model, then_train=True):
+            self.model.eval()
+            yield
+
+    def outputs(self, batch: Any) -> Any:
+        """What a model that returns its loss gives for a batch of the loader."""
+        batch = self.model.data_preprocessor(batch)
+        with self.trying():
+            return self.model(**batch) if isinstance(batch, Mapping) else self.model(*batch)
 
     def _look_at_sections(self) -> None:
         for name, what in _SECTIONS.items():
             if self.cfg.get(name):
                 self.left_out.append((name, what))
+        scope = self.cfg.get("default_scope")
+        if scope not in (None, "mainspring", "mmengine"):
+            self.left_out.append(("default_scope", f"names in the registries of {scope}"))
         if type(self.loop) not in (EpochBasedTrainLoop, IterBasedTrainLoop):
             self.left_out.append(("train_cfg", f"the loop {type(self.loop).__name__}"))
         elif len(self.loop.dynamic_intervals.intervals) > 1:
@@ -175,25 +211,48 @@ class Parts:
 
     def _look_at_model(self) -> None:
         model = self.model
-        if not (self.is_supervised or self.returns_loss or isinstance(model, ModelSteps)):
-            self.left_out.append(("model", f"{type(model).__name__} with a train_step of its own"))
-        for name in ("train_step", "parse_losses", "_run_forward"):
-            own = getattr(type(model), name, None)
-            known = (
-                getattr(kind, name, None) for kind in (ModelSteps, Supervised, LossReturningModel)
-            )
-            if own not in known:
-                self.left_out.append(("model", f"{type(model).__name__}.{name}, its own"))
+        kind = type(model).__name__
+        if self.has_own_step:
+            names = inspect.unwrap(type(model).train_step).__code__.co_names
+            asked = set(names) & set(dir(self.wrapper))
+            for name in sorted(asked - {*dir(Updates), "optimizer"}):
+                self.left_out.append(("model", f"{kind}.train_step, which uses {name}"))
+        else:
+            for name in ("parse_losses", "_run_forward"):
+                if not _is_ours(model, name):
+                    self.left_out.append(("model", f"{kind}.{name}, its own"))
         if self.is_supervised:
             if any(True for _ in getattr(self.model.loss, "parameters", tuple)()):
                 self.left_out.append(("model.loss", "a loss with parameters"))
             if type(model.data_preprocessor) is not BaseDataPreprocessor:
                 self.left_out.append(("model.data_preprocessor", "preprocessing by the engine"))
 
+    def _look_at_weights(self) -> None:
+        path = self.cfg.get("load_from")
+        self.weights_fit = True
+        if not path:
+            return
+        own = self.model.state_dict()
+        try:
+            weights = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+        except (OSError, LookupError, RuntimeError, TypeError, UnpicklingError) as error:
+            self.left_out.append(("load_from", f"weights in a file of another kind ({error})"))
+            return
+        shapes, given = (
+            {name: getattr(each, "shape", None) for name, each in state.items()}
+            for state in (own, weights)
+        )
+        self.weights_fit = shapes == given
+        if not shapes.items() & given.items():
+            self.left_out.append(("load_from", "weights of which none fits by name and shape"))
+
     def _look_at_loader(self, loader: Any, section: str) -> None:
         if not isinstance(loader, DataLoader) or loader.batch_size is None:
             self.left_out.append((section, f"the loader {type(loader).__name__}"))
             return
+        self.batch = self.collated(loader)
+        if not isinstance(self.batch, Mapping | list | tuple | torch.Tensor):
+            self.left_out.append((section, f"batches of the type {type(self.batch).__name__}"))
         if type(loader.sampler) not in (DefaultSampler, InfiniteSampler, SequentialSampler):
             self.left_out.append((f"{section}.sampler", type(loader.sampler).__name__))
         drawn = self.draws_from(loader.dataset)
@@ -202,41 +261,39 @@ class Parts:
         if drawn and hasattr(loader.dataset, "__getitems__"):
             self.left_out.append((f"{section}.dataset", "batches that are loaded at once and draw"))
 
-    def _look_at_optimizer(self) -> None:
-        wrapper = self.wrapper
+    def _look_at_optimizer(self, wrapper: Any, path: str) -> None:
         if type(wrapper) not in (OptimWrapper, AmpOptimWrapper):
-            self.left_out.append(("optim_wrapper", type(wrapper).__name__))
-        elif wrapper.closure_need != "none":
-            self.left_out.append(("optim_wrapper", "a step that computes the loss itself"))
-        elif wrapper.accumulation_schedule is not None:
-            self.left_out.append(("optim_wrapper", "accumulative_counts that changes"))
-        elif has_two_modes(wrapper.optimizer):
-            self.left_out.append(("optim_wrapper", "an optimizer that averages the weights itself"))
+            self.left_out.append((path, type(wrapper).__name__))
+            return
+        own = self.has_own_step
+        beside = "beside a train_step of the model's own"
+        reasons = {
+            "a step that computes the loss itself": wrapper.closure_need != "none",
+            "accumulative_counts that changes": wrapper.accumulation_schedule is not None,
+            "an optimizer that averages the weights itself": has_two_modes(wrapper.optimizer),
+            f"accumulative_counts {beside}": own and wrapper._accumulative_counts > 1,
+            f"mixed precision {beside}": own and type(wrapper) is AmpOptimWrapper,
+        }
+        self.left_out += [(path, reason) for reason, holds in reasons.items() if holds]
 
     def _look_at_schedules(self) -> None:
-        for number, schedule in enumerate(self.schedules):
-            kinds = {kind.__name__ for kind in type(schedule).__mro__}
-            known = kinds & set(_CURVES) and schedule.param_name in ("lr", "weight_decay")
-            if not known:
-                self.left_out.append((f"param_scheduler.{number}", type(schedule).__name__))
+        for name, schedules in self.schedules.items():
+            path = f"param_scheduler.{name}".rstrip(".")
+            for number, schedule in enumerate(schedules):
+                if (reason := why_not(schedule, schedules)) is not None:
+                    what = f"{type(schedule).__name__}{reason}"
+                    self.left_out.append((f"{path}.{number}", what))
 
-    @property
-    def schedules(self) -> list[Any]:
-        """The schedules."""
-        schedules = self.runner.param_schedulers
-        return list(schedules) if isinstance(schedules, list) else []
-
-    def _look_at_hooks(self) -> EMAHook | None:
-        ema = None
+    def _look_at_hooks(self) -> None:
         for hook in self.runner.hooks:
             if type(hook).__name__ in _REPLACED:
                 continue
             if type(hook) is EMAHook and self._is_plain(hook):
-                ema = hook
-                continue
-            name = type(hook).__name__
-            self.left_out.append((self._path_of(hook), f"the hook {name}"))
-        return ema
+                self.ema = hook
+            elif type(hook) is EarlyStoppingHook and self.stop is None and hook.check_finite:
+                self.stop = hook
+            else:
+                self.left_out.append((self.path_of(hook), f"the hook {type(hook).__name__}"))
 
     def _is_plain(self, hook: EMAHook) -> bool:
         kind = hook.ema_cfg["type"]
@@ -248,7 +305,8 @@ class Parts:
             and set(hook.ema_cfg) <= {"type", "momentum"}
         )
 
-    def _path_of(self, hook: Any) -> str:
+    def path_of(self, hook: Any) -> str:
+        """The config path of a hook."""
         custom = self.cfg.get("custom_hooks") or []
         for number, described in enumerate(custom):
             kind = described.get("type") if isinstance(described, Mapping) else described
@@ -257,26 +315,42 @@ class Parts:
                 return f"custom_hooks.{number}"
         return "default_hooks"
 
-    def parameter_groups(self) -> Iterator[tuple[dict[str, Any], list[str]]]:
-        """Settings and names of the parameters of each group."""
+    def parameter_groups(self, optimizer: Any) -> Iterator[tuple[dict[str, Any], list[str]]]:
+        """Settings and names of the parameters of each group of an optimizer."""
         names = {id(parameter): name for name, parameter in self.network.named_parameters()}
-        for group in self.wrapper.optimizer.param_groups:
+        for group in optimizer.param_groups:
             settings = {key: value for key, value in group.items() if key != "params"}
             for key in [key for key in settings if key.startswith("initial_")]:
                 settings[key.removeprefix("initial_")] = settings.pop(key)
+            if "max_lr" in group:  # one cycle says what to begin with
+                settings["lr"] = optimizer.defaults["lr"]
             yield settings, [names[id(parameter)] for parameter in group["params"]]
+
+    def kept_in_evaluation(self) -> list[str]:
+        """The outermost parts of the model that stay in evaluation mode; empty for the model."""
+        self.runner.modes.begin(self.runner.model)
+        prefix = "net" if self.is_supervised else ""
+        names = self.runner.modes.state_dict(self.runner.model)["evaluated"]
+        outer = [n for n in names if not any(n != o and f"{n}.".startswith(f"{o}.") for o in names)]
+        return [n.removeprefix(prefix).removeprefix(".") for n in outer if n.startswith(prefix)]
 
     def class_of(self, section: Mapping[str, Any], of_data: bool) -> Any:
         """The class that a section without recorded calls names."""
         kind = section["type"]
-        registry = DATASETS if of_data else MODELS
-        return registry.get(kind) if isinstance(kind, str) else kind
+        if not isinstance(kind, str):
+            return kind
+        found, unknown = (DATASETS if of_data else MODELS).search(kind)
+        if unknown is not None:
+            raise unknown
+        return found
 
     @property
     def is_endless(self) -> bool:
         """Whether the order of the training data is one stream."""
         return isinstance(self.loader.sampler, InfiniteSampler)
 
-    def device_type(self) -> torch.device:
-        """Where the model is."""
-        return next(self.network.parameters()).device
+
+def _is_ours(model: Any, name: str) -> bool:
+    """Whether a method of a model is that of the engine."""
+    kinds = (ModelSteps, Supervised, LossReturningModel)
+    return getattr(type(model), name, None) in [getattr(kind, name, None) for kind in kinds]

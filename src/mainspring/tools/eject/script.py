@@ -2,45 +2,92 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import os
 import re
 import sys
 import textwrap
 from collections.abc import Mapping
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from mainspring.errors import ConfigError
+from mainspring.evaluator import confusion, perplexity, regression
+from mainspring.evaluator.samples import PREDICTIONS, TARGETS
+from mainspring.model.adapt import TARGET_KEYS
 from mainspring.optim import AmpOptimWrapper
 from mainspring.optim.scheduler import curves
 from mainspring.tools.eject import helpers
-from mainspring.tools.eject.making import Making
+from mainspring.tools.eject.making import Making, filled
 from mainspring.tools.eject.parts import Parts
+from mainspring.tools.eject.validation import Validation
 from mainspring.version import __version__
 
 __all__ = ["write_script"]
+
+_SOURCES = (helpers, curves, confusion, perplexity, regression)
+"""Modules whose functions a script may get copies of."""
+_FROM = {
+    "collections.abc": "Callable Iterator Mapping",
+    "functools": "partial",
+    "pathlib": "Path",
+    "torch": "Tensor nn",
+    "torch.utils.data": "DataLoader Dataset",
+    "typing": "Any",
+}
+"""Where what a script uses is imported from."""
+_WHOLE = ("contextlib", "copy", "fnmatch", "itertools", "math", "random", "sys", "torch")
+_WIDTH = 100
 
 
 class _Script(Making):
     """The script of a run: what `Making` makes, the steps, validation, and the loop."""
 
+    validates = True
+    validated = ""
+    """What `validate` is given besides the model."""
+
     def text(self) -> str:
         """The whole script."""
-        self.constants.append(f"SEED = {self.parts.runner.seed}")
-        length = self.parts.loop.max_epochs if self.by_epoch else self.parts.loop.max_iters
+        parts = self.parts
+        self.constants.append(f"SEED = {parts.runner.seed}")
+        length = parts.loop.max_epochs if self.by_epoch else parts.loop.max_iters
         self.constants.append(f"{'EPOCHS' if self.by_epoch else 'ITERATIONS'} = {length}")
         self.constants.append('DEVICE = "cuda" if torch.cuda.is_available() else "cpu"')
+        self.constants.append('WEIGHTS = "weights.pt"  # where they go')
         loaders = self._loaders()
         make = self._make()
         step = self._step()
-        validate = self._validate()
-        train = self._train(make, step, validate is not None)
+        validation = Validation(parts) if self.validates else None
+        functions = []
+        if validation is not None and validation.names:
+            functions.append(self._validate(validation))
+            make.append(f"val_batches = {self._validation_batches(validation)}")
+            self.validated = "val_batches" + ", criterion" * validation.needs_criterion
+        self._look_at_monitors(validation.names if validation else [])
+        train = self._train(make, step, bool(functions))
         copied = [self._helper(name) for name in self.helpers]
-        functions = [*copied, *self.own_helpers, loaders, *([validate] if validate else []), train]
-        body = "\n\n\n".join(textwrap.dedent(part).strip("\n") for part in functions)
-        head = [self._header(), "", "from __future__ import annotations", "", *self._imports(), ""]
-        head += self.constants
-        return "\n".join(head) + f"\n\n\n{body}\n\n\n" + 'if __name__ == "__main__":\n    train()\n'
+        functions = [*copied, *self.own_helpers, loaders, *functions, train]
+        body = "\n\n\n".join(part.strip("\n") for part in functions)
+        body = "\n".join([*self.constants, "", "", body, ""])
+        head = [self._header(), "", "from __future__ import annotations", "", *self._imports(body)]
+        return _folded("\n".join([*head, "", body]))
+
+    def _look_at_monitors(self, known: list[str]) -> None:
+        """Leave out what waits for a metric that the script does not have."""
+        parts = self.parts
+        several = [part for schedules in parts.schedules.values() for part in schedules]
+        waiting: list[Any] = [("param_scheduler", part) for part in several if part.need_val_args]
+        if parts.stop is not None:
+            waiting.append((parts.path_of(parts.stop), parts.stop))
+        for path, part in waiting:
+            if part.monitor not in known:
+                kind = type(part).__name__
+                parts.left_out.append((path, f"{kind} of {part.monitor}, which no script has"))
 
     def _header(self) -> str:
         parts = self.parts
@@ -48,52 +95,69 @@ class _Script(Making):
         lines = [
             f'"""Train what {self.config} describes, in plain PyTorch.',
             "",
-            f"Ejected by mainspring {__version__}, which computes the same losses and weights, to",
-            "the last bit.",
+            f"Ejected by mainspring {__version__}, which computes the same in every bit.",
         ]
         if not (parts.is_supervised or parts.returns_loss):
-            lines += [
-                f"{name} computes its losses itself: its module imports mainspring for the",
-                "base class, this script does not.",
-            ]
+            what = "makes its steps" if parts.has_own_step else "computes its losses"
+            text = f"{name} {what} itself: its module imports mainspring for the base class, "
+            lines += textwrap.wrap(f"{text}this script does not.", _WIDTH - 2)
         if parts.cfg.get("randomness", {}).get("seed") is None:
             lines.append("The config gives no seed; 0 was taken.")
-        if parts.left_out:
-            lines += ["", "Left out, so that losses may differ:"]
-            lines += [f"- {path}: {what}" for path, what in parts.left_out]
+        for title, found in (
+            ("Left out, so that losses may differ:", parts.left_out),
+            ("Not here, and without effect on losses and weights:", parts.unused),
+        ):
+            if found:
+                lines += ["", title, *(f"- {path}: {what}" for path, what in found)]
         return "\n".join([*lines, '"""'])
 
-    def _imports(self) -> list[str]:
+    def _imports(self, body: str) -> list[str]:
         """Import lines in three groups: Python's, installed packages', and the user's own."""
-        groups: tuple[list[str], ...] = ([], [], [])
+        tree = ast.parse(body)
+        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
         folders = [f for f in self.write.folders() if f != self.target.parent.resolve()]
-        if folders:
-            self.standard.add("import sys")
-            self.write.imports.setdefault("pathlib", set()).add("Path")
-        self.write.imports.setdefault("torch", set()).update(("Tensor", "nn"))
-        lines = sorted(self.standard)
-        for module in sorted(self.write.imports):
-            lines.append(f"from {module} import {', '.join(sorted(self.write.imports[module]))}")
+        used |= {"sys", "Path"} if folders else set()
+        imports = self.write.imports
+        for module, names in _FROM.items():
+            if found := used & set(names.split()):
+                imports.setdefault(module, set()).update(found)
+        if "F" in used:
+            imports.setdefault("torch.nn", set()).add("functional as F")
+        own = [node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)]
+        called = [*own, *(name for names in imports.values() for name in names)]
+        if twice := sorted(name for name in set(called) if called.count(name) > 1):
+            raise ConfigError(
+                f"the script would have two things called {twice[0]}",
+                help="give yours another name",
+            )
+        whole = [f"import {module}" for module in _WHOLE if module in used]
+        lines = sorted([*whole, "import numpy as np"])
+        lines += [f"from {m} import {', '.join(sorted(imports[m]))}" for m in sorted(imports)]
+        groups: tuple[list[str], ...] = ([], [], [], [])
         for line in lines:
-            root = line.split()[1].partition(".")[0]
-            is_own = self.write.is_own(line.split()[1])
-            groups[0 if root in sys.stdlib_module_names else 2 if is_own else 1].append(line)
+            module = line.split()[1]
+            is_own = self.write.is_own(module)
+            is_pythons = module.partition(".")[0] in sys.stdlib_module_names
+            groups[0 if is_pythons else 3 if is_own else 1].append(line)
         for folder in folders:
             relative = os.path.relpath(folder, self.target.parent.resolve())
-            groups[1].append(f'sys.path.append(str(Path(__file__).parent / "{relative}"))')
-        own = [f"{line}  # noqa: E402" for line in groups[2]] if folders else groups[2]
-        found = [group for group in (groups[0], groups[1], own) if group]
-        return "\n\n".join("\n".join(group) for group in found).split("\n")
+            groups[2].append(f'sys.path.append(str(Path(__file__).parent / "{relative}"))')
+        if folders:
+            groups[3][:] = [f"{line}  # noqa: E402" for line in groups[3]]
+        return "\n\n".join("\n".join(group) for group in groups if group).split("\n")
 
     def _helper(self, name: str) -> str:
-        """A function of `helpers`, or a curve, as it stands there."""
-        source = inspect.getsource(getattr(helpers, name, None) or getattr(curves, name))
-        return re.sub(r"  # (type: ignore|noqa).*", "", source)
+        """A function of one of the sources, as it stands there, with the first line of its doc."""
+        found = next(getattr(source, name) for source in _SOURCES if hasattr(source, name))
+        source = re.sub(r"  # (type: ignore|noqa).*", "", inspect.getsource(found))
+        return re.sub(r'("""(?!.*""")[^\n]+)\n\n(?s:.*?)"""', r'\1"""', source)
 
     # The step
 
     def _step(self) -> list[str]:
         parts, wrapper = self.parts, self.parts.wrapper
+        if parts.has_own_step:
+            return ["losses = model.train_step(batch, optim_wrapper=updates)", *self._average()]
         accumulate = wrapper._accumulative_counts
         lines = self._forward()
         if isinstance(wrapper, AmpOptimWrapper):
@@ -102,7 +166,7 @@ class _Script(Making):
                 f"with torch.autocast(DEVICE, dtype={dtype}):",
                 *(f"    {line}" for line in lines),
             ]
-        scaled = isinstance(wrapper, AmpOptimWrapper) and wrapper.loss_scaler.is_enabled()
+        scaled = self._is_scaled
         loss = "loss"
         if accumulate > 1:
             self.constants.append(f"ACCUMULATE = {accumulate}  # iterations of an optimizer step")
@@ -114,8 +178,8 @@ class _Script(Making):
         if wrapper.clip_grad_kwargs is not None:
             if scaled:
                 update.append("scaler.unscale_(optimizer)")
-            arguments = ", ".join(f"{k}={v!r}" for k, v in wrapper.clip_grad_kwargs.items())
-            update.append(f"nn.utils.{wrapper.clip_func.__name__}(model.parameters(), {arguments})")
+            function, _, arguments = self._clipping(wrapper).partition(", ")
+            update.append(f"{function}(model.parameters(), {arguments})")
         if scaled:
             given = wrapper._scale_update_param
             update += ["scaler.step(optimizer)", f"scaler.update({'' if given is None else given})"]
@@ -125,192 +189,229 @@ class _Script(Making):
         if accumulate > 1:
             lines.append("if (iteration + 1) % ACCUMULATE == 0 or iteration + 1 == total:")
             update = [f"    {line}" for line in update]
-        lines += update
-        if parts.ema is not None:
-            self._need("average")
-            self.constants.append(
-                f"MOMENTUM = {parts.ema.ema_cfg.get('momentum', 0.0002)}  # of the average"
-            )
-            lines.append("average(averaged, model, MOMENTUM if iteration else 1.0)")
-        return lines
+        return [*lines, *update, *self._average()]
+
+    def _average(self) -> list[str]:
+        ema = self.parts.ema
+        if ema is None:
+            return []
+        self._need("average")
+        self.constants.append(f"MOMENTUM = {ema.ema_cfg.get('momentum', 0.0002)}  # of the average")
+        return ["average(averaged, model, MOMENTUM if iteration else 1.0)"]
 
     def _forward(self) -> list[str]:
-        parts = self.parts
-        self._need("to_device")
-        self.write.imports.setdefault("typing", set()).add("Any")
-        move = "batch = to_device(batch)"
-        if parts.is_supervised:
-            if isinstance(self.sample, Mapping):
-                return [move, 'loss = criterion(model(batch["inputs"]), batch["targets"])']
-            return [
-                "inputs, targets = to_device(batch)",
-                "loss = criterion(model(inputs), targets)",
-            ]
-        stars = "**batch" if isinstance(self.sample, Mapping) else "*batch"
-        if parts.returns_loss:
-            return [move, f"loss = model({stars}){parts.loss_access(self.dataset)}"]
+        lines, given = self._moved(self.parts.batch, training=True)
+        return [*lines, f"loss = {self._loss(given, self.parts.batch)}"]
+
+    def _loss(self, given: str, batch: Any) -> str:
+        if self.parts.is_supervised:
+            inputs, targets = given.split(", ")
+            return f"criterion(model({inputs}), {targets})"
+        if self.parts.returns_loss:
+            return f"model({given}){self._access('loss', batch)}"
         self._need("total_loss")
-        if type(parts.model.data_preprocessor).__name__ != "BaseDataPreprocessor":
-            move = "batch = model.data_preprocessor(batch, training=True)"
-            stars = "**batch"
-        return [move, f'loss = total_loss(model({stars}, mode="loss"))']
+        return f'total_loss(model({given}, mode="loss"))'
+
+    def _access(self, name: str, batch: Any) -> str:
+        """How an entry is taken out of what the model returns."""
+        return f'["{name}"]' if isinstance(self.parts.outputs(batch), Mapping) else f".{name}"
+
+    def _moved(self, batch: Any, *, training: bool) -> tuple[list[str], str]:
+        """Lines that bring a batch to the device, and how it is given to the model."""
+        parts = self.parts
+        preprocess = parts.model.data_preprocessor
+        if type(preprocess).__name__ not in ("BaseDataPreprocessor", "method"):
+            with torch.no_grad():
+                ready = preprocess(batch, training)
+            stars = "**batch" if isinstance(ready, Mapping) else "*batch"
+            return [f"batch = model.data_preprocessor(batch, training={training})"], stars
+        if isinstance(batch, torch.Tensor):
+            return ["batch = batch.to(DEVICE)"], "batch"
+        is_dict = isinstance(batch, Mapping)
+        moved = "[part.to(DEVICE) for part in batch]"
+        if is_dict:
+            moved = "{key: value.to(DEVICE) for key, value in batch.items()}"
+        values = batch.values() if is_dict else batch
+        if not all(isinstance(each, torch.Tensor) for each in values):
+            self._need("to_device")
+            moved = "to_device(batch)"
+        if parts.is_supervised and not is_dict:
+            return [f"inputs, targets = {moved}"], "inputs, targets"
+        given = "**batch" if is_dict else "*batch"
+        return [f"batch = {moved}"], (
+            'batch["inputs"], batch["targets"]' if parts.is_supervised else given
+        )
 
     # Validation and the loop
 
-    def _validate(self) -> str | None:
-        parts = self.parts
-        loop = parts.runner.val_loop
-        if loop is None:
-            return None
-        loader = loop.sets[0].dataloader
-        if len(loop.sets) > 1:
-            parts.left_out.append(("val_dataloader", "all data sets but the first"))
-        settings = ", ".join([f"batch_size={loader.batch_size}", *self._collate(loader)])
-        section = parts.section("val_dataloader")
-        if len(loop.sets) > 1:
+    def _validation_batches(self, validation: Validation) -> str:
+        section = self.parts.section("val_dataloader")
+        if len(self.parts.runner.val_loop.sets) > 1:
             section = next(iter(section.values())) if isinstance(section, Mapping) else section[0]
-        data = self._data_expression(section)
-        metrics = list(getattr(loop.sets[0].evaluator, "metrics", ()))
-        is_accuracy = [type(m).__name__ == "Accuracy" and m.topk == (1,) for m in metrics]
-        head = (
-            "def validation_batches() -> DataLoader:\n"
-            '    """The validation data, in order."""\n'
-            f"    return DataLoader({data}, {settings}, generator=torch.Generator())\n\n\n"
-            "@torch.no_grad()\n"
-            "def validate(model: nn.Module, batches: DataLoader) -> str:\n"
-        )
-        if any(is_accuracy) and self._predicts_scores():
-            return head + self._accuracy()
-        for number, metric in enumerate(metrics):
-            parts.left_out.append(
-                (f"val_evaluator.{number}", f"the metric {type(metric).__name__}")
-            )
-        return None
+        settings = ", ".join(self._loader_settings(validation.loader))
+        return f"DataLoader({self._data_expression(section)}, {settings})"
 
-    def _predicts_scores(self) -> bool:
-        return not self.parts.returns_loss
+    def _validate(self, validation: Validation) -> str:
+        lines, given = self._moved(validation.batch, training=False)
+        arguments = "model: nn.Module, batches: DataLoader"
+        begin = [f"{name}: Any = 0" for name in validation.sums]
+        values = validation.values
+        size = "len(batch[0])"
+        if isinstance(validation.batch, Mapping):
+            size = "len(next(iter(batch.values())))"
+        if validation.sums:
+            lines += self._predictions(given, validation)
+            size = "len(targets)"
+        if validation.with_loss:
+            loss = self._loss(given, validation.batch)
+            if validation.needs_criterion:
+                arguments += ", criterion: Any"
+                loss = "criterion(predictions, targets)" if validation.sums else loss
+                size = "len(targets)" if given == "inputs, targets" else size
+            begin += ["losses: Any = 0", "samples = 0"]
+            lines += [f"loss = {loss}", f"losses = losses + loss.float() * {size}"]
+            lines.append(f"samples += {size}")
+            values = [*values, '{"val_loss": losses.item() / samples}']
+        lines += [f"{n} = {n} + {a}.cpu().double()" for n, a in validation.sums.items()]
+        self._need(*validation.helpers)
+        result = " | ".join(values)
+        return filled("validate", arguments=arguments, begin=begin, lines=lines, result=result)
 
-    def _accuracy(self) -> str:
-        body = (
-            '    """The share of samples whose class has the highest score."""\n'
-            "    model.eval()\n"
-            "    right = total = 0\n"
-            "    with torch.random.fork_rng():  # training draws on where it was\n"
-            "        for batch in batches:\n"
-        )
+    def _predictions(self, given: str, validation: Validation) -> list[str]:
         if self.parts.is_supervised:
-            body += (
-                "            inputs, targets = to_device(batch)\n"
-                "            right += int((model(inputs).argmax(1) == targets).sum())\n"
-                "            total += len(targets)\n"
-            )
-        else:
-            stars = (
-                "**to_device(batch)" if isinstance(self.sample, Mapping) else "*to_device(batch)"
-            )
-            body += (
-                f'            for sample in model({stars}, mode="predict"):\n'
-                '                right += int(sample["prediction"].argmax() == sample["target"])\n'
-                "                total += 1\n"
-            )
-        return body + '    return f"accuracy {100 * right / total:.2f} %"'
+            inputs, targets = given.split(", ")
+            lines = [f"predictions = model({inputs})"]
+            return lines if targets == "targets" else [*lines, f"targets = {targets}"]
+        if self.parts.returns_loss:
+            access = self._access("logits", validation.batch)
+            key = next(key for key in TARGET_KEYS if key in validation.batch)
+            return [f"predictions = model({given}){access}", f'targets = batch["{key}"]']
+        prediction, target = validation.key(PREDICTIONS), validation.key(TARGETS)
+        return [
+            f'found = model({given}, mode="predict")',
+            f'predictions = torch.stack([sample["{prediction}"] for sample in found])',
+            f'targets = torch.stack([sample["{target}"] for sample in found])',
+        ]
 
     def _train(self, make: list[str], step: list[str], validates: bool) -> str:
         parts = self.parts
-        loop = parts.loop
-        model = "averaged" if parts.ema is not None else "model"
-        if not validates:
-            make = [line for line in make if not line.startswith("val_batches")]
-        lines = [
-            "def show(iteration: int, loss: Tensor, model: nn.Module) -> None:",
-            '    """Print a loss now and then."""',
-            "    if iteration % 10 == 9:",
-            '        print(f"iteration {iteration + 1}  loss {loss.item():.4f}", flush=True)',
-            "",
-            "",
-            "def train(report: Callable[[int, Tensor, nn.Module], None] = show) -> nn.Module:",
-            '    """Train; `report` is given each iteration, its loss, and the model."""',
-        ]
-        self.write.imports.setdefault("collections.abc", set()).add("Callable")
-        self.standard |= {"import random", "import numpy as np"}
-        lines += [
-            "    random.seed(SEED)",
-            "    np.random.seed(SEED)",
-            "    torch.manual_seed(SEED)",
-        ]
+        to_train = ["model.train()"]
+        for name in parts.kept_in_evaluation():
+            is_plain = all(map(str.isidentifier, name.split(".")))
+            part = f"model.{name}" if is_plain else f'model.get_submodule("{name}")'
+            to_train.append(f"{part}.eval()  # it came in evaluation mode")
+        if parts.stop is not None and validates:
+            self._need("Patience")
+            make.append(f"patience = {self._patience(parts.stop)}")
+        if parts.wrapper._accumulative_counts > 1:
+            total = "EPOCHS * len(training_batches(dataset, 0))" if self.by_epoch else "ITERATIONS"
+            make.append(f"total = {total}")
         if parts.runner.deterministic:
-            lines.append("    torch.use_deterministic_algorithms(True)")
-        lines += [f"    {line}" for line in make]
-        by_iteration = any(not schedule.by_epoch for schedule in parts.schedules)
-        per_iteration = ["report(iteration, loss.detach(), model)", "iteration += 1"]
-        if by_iteration:
-            per_iteration.append('follow_schedules(optimizer, "iteration", iteration)')
-        needs_total = parts.wrapper._accumulative_counts > 1
+            make.insert(0, "torch.use_deterministic_algorithms(True)")
+        after = self.after["iteration"]
         if self.by_epoch:
-            if needs_total:
-                lines.append("    total = EPOCHS * len(training_batches(dataset, 0))")
-            lines += [
-                "    iteration = 0",
-                "    for epoch in range(EPOCHS):",
-                "        model.train()",
-                "        for batch in training_batches(dataset, epoch):",
-                *(f"            {line}" for line in [*step, *per_iteration]),
+            after = [line.replace("iteration + 1", "iteration") for line in after]
+        model = "averaged" if parts.ema is not None else "model"
+        loop = filled(
+            "by_epoch" if self.by_epoch else "by_iteration",
+            to_train=to_train,
+            batches="training_batches" if parts.is_endless else "endless",
+            step=step,
+            reported="losses" if parts.has_own_step else "loss.detach()",
+            after_iteration=after,
+            after_epoch=self.after["epoch"],
+            validation=self._validating(model, to_train) if validates else [],
+            model=model,
+        )
+        losses, kind = "loss", "Tensor"
+        shown = ['print(f"iteration {iteration + 1}  loss {loss.item():.4f}", flush=True)']
+        if parts.has_own_step:
+            losses, kind = "losses", "dict[str, Tensor]"
+            shown = [
+                'shown = [f"{name} {float(loss):.4f}" for name, loss in losses.items()]',
+                'print(f"iteration {iteration + 1}", *shown, sep="  ", flush=True)',
             ]
-            if any(schedule.by_epoch for schedule in parts.schedules):
-                lines.append('        follow_schedules(optimizer, "epoch", epoch + 1)')
-            if validates:
-                due = _when("epoch + 1", "EPOCHS", loop)
-                pad = "            " if due else "        "
-                lines += [f"        if {due}:"] if due else []
-                lines.append(
-                    f'{pad}print(f"epoch {{epoch + 1}}  {{validate({model}, val_batches)}}")'
-                )
-            lines.append(f'        torch.save({model}.state_dict(), "weights.pt")')
-        else:
-            batches = "training_batches(dataset)" if parts.is_endless else "endless(dataset)"
-            if needs_total:
-                lines.append("    total = ITERATIONS")
-            lines += [
-                "    model.train()",
-                f"    batches = iter({batches})",
-                "    for iteration in range(ITERATIONS):",
-                "        batch = next(batches)",
-                *(f"        {line}" for line in step),
-                "        report(iteration, loss.detach(), model)",
-            ]
-            if by_iteration:
-                lines.append('        follow_schedules(optimizer, "iteration", iteration + 1)')
-            if validates:
-                lines += [
-                    f"        if {_when('iteration + 1', 'ITERATIONS', loop) or 'True'}:",
-                    f"            found = validate({model}, val_batches)",
-                    '            print(f"iteration {iteration + 1}  {found}")',
-                    "            model.train()",
-                ]
-            lines.append(f'    torch.save({model}.state_dict(), "weights.pt")')
-        lines.append(f"    return {model}")
-        return "\n".join(lines)
+        return filled(
+            "train",
+            losses=losses,
+            kind=kind,
+            shown=shown,
+            make=make,
+            loop=loop.split("\n"),
+            model=model,
+        )
+
+    def _patience(self, hook: Any) -> str:
+        sign = 1 if hook.rule == "greater" else -1
+        enough = hook.stopping_threshold
+        words = [max(hook.patience, 1), f"delta={sign * hook.min_delta!r}", f"sign={sign}"]
+        words += [] if enough is None else [f"enough={sign * enough!r}"]
+        return f"Patience({', '.join(map(str, words))})"
+
+    def _validating(self, model: str, to_train: list[str]) -> list[str]:
+        """Lines of the loop that validate, and what waits for the metrics."""
+        unit = "epoch" if self.by_epoch else "iteration"
+        lines = [
+            f"found = validate({model}, {self.validated})",
+            'shown = [f"{name} {value:.4f}" for name, value in found.items()]',
+            f'print(f"{unit} {{{unit} + 1}}", *shown, sep="  ", flush=True)',
+            *self.after["validation"],
+        ]
+        if self.parts.stop is not None:
+            lines.append(f'if patience.is_over(found["{self.parts.stop.monitor}"]):')
+            lines.append("    break")
+        if not self.by_epoch:
+            lines += to_train
+        due = _when(f"{unit} + 1", f"{unit.upper()}S", self.parts.loop)
+        return [f"if {due}:", *(f"    {line}" for line in lines)] if due else lines
 
 
 def _when(done: str, last: str, loop: Any) -> str:
     """The condition under which to validate; empty for always."""
-    conditions = []
+    every = f"({done}) % {loop.val_interval} == 0 or {done} == {last}"
+    begun = f"{done} >= {loop.val_begin}"
     if loop.val_interval > 1:
-        conditions.append(f"(({done}) % {loop.val_interval} == 0 or {done} == {last})")
-    if loop.val_begin > 1:
-        conditions.append(f"{done} >= {loop.val_begin}")
-    return " and ".join(conditions)
+        return f"({every}) and {begun}" if loop.val_begin > 1 else every
+    return begun if loop.val_begin > 1 else ""
 
 
-def write_script(parts: Parts, config: str, target: Path) -> str:
+def _folded(text: str) -> str:
+    """The text with calls that are too long for a line on several lines."""
+    lines = []
+    for line in text.split("\n"):
+        found = re.search(r"[(\[{]", line)
+        if len(line) <= _WIDTH or not found or not line.endswith((")", "]", "}")):
+            lines.append(line)
+            continue
+        pad = " " * (len(line) - len(line.lstrip()))
+        begin, inner, end = line[: found.end()], line[found.end() : -1], line[-1]
+        depths = list(accumulate((each in "([{") - (each in ")]}") for each in inner))
+        if min(depths, default=0) < 0:  # the first bracket is not that of the end
+            lines.append(line)
+            continue
+        given = [inner]
+        if len(pad) + 4 + len(inner) > _WIDTH:
+            commas = [n for n, each in enumerate(inner) if each == "," and depths[n] == 0]
+            ends = pairwise([-1, *commas, len(inner)])
+            given = [f"{inner[start + 1 : stop].strip()}," for start, stop in ends]
+        lines += [begin, *(f"{pad}    {each}" for each in given), f"{pad}{end}"]
+    folded = "\n".join(lines)
+    is_same = ast.dump(ast.parse(folded)) == ast.dump(ast.parse(text))
+    return folded if is_same else text
+
+
+def write_script(parts: Parts, config: str, target: Path, *, validates: bool = True) -> str:
     """The text of a script that trains as a run does.
 
     Args:
         parts: The run.
         config: Name of the config file.
         target: Where the script will stand.
+        validates: Whether it validates, where the run does.
 
     Raises:
         ConfigError: Something in the config cannot be written down.
     """
-    return _Script(parts, config, target).text()
+    script = _Script(parts, config, target)
+    script.validates = validates and parts.runner.val_loop is not None
+    return script.text()
