@@ -531,6 +531,18 @@ def test_half_precision_where_a_model_asks_for_it(make):
     assert runner.model.fp16_enabled
 
 
+@pytest.mark.parametrize(("by_epoch", "recorded"), [(True, 3), (False, 2)])
+def test_the_first_steps_are_profiled(by_epoch, recorded, make, tmp_path):
+    trace = tmp_path / "trace.json"
+    kept = dict(by_epoch=by_epoch, profile_iters=1 if by_epoch else 2, activities=["cpu"])
+    runner = make("epochs", length=2)
+    runner.register_profiler_hook(dict(json_trace_path=str(trace), **kept))
+    run(runner)
+    events = json.loads(trace.read_text())["traceEvents"]
+    steps = [e for e in events if e.get("name") == "aten::linear"]
+    assert len(steps) == recorded
+
+
 def test_tensorboard(make, tmp_path):
     pytest.importorskip("tensorboard")
     runner = make("epochs")
@@ -660,6 +672,9 @@ def test_without_any_mmcv_its_names_are_here():
 import mmcv, mainspring.config, mainspring.fileio
 from mmcv.runner import HOOKS
 from mmcv.runner.hooks import Hook
+from mmcv.runner.hooks.ema import EMAHook
+from mmcv.runner.hooks.memory import EmptyCacheHook
+assert HOOKS.get("EMAHook") is EMAHook and HOOKS.get("EmptyCacheHook") is EmptyCacheHook
 from mmcv.utils import get_logger
 from mainspring.compat.mmcv.runner.hooks.hook import Hook as ours
 assert Hook is ours and HOOKS.get("StepLrUpdaterHook")

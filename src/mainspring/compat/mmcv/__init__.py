@@ -22,6 +22,11 @@ _FOLDER = str(Path(__file__).parent)
 _IMPORTABLE = str(Path(__file__).parents[1] / "mmengine" / "importable")
 
 
+_HOOKS = "mmcv.runner.hooks."
+_SMALL = ["closure", "ema", "iter_timer", "memory", "profiler", "sampler_seed", "sync_buffer"]
+"""Modules of MMCV for one hook each, which are in `small` here."""
+
+
 class _Finder(MetaPathFinder, Loader):
     """Finds MMCV where it is, and in place of what it lacks modules of ours."""
 
@@ -34,13 +39,15 @@ class _Finder(MetaPathFinder, Loader):
         places = [entry for entry in (sys.path if path is None else path) if entry != _IMPORTABLE]
         found = PathFinder.find_spec(fullname, places)
         is_ours = found is not None and str(found.origin).startswith(_FOLDER)
-        if is_ours or (found is None and fullname in ("mmcv", "mmcv.runner")):
+        is_missing = fullname in ("mmcv", "mmcv.runner") or fullname.removeprefix(_HOOKS) in _SMALL
+        if is_ours or (found is None and is_missing):
             return ModuleSpec(fullname, self)
         return found
 
     def exec_module(self, module: ModuleType) -> None:
         name = module.__name__
-        sys.modules[name] = import_module(__name__ + name.removeprefix("mmcv"))
+        ours = f"{_HOOKS}small" if name.removeprefix(_HOOKS) in _SMALL else name
+        sys.modules[name] = import_module(__name__ + ours.removeprefix("mmcv"))
 
 
 def __getattr__(name: str) -> Any:

@@ -54,8 +54,7 @@ class ImportTransformer(ast.NodeTransformer):
         base_dict: dict[str, Any] | None = None,
         filename: str | None = None,
     ) -> None:
-        self.base_dict = base_dict or {}
-        self.global_dict = global_dict
+        self.base_dict, self.global_dict = base_dict or {}, global_dict
         self.filename = filename
         self.imported_obj: set[str] = set()
         self.global_dict.setdefault("LazyObject", LazyObject)

@@ -12,16 +12,9 @@ from mainspring.compat.mmcv.runner.hooks.momentum_updater import *
 from mainspring.compat.mmcv.runner.hooks.optimizer import *
 from mainspring.compat.mmcv.runner.hooks.small import *
 
-_UNNAMED = {
-    "Hook",
-    "LoggerHook",
-    "LrUpdaterHook",
-    "MomentumUpdaterHook",
-    "EvalHook",
-    "DistEvalHook",
-}
+_BASES = ["Hook", "LoggerHook", "LrUpdaterHook", "MomentumUpdaterHook", "EvalHook", "DistEvalHook"]
 """What MMCV does not register: bases, and what is given a loader."""
 
 for _name, _hook in list(globals().items()):
-    if _name.endswith("Hook") and _name not in _UNNAMED:
+    if _name.endswith("Hook") and _name not in _BASES:
         HOOKS.register_module(module=_hook)

@@ -1,15 +1,16 @@
-"""Hooks of a few lines: a function as a hook, times, seeds, buffers, memory, averaged weights."""
+"""Hooks of a few lines; for MMCV's users each has a module, such as ``mmcv.runner.hooks.ema``."""
 
 # ruff: noqa: D102 - what a method does that overrides another, the other one says
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
+from mainspring import hooks
 from mainspring.checkpoint.apply import unwrap
 from mainspring.compat.mmcv.runner.dist_utils import allreduce_params
 from mainspring.compat.mmcv.runner.hooks.hook import Hook
@@ -21,6 +22,7 @@ __all__ = [
     "EMAHook",
     "EmptyCacheHook",
     "IterTimerHook",
+    "ProfilerHook",
     "SyncBuffersHook",
 ]
 
@@ -93,6 +95,33 @@ class EmptyCacheHook(Hook):
                 setattr(self, point, lambda runner: torch.cuda.empty_cache())  # noqa: ARG005
 
 
+class ProfilerHook(Hook):
+    """Profiles the first epochs or iterations, as the engine's hook of this name does.
+
+    Args:
+        by_epoch: Whether `profile_iters` counts epochs.
+        profile_iters: How many to profile.
+        activities: ``"cpu"``, ``"cuda"`` or both.
+        **options: Further arguments of `mainspring.hooks.ProfilerHook`.
+    """
+
+    def __init__(
+        self,
+        by_epoch: bool = True,
+        profile_iters: int = 1,
+        activities: Sequence[str] = ("cpu", "cuda"),
+        **options: Any,
+    ) -> None:
+        options |= {f"activity_with_{name}": name in activities for name in ("cpu", "cuda")}
+        own = hooks.ProfilerHook(by_epoch=by_epoch, profile_times=profile_iters, **options)
+        points = {"before_run": own.before_train, "after_run": own.after_train}
+        vars(self).update(points, after_train_epoch=own.after_train_epoch)
+        self._engines = own
+
+    def after_train_iter(self, runner: Any) -> None:
+        self._engines.after_train_iter(runner, runner.iter)
+
+
 class EMAHook(Hook):
     """Keeps an exponential average of the weights, with which the model is validated and saved.
 
@@ -112,10 +141,8 @@ class EMAHook(Hook):
     ) -> None:
         if not isinstance(interval, int) or interval <= 0 or not 0 < momentum < 1:
             raise AssertionError(f"momentum {momentum} and interval {interval} make no average")
-        self.warm_up = warm_up
-        self.interval = interval
+        self.warm_up, self.interval, self.checkpoint = warm_up, interval, resume_from
         self.momentum = momentum**interval
-        self.checkpoint = resume_from
 
     def before_run(self, runner: Any) -> None:
         model = unwrap(runner.model)
