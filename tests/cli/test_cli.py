@@ -325,7 +325,7 @@ def test_a_life_of_a_model_in_json(written, tmp_path, capsys):
         assert main([*words, "--format", "json"]) == 0
         return json.loads(capsys.readouterr().out)
 
-    trained = printed("train", written, "--work-dir", "w")
+    trained = printed("train", written, "--work-dir", "w", "+randomness={'seed': 0}")
     assert (trained["state"], trained["epoch"]) == ("finished", 1)
     assert trained["last"]["loss"] > 0
     assert printed("val", "valued.py", "w/epoch_1.pth", "--work-dir", "v") == {"accuracy": 100.0}

@@ -53,7 +53,7 @@ def test_processes_form_a_group_and_leave_it(result):
         "rank=self.rank, world_size=2); t = torch.tensor(self.rank + 1); "
         "torch.distributed.all_reduce(t); self.assertEqual(t.item(), 3); "
         "from multiprocessing.util import Finalize; left = torch.distributed.is_initialized; "
-        "Finalize(None, lambda: print('in a group:', left()), exitpriority=0)"
+        "Finalize(None, lambda: print(f'in a group: {left()}\\n', end=''), exitpriority=0)"
     )
     assert done.returncode == 0, done.stderr
     assert "OK" in done.stderr
