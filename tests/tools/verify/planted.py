@@ -42,7 +42,7 @@ class Points(Dataset):
         if self.fault == "counter":
             shift = next(loaded) / 100
         elif self.fault == "time":
-            shift = time.perf_counter_ns() % 1000 / 1000
+            shift = time.perf_counter_ns() % 10**6 / 10**6
         elif self.fault == "hash":
             shift = hash("another order in each interpreter") % 1000 / 1000
         elif self.fault == "worker":
