@@ -134,3 +134,27 @@ def test_what_finds_no_place_is_named():
     lost = InnerState(lambda: {"it": second}).restore(state.capture())
     assert "it.parts.0.count" in lost
     assert "it.tensor" in lost
+
+
+class Head(nn.Module):
+    """Keeps objects in a container of its own: of the last batch, as detectors do, or for good."""
+
+    def __init__(self):
+        super().__init__()
+        self.of_batch, self.seen = {}, []
+
+    def step(self):
+        self.of_batch["samples"] = [Part(), Part()]
+        if not self.seen:
+            self.seen.append(Remembers())
+
+
+def test_objects_that_the_run_makes_are_named_if_they_stay():
+    head = Head()
+    state = InnerState(lambda: {"head": head})
+    for moment, named in ((1, []), (1, []), (2, ["head.seen.0"])):
+        if moment == 2 or not head.seen:
+            head.step()
+        assert state.capture() == {}  # a resumed run has no such object to put it into
+        assert list(state.unsaved(moment)) == named
+    assert "a Remembers that the run made" in state.unsaved(3)["head.seen.0"]
