@@ -67,10 +67,10 @@ class InnerState:
         self._data = data
         self._depth = depth
         self._places: Collection[str] | None = None
+        self._made: dict[str, tuple[int, Callable[[], Any]]] = {}
         walk = self._walk()
         self._first = {path: _mark(value) for path, (_, _, value) in walk.leaves.items()}
         self._places = set(walk.holders)
-        self._made: dict[str, tuple[int, Callable[[], Any]]] = {}
 
     def __len__(self) -> int:
         """Pieces of state at first."""
@@ -79,8 +79,7 @@ class InnerState:
     def _walk(self) -> _Walk:
         others = () if self._elsewhere is None else self._elsewhere()
         seen = {id(other) for other in others}
-        own_modules = self._elsewhere is not None
-        walk = _Walk(seen, self._most, self._places, has_own_modules=own_modules)
+        walk = _Walk(seen, self._most, self._places, has_own_modules=self._elsewhere is not None)
         for name, owner in self._owners().items():
             walk.is_data = name in self._data
             if self._elsewhere is None:
@@ -117,16 +116,16 @@ class InnerState:
             moment: Number of the iteration. An object that was not there at first counts if it
                 was found at an earlier moment too, since most are of one batch only.
         """
-        walk, earlier = self._walk(), self._made
+        walk = self._walk()
+        stay = {path: at for path, at in self._made.items() if at[1]() is walk.made.get(path)}
         self._made = {
-            path: earlier[path]
-            if path in earlier and earlier[path][1]() is value
-            else (moment, _weakly(value))
-            for path, value in walk.made.items()
+            path: stay.get(path, (moment, _weakly(one))) for path, one in walk.made.items()
         }
-        stayed = (path for path, (since, _) in self._made.items() if since < moment)
-        made = {path: f"a {type(walk.made[path]).__name__} that the run made" for path in stayed}
-        return walk.unsaved | made
+        return walk.unsaved | {
+            path: f"a {type(walk.made[path]).__name__} that the run made"
+            for path, (since, _) in self._made.items()
+            if since < moment
+        }
 
     def generators(self, but: Callable[[Any], bool]) -> list[str]:
         """The paths of generators and of objects that have a `state_dict`.
@@ -339,10 +338,7 @@ def _is_same(mark: Any, value: Any) -> bool:
 
 
 def _weakly(value: Any) -> Callable[[], Any]:
-    try:
-        return weakref.ref(value)
-    except TypeError:  # of a class with slots
-        return lambda: None
+    return weakref.ref(value) if type(value).__weakrefoffset__ else lambda: None
 
 
 def _version(value: Tensor) -> int:
