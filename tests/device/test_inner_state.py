@@ -136,6 +136,27 @@ def test_what_finds_no_place_is_named():
     assert "it.tensor" in lost
 
 
+class Caches(nn.Module):
+    """Computes something at its first step, as many models do with grids and positions."""
+
+    def __init__(self):
+        super().__init__()
+        self.grid = None
+
+
+def test_a_tensor_without_a_place_comes_back_on_the_device_of_the_run(monkeypatch):
+    monkeypatch.setattr("mainspring.device.inner_state.get_device", lambda: "meta")
+    first = Caches()
+    state = InnerState(lambda: {"net": first})
+    first.grid = torch.ones(2)
+    kept = through_a_file(state.capture())
+    of_gpu = {"net.grid": {**kept["net.grid"], "on_device": True}}
+    for each, device in ((kept, "cpu"), (of_gpu, "meta")):
+        net = Caches()
+        assert InnerState(lambda net=net: {"net": net}).restore(each) == []
+        assert net.grid.device.type == device
+
+
 class Head(nn.Module):
     """Keeps objects in a container of its own: of the last batch, as detectors do, or for good."""
 

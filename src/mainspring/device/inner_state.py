@@ -23,6 +23,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from mainspring.device.devices import get_device
+
 __all__ = ["InnerState", "Kept"]
 
 Kept = dict[str, dict[str, Any]]
@@ -101,7 +103,10 @@ class InnerState:
             changed = is_told or not (path in self._first and _is_same(self._first[path], value))
             if changed or (all_of_it and _size(value) <= _MOST_BYTES):
                 state = _KINDS[kind][1](value) if kind in _KINDS else _copied(value)
-                kept[path] = {"kind": kind, "state": state, "changed": changed}
+                on_device = isinstance(value, Tensor) and not value.is_cpu
+                kept[path] = {
+                    "kind": kind, "state": state, "changed": changed, "on_device": on_device
+                }  # fmt: skip
         return kept
 
     def first_number(self, path: str) -> float | None:
@@ -425,7 +430,7 @@ def _made_of(kept: Mapping[str, Any]) -> Any:
     """The object that a state is of, for a place that has none yet."""
     kind, state = kept["kind"], kept["state"]
     if kind == "value":
-        return state
+        return state.to(get_device()) if kept.get("on_device") else state
     if kind == "numpy":
         return _made(np.random.Generator, state)
     if kind == "numpy's legacy":
