@@ -76,6 +76,19 @@ def test_submodules_as_attributes_have_every_name():
     """)
 
 
+def test_private_names_that_mmpretrain_calls():
+    output_of("""
+        from mmengine import DictAction, Registry
+        from mmengine.registry import MODELS
+        models = Registry("model", parent=MODELS, scope="pretrained")
+        def build(**kwargs):
+            return kwargs
+        models._register_module(module=build, module_name="AutoModel")
+        assert models.build(dict(type="AutoModel", name_or_path="x")) == {"name_or_path": "x"}
+        assert DictAction._parse_iterable("1,2") == [1, 2]
+    """)
+
+
 @pytest.mark.parametrize("first", ["testing", "runner", "runner.loops", "hooks", "model", "infer"])
 def test_any_package_may_be_imported_first(first):
     program = f"import mmengine.{first} as found; print(found.__spec__.name)"

@@ -146,6 +146,21 @@ def test_worker_seeds():
     assert found == (random.random(), np.random.rand(), torch.rand(1))
 
 
+class Draws(Numbers):
+    def __getitem__(self, index):
+        return random.random(), np.random.rand(), torch.rand(1).item()
+
+
+def test_without_a_seed_workers_draw_what_torch_lets_them_draw():
+    built = build_dataloader(section(dataset=Draws(), num_workers=2), sample_rng="worker")
+    plain = TorchDataLoader(Draws(), 4, num_workers=2, collate_fn=pseudo_collate)
+    for _ in range(2):  # the second pass too, when the loader has settled the seed of its order
+        state = torch.get_rng_state()
+        drawn = list(built)
+        torch.set_rng_state(state)
+        assert drawn == list(plain)
+
+
 def test_ranks_with_different_seeds_share_an_order():
     drawn = build_dataloader(section(), seed=3, diff_rank_seed=True).sampler.seed
     np.random.seed(0)

@@ -134,3 +134,48 @@ def test_what_finds_no_place_is_named():
     lost = InnerState(lambda: {"it": second}).restore(state.capture())
     assert "it.parts.0.count" in lost
     assert "it.tensor" in lost
+
+
+class Caches(nn.Module):
+    """Computes something at its first step, as many models do with grids and positions."""
+
+    def __init__(self):
+        super().__init__()
+        self.grid = None
+
+
+def test_a_tensor_without_a_place_comes_back_on_the_device_of_the_run(monkeypatch):
+    monkeypatch.setattr("mainspring.device.inner_state.get_device", lambda: "meta")
+    first = Caches()
+    state = InnerState(lambda: {"net": first})
+    first.grid = torch.ones(2)
+    kept = through_a_file(state.capture())
+    of_gpu = {"net.grid": {**kept["net.grid"], "on_device": True}}
+    for each, device in ((kept, "cpu"), (of_gpu, "meta")):
+        net = Caches()
+        assert InnerState(lambda net=net: {"net": net}).restore(each) == []
+        assert net.grid.device.type == device
+
+
+class Head(nn.Module):
+    """Keeps objects in a container of its own: of the last batch, as detectors do, or for good."""
+
+    def __init__(self):
+        super().__init__()
+        self.of_batch, self.seen = {}, []
+
+    def step(self):
+        self.of_batch["samples"] = [Part(), Part()]
+        if not self.seen:
+            self.seen.append(Remembers())
+
+
+def test_objects_that_the_run_makes_are_named_if_they_stay():
+    head = Head()
+    state = InnerState(lambda: {"head": head})
+    for moment, named in ((1, []), (1, []), (2, ["head.seen.0"])):
+        if moment == 2 or not head.seen:
+            head.step()
+        assert state.capture() == {}  # a resumed run has no such object to put it into
+        assert list(state.unsaved(moment)) == named
+    assert "a Remembers that the run made" in state.unsaved(3)["head.seen.0"]

@@ -41,6 +41,20 @@ def test_a_metric_is_fed_and_computed_and_begins_anew():
     assert evaluator.evaluate(1) == {"mean": 7}
 
 
+class MeanOfOwn(Mean):
+    """As MMPretrain's average precision of retrievals, which reads what it has itself."""
+
+    def compute_metrics(self, results):
+        return super().compute_metrics(self.results)
+
+
+def test_results_are_there_until_the_metrics_are_computed():
+    metric = MeanOfOwn()
+    for value in (1, 7):
+        metric.process(None, samples(value))
+        assert metric.evaluate(1) == {"mean": value}
+
+
 @pytest.mark.parametrize(
     "metrics",
     [

@@ -144,6 +144,23 @@ def test_custom_keys_hand_on_what_only_code_of_a_project_reads(capsys):
     assert capsys.readouterr().out.count("has the unknown setting") == 2
 
 
+class ReadsMore(torch.optim.SGD):
+    """As the LARS of MMPretrain, which asks each group whether it is left out."""
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        for group in self.param_groups:
+            if group.get("lars_exclude", False):
+                return None
+        return super().step(closure)
+
+
+def test_what_the_optimizer_asks_its_groups_for_is_known(capsys):
+    rules = dict(custom_keys={"conv": dict(lars_exclude=True)})
+    build_optim_wrapper(Net(), dict(optimizer=dict(type=ReadsMore, lr=0.1), paramwise_cfg=rules))
+    assert "unknown setting" not in capsys.readouterr().out
+
+
 def test_without_rules_all_parameters_are_one_group():
     wrapper = build_optim_wrapper(Net(), dict(optimizer=SGD))
     assert type(wrapper) is OptimWrapper

@@ -68,6 +68,8 @@ class DictAction(argparse.Action):
         except RecursionError as error:
             raise OverrideError("the value is nested too deep to be read") from error
 
+    _parse_iterable = parse_value  # as MMEngine calls it, in which MMPretrain's tools call it
+
 
 class _Reader:
     """Reads a value from left to right.

@@ -144,6 +144,7 @@ class DataLoader(TorchDataLoader[T_co]):
                 raise ConfigError(f"{name} is {given!r}", help="give something that gives indices")
         self.sample_rng = sample_rng
         self._seed = generator.initial_seed() if seed is None and generator is not None else seed
+        self._seeds_workers = self._seed is not None
         self._seeded_sampler: Any = None
         self._advances = bool(shuffle)
         self._position = Position()
@@ -238,6 +239,7 @@ class DataLoader(TorchDataLoader[T_co]):
         """
         if self._seed is None and seed is not None:
             self._use_seed(seed)
+            self._seeds_workers = True
 
     def _use_seed(self, seed: int) -> None:
         self._seed = seed
@@ -448,9 +450,9 @@ class DataLoader(TorchDataLoader[T_co]):
 
     def _seen_by_iterator(self) -> dict[str, Any]:
         init_fn = self.worker_init_fn
-        if init_fn is None and self._seed is not None:
+        if init_fn is None and self._seeds_workers:
             init_fn = functools.partial(
-                seed_worker, num_workers=self.num_workers, rank=get_rank(), seed=self._seed
+                seed_worker, num_workers=self.num_workers, rank=get_rank(), seed=self.seed
             )
         if self.num_workers and (self._plan is None or self.sample_rng == "worker"):
             warn_of_copies(self.dataset)

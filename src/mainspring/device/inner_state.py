@@ -23,6 +23,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from mainspring.device.devices import get_device
+
 __all__ = ["InnerState", "Kept"]
 
 Kept = dict[str, dict[str, Any]]
@@ -66,8 +68,11 @@ class InnerState:
         self._elsewhere = elsewhere
         self._data = data
         self._depth = depth
-        leaves = self._walk().leaves
-        self._first = {path: _mark(value) for path, (_, _, value) in leaves.items()}
+        self._places: Collection[str] | None = None
+        self._made: dict[str, tuple[int, Callable[[], Any]]] = {}
+        walk = self._walk()
+        self._first = {path: _mark(value) for path, (_, _, value) in walk.leaves.items()}
+        self._places = set(walk.holders)
 
     def __len__(self) -> int:
         """Pieces of state at first."""
@@ -76,7 +81,7 @@ class InnerState:
     def _walk(self) -> _Walk:
         others = () if self._elsewhere is None else self._elsewhere()
         seen = {id(other) for other in others}
-        walk = _Walk(seen, self._most, has_own_modules=self._elsewhere is not None)
+        walk = _Walk(seen, self._most, self._places, has_own_modules=self._elsewhere is not None)
         for name, owner in self._owners().items():
             walk.is_data = name in self._data
             if self._elsewhere is None:
@@ -98,7 +103,10 @@ class InnerState:
             changed = is_told or not (path in self._first and _is_same(self._first[path], value))
             if changed or (all_of_it and _size(value) <= _MOST_BYTES):
                 state = _KINDS[kind][1](value) if kind in _KINDS else _copied(value)
-                kept[path] = {"kind": kind, "state": state, "changed": changed}
+                on_device = isinstance(value, Tensor) and not value.is_cpu
+                kept[path] = {
+                    "kind": kind, "state": state, "changed": changed, "on_device": on_device
+                }  # fmt: skip
         return kept
 
     def first_number(self, path: str) -> float | None:
@@ -106,9 +114,23 @@ class InnerState:
         first = self._first.get(path)
         return first if isinstance(first, int | float) else None
 
-    def unsaved(self) -> dict[str, str]:
-        """What is found but cannot be read, by path: what it is."""
-        return self._walk().unsaved
+    def unsaved(self, moment: int = 0) -> dict[str, str]:
+        """What is found but cannot be read or put back, by path: what it is.
+
+        Args:
+            moment: Number of the iteration. An object that was not there at first counts if it
+                was found at an earlier moment too, since most are of one batch only.
+        """
+        walk = self._walk()
+        stay = {path: at for path, at in self._made.items() if at[1]() is walk.made.get(path)}
+        self._made = {
+            path: stay.get(path, (moment, _weakly(one))) for path, one in walk.made.items()
+        }
+        return walk.unsaved | {
+            path: f"a {type(walk.made[path]).__name__} that the run made"
+            for path, (since, _) in self._made.items()
+            if since < moment
+        }
 
     def generators(self, but: Callable[[Any], bool]) -> list[str]:
         """The paths of generators and of objects that have a `state_dict`.
@@ -153,6 +175,8 @@ class _Walk:
 
     Args:
         seen: The ids of what is not looked at.
+        most: Leaves after which no others are looked for.
+        places: The paths of all objects that are looked into; ``None`` for any.
         has_own_modules: Whether modules are state as a whole.
 
     Attributes:
@@ -160,16 +184,22 @@ class _Walk:
         leaves: By path: what holds a piece of state, under which key, and the piece.
         holders: What was looked into, by path.
         unsaved: What cannot be read.
+        made: Objects that were not there at first, by path: a resumed run has no such object to put
+            a state back into.
     """
 
-    def __init__(self, seen: set[int], most: float, *, has_own_modules: bool) -> None:
+    def __init__(
+        self, seen: set[int], most: float, places: Collection[str] | None, *, has_own_modules: bool
+    ) -> None:
         self.is_data = False
         self._seen = seen
         self._most = most
+        self._places = places
         self._has_own_modules = has_own_modules
         self.leaves: dict[str, tuple[Any, Any, Any]] = {}
         self.holders: dict[str, Any] = {}
         self.unsaved: dict[str, str] = {}
+        self.made: dict[str, Any] = {}
 
     def visit(self, value: Any, path: str, holder: Any, key: Any, depth: int) -> None:
         if type(value) in _PLAIN or isinstance(value, np.generic):
@@ -206,7 +236,10 @@ class _Walk:
             self.unsaved[path] = f"an iterator, {type(value).__name__}"
         elif depth and not type(value).__module__.startswith("torch.distributed."):
             # What spreads a model over processes belongs to these processes.
-            self.look_into(value, path, _attributes(value), depth)
+            if self._places is None or path in self._places:
+                self.look_into(value, path, _attributes(value), depth)
+            else:
+                self.made[path] = value
 
     def _tells_its_state(self, value: Any, path: str) -> bool:
         """Whether a `state_dict` works and can be saved; otherwise its owner is looked into."""
@@ -309,6 +342,10 @@ def _is_same(mark: Any, value: Any) -> bool:
     return type(mark) is type(value) and bool(mark == value)
 
 
+def _weakly(value: Any) -> Callable[[], Any]:
+    return weakref.ref(value) if type(value).__weakrefoffset__ else lambda: None
+
+
 def _version(value: Tensor) -> int:
     return -1 if value.is_inference() else value._version
 
@@ -393,7 +430,7 @@ def _made_of(kept: Mapping[str, Any]) -> Any:
     """The object that a state is of, for a place that has none yet."""
     kind, state = kept["kind"], kept["state"]
     if kind == "value":
-        return state
+        return state.to(get_device()) if kept.get("on_device") else state
     if kind == "numpy":
         return _made(np.random.Generator, state)
     if kind == "numpy's legacy":

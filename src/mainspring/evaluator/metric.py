@@ -128,9 +128,12 @@ class BaseMetric(metaclass=ABCMeta):
         collected = collect_results(
             self.results, size, device=self.collect_device, tmpdir=self.collect_dir
         )
-        self.results.clear()
-        if not is_main_process():
-            return self._metrics_of_rank_0()
+        try:
+            return self._computed(collected) if is_main_process() else self._metrics_of_rank_0()
+        finally:
+            self.results.clear()  # not sooner: some compute from it, such as MMPretrain's
+
+    def _computed(self, collected: Any) -> dict[str, Any]:
         try:
             metrics = self._named(self.compute_metrics(_to_cpu(collected)))
         except Exception as error:

@@ -195,7 +195,6 @@ class Registry:
         """
         if not isinstance(force, bool):
             raise TypeError(f"force must be a boolean, but got {type(force)}")
-        names = [name] if isinstance(name, str) else name
         given: object = name
         if not (
             isinstance(given, Sequence | None)
@@ -206,30 +205,34 @@ class Registry:
             )
 
         def register(registered: T) -> T:
-            self._register(registered, names, force)
+            self._register_module(registered, name, force)
             return registered
 
         return register if module is None else register(module)
 
-    def _register(self, registered: Any, names: list[str] | None, force: bool) -> None:
-        if not callable(registered):
-            raise TypeError(f"module must be Callable, but got {type(registered)}")
-        for name in [registered.__name__] if names is None else names:
+    def _register_module(
+        self, module: Any, module_name: str | list[str] | None = None, force: bool = False
+    ) -> None:
+        """Do it, by the name and arguments by which projects call MMEngine's."""
+        if not callable(module):
+            raise TypeError(f"module must be Callable, but got {type(module)}")
+        names = module.__name__ if module_name is None else module_name
+        for name in [names] if isinstance(names, str) else names:
             taken = self._module_dict.get(name)
-            if taken is not None and not force and not is_made_again(taken, registered):
-                if self._gives_way(name, registered) and not self._gives_way(name, taken):
+            if taken is not None and not force and not is_made_again(taken, module):
+                if self._gives_way(name, module) and not self._gives_way(name, taken):
                     _logger.debug("%s %s stays that of %s", self._name, name, taken.__module__)
                     continue
                 if self._gives_way(name, taken):
-                    _logger.debug("%s %s is now that of %s", self._name, name, registered)
-                    self._module_dict[name] = registered
+                    _logger.debug("%s %s is now that of %s", self._name, name, module)
+                    self._module_dict[name] = module
                     continue
                 raise ConfigKeyError(
                     f"{name} is already registered in {self._name} at {taken.__module__}",
                     help="pass force=True to replace it",
                 )
-            self._module_dict[name] = registered
-        remember_registered(registered)
+            self._module_dict[name] = module
+        remember_registered(module)
 
     def _gives_way(self, name: str, registered: Any) -> bool:
         """Whether something is ours, and MMEngine leaves its name to projects."""

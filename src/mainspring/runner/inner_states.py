@@ -127,7 +127,9 @@ class InnerStates:
         return getattr(self._runner._parts.get("val_loop"), "sets", [])
 
     def _say_what_is_lost(self, anew: Iterable[str]) -> None:
-        lost = {**self._of_parts.unsaved(), **self._of_loader.unsaved(), **self._of_hooks.unsaved()}
+        done = getattr(self._runner.train_loop, "completed_iters", self._runner.iter)
+        lost = self._of_parts.unsaved(done)
+        lost |= {**self._of_loader.unsaved(), **self._of_hooks.unsaved()}
         if self._is_copied:
             in_data = InnerState(lambda: self._data, data=self._data)
             what = "each worker process goes on with a copy of its own"

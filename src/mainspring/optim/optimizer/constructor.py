@@ -190,7 +190,7 @@ def _check_custom_keys(
                 )
             )
         for name in settings:
-            if name not in known:
+            if name not in known and not _reads(optimizer, name):
                 meant = did_you_mean(name, known, cutoff=0.8)
                 error = ConfigError(
                     f"custom_keys[{key!r}] has the unknown setting {name!r}",
@@ -203,6 +203,12 @@ def _check_custom_keys(
                     warn(error)
     if misspelt:
         raise misspelt[0]
+
+
+def _reads(optimizer: torch.optim.Optimizer, setting: str) -> bool:
+    """Whether an optimizer asks its groups for a setting that is none of its arguments."""
+    methods = map(inspect.unwrap, filter(inspect.isfunction, vars(type(optimizer)).values()))
+    return any(setting in method.__code__.co_consts for method in methods)
 
 
 def _defaults_of(optimizer_type: Any) -> dict[str, Any]:
