@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import copy
+import json
+import math
 import pickle
+from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from mainspring import output
+from mainspring.json_text import json_text
 from mainspring.output import Secret, masked, masked_values, note_secrets, printable
 
 
@@ -67,3 +73,10 @@ def test_a_secret_is_text_and_stays_a_secret():
         pickle.loads(pickle.dumps(secret)),
     ):
         assert (same, same.variable, type(same)) == ("x", "A", Secret)
+
+
+def test_json_holds_no_number_that_json_lacks():
+    value = {"nan": math.nan, 1: [np.float32(0.5), torch.tensor([1, 2]), -math.inf], "p": Path("a")}
+    read = json.loads(json_text(value), parse_constant=pytest.fail)
+    assert read == {"nan": None, "1": [0.5, [1, 2], None], "p": "a"}
+    assert json_text([np.bool_(True), 3, "x", None], indent=1) == '[\n true,\n 3,\n "x",\n null\n]'

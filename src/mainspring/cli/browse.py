@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from mainspring.cli.trial_options import (
     trial_config,
 )
 from mainspring.errors import ConfigError
+from mainspring.json_text import json_text
 
 __all__ = ["add_parser", "run"]
 
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> None:
 
     found = first_batches(cfg, options.samples)
     if options.format == "json":
-        print(json.dumps(dataclasses.asdict(found), indent=2))
+        print(json_text(dataclasses.asdict(found), indent=2))
     else:
         print("\n".join(found.lines()))
     if out is None and found.has_images and options.format == "text":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 import sys
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mainspring.dist import names_peers
 from mainspring.errors import ConfigError
+from mainspring.json_text import json_text
 
 if TYPE_CHECKING:
     from mainspring.config import Config
@@ -84,7 +84,7 @@ def telling_result(options: argparse.Namespace) -> Iterator[list[Any]]:
             yield told
     finally:
         for each in told:
-            print(json.dumps(each, indent=2, default=float), file=printed)
+            print(json_text(each, indent=2), file=printed)
 
 
 def add_allow_option(parser: argparse.ArgumentParser) -> None:

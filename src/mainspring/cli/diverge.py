@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mainspring.cli.common import add_format_option
 from mainspring.columns import in_columns
+from mainspring.json_text import json_text
 
 if TYPE_CHECKING:
     from mainspring.logging.digest_comparison import Comparison, Difference, Thing
@@ -63,11 +64,10 @@ def run(options: argparse.Namespace) -> None:
         raise ConfigError(f"diverge takes two runs, but got {options.overrides[0]!r} as well")
     compared = _compare(options.a, options.b)
     if options.format == "json":
-        import json
         from dataclasses import asdict
 
         content = {"equal": not compared.first, **asdict(compared), "gap": compared.gap}
-        print(json.dumps(content, indent=2))
+        print(json_text(content, indent=2))
     else:
         print("\n".join(_lines(compared)))
     if compared.first:

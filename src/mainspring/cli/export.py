@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import itertools
-import json
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 from mainspring.cli.common import add_config_options, add_format_option, load_config
 from mainspring.cli.trial_options import count, require_writable
 from mainspring.errors import ConfigError
+from mainspring.json_text import json_text
 
 __all__ = ["add_parser", "run"]
 
@@ -91,7 +91,7 @@ def run(options: argparse.Namespace) -> None:
             for name, example in zip(target.names, target.examples, strict=True)
         }
     if options.format == "json":
-        print(json.dumps({"file": str(path), "inputs": inputs, **dataclasses.asdict(parity)}))
+        print(json_text({"file": str(path), "inputs": inputs, **dataclasses.asdict(parity)}))
     else:
         if options.to != "safetensors":
             for name, given in inputs.items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping
 from contextlib import redirect_stdout
@@ -12,6 +11,7 @@ from typing import Any
 from mainspring.cli.common import add_config_options, load_config, looks_like_override
 from mainspring.cli.trial_options import count, require_folder, use_device
 from mainspring.errors import ConfigError
+from mainspring.json_text import json_text
 
 __all__ = ["add_parser", "run"]
 
@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> None:
                 continue
             row = output.add(given, prediction)
             if options.format != "csv":
-                line = json.dumps(row) if options.format == "json" else _in_words(row)
+                line = json_text(row) if options.format == "json" else _in_words(row)
                 print(line, file=printed, flush=True)
         if not given_any:
             raise ConfigError(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mainspring.cli.common import add_format_option, refuse_overrides
+from mainspring.json_text import json_text
 
 if TYPE_CHECKING:
     from mainspring.config.diff import Difference
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> None:
     if options.sort != "began" or options.reverse:
         found = sorted_runs(found, options.sort, descending=options.reverse)
     if options.format == "json":
-        print(json.dumps([_as_json(each) for each in found], indent=2))
+        print(json_text([_as_json(each) for each in found], indent=2))
     elif found:
         _print_table(found, Path(options.folder))
     else:

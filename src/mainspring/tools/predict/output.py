@@ -14,6 +14,7 @@ import torch
 from mainspring.checkpoint.apply import unwrap
 from mainspring.errors import MissingPackageError
 from mainspring.infer import DrawsPredictions, NamesPredictions
+from mainspring.json_text import json_text
 from mainspring.logging import warn
 from mainspring.structures import BaseDataElement
 from mainspring.tools.predict.inputs import Input, is_image
@@ -79,7 +80,7 @@ class Output:
             return []
         self._folder.mkdir(parents=True, exist_ok=True)
         lines, table = self._folder / "predictions.jsonl", self._folder / "predictions.csv"
-        lines.write_text("".join(f"{json.dumps(row)}\n" for row in self.rows), encoding="utf-8")
+        lines.write_text("".join(f"{json_text(row)}\n" for row in self.rows), encoding="utf-8")
         with table.open("w", encoding="utf-8", newline="") as file:
             write_csv(self.rows, file)
         return [lines, table]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from mainspring.columns import as_number, in_columns, sparkline
 from mainspring.errors import ConfigError
+from mainspring.json_text import json_text
 from mainspring.names.packages import import_optional
 from mainspring.optim.scheduler.preview import PlannedValues, planned_values
 from mainspring.tools.profiling.planned_run import PlannedTrial, run_trial
@@ -87,7 +87,7 @@ def schedules_as_json(found: PlannedValues) -> str:
     Args:
         found: The values.
     """
-    return json.dumps({"iterations": found.iterations, "values": found.values}, indent=2)
+    return json_text({"iterations": found.iterations, "values": found.values}, indent=2)
 
 
 def plot_schedules(found: PlannedValues, path: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from mainspring.analysis.tables import scaled
 from mainspring.checkpoint.apply import unwrap
 from mainspring.columns import in_columns
+from mainspring.json_text import json_text
 from mainspring.model.samples import batch_size
 from mainspring.tools.profiling.planned_run import PlannedTrial, run_trial
 from mainspring.tools.profiling.report import bytes_as_text
@@ -293,4 +293,4 @@ def summary_as_json(found: Summary) -> str:
     Args:
         found: The summary.
     """
-    return json.dumps(dataclasses.asdict(found), indent=2)
+    return json_text(dataclasses.asdict(found), indent=2)

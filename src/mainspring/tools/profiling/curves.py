@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mainspring.columns import in_columns
 from mainspring.errors import ConfigError
+from mainspring.json_text import json_text
 from mainspring.names.packages import import_optional
 from mainspring.tools.profiling.batch_size import BatchSizeSearch
 from mainspring.tools.profiling.learning_rate import FEWEST_LOSSES, RangeTest
@@ -44,7 +44,7 @@ def range_test_as_json(test: RangeTest) -> str:
     Args:
         test: The outcome of a range test.
     """
-    return json.dumps({**dataclasses.asdict(test), "below_minimum": test.below_minimum}, indent=2)
+    return json_text({**dataclasses.asdict(test), "below_minimum": test.below_minimum}, indent=2)
 
 
 def plot_range_test(test: RangeTest, path: str) -> None:
@@ -121,7 +121,7 @@ def batch_sizes_as_json(search: BatchSizeSearch) -> str:
         "largest": search.largest,
         "suggested": search.suggested,
     }
-    return json.dumps(content, indent=2)
+    return json_text(content, indent=2)
 
 
 def _suggestions(test: RangeTest, line: str | None) -> Iterator[str]:

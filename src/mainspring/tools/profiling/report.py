@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mainspring.columns import in_columns
+from mainspring.json_text import json_text
 from mainspring.tools.profiling.advice import Advice
 from mainspring.tools.profiling.measurement import Measurement
 
@@ -39,7 +39,7 @@ def profile_as_json(m: Measurement, advice: Sequence[Advice]) -> str:
         "achieved": m.achieved,
         "advice": [dataclasses.asdict(item) for item in advice],
     }
-    return json.dumps(content, indent=2)
+    return json_text(content, indent=2)
 
 
 def seconds_as_text(seconds: float) -> str:

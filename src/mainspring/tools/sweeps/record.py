@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import signal
 import time
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 from mainspring import fileio
 from mainspring.errors import ConfigError
+from mainspring.json_text import json_text
 from mainspring.tools.sweeps.choices import Choice
 from mainspring.tools.sweeps.metrics import Metric
 from mainspring.tools.sweeps.scalars import Scalars, best_of
@@ -65,11 +65,6 @@ class Record:
             return cls(**content)
         except (OSError, ValueError, TypeError):
             return None
-
-    def as_json(self) -> dict[str, Any]:
-        """The record as a dict that JSON can hold: NaN and infinity become ``None``."""
-        last = {name: _finite(value) for name, value in self.last.items()}
-        return {**dataclasses.asdict(self), "last": last, "best": _finite(self.best)}
 
 
 @dataclass(slots=True)
@@ -162,7 +157,7 @@ class Run:
         self._write()
 
     def _write(self) -> None:
-        text = json.dumps(self.record.as_json(), indent=1)
+        text = json_text(dataclasses.asdict(self.record), indent=1)
         fileio.put_text(f"{text}\n", self.folder / RECORD_FILE)
 
     @property
@@ -181,7 +176,3 @@ class Run:
         """The end of what it printed; empty where it printed nothing."""
         printed = self.output.read_text(encoding="utf-8", errors="replace").split("\n")
         return next((line.strip() for line in reversed(printed) if line.strip()), "")
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
-import json
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 from mainspring import fileio
 from mainspring.columns import as_duration, in_columns
+from mainspring.json_text import json_text
 from mainspring.tools.sweeps.choices import short_names
 from mainspring.tools.sweeps.metrics import Metric
 from mainspring.tools.sweeps.record import Run
@@ -86,7 +87,7 @@ def write_results(folder: Path, runs: Sequence[Run], metric: Metric) -> dict[str
             "log": str(run.output),
             **{
                 name: value
-                for name, value in run.record.as_json().items()
+                for name, value in dataclasses.asdict(run.record).items()
                 if name not in ("choices", "ignored")
             },
         }
@@ -94,7 +95,7 @@ def write_results(folder: Path, runs: Sequence[Run], metric: Metric) -> dict[str
     ]
     direction = "maximize" if metric.maximize else "minimize"
     content = {"metric": compared, "direction": direction, "runs": rows}
-    fileio.put_text(json.dumps(content, indent=1) + "\n", folder / "sweep.json")
+    fileio.put_text(json_text(content, indent=1) + "\n", folder / "sweep.json")
     fileio.put_text(_as_csv(runs, compared), folder / "sweep.csv")
     return content
 
