@@ -19,6 +19,7 @@ from mainspring.evaluator import Accuracy
 from mainspring.hooks import Hook
 from mainspring.model import BaseModel, Supervised
 from mainspring.runner import Runner
+from mainspring.utils import digit_version
 
 
 def data(size=12, seed=0):
@@ -374,8 +375,9 @@ def test_meta_information_in_a_checkpoint_keeps_numbers_as_keys(tmp_path):
     named.metainfo = dict(names={0: "nose", 1: "ear"}, sigmas=np.array([0.5, 0.25]))
     run = runner(tmp_path, DataLoader(named, batch_size=4), train_cfg=dict(max_epochs=1))
     run.train()
-    meta = torch.load(tmp_path / "epoch_1.pth")["meta"]["dataset_meta"]
-    assert meta == dict(names={0: "nose", 1: "ear"}, sigmas=[0.5, 0.25])
+    meta = torch.load(tmp_path / "epoch_1.pth")["meta"]
+    assert meta["dataset_meta"] == dict(names={0: "nose", 1: "ear"}, sigmas=[0.5, 0.25])
+    assert digit_version(meta["mmengine_version"]) == digit_version("0.10.7")
 
 
 @pytest.mark.parametrize(("window", "length"), [("epoch", 3), ("global", 9), (2, 2)])

@@ -12,7 +12,7 @@ from mainspring.hooks.run import Run
 from mainspring.logging import warn
 from mainspring.optim import OptimWrapper
 from mainspring.registry import HOOKS
-from mainspring.version import __version__
+from mainspring.version import MMENGINE_VERSION
 
 __all__ = ["RuntimeInfoHook"]
 
@@ -52,7 +52,7 @@ class RuntimeInfoHook(Hook):
                 "cfg": runner.cfg.pretty_text,
                 "seed": runner.seed,
                 "experiment_name": runner.experiment_name,
-                "mmengine_version": f"mainspring-{__version__}",
+                "mmengine_version": MMENGINE_VERSION,
             }
         )
 

@@ -30,7 +30,7 @@ from mainspring.runner.hook_states import hook_states, named_hooks, restore_hook
 from mainspring.runner.restored_seed import restore_seed
 from mainspring.strategy import bucket_orders, restore_bucket_orders
 from mainspring.structures.nested import as_plain
-from mainspring.version import __version__
+from mainspring.version import MMENGINE_VERSION, __version__
 
 if TYPE_CHECKING:
     from mainspring.runner.runner import Runner
@@ -177,7 +177,7 @@ def _meta(runner: Runner, by_epoch: bool) -> dict[str, Any]:
         "seed": runner.seed,
         "experiment_name": runner.experiment_name,
         "time": time.strftime("%Y%m%d_%H%M%S", time.localtime()),
-        "mmengine_version": f"mainspring-{__version__}",
+        "mmengine_version": MMENGINE_VERSION,
     }
     dataset: Any = getattr(getattr(loop, "dataloader", None), "dataset", None)
     if hasattr(dataset, "metainfo"):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+from mainspring.version import MMENGINE_VERSION
+
 __all__ = ["__version__", "parse_version_info", "version_info"]
 
-__version__ = "0.10.7"
+__version__ = MMENGINE_VERSION.partition("+")[0]
 
 
 def parse_version_info(version: str) -> tuple[int | str, ...]:
