@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mainspring.cli.common import add_config_options, add_format_option, load_config
+from mainspring.cli.common import add_config_options, add_format_option, aside, load_config
 from mainspring.errors import is_user_mistake
 from mainspring.output import uses_colour
 
@@ -58,7 +58,8 @@ def run(options: argparse.Namespace) -> None:
             raise
         print(unreadable_as_json(error, options.config))
         raise SystemExit(_MISTAKE) from None
-    findings = examine(cfg)
+    with aside(options):
+        findings = examine(cfg)
     if options.format == "json":
         print(report_as_json(findings, options.config))
     else:
@@ -66,7 +67,8 @@ def run(options: argparse.Namespace) -> None:
     if findings.errors:
         raise SystemExit(_MISTAKE)
     if options.build:
-        said = build_and_step(cfg)
+        with aside(options):
+            said = build_and_step(cfg)
         print(said, file=sys.stderr if options.format == "json" else sys.stdout)
 
 

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ __all__ = [
     "add_config_options",
     "add_format_option",
     "add_import_option",
+    "aside",
     "import_registering",
     "load_config",
     "looks_like_override",
@@ -64,6 +65,16 @@ def add_format_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def aside(options: argparse.Namespace) -> AbstractContextManager[Any]:
+    """A block in which, with ``--format json``, what the user's code prints goes to standard error.
+
+    Args:
+        options: The options of the verb.
+    """
+    is_json = getattr(options, "format", None) == "json"
+    return redirect_stdout(sys.stderr) if is_json else nullcontext()
+
+
 @contextmanager
 def telling_result(options: argparse.Namespace) -> Iterator[list[Any]]:
     """With ``--format json``, what the block prints is for people, and goes to standard error.
@@ -75,16 +86,12 @@ def telling_result(options: argparse.Namespace) -> Iterator[list[Any]]:
         A list; what the block appends is printed as JSON in the end, however that comes about.
     """
     told: list[Any] = []
-    if options.format != "json":
-        yield told
-        return
-    printed = sys.stdout
     try:
-        with redirect_stdout(sys.stderr):
+        with aside(options):
             yield told
     finally:
-        for each in told:
-            print(json_text(each, indent=2), file=printed)
+        for each in told if options.format == "json" else ():
+            print(json_text(each, indent=2))
 
 
 def add_allow_option(parser: argparse.ArgumentParser) -> None:
@@ -140,7 +147,8 @@ def load_config(options: argparse.Namespace, overrides: Sequence[str]) -> Config
             f"{options.config!r} is no config",
             help=f"the config comes first: {options.checkpoint} {options.config}",
         )
-    cfg = read_config(options.config, overrides)
+    with aside(options):
+        cfg = read_config(options.config, overrides)
     _merge_cfg_options(cfg, options.cfg_options)
     if options.launcher is not None:
         cfg.launcher = options.launcher

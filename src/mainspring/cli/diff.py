@@ -5,8 +5,15 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from mainspring.cli.common import add_allow_option, add_format_option, read_config, refuse_overrides
+from mainspring.cli.common import (
+    add_allow_option,
+    add_format_option,
+    aside,
+    read_config,
+    refuse_overrides,
+)
 from mainspring.cli.show import config_of_checkpoint, is_checkpoint
+from mainspring.json_text import json_text
 
 if TYPE_CHECKING:
     from mainspring.config import Config
@@ -49,8 +56,9 @@ def run(options: argparse.Namespace) -> None:
         "diff takes two configs as they are",
         "save the changed config first: mainspring show CONFIG key=value > other.py",
     )
-    one, other = _read(options.config), _read(options.other)
-    found = list(differences(one._own_values(), other._own_values()))
+    with aside(options):
+        one, other = _read(options.config), _read(options.other)
+        found = list(differences(one._own_values(), other._own_values()))
     if options.format == "json":
         print(_as_json(found, one, other))
     elif found:
@@ -100,8 +108,6 @@ def _places(
 
 
 def _as_json(found: list[Difference], one: Config, other: Config) -> str:
-    import json
-
     from mainspring.config.diff import shown_path
 
     rows = []
@@ -116,7 +122,7 @@ def _as_json(found: list[Difference], one: Config, other: Config) -> str:
                 row[f"{side}_path"] = shown_path(path)
                 row[f"{side}_place"] = str(place) if place else None
         rows.append(row)
-    return json.dumps(rows, indent=2)
+    return json_text(rows, indent=2)
 
 
 def _jsonable(value: Any) -> Any:

@@ -6,7 +6,7 @@ import argparse
 import os
 from typing import TYPE_CHECKING, Any
 
-from mainspring.cli.common import add_allow_option, looks_like_override, read_config
+from mainspring.cli.common import add_allow_option, aside, looks_like_override, read_config
 from mainspring.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ def run(options: argparse.Namespace) -> None:
         return
     from mainspring.config.config_dict import keeping_lazy
 
-    cfg = read_config(options.config, changes, running=False)
+    with aside(options):
+        cfg = read_config(options.config, changes, running=False)
     if options.origin:
         _print_origins(cfg, key)
     elif key is not None:

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mainspring.cli.common import load_config, looks_like_override
+from mainspring.cli.common import aside, load_config, looks_like_override
 from mainspring.cli.trial_options import add_trial_parser, count, use_device
 from mainspring.errors import ConfigError, LoopError
 
@@ -90,7 +90,8 @@ def run(options: argparse.Namespace) -> None:
         trials = stack.enter_context(
             Trials([sys.executable, "-m", "mainspring.cli.verify"], options.timeout)
         )
-        _refuse_mistakes(cfg)
+        with aside(options):
+            _refuse_mistakes(cfg)
         findings = verify(
             trials,
             folder,

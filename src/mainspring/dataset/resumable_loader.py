@@ -26,7 +26,7 @@ from mainspring.dataset.delivery import Delivery, Position
 from mainspring.dataset.device_prefetch import Copies
 from mainspring.dataset.index_plan import IndexPlan
 from mainspring.dataset.item_names import NamedItems
-from mainspring.dataset.order_start import LoaderState, OrderStart, is_continued_stream
+from mainspring.dataset.order_start import LoaderState, NotedDraws, OrderStart, is_continued_stream
 from mainspring.dataset.sample_view import SampleView, WorkerStart, as_it_is
 from mainspring.dataset.tensor_rows import TensorRows, draws_nothing
 from mainspring.dataset.worker_life import begin_showing
@@ -34,7 +34,6 @@ from mainspring.dataset.worker_streams import WorkerStreams
 from mainspring.logging import print_log, warn
 from mainspring.rng.generator_use import GeneratorUse
 from mainspring.rng.own_generators import warn_of_copies
-from mainspring.rng.states import RandomStates
 
 __all__ = ["ResumableLoader", "naming_batches"]
 
@@ -70,7 +69,7 @@ class ResumableLoader:
         self._use = GeneratorUse()
         self._inner = LoaderState(loader)
         self._start: OrderStart | None = None
-        self._first_asked: RandomStates | None = None
+        self._draws = NotedDraws(loader)
         self._reuses_workers = False
         self.compares_ranks = True
         self._resumed: Mapping[str, Any] | None = None
@@ -135,7 +134,7 @@ class ResumableLoader:
             return iter(())
         if self._keeps_position:
             return iter(self.loader)
-        if isinstance(self.loader, Sequence):
+        if isinstance(self.loader, Sequence) and _gives_its_items(self.loader):
             return itertools.islice(self.loader, first_batch, None)
         self._reuses_workers = self._has_workers()
         if resumed is None:
@@ -147,8 +146,8 @@ class ResumableLoader:
             self._reuses_workers = resumed["reuses_workers"]
             if self._plan is not None:
                 self._plan.load_state_dict(resumed)
-            elif "first_asked" in resumed:
-                self._first_asked = RandomStates.from_state_dict(resumed["first_asked"])
+            else:
+                self._draws.load_state_dict(resumed)
             with self._start.again(self._inner):
                 return self._begin(epoch, first_batch)
         self._start = OrderStart.of(self._inner)
@@ -166,23 +165,15 @@ class ResumableLoader:
             return self._begin_at_index(self._plan, epoch, first_batch)
         batches = naming_batches(self.loader)
         if not first_batch:
-            return self._noting_first(batches)
+            return self._draws.noting(batches)
         if not is_continued_stream(self.loader):
             print_log(
                 f"Advance dataloader {first_batch} steps to skip data that has already been "
                 "trained",
                 logger="current",
             )
-            if self._first_asked is not None:
-                self._first_asked.restore()
-            for _ in itertools.islice(batches, first_batch):
-                pass
-        return batches
-
-    def _noting_first(self, batches: Iterator[Any]) -> Iterator[Any]:
-        """Batches of an order that may be drawn with the first, after initial weights were."""
-        self._first_asked = RandomStates.capture(devices=False)
-        yield from batches
+            self._draws.skip(batches, first_batch)
+        return self._draws.noting(batches, first_batch)
 
     def _begin_at_index(self, plan: IndexPlan, epoch: int, first_batch: int) -> Iterator[Any]:
         """Let torch make its iterator while the loader shows it other indices."""
@@ -234,8 +225,8 @@ class ResumableLoader:
             "has_workers": self._has_workers(),
             **({} if self._plan is None else self._plan.state_dict()),
         }
-        if self._first_asked is not None:
-            state["first_asked"] = self._first_asked.state_dict()
+        if self._plan is None:
+            state |= self._draws.state_dict()
         if self._streams is not None:
             state["workers"] = self._streams.state_dict()
         if is_continued_stream(self.loader):
@@ -266,6 +257,11 @@ class ResumableLoader:
             _say_other_kind()
         if "dataset" in state and is_continued_stream(self.loader):
             self.loader.dataset.load_state_dict(state["dataset"])
+
+
+def _gives_its_items(loader: Sequence[Any]) -> bool:
+    """Whether iterating a sequence gives its items in order, so that some can be left out."""
+    return type(loader).__iter__ in (list.__iter__, tuple.__iter__, Sequence.__iter__)
 
 
 def _say_other_kind() -> None:

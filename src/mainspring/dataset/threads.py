@@ -20,7 +20,7 @@ from torch.utils.data.dataloader import _SingleProcessDataLoaderIter
 from mainspring.dataset.sample_view import SampleView
 from mainspring.errors import ConfigError
 from mainspring.rng.generator_use import GeneratorUse
-from mainspring.rng.global_generators import GENERATORS
+from mainspring.rng.global_generators import undone_draws
 from mainspring.rng.own_generators import with_generators_copied
 
 __all__ = ["ThreadedBatches", "check_threads"]
@@ -87,13 +87,8 @@ class ThreadedBatches(_SingleProcessDataLoaderIter):
         Raises:
             ConfigError: Something was.
         """
-        before = {name: generator.state() for name, generator in GENERATORS.items()}
-        try:
+        with undone_draws() as drawn:
             batch = self._load(index)
-            drawn = [name for name, state in before.items() if not GENERATORS[name].is_at(state)]
-        finally:
-            for name, state in before.items():
-                GENERATORS[name].put_back(state)
         if drawn:
             raise ConfigError(
                 f"items of {type(self._view.dataset).__name__} draw from the global generator of "

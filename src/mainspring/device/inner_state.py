@@ -35,6 +35,9 @@ _VALUES = frozenset((*_PLAIN, list, tuple, dict, set, deque, OrderedDict, Tensor
 _MOST_ITEMS = {False: 100_000, True: 1000}
 """Containers with more are data rather than state; in objects that hold data they are sooner."""
 _MOST_BYTES = 2**26
+_MOST_COMPARED = 2**20
+_MOST_OF_DATA = 2**16
+"""Larger arrays of what holds data are the data."""
 _OF_TORCH = frozenset(vars(nn.Module()))
 _OPAQUE = (type, nn.Parameter, DataLoader, torch.optim.Optimizer, types.ModuleType, io.IOBase,
            enum.Enum, types.FunctionType, types.MethodType, types.BuiltinFunctionType)  # fmt: skip
@@ -97,7 +100,7 @@ class InnerState:
             all_of_it: Whether to take along what is as at first.
         """
         kept: Kept = {}
-        for path, (_, _, value) in self._walk().leaves.items():
+        for path, (holder, key, value) in self._walk().leaves.items():
             kind = _kind_of(value)
             is_told = kind in _KINDS and kind != "module"
             changed = is_told or not (path in self._first and _is_same(self._first[path], value))
@@ -107,6 +110,8 @@ class InnerState:
                 kept[path] = {
                     "kind": kind, "state": state, "changed": changed, "on_device": on_device
                 }  # fmt: skip
+                if isinstance(holder, dict | list) and type(key) in _PLAIN:
+                    kept[path]["key"] = key
         return kept
 
     def first_number(self, path: str) -> float | None:
@@ -155,13 +160,17 @@ class InnerState:
         for path, state in kept.items():
             if state["kind"] == without:
                 continue
-            above, _, name = path.rpartition(".")
-            holder, key, value = walk.leaves.get(path, (walk.holders.get(above), name, None))
+            name = state.get("key", path.rpartition(".")[2])
+            above = path[: -len(f".{name}")]
+            within = walk.holders.get(above, walk.leaves.get(above, (None, None, None))[2])
+            holder, key, value = walk.leaves.get(path, (within, name, None))
             try:
                 if path in walk.leaves and _put_into(value, state):
                     continue
                 made = _made_of(state)
-                if isinstance(holder, dict | list):
+                if isinstance(holder, list) and key == len(holder):
+                    holder.append(made)
+                elif isinstance(holder, dict | list):
                     holder[key] = made
                 else:
                     setattr(holder, key, made)
@@ -199,6 +208,7 @@ class _Walk:
         self.leaves: dict[str, tuple[Any, Any, Any]] = {}
         self.holders: dict[str, Any] = {}
         self.unsaved: dict[str, str] = {}
+        self._registered: set[int] = set()
         self.made: dict[str, Any] = {}
 
     def visit(self, value: Any, path: str, holder: Any, key: Any, depth: int) -> None:
@@ -214,24 +224,36 @@ class _Walk:
         if isinstance(value, nn.Module) and self._has_own_modules:
             self.leaves[path] = holder, key, value
         elif isinstance(value, nn.Module):
+            if self._registered and id(value) not in self._registered and not self.is_data:
+                # Hidden from its owner's state dict, in a list for example.
+                self.leaves[path] = holder, key, value
             self._look_into_module(value, path, depth)
         elif _kind_of(value) in _KINDS and (_is_ours(value) or _is_global(value)):
             return
         elif _kind_of(value) in _KINDS and self._tells_its_state(value, path):
             self.leaves[path] = holder, key, value
         elif isinstance(value, Tensor | np.ndarray):
-            if not self.is_data and _is_own_value(value):
+            is_small = _size(value) <= _MOST_OF_DATA
+            if (is_small or not self.is_data) and _is_own_value(value):
                 self.leaves[path] = holder, key, value
         elif isinstance(value, list | tuple | dict | set | deque):
             if len(value) > _MOST_ITEMS[self.is_data]:
                 return
             if _is_plain(value):
                 self.leaves[path] = holder, key, value
-            elif depth and not isinstance(value, set | deque):
+            elif depth or (self._has_own_modules and isinstance(value, dict)):
+                if isinstance(value, set | deque):
+                    if isinstance(value, deque):
+                        self.unsaved[path] = "a deque of more than numbers and text"
+                    return
                 self.holders[path] = value
-                items = value.items() if isinstance(value, dict) else enumerate(value)
+                # A subclass may shuffle when it is iterated.
+                parts: Any = list.__iter__ if isinstance(value, list) else tuple.__iter__
+                items = value.items() if isinstance(value, dict) else enumerate(parts(value))
                 for name, item in list(items):
-                    self.visit(item, f"{path}.{name}", value, name, depth - 1)
+                    self.visit(item, f"{path}.{name}", value, name, max(depth - 1, 0))
+            elif any(isinstance(item, Tensor | np.ndarray) for item in value):
+                self.unsaved[path] = f"a {type(value).__name__} of tensors or arrays"
         elif isinstance(value, Iterator):
             self.unsaved[path] = f"an iterator, {type(value).__name__}"
         elif depth and not type(value).__module__.startswith("torch.distributed."):
@@ -265,6 +287,7 @@ class _Walk:
                 self.visit(value, f"{path}.{name}", owner, name, depth - 1)
 
     def _look_into_module(self, module: nn.Module, path: str, depth: int) -> None:
+        self._registered.update(map(id, module.modules()))
         own = [(name, value) for name, value in vars(module).items() if name not in _OF_TORCH]
         self.look_into(module, path, own, depth)
         for name in module._non_persistent_buffers_set:
@@ -326,7 +349,9 @@ def _mark(value: Any) -> Any:
         weights = value.state_dict().values()
         return [(w.shape, w.double().sum().item()) for w in weights if isinstance(w, Tensor)]
     if isinstance(value, Tensor):
-        return weakref.ref(value), _version(value)
+        # What is written through `data`, or NumPy's view, leaves the version as it is.
+        copied = value.detach().clone() if _size(value) <= _MOST_COMPARED else None
+        return weakref.ref(value), _version(value), copied
     if isinstance(value, np.ndarray):
         return value.copy() if value.nbytes <= _MOST_BYTES else None
     return None if _kind_of(value) in _KINDS else copy.deepcopy(value)
@@ -336,7 +361,12 @@ def _is_same(mark: Any, value: Any) -> bool:
     if isinstance(value, nn.Module):
         return bool(mark == _mark(value))
     if isinstance(value, Tensor):
-        return type(mark) is tuple and mark[0]() is value and bool(mark[1] == _version(value))
+        return (
+            type(mark) is tuple
+            and mark[0]() is value
+            and bool(mark[1] == _version(value))
+            and (mark[2] is None or torch.equal(mark[2], value.detach()))
+        )
     if isinstance(value, np.ndarray):
         return mark is None or (isinstance(mark, np.ndarray) and np.array_equal(mark, value))
     return type(mark) is type(value) and bool(mark == value)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,7 +13,14 @@ import torch
 from mainspring.fast.twister_memory import numpy_twister, python_twister
 from mainspring.rng.item_seeds import ItemSeeds
 
-__all__ = ["GENERATORS", "GlobalGenerator"]
+__all__ = [
+    "GENERATORS",
+    "GlobalGenerator",
+    "drawn_since",
+    "global_states",
+    "put_back",
+    "undone_draws",
+]
 
 
 class GlobalGenerator(Protocol):
@@ -154,3 +162,34 @@ GENERATORS: dict[str, GlobalGenerator] = {
     "numpy": NumPyGenerator(),
     "torch": TorchGenerator(),
 }
+
+
+def global_states() -> dict[str, Any]:
+    """The states of all of them now, by name."""
+    return {name: generator.state() for name, generator in GENERATORS.items()}
+
+
+def drawn_since(states: Mapping[str, Any]) -> list[str]:
+    """Names of those that were drawn from since they had these states."""
+    return [name for name, state in states.items() if not GENERATORS[name].is_at(state)]
+
+
+def put_back(states: Mapping[str, Any]) -> None:
+    """Let all of them go on from these states."""
+    for name, state in states.items():
+        GENERATORS[name].put_back(state)
+
+
+@contextmanager
+def undone_draws() -> Iterator[list[str]]:
+    """A block behind which all of them go on from where they were before it.
+
+    Yields:
+        A list, which behind the block holds the names of those that were drawn from.
+    """
+    states, drawn = global_states(), list[str]()
+    try:
+        yield drawn
+    finally:
+        drawn += drawn_since(states)
+        put_back(states)

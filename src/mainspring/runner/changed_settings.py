@@ -318,8 +318,8 @@ def _described(value: Any) -> Any:
     """An object as a config would show it, as far as it can be seen; else its type."""
     if isinstance(value, Mapping):
         return {str(key): _described(item) for key, item in dict(value).items()}
-    if isinstance(value, list | tuple):
-        return [_described(item) for item in value][:100]
+    if type(value) in (list, tuple):  # others may draw when they are iterated
+        return [_described(item) for item in value[:100]]
     if value is None or type(value) in (bool, int, float, str):
         return value
     if isinstance(value, TorchDataLoader):

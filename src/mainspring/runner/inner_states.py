@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from torch.utils.data import DataLoader as TorchDataLoader
 from torch.utils.data import IterableDataset
 
 from mainspring.checkpoint.apply import unwrap
+from mainspring.dataset.any_loader import loaders_inside
 from mainspring.dataset.order_start import LoaderState
+from mainspring.dataset.tensor_rows import draws_nothing
 from mainspring.dataset.worker_reports import state_of_data
 from mainspring.device.inner_state import InnerState
 from mainspring.errors import ConfigError
@@ -55,9 +58,11 @@ class InnerStates:
                 help="leave it out for the training data; for validation it is fine",
             )
         is_stream = isinstance(self._data["dataset"], IterableDataset)
-        parts = {"model": unwrap(runner.model)}
+        parts: dict[str, Any] = {"model": unwrap(runner.model)}
         if not in_workers and not is_stream:
             parts |= self._data
+        if not in_workers:
+            parts["collate_fn"] = getattr(loader, "collate_fn", None)
         self._is_copied = in_workers and not (
             is_stream and not getattr(loader, "persistent_workers", False)
         )
@@ -74,11 +79,8 @@ class InnerStates:
         one_stream_each = getattr(loader, "sample_rng", runner.sample_rng) == "worker"
         self._tells_of_copies = one_stream_each and not is_stream
         self._seeds_items = not one_stream_each and not is_stream
-        self._streams_go_on = (
-            one_stream_each
-            and in_workers
-            and is_stream
-            and getattr(loader, "persistent_workers", False)
+        self._streams_go_on = _goes_on_in_workers(loader) or any(
+            _goes_on_in_workers(each, is_inside=True) for each in loaders_inside(loader)
         )
 
     def capture(self) -> dict[str, Any]:
@@ -139,7 +141,7 @@ class InnerStates:
                 lost["what the data set remembers in workers"] = "it has too many parts"
         if self._streams_go_on:
             lost["random numbers of workers"] = (
-                'with sample_rng="worker", persistent workers go on with theirs from epoch to epoch'
+                "persistent workers go on with theirs from epoch to epoch"
             )
         beginning = [path for path in anew if path not in self._said]
         if beginning:
@@ -154,6 +156,20 @@ class InnerStates:
         if new:
             found = "; ".join(f"{path} ({what})" for path, what in new.items())
             warn(f"not in the checkpoints, so that a resumed run may differ: {found}")
+
+
+def _goes_on_in_workers(loader: Any, *, is_inside: bool = False) -> bool:
+    """Whether the workers of a loader draw numbers that nobody seeds anew or brings along."""
+    if (
+        not isinstance(loader, TorchDataLoader)
+        or not (loader.num_workers and loader.persistent_workers)
+        or draws_nothing(loader.dataset, loader.collate_fn)
+    ):
+        return False
+    if isinstance(loader.dataset, IterableDataset):
+        return True
+    has_plan = type(loader).__iter__ is TorchDataLoader.__iter__ and not is_inside
+    return not hasattr(loader, "load_state_dict") and not has_plan
 
 
 def _parts_of(runner: Runner) -> Iterator[Any]:

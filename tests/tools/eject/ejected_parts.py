@@ -5,7 +5,7 @@ import random
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, IterableDataset, default_collate
 
 from mainspring.evaluator import BaseMetric
 from mainspring.hooks import Hook
@@ -129,3 +129,56 @@ class Counted(BaseMetric):
 
 class Unknown(Hook):
     """A hook of a user's own."""
+
+
+class Kept(Points):
+    """Keeps items as they were first loaded, and counts how often items were asked for."""
+
+    def __init__(self, length, noise=()):
+        super().__init__(length, noise)
+        self.kept = {}
+        self.asked = 0
+
+    def __getitem__(self, index):
+        self.asked += 1
+        if index not in self.kept:
+            self.kept[index] = super().__getitem__(index)
+        point, label = self.kept[index]
+        return point + 0.001 * self.asked, label
+
+
+class Own(Points):
+    """Draws from a generator of its own."""
+
+    def __init__(self, length):
+        super().__init__(length)
+        self.generator = torch.Generator().manual_seed(0)
+
+    def __getitem__(self, index):
+        point, label = super().__getitem__(index)
+        return point + torch.randn(4, generator=self.generator), label
+
+
+class Stream(IterableDataset):
+    """Gives items in an order of its own."""
+
+    def __iter__(self):
+        points = Points(50)
+        return (points[index] for index in range(50))
+
+
+class Noisy(Net):
+    """Draws from NumPy's generator."""
+
+    def forward(self, inputs):
+        return super().forward(inputs) * (1 + float(np.random.rand()))
+
+
+def noisy_collate(items):
+    """Moves the points of a batch together."""
+    points, labels = default_collate(items)
+    return points + torch.randn(4), labels
+
+
+def begin_worker(number):
+    """A start of workers."""

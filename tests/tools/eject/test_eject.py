@@ -25,7 +25,8 @@ from prepared_processes import run
 ROOT = Path(__file__).parents[3]
 HEAD = """
 from ejected_parts import Built, Counted, Curious, Half, Items, Net, OwnLoss, Pair, Points, Unknown
-from torch import arange, eye, nn
+from ejected_parts import Kept, Noisy, Own, Stream, begin_worker, noisy_collate
+from torch import arange, eye, nn, tensor
 from torch.optim import SGD, Adam, AdamW
 from mainspring.config import later
 from mainspring.dataset import DataLoader, InfiniteSampler
@@ -131,6 +132,21 @@ TRAININGS = {
     },
     "iterations over epochs": {"train_cfg": "ByIteration(max_iters=20, val_interval=8)"},
     "mixed precision": {"optim_wrapper": "AmpOptimWrapper(later(Adam)(lr=0.01), dtype='bfloat16')"},
+    "a loss with weights": {
+        "model": "Supervised(Net(), nn.CrossEntropyLoss(weight=tensor([1.0, 2.0])))"
+    },
+    "the largest gradient counts": {
+        "optim_wrapper": "OptimWrapper(later(SGD)(lr=0.1), "
+        "clip_grad=dict(max_norm=0.1, norm_type=float('inf')))"
+    },
+    "items that are kept": {
+        "train_dataloader": "DataLoader(Kept(50, noise=['torch']), batch_size=8, shuffle=True)"
+    },
+    "a generator of the data's own": {"train_dataloader": "DataLoader(Own(50), batch_size=8)"},
+    "a model that draws from numpy": {
+        **VALIDATION,
+        "model": "Supervised(Noisy(), nn.CrossEntropyLoss())",
+    },
     "groups": {
         "optim_wrapper": "OptimWrapper(later(SGD)(lr=0.1, momentum=0.9, weight_decay=0.1), "
         "paramwise_cfg=dict(bias_decay_mult=0, "
@@ -286,6 +302,33 @@ def test_a_name_that_the_script_has_itself_is_refused(ejected):
     drawing = "DataLoader(Items(50, noise=['torch']), batch_size=8)"
     with pytest.raises(ConfigError, match="the script would have two things called Items"):
         ejected({"train_dataloader": drawing})
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ("Points(50), batch_size=8, collate_fn=noisy_collate", "collate_fn: a function that draws"),
+        (
+            "Points(50), batch_size=8, num_workers=1, worker_init_fn=begin_worker",
+            "worker_init_fn: a function of your own",
+        ),
+        ("Own(50), batch_size=8, num_workers=1", "dataset: generators of its own"),
+        ("Stream(), batch_size=8", "dataset: items that come in an order of their own"),
+        (
+            "Points(50), batch_size=8, sampler=later(InfiniteSampler)()",
+            "sampler: an endless order in epochs",
+        ),
+    ],
+)
+def test_loading_that_no_script_has_is_named(changes, reason, ejected):
+    with pytest.raises(ConfigError, match=f"train_dataloader.{reason}"):
+        ejected({"train_dataloader": f"DataLoader({changes})"})
+
+
+def test_a_part_that_stands_in_two_places_is_named(ejected):
+    model = "model = Supervised(nn.Sequential(part, nn.ReLU(), part), nn.CrossEntropyLoss())"
+    with pytest.raises(ConfigError, match="the same object as model"):
+        ejected({"model": f"None\npart = nn.Linear(4, 4)\n{model}"})
 
 
 def test_a_difference_is_found(ejected):

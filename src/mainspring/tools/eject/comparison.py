@@ -15,7 +15,7 @@ import torch
 from mainspring.checkpoint.apply import unwrap
 from mainspring.errors import MainspringError
 from mainspring.tools.eject.parts import Parts
-from mainspring.tools.trial import EnoughError, Watch, train_watched
+from mainspring.tools.trial import EnoughError, Watch, build_runner, train_watched
 
 __all__ = ["Comparison", "compare", "run_script"]
 
@@ -105,12 +105,17 @@ def compare(
         run: Runs the script.
     """
     recorder = _Recorder(iterations, of_all=parts.has_own_step)
-    train_watched(parts.runner, recorder)
+    runner = build_runner(parts.cfg)  # anew: looking at items may have changed the data set
+    train_watched(runner, recorder)
     theirs = run(script, iterations)
     if not recorder.weights:  # the run is shorter
-        recorder.weights = unwrap(parts.runner.model).state_dict()
+        recorder.weights = unwrap(runner.model).state_dict()
     prefix = "net." if parts.is_supervised else ""
-    ours = {name.removeprefix(prefix): tensor for name, tensor in recorder.weights.items()}
+    ours = {
+        name.removeprefix(prefix): tensor
+        for name, tensor in recorder.weights.items()
+        if name.startswith(prefix)  # the script has the buffers of the loss elsewhere
+    }
     pairs = list(zip(recorder.losses, theirs["losses"], strict=False))
     equal = [repr(left) == repr(right) for left, right in pairs]  # NaN is NaN, 0 is not -0
     same = sum(

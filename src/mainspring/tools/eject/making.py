@@ -69,7 +69,7 @@ class Making:
         self.helpers: list[str] = []
         self.own_helpers: list[str] = []
         self.constants: list[str] = []
-        self.draws = parts.draws_from(parts.loader.dataset)
+        self.draws = parts.drawn  # asked once: items that were kept draw no more
         self.by_epoch = parts.loop.by_epoch
         self.after: dict[str, list[str]] = {"iteration": [], "epoch": [], "validation": []}
 
@@ -238,7 +238,7 @@ class Making:
         return f"ClippedUpdates({variable}, partial({self._clipping(wrapper)}))"
 
     def _clipping(self, wrapper: Any) -> str:
-        arguments = [f"{k}={v!r}" for k, v in wrapper.clip_grad_kwargs.items()]
+        arguments = [f"{k}={self.write.value(v)}" for k, v in wrapper.clip_grad_kwargs.items()]
         return ", ".join([f"nn.utils.{wrapper.clip_func.__name__}", *arguments])
 
     def _optimizer(self, name: str) -> str:

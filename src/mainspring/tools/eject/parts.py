@@ -11,10 +11,11 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.data import SequentialSampler
+from torch.utils.data import IterableDataset, SequentialSampler
 
 from mainspring.checkpoint.apply import unwrap
-from mainspring.dataset import DataLoader, DefaultSampler, InfiniteSampler
+from mainspring.config.sharing import first_places
+from mainspring.dataset import DataLoader, DefaultSampler, InfiniteSampler, worker_init_fn
 from mainspring.dataset.collate import pseudo_collate
 from mainspring.errors import ConfigError
 from mainspring.hooks import EarlyStoppingHook, EMAHook
@@ -26,7 +27,8 @@ from mainspring.optim import AmpOptimWrapper, OptimWrapper
 from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.optim.optimizer.two_modes import has_two_modes
 from mainspring.registry import DATASETS, MODELS
-from mainspring.rng.global_generators import GENERATORS
+from mainspring.rng.global_generators import undone_draws
+from mainspring.rng.own_generators import generators_in
 from mainspring.runner.loops import EpochBasedTrainLoop, IterBasedTrainLoop
 from mainspring.tools.eject.helpers import Updates
 from mainspring.tools.eject.schedules import why_not
@@ -86,6 +88,7 @@ class Parts:
         self.ema: EMAHook | None = None
         self.stop: EarlyStoppingHook | None = None
         self.batch: Any = None
+        self.drawn: set[str] = set()
         self._look_at_sections()
         self._look_at_model()
         self._look_at_weights()
@@ -168,13 +171,10 @@ class Parts:
 
     def draws_from(self, dataset: Any) -> set[str]:
         """Names of the global generators that items were seen to draw from."""
-        states = {name: generator.state() for name, generator in GENERATORS.items()}
-        for index in range(min(len(dataset), _PROBED)):
-            dataset[index]
-        drawn = {name for name, state in states.items() if not GENERATORS[name].is_at(state)}
-        for name, state in states.items():
-            GENERATORS[name].put_back(state)
-        return drawn
+        with undone_draws() as drawn:
+            for index in range(min(len(dataset), _PROBED)):
+                dataset[index]
+        return set(drawn)
 
     def collated(self, loader: Any) -> Any:
         """A batch of one sample, as the script has it."""
@@ -201,6 +201,9 @@ class Parts:
         for name, what in _SECTIONS.items():
             if self.cfg.get(name):
                 self.left_out.append((name, what))
+        for path, first in first_places({"model": self.cfg.get("model")}).items():
+            if path != first:  # the script would make two
+                self.left_out.append((path, f"the same object as {first}"))
         scope = self.cfg.get("default_scope")
         if scope not in (None, "mainspring", "mmengine"):
             self.left_out.append(("default_scope", f"names in the registries of {scope}"))
@@ -250,16 +253,35 @@ class Parts:
         if not isinstance(loader, DataLoader) or loader.batch_size is None:
             self.left_out.append((section, f"the loader {type(loader).__name__}"))
             return
+        if isinstance(loader.dataset, IterableDataset):
+            self.left_out.append((f"{section}.dataset", "items that come in an order of their own"))
+            return
+        self._look_at_functions(loader, section)
         self.batch = self.collated(loader)
         if not isinstance(self.batch, Mapping | list | tuple | torch.Tensor):
             self.left_out.append((section, f"batches of the type {type(self.batch).__name__}"))
         if type(loader.sampler) not in (DefaultSampler, InfiniteSampler, SequentialSampler):
             self.left_out.append((f"{section}.sampler", type(loader.sampler).__name__))
-        drawn = self.draws_from(loader.dataset)
+        if self.is_endless and self.loop.by_epoch:
+            self.left_out.append((f"{section}.sampler", "an endless order in epochs"))
+        drawn = self.drawn = self.draws_from(loader.dataset)
         if drawn and loader.sample_rng == "worker":
             self.left_out.append(("randomness.sample_rng", "items that draw what workers draw"))
         if drawn and hasattr(loader.dataset, "__getitems__"):
             self.left_out.append((f"{section}.dataset", "batches that are loaded at once and draw"))
+
+    def _look_at_functions(self, loader: Any, section: str) -> None:
+        items = [loader.dataset[0]]
+        with undone_draws() as drawn:
+            loader.collate_fn(items)
+        if drawn:
+            self.left_out.append((f"{section}.collate_fn", "a function that draws"))
+        begin = loader.worker_init_fn
+        if loader.num_workers and begin and getattr(begin, "func", begin) is not worker_init_fn:
+            self.left_out.append((f"{section}.worker_init_fn", "a function of your own"))
+        if loader.num_workers and generators_in(loader.dataset):
+            what = "generators of its own, which are seeded in workers"
+            self.left_out.append((f"{section}.dataset", what))
 
     def _look_at_optimizer(self, wrapper: Any, path: str) -> None:
         if type(wrapper) not in (OptimWrapper, AmpOptimWrapper):

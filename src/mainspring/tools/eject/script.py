@@ -275,7 +275,14 @@ class _Script(Making):
         lines += [f"{n} = {n} + {a}.cpu().double()" for n, a in validation.sums.items()]
         self._need(*validation.helpers)
         result = " | ".join(values)
-        return filled("validate", arguments=arguments, begin=begin, lines=lines, result=result)
+        back = []
+        for name, module in (("python", "random"), ("numpy", "np.random")):
+            if name in validation.drawn:
+                state = "state" if name == "python" else "_state"
+                begin.append(f"{name}_state = {module}.get{state}()")
+                back.append(f"{module}.set{state}({name}_state)")
+        slots: dict[str, Any] = {"begin": begin, "lines": lines, "back": back, "result": result}
+        return filled("validate", arguments=arguments, **slots)
 
     def _predictions(self, given: str, validation: Validation) -> list[str]:
         if self.parts.is_supervised:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mainspring.errors import MetricError
 from mainspring.evaluator.samples import PREDICTIONS, TARGETS, prediction_of, target_of
+from mainspring.rng.global_generators import undone_draws
 from mainspring.structures import BaseDataElement
 from mainspring.tools.eject.parts import Parts
 
@@ -45,6 +46,7 @@ class Validation:
         values: What is computed of the sums in the end.
         helpers: Functions that this calls.
         with_loss: Whether the loss is computed, too.
+        drawn: Names of the global generators that validation was seen to draw from.
 
     Args:
         parts: The run, which validates.
@@ -55,7 +57,11 @@ class Validation:
         loop = parts.runner.val_loop
         first = loop.sets[0]
         self.loader = first.dataloader
-        self.batch = parts.collated(self.loader)
+        metrics = list(getattr(first.evaluator, "metrics", ()))
+        with undone_draws() as drawn:
+            self.batch = parts.collated(self.loader)
+            self.sample = self._predicted() if metrics else {}
+        self.drawn = {*drawn} | parts.draws_from(self.loader.dataset)
         self.with_loss = loop.compute_loss and not parts.has_own_step
         self.names = ["val_loss"] if self.with_loss else []
         self.sums: dict[str, str] = {}
@@ -65,8 +71,6 @@ class Validation:
             parts.unused.append(("val_dataloader", "validation on all data sets but the first"))
         if loop.fp16:
             parts.unused.append(("val_cfg.fp16", "validation in lower precision"))
-        metrics = list(getattr(first.evaluator, "metrics", ()))
-        self.sample = self._predicted() if metrics else {}
         for number, metric in enumerate(metrics):
             if not self._add(metric, f"sums{number or ''}"):
                 kind = type(metric).__name__
