@@ -1,5 +1,7 @@
 """What loaders, data sets, models and hooks of a user's own remember in ways of their own."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 import torch

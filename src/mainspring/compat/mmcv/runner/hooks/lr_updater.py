@@ -1,7 +1,6 @@
 """Policies of learning rates, and what those of momenta share with them.
 
-A policy computes the value of each parameter group from its first one, along a curve; a warm-up
-changes it at the beginning of the run.
+A policy computes the value of a parameter group from its first one; a warm-up changes it at first.
 """
 
 # ruff: noqa: D102 - what a method does that overrides another, the other one says
