@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -66,6 +67,7 @@ class Unlucky(Dataset):
 
     def __getitem__(self, index):
         if index == 3:
+            time.sleep(0.2)  # so that those before it have been taken over
             os._exit(7)
         return torch.zeros(1), torch.zeros(1)
 
