@@ -8,6 +8,7 @@ import random
 from collections import deque
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -179,3 +180,22 @@ def test_objects_that_the_run_makes_are_named_if_they_stay():
         assert state.capture() == {}  # a resumed run has no such object to put it into
         assert list(state.unsaved(moment)) == named
     assert "a Remembers that the run made" in state.unsaved(3)["head.seen.0"]
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.eye(3).to_sparse(),
+        torch.empty(3, device="meta"),
+        torch.nested.nested_tensor([torch.ones(2), torch.ones(3)], layout=torch.jagged),
+        torch.ones(3, dtype=torch.complex64),
+    ],
+    ids=["sparse", "meta", "nested", "complex"],
+)
+@pytest.mark.parametrize("data", [(), ("part",)])
+def test_tensors_of_other_kinds_may_be_held(tensor, data):
+    part = nn.Module()
+    part.held = tensor
+    state = InnerState(lambda: {"part": part}, data=data)
+    assert not any(kept["changed"] for kept in state.capture().values())
+    assert not any(kept["changed"] for kept in state.capture(all_of_it=True).values())

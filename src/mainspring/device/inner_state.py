@@ -12,6 +12,7 @@ import enum
 import io
 import math
 import random
+import sys
 import types
 import weakref
 from collections import OrderedDict, deque
@@ -365,11 +366,15 @@ def _is_same(mark: Any, value: Any) -> bool:
             type(mark) is tuple
             and mark[0]() is value
             and bool(mark[1] == _version(value))
-            and (mark[2] is None or torch.equal(mark[2], value.detach()))
+            and (mark[2] is None or _is_equal(mark[2], value.detach()))
         )
     if isinstance(value, np.ndarray):
         return mark is None or (isinstance(mark, np.ndarray) and np.array_equal(mark, value))
     return type(mark) is type(value) and bool(mark == value)
+
+
+def _is_equal(one: Tensor, other: Tensor) -> bool:
+    return one.device == other.device and torch.equal(one, other)
 
 
 def _weakly(value: Any) -> Callable[[], Any]:
@@ -381,7 +386,11 @@ def _version(value: Tensor) -> int:
 
 
 def _size(value: Any) -> int:
-    return value.nbytes if isinstance(value, Tensor | np.ndarray) else 0
+    """Bytes; beyond any limit for tensors that cannot be compared: sparse, nested, meta, spread."""
+    if isinstance(value, Tensor):
+        is_plain = type(value) is Tensor and value.layout is torch.strided
+        return value.nbytes if is_plain and not (value.is_meta or value.is_nested) else sys.maxsize
+    return value.nbytes if isinstance(value, np.ndarray) else 0
 
 
 def _copied(value: Any) -> Any:

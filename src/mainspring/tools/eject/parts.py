@@ -14,6 +14,7 @@ from torch import nn
 from torch.utils.data import IterableDataset, SequentialSampler
 
 from mainspring.checkpoint.apply import unwrap
+from mainspring.config.diff import shown_path
 from mainspring.config.sharing import first_places
 from mainspring.dataset import DataLoader, DefaultSampler, InfiniteSampler, worker_init_fn
 from mainspring.dataset.collate import pseudo_collate
@@ -115,7 +116,7 @@ class Parts:
     def in_words(self, part: tuple[str, str]) -> str:
         """A part that is left out, with its place in the config."""
         place = self.cfg.nearest_place(part[0])
-        return f"{f'{place}: ' if place else ''}{part[0]}: {part[1]}"
+        return f"{f'{place}: ' if place else ''}{shown_path(part[0])}: {part[1]}"
 
     @property
     def is_supervised(self) -> bool:
@@ -203,7 +204,7 @@ class Parts:
                 self.left_out.append((name, what))
         for path, first in first_places({"model": self.cfg.get("model")}).items():
             if path != first:  # the script would make two
-                self.left_out.append((path, f"the same object as {first}"))
+                self.left_out.append((path, f"the same object as {shown_path(first)}"))
         scope = self.cfg.get("default_scope")
         if scope not in (None, "mainspring", "mmengine"):
             self.left_out.append(("default_scope", f"names in the registries of {scope}"))
