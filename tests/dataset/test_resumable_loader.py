@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import BatchSampler, Dataset, IterableDataset, RandomSampler, Sampler
 from torch.utils.data import DataLoader as TorchDataLoader
 
-from mainspring.dataset import DataLoader, index_plan
+from mainspring.dataset import DataLoader, noted_draws
 from mainspring.dataset.resumable_loader import ResumableLoader
 from mainspring.rng.states import RandomStates
 
@@ -174,7 +174,7 @@ def test_a_continued_pass_is_the_rest_of_the_whole_one_and_loads_nothing_else(
 
 
 def test_a_pass_of_which_too_much_would_have_to_be_kept_is_said_once(monkeypatch, capsys):
-    monkeypatch.setattr(index_plan, "_MOST_NOTED", 2)
+    monkeypatch.setattr(noted_draws, "_MOST_NOTED", 2)
     source = ResumableLoader(LOADERS["walk"](Counted()), seed=3)
     trained_on(source, 0)
     trained_on(source, 1)

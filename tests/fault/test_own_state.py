@@ -79,6 +79,35 @@ class Reordered:
         yield from self.x.split(4)
 
 
+class Counted(IterableDataset):
+    count = 0
+
+    def __iter__(self):
+        for index in range(16):
+            self.count += 1
+            yield X[index] * (1 + 0.01 * self.count)
+
+
+class Drawn:
+    """Batches of indices, of which nobody knows the number."""
+
+    def __iter__(self):
+        for _ in range(4):
+            yield torch.randperm(16)[:4].tolist()
+
+
+class Outer:
+    def __init__(self, inner):
+        self.inner = inner
+
+    def __len__(self):
+        return 4
+
+    def __iter__(self):
+        for batch in self.inner:
+            yield batch + 1
+
+
 class Model(BaseModel):
     def __init__(self):
         super().__init__()
@@ -136,6 +165,15 @@ LOADERS = {
     "buffer": lambda: TorchDataLoader(Buffer(), batch_size=4),
     "buffer, ours": lambda: DataLoader(Buffer(), batch_size=4),
     "previous": lambda: DataLoader(Previous(), batch_size=4, shuffle=True),
+    "unsized order": lambda: DataLoader(Items(), batch_sampler=Drawn()),
+    "counted": lambda: DataLoader(Counted(), batch_size=4),
+    "counted, inside": lambda: Outer(DataLoader(Counted(), batch_size=4)),
+    "counted, torch's inside": lambda: Outer(TorchDataLoader(Counted(), batch_size=4)),
+    "previous, inside": lambda: Outer(DataLoader(Previous(), batch_size=4, shuffle=True)),
+    "collate, inside": lambda: Outer(DataLoader(Items(), batch_size=4, collate_fn=Collate())),
+    "collate, torch's inside": lambda: Outer(
+        TorchDataLoader(Items(), batch_size=4, collate_fn=Collate())
+    ),
     "collate": lambda: DataLoader(Items(), batch_size=4, shuffle=True, collate_fn=Collate()),
 }
 MODELS = {"teacher": Teacher, "bank": Bank}

@@ -19,7 +19,8 @@ from mainspring.dataset.any_loader import empty_loader_error, refuse_without_len
 from mainspring.dataset.dataset_changes import DatasetState
 from mainspring.dataset.delivery import Delivery, Position
 from mainspring.dataset.index_plan import IndexPlan
-from mainspring.dataset.order_start import LoaderState, NotedDraws, OrderStart, is_continued_stream
+from mainspring.dataset.noted_draws import NotedDraws
+from mainspring.dataset.order_start import LoaderState, OrderStart, is_continued_stream
 from mainspring.dataset.sample_view import SampleView, WorkerStart, as_it_is
 from mainspring.dataset.sampler_factories import call_factory, is_factory
 from mainspring.dataset.samplers import DefaultSampler
@@ -150,7 +151,7 @@ class DataLoader(TorchDataLoader[T_co]):
         self._position = Position()
         self._resume_at: Position | None = None
         self._order_start: OrderStart | None = None
-        self._draws = NotedDraws(self)
+        self._draws = NotedDraws()
         self._resumed_order: OrderStart | None = None
         self._resumed_plan: Mapping[str, Any] = {}
         is_map = not isinstance(dataset, IterableDataset)
@@ -299,8 +300,8 @@ class DataLoader(TorchDataLoader[T_co]):
             state["sampler_seed"] = self._plan.sampler.seed
         if self._order_start is not None:
             start, now = self._order_start.state_dicts(OrderStart.of(self._inner))
-            state |= {"order": start, "order_now": now}
-            state |= (self._plan or self._draws).state_dict()
+            noted = self._draws if self._plan is None else self._plan
+            state |= {"order": start, "order_now": now, **noted.state_dict()}
         if self._streams is not None:
             state["workers"] = self._streams.state_dict()
         if is_continued_stream(self):
@@ -367,9 +368,9 @@ class DataLoader(TorchDataLoader[T_co]):
                 print_log(f"Advance dataloader {to_replay} steps to where it was", logger="current")
                 self._draws.skip(batches, to_replay)
         if self._plan is None and not self.num_workers:
-            batches = self._draws.noting(batches, position.batches)
+            batches = self._draws.noting(batches, self, position.batches)
         plan = self._plan
-        drawn = plan if plan and plan.draws_globally else None
+        drawn = plan if plan is not None and plan.draws_globally else None
         delivery = Delivery(batches, position, drawn, self._streams)
         self._delivery = weakref.ref(delivery)
         return delivery
@@ -392,7 +393,7 @@ class DataLoader(TorchDataLoader[T_co]):
             yield
         elif resumed is not None and position.batches:
             self._order_start = resumed
-            (plan or self._draws).load_state_dict(self._resumed_plan)
+            (self._draws if plan is None else plan).load_state_dict(self._resumed_plan)
             with resumed.again(self._inner):
                 yield
                 if plan is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from torch.utils.data import (
@@ -17,18 +17,13 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
-from mainspring.checkpoint.plain_types import as_plain_types, as_they_were
+from mainspring.dataset.noted_draws import NotedDraws
 from mainspring.dataset.samplers import DealtOrder, DefaultSampler, InfiniteSampler
 from mainspring.dataset.token_batches import TokenBudgetBatchSampler
 from mainspring.dist import get_dist_info
-from mainspring.logging import warn
 from mainspring.rng.item_seeds import mix
-from mainspring.rng.states import RandomStates
 
 __all__ = ["IndexPlan"]
-
-_MOST_NOTED = 1000
-"""States that a checkpoint keeps, of 10 KB each."""
 
 
 class IndexPlan:
@@ -44,8 +39,7 @@ class IndexPlan:
         ahead: Batches of indices that were taken and not yet delivered as data, where the order
             draws from the global generators: workers are given some batches ahead.
         resumed_ahead: Such batches of an earlier process, which iterations begin with until `skip`.
-        interleaved: Of the pass that is read: batches before which others had drawn from the global
-            generators, where the order draws from them while it is read, and their states then.
+        draws: What is noted where the order draws from the global generators while it is read.
         epoch: Epoch of a sampler that does not know its own.
         first_batch: Batches that the next iteration leaves out.
         first_sample: Samples of this rank that it leaves out, where batches are cut from a plain
@@ -70,8 +64,9 @@ class IndexPlan:
         self._unskipped: _Rest | None = None
         self.ahead: deque[Any] = deque()
         self.resumed_ahead: list[Any] = []
-        self.interleaved: list[tuple[int, RandomStates]] = []
-        self._is_warned = False
+        self.draws = NotedDraws(
+            "another order. Let it draw the order at its start, or from a generator of its own"
+        )
 
     @property
     def cuts_batches(self) -> int | None:
@@ -144,46 +139,13 @@ class IndexPlan:
             first_batch += len(resumed)
             first_sample += sum(map(len, resumed)) if self.cuts_batches else 0
         self.ahead = deque()
-        self.interleaved = [each for each in self.interleaved if each[0] < first_batch]
-        rest = self._noting_draws(self._cut_out(first_batch, first_sample), first_batch)
+        rest = self.draws.noting(
+            self._cut_out(first_batch, first_sample),
+            self.sampler if self.cuts_batches else self.source,
+            first_batch,
+            draws_once=self._is_of(RandomSampler, SubsetRandomSampler, WeightedRandomSampler),
+        )
         return self._remembered(resumed, rest, self.ahead)
-
-    def _noting_draws(self, rest: Iterator[Any], number: int) -> Iterator[Any]:
-        """Batches of an order that may draw when it is asked for one, between draws of others.
-
-        Also an order that is drawn at once is drawn when the first batch is asked for; initial
-        weights may be drawn since the pass began.
-        """
-        draws_once = self._is_of(RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
-        after = b""
-        while True:
-            states = RandomStates.capture(devices=False)
-            before = states.fingerprint()
-            try:
-                indices = next(rest)
-            except StopIteration:
-                return
-            was_left_alone = before == after
-            after = RandomStates.capture(devices=False).fingerprint()
-            if not was_left_alone and after != before:
-                self._note(number, states)
-            number += 1
-            yield indices
-            if draws_once:
-                yield from rest
-                return
-
-    def _note(self, number: int, states: RandomStates) -> None:
-        if len(self.interleaved) < _MOST_NOTED:
-            self.interleaved.append((number, states))
-        elif not self._is_warned:
-            self._is_warned = True
-            drawing = self.sampler if self.cuts_batches else self.source
-            warn(
-                f"{type(drawing).__name__} draws from the global generators batch by batch: "
-                f"behind {_MOST_NOTED} batches of a pass, a resumed run may have another order. "
-                "Let it draw the order at its start, or from a generator of its own"
-            )
 
     def _remembered(
         self, resumed: list[Any], rest: Iterator[Any], ahead: deque[Any]
@@ -194,10 +156,7 @@ class IndexPlan:
 
     def state_dict(self) -> dict[str, Any]:
         """What the pass that is read needs besides its position, in plain types."""
-        states = [
-            [number, as_plain_types(states.state_dict())] for number, states in self.interleaved
-        ]
-        return {"ahead": list(self.ahead), "interleaved": states}
+        return {"ahead": list(self.ahead), **self.draws.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Let the next iteration go on with a pass of an earlier process.
@@ -206,10 +165,7 @@ class IndexPlan:
             state: What `state_dict` gave, among other things.
         """
         self.resumed_ahead = list(state.get("ahead", ()))
-        self.interleaved = [
-            (number, RandomStates.from_state_dict(as_they_were(dict(states))))
-            for number, states in state.get("interleaved", ())
-        ]
+        self.draws.load_state_dict(state)
 
     def delivered(self) -> None:
         """The data of the batch of indices that was taken first have arrived."""
@@ -230,9 +186,7 @@ class IndexPlan:
     def _rest_of(self, order: Iterable[Any], first: int) -> Iterator[Any]:
         if not first:
             return iter(order)
-        length = self.cuts_batches or 1
-        turns = [(number * length, states) for number, states in self.interleaved]
-        self._unskipped = _Rest(order, first, turns)
+        self._unskipped = _Rest(order, first, self.draws, self.cuts_batches or 1)
         return self._unskipped
 
     def skip(self) -> None:
@@ -278,17 +232,17 @@ class _Rest:
     Args:
         order: The whole order.
         first: How many to leave out.
-        states: The global generators as they were before some of these, in order.
+        draws: What was noted of these.
+        length: How many make a batch.
     """
 
-    __slots__ = ("_first", "_rest", "_states")
+    __slots__ = ("_draws", "_first", "_length", "_rest")
 
-    def __init__(
-        self, order: Iterable[Any], first: int, states: Sequence[tuple[int, RandomStates]]
-    ) -> None:
+    def __init__(self, order: Iterable[Any], first: int, draws: NotedDraws, length: int) -> None:
         self._rest = iter(order)
         self._first = first
-        self._states = [each for each in states if each[0] < first]
+        self._draws = draws
+        self._length = length
 
     def __iter__(self) -> _Rest:
         return self
@@ -301,17 +255,7 @@ class _Rest:
     def skip(self) -> None:
         """Leave out now what is to be left out, rather than when the next is asked for."""
         first, self._first = self._first, 0
-        turns, self._states = self._states, []
-        done = 0
-        for place, states in turns:
-            self._leave_out(place - done)
-            states.restore()
-            done = place
-        self._leave_out(first - done)
-
-    def _leave_out(self, count: int) -> None:
-        if count:
-            next(itertools.islice(self._rest, count - 1, count), None)
+        self._draws.skip(self._rest, first, self._length)
 
 
 def _cut(samples: Iterator[Any], batch_size: int, drop_last: bool) -> Iterator[list[Any]]:

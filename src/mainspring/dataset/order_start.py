@@ -16,14 +16,9 @@ from torch.utils.data import IterableDataset
 from mainspring.checkpoint.plain_types import as_plain_types, as_they_were
 from mainspring.dataset.any_loader import loaders_inside
 from mainspring.device.inner_state import InnerState, Kept
-from mainspring.logging import warn
-from mainspring.rng.global_generators import drawn_since, global_states, put_back
 from mainspring.rng.states import RandomStates
 
-__all__ = ["LoaderState", "NotedDraws", "OrderStart", "is_continued_stream"]
-
-_MOST_NOTED = 1000
-"""States that a checkpoint keeps, of 10 KB each."""
+__all__ = ["LoaderState", "OrderStart", "is_continued_stream"]
 
 
 def is_continued_stream(loader: Any) -> bool:
@@ -46,7 +41,7 @@ def is_continued_stream(loader: Any) -> bool:
 
 
 class LoaderState(InnerState):
-    """What a loader, those inside of it, and their samplers remember; and a stream without state.
+    """What a loader, those inside of it, and their samplers remember; and what is loaded again.
 
     Args:
         loader: What is iterated.
@@ -59,101 +54,31 @@ class LoaderState(InnerState):
                 place = f"loader {number}" if number else "loader"
                 if not isinstance(each, TorchDataLoader):
                     parts[place] = each if each is loader else None
-                elif each is loader or not hasattr(each, "load_state_dict"):
-                    names = ("generator", "sampler", "batch_sampler")
-                    parts |= {f"{place}.{name}": getattr(each, name) for name in names}
-                    is_stream = isinstance(each.dataset, IterableDataset) and not each.num_workers
-                    # The state of the run's own stream is kept by who iterates it.
-                    if is_stream and not (each is loader and hasattr(each.dataset, "state_dict")):
-                        parts[f"{place}.dataset"] = each.dataset
+                    continue
+                names: list[str] = []
+                if each is loader or not hasattr(each, "load_state_dict"):
+                    names += ["generator", "sampler", "batch_sampler"]
+                in_workers = each.num_workers + getattr(each, "threads", 0) > 0
+                if each is not loader and not in_workers:
+                    names.append("collate_fn")
+                is_stream = isinstance(each.dataset, IterableDataset)
+                keeps_state = each is loader and (
+                    # What items change is kept by the run, the state of a stream by who iterates it.
+                    not is_stream or hasattr(each.dataset, "state_dict")
+                )
+                if not in_workers and not keeps_state:
+                    names.append("dataset")
+                parts |= {f"{place}.{name}": getattr(each, name) for name in names}
             return parts
 
-        super().__init__(owners, data=("loader", "loader.dataset"))
+        inside = range(1, len(loaders_inside(loader)) + 1)
+        data = ("loader", "loader.dataset", *(f"loader {number}.dataset" for number in inside))
+        super().__init__(owners, data=data)
         self.loader = loader
 
     def positions_inside(self) -> list[Any]:
         """The loaders inside that know their position."""
         return [each for each in loaders_inside(self.loader) if hasattr(each, "load_state_dict")]
-
-
-class NotedDraws:
-    """Where a loader that is loaded again drew from the global generators between others' draws.
-
-    Args:
-        loader: The loader, which warnings name.
-    """
-
-    def __init__(self, loader: Any) -> None:
-        self._name = type(loader).__name__
-        self._noted: list[tuple[int, RandomStates]] = []
-        self._is_warned = False
-
-    def noting(self, batches: Iterator[Any], number: int = 0) -> Iterator[Any]:
-        """Batches, while it is noted which of them drew, and from which states.
-
-        Args:
-            batches: A pass.
-            number: How many of it were left out.
-        """
-        self._noted = [each for each in self._noted if each[0] < number]
-        after: dict[str, Any] = {}
-        while True:
-            was_left_alone = bool(after) and not drawn_since(after)
-            before = after if was_left_alone else global_states()
-            try:
-                batch = next(batches)
-            except StopIteration:
-                return
-            has_drawn = bool(drawn_since(before))
-            # An order that a thread draws may have been drawn already, behind initial weights.
-            if not was_left_alone and (has_drawn or not number):
-                self._note(number, before)
-            after = global_states() if has_drawn else before
-            number += 1
-            yield batch
-
-    def _note(self, number: int, states: dict[str, Any]) -> None:
-        if len(self._noted) < _MOST_NOTED:
-            now = global_states()
-            put_back(states)
-            self._noted.append((number, RandomStates.capture(devices=False)))
-            put_back(now)
-        elif not self._is_warned:
-            self._is_warned = True
-            warn(
-                f"{self._name} draws from the global generators batch by batch: behind "
-                f"{_MOST_NOTED} batches of a pass, a resumed run may have other batches. Give it "
-                "state_dict and load_state_dict, or a generator of its own"
-            )
-
-    def skip(self, batches: Iterator[Any], count: int) -> None:
-        """Load batches again and throw them away.
-
-        Args:
-            batches: A pass from its start.
-            count: How many.
-        """
-        noted = dict(self._noted)
-        for number in range(count):
-            if number in noted:
-                noted[number].restore()
-            next(batches, None)
-
-    def state_dict(self) -> dict[str, Any]:
-        """What was noted, in plain types."""
-        noted = [[number, as_plain_types(states.state_dict())] for number, states in self._noted]
-        return {"interleaved": noted} if noted else {}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what an earlier process has noted.
-
-        Args:
-            state: What `state_dict` gave, among other things.
-        """
-        self._noted = [
-            (number, RandomStates.from_state_dict(as_they_were(dict(states))))
-            for number, states in state.get("interleaved", ())
-        ]
 
 
 class OrderStart:

@@ -26,7 +26,8 @@ from mainspring.dataset.delivery import Delivery, Position
 from mainspring.dataset.device_prefetch import Copies
 from mainspring.dataset.index_plan import IndexPlan
 from mainspring.dataset.item_names import NamedItems
-from mainspring.dataset.order_start import LoaderState, NotedDraws, OrderStart, is_continued_stream
+from mainspring.dataset.noted_draws import NotedDraws
+from mainspring.dataset.order_start import LoaderState, OrderStart, is_continued_stream
 from mainspring.dataset.sample_view import SampleView, WorkerStart, as_it_is
 from mainspring.dataset.tensor_rows import TensorRows, draws_nothing
 from mainspring.dataset.worker_life import begin_showing
@@ -69,7 +70,8 @@ class ResumableLoader:
         self._use = GeneratorUse()
         self._inner = LoaderState(loader)
         self._start: OrderStart | None = None
-        self._draws = NotedDraws(loader)
+        self._draws = NotedDraws()
+        self._noted = self._draws if self._plan is None else self._plan
         self._reuses_workers = False
         self.compares_ranks = True
         self._resumed: Mapping[str, Any] | None = None
@@ -144,10 +146,7 @@ class ResumableLoader:
         if first_batch or resumed.get("is_drawn"):
             self._start = OrderStart.from_state_dict(resumed["start"])
             self._reuses_workers = resumed["reuses_workers"]
-            if self._plan is not None:
-                self._plan.load_state_dict(resumed)
-            else:
-                self._draws.load_state_dict(resumed)
+            self._noted.load_state_dict(resumed)
             with self._start.again(self._inner):
                 return self._begin(epoch, first_batch)
         self._start = OrderStart.of(self._inner)
@@ -165,7 +164,7 @@ class ResumableLoader:
             return self._begin_at_index(self._plan, epoch, first_batch)
         batches = naming_batches(self.loader)
         if not first_batch:
-            return self._draws.noting(batches)
+            return self._draws.noting(batches, self.loader)
         if not is_continued_stream(self.loader):
             print_log(
                 f"Advance dataloader {first_batch} steps to skip data that has already been "
@@ -173,7 +172,7 @@ class ResumableLoader:
                 logger="current",
             )
             self._draws.skip(batches, first_batch)
-        return self._draws.noting(batches, first_batch)
+        return self._draws.noting(batches, self.loader, first_batch)
 
     def _begin_at_index(self, plan: IndexPlan, epoch: int, first_batch: int) -> Iterator[Any]:
         """Let torch make its iterator while the loader shows it other indices."""
@@ -223,10 +222,8 @@ class ResumableLoader:
             "now": now,
             "reuses_workers": self._reuses_workers,
             "has_workers": self._has_workers(),
-            **({} if self._plan is None else self._plan.state_dict()),
+            **self._noted.state_dict(),
         }
-        if self._plan is None:
-            state |= self._draws.state_dict()
         if self._streams is not None:
             state["workers"] = self._streams.state_dict()
         if is_continued_stream(self.loader):
