@@ -61,3 +61,11 @@ def test_the_run_ends_like_one_that_is_not_interrupted(name, tmp_path):
     weights = [runner.model.state_dict() for runner in (whole, resumed)]
     assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
     assert scalars(resumed) == scalars(whole)
+
+
+@pytest.mark.parametrize("seed", [None, 5])
+def test_only_a_seed_that_somebody_wrote_is_missed(seed, tmp_path, capsys):
+    run("torch_loader", tmp_path)
+    wishes = {} if seed is None else {"randomness": {"seed": seed}}
+    run("torch_loader", tmp_path, resume=True, **wishes)
+    assert ("it replaces this run's seed" in capsys.readouterr().out) == (seed is not None)

@@ -465,3 +465,11 @@ def test_the_list_of_hooks_can_be_exchanged(tmp_path):
     runner.register_hook({"type": "IterTimerHook"})
     assert [type(hook).__name__ for hook in runner.hooks] == ["IterTimerHook"]
     assert runner._hooks is runner.hooks
+
+
+def test_it_says_in_a_line_what_it_is_and_where_it_stands(tmp_path):
+    runner = make(tmp_path)
+    assert repr(runner) == f"<Runner of Supervised in {tmp_path}, after epoch 0, iteration 0>"
+    runner.train()
+    assert repr(runner) == f"<Runner of Supervised in {tmp_path}, after epoch 3, iteration 18>"
+    assert repr(Runner.__new__(Runner)) == "<Runner>"

@@ -63,7 +63,7 @@ class LoaderState(InnerState):
                     names.append("collate_fn")
                 is_stream = isinstance(each.dataset, IterableDataset)
                 keeps_state = each is loader and (
-                    # What items change is kept by the run, the state of a stream by who iterates it.
+                    # The run keeps what items change, and who iterates it the state of a stream.
                     not is_stream or hasattr(each.dataset, "state_dict")
                 )
                 if not in_workers and not keeps_state:

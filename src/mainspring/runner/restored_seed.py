@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mainspring.dataset import DataLoader
 from mainspring.dataset.resumable_loader import ResumableLoader
 from mainspring.dist import get_rank
-from mainspring.logging import warn
+from mainspring.logging import IN_FILE, print_log, warn
 from mainspring.rng.seeding import set_random_seed
 
 if TYPE_CHECKING:
@@ -38,7 +38,10 @@ def restore_seed(runner: Runner, meta: Mapping[str, Any]) -> None:
     seed = meta["seed"] + own
     if seed == before:
         return
-    warn(f"the checkpoint was made with seed {seed}; it replaces this run's seed {before}")
+    if runner._randomness.seed is None:  # drawn, which is nobody's wish
+        print_log(f"the seed of the checkpoint, {seed}, is taken", "current", extra=IN_FILE)
+    else:
+        warn(f"the checkpoint was made with seed {seed}; it replaces this run's seed {before}")
     runner.use_seed(seed)
     set_random_seed(seed, runner.deterministic, False)
     source = getattr(runner.train_loop, "source", None)

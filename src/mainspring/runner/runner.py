@@ -476,3 +476,11 @@ class Runner(Checkpoints, MMEngineNames):
     def use_seed(self, seed: int) -> None:
         """Take a seed over as the seed of this run."""
         self._seed = seed
+
+    def __repr__(self) -> str:
+        if not hasattr(self, "_model_name"):  # its constructor has failed
+            return f"<{type(self).__name__}>"
+        return (
+            f"<{type(self).__name__} of {self._model_name} in {self.work_dir}, after epoch "
+            f"{self.epoch}, iteration {self.iter}>"
+        )
