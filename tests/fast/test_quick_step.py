@@ -142,6 +142,38 @@ def test_momentum_that_is_turned_on_later():
     assert_equal(ours, theirs)
 
 
+def forget(optimizer, parameter):
+    del optimizer.state[parameter]
+
+
+def replace_state(optimizer, parameter):
+    optimizer.state[parameter] = {
+        name: torch.zeros_like(value) for name, value in optimizer.state[parameter].items()
+    }
+
+
+def replace_tensors(optimizer, parameter):
+    for name, value in optimizer.state[parameter].items():
+        optimizer.state[parameter][name] = torch.zeros_like(value)
+
+
+@pytest.mark.parametrize("kind", ["momentum", "fused adamw", "amsgrad"])
+@pytest.mark.parametrize("change", [forget, replace_state, replace_tensors])
+@pytest.mark.parametrize("index", [0, 1, 3])
+def test_a_state_of_any_parameter_that_begins_anew(kind, change, index):
+    models = ours, theirs = net(), net()
+    for model in models:
+        del model.sometimes
+    optimizers = [OPTIMIZERS[kind](model.parameters()) for model in models]
+    quick = quickly(ours, optimizers[0], [0, 1, 3])
+    plainly(theirs, optimizers[1], [0, 1, 3])
+    for optimizer in optimizers:
+        change(optimizer, optimizer.param_groups[0]["params"][index])
+    quickly(ours, optimizers[0], [4, 6], quick)
+    plainly(theirs, optimizers[1], [4, 6])
+    assert_equal(ours, theirs)
+
+
 def test_hooks_of_the_optimizer_are_called():
     model, calls = net(), []
     optimizer = OPTIMIZERS["fused adamw"](model.parameters())
