@@ -127,6 +127,23 @@ def test_settings_that_change_in_between(kind):
     assert train
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("kind", ["sgd", "momentum", "nesterov"])
+def test_parameters_of_half_precision(kind, dtype):
+    models = [nn.Linear(8, 4).to(dtype) for _ in range(2)]
+    models[1].load_state_dict(models[0].state_dict())
+    optimizers = [OPTIMIZERS[kind](model.parameters()) for model in models]
+    quick = QuickStep(optimizers[0])
+    for step in range(6):
+        for model in models:
+            generator = torch.Generator().manual_seed(step)
+            for parameter in model.parameters():
+                parameter.grad = torch.randn(parameter.shape, generator=generator).to(dtype)
+        quick.step()
+        optimizers[1].step()
+    assert_equal(*models)
+
+
 def test_momentum_that_is_turned_on_later():
     ours, theirs = net(), net()
     our_optimizer, optimizer = (

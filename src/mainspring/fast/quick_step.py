@@ -243,7 +243,11 @@ class _PlainSGD(_Group):
     def suits(settings: dict[str, Any], states: list[dict[str, Any]]) -> bool:
         if settings.get("fused") or settings.get("differentiable") or not settings["params"]:
             return False
-        return not settings["momentum"] or all("momentum_buffer" in state for state in states)
+        if not settings["momentum"]:
+            return True
+        # Of halves, torch rounds the product with momentum otherwise in a list than in one tensor.
+        are_whole = all(parameter.dtype.itemsize >= 4 for parameter in settings["params"])
+        return are_whole and all("momentum_buffer" in state for state in states)
 
     def is_current(self, settings: dict[str, Any]) -> bool:
         return (
