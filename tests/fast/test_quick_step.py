@@ -271,6 +271,10 @@ class TestBackward:
         with pytest.raises(RuntimeError, match="does not require grad"):
             quick_backward(torch.tensor(1.0))
 
+    def test_a_complex_loss_is_an_error_as_in_torch(self):
+        with pytest.raises(RuntimeError, match="real scalar outputs"):
+            quick_backward(nn.Parameter(torch.ones((), dtype=torch.complex64)) * 2)
+
     def test_a_loss_of_several_elements_is_an_error_as_in_torch(self):
         with pytest.raises(RuntimeError, match="scalar outputs"):
             quick_backward(nn.Parameter(torch.ones(2)) * 2)

@@ -33,7 +33,8 @@ def quick_backward(loss: Tensor) -> None:
     Args:
         loss: A scalar loss.
     """
-    if type(loss) is not Tensor or loss.dim() or _ENGINE is None or not is_enabled():
+    is_usual = type(loss) is Tensor and not loss.dim() and loss.is_floating_point()
+    if not is_usual or _ENGINE is None or not is_enabled():
         loss.backward()  # type: ignore[no-untyped-call]  # - torch leaves it untyped
         return
     _ENGINE.run_backward(
