@@ -102,6 +102,15 @@ REFUSED = [
         "torch's own StepLR",
     ),
     (
+        dict(
+            param_scheduler=dict(
+                type=type("Mine", (torch.optim.lr_scheduler.StepLR,), {}), step_size=1
+            )
+        ),
+        "the torch scheduler Mine",
+    ),
+    (dict(param_scheduler=[lambda epoch: 0.5**epoch]), "which is no scheduler"),
+    (
         dict(optim_wrapper=dict(gen=dict(optimizer=dict(type="SGD", lr=0.1)))),
         "the model has no module of that name",
     ),
