@@ -54,7 +54,7 @@ class TraceableUpdate:
         self._constants = self._read_constants()
         self._all_states = optimizer.state
         self._rates: list[float] = []
-        self.rates = torch.zeros(len(optimizer.param_groups), dtype=torch.float64)
+        self.rates = torch.zeros(len(optimizer.param_groups), dtype=torch.float64, device="cpu")
         """Learning rate of each group, of shape (groups,), on the CPU."""
         for group in optimizer.param_groups:
             _require_ordinary(group)
@@ -68,7 +68,7 @@ class TraceableUpdate:
         rates = [group["lr"] for group in self._optimizer.param_groups]
         if rates != self._rates:
             self._rates = rates
-            self.rates.copy_(torch.tensor(rates, dtype=torch.float64))
+            self.rates.copy_(torch.tensor(rates, dtype=torch.float64, device="cpu"))
         return self._read_constants() == self._constants
 
     def is_outdated(self) -> bool:
