@@ -296,6 +296,11 @@ class Runner(Checkpoints, MMEngineNames):
         """
         if self._train_loop is None:
             raise LoopError.of("train")
+        if self.is_training:
+            raise LoopError(
+                "this runner trains already",
+                help="call train() when it has ended, or train with a runner of its own",
+            )
         self._open_again()
         with ExitStack() as alone:
             # What is built now belongs to this run, also if another was constructed meanwhile.
