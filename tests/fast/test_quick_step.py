@@ -127,6 +127,23 @@ def test_settings_that_change_in_between(kind):
     assert train
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("kind", ["sgd", "momentum", "nesterov"])
+def test_parameters_of_half_precision(kind, dtype):
+    models = [nn.Linear(8, 4).to(dtype) for _ in range(2)]
+    models[1].load_state_dict(models[0].state_dict())
+    optimizers = [OPTIMIZERS[kind](model.parameters()) for model in models]
+    quick = QuickStep(optimizers[0])
+    for step in range(6):
+        for model in models:
+            generator = torch.Generator().manual_seed(step)
+            for parameter in model.parameters():
+                parameter.grad = torch.randn(parameter.shape, generator=generator).to(dtype)
+        quick.step()
+        optimizers[1].step()
+    assert_equal(*models)
+
+
 def test_momentum_that_is_turned_on_later():
     ours, theirs = net(), net()
     our_optimizer, optimizer = (
@@ -139,6 +156,38 @@ def test_momentum_that_is_turned_on_later():
         each.param_groups[0]["momentum"] = 0.9
     quickly(ours, our_optimizer, [3, 4], quick)
     plainly(theirs, optimizer, [3, 4])
+    assert_equal(ours, theirs)
+
+
+def forget(optimizer, parameter):
+    del optimizer.state[parameter]
+
+
+def replace_state(optimizer, parameter):
+    optimizer.state[parameter] = {
+        name: torch.zeros_like(value) for name, value in optimizer.state[parameter].items()
+    }
+
+
+def replace_tensors(optimizer, parameter):
+    for name, value in optimizer.state[parameter].items():
+        optimizer.state[parameter][name] = torch.zeros_like(value)
+
+
+@pytest.mark.parametrize("kind", ["momentum", "fused adamw", "amsgrad"])
+@pytest.mark.parametrize("change", [forget, replace_state, replace_tensors])
+@pytest.mark.parametrize("index", [0, 1, 3])
+def test_a_state_of_any_parameter_that_begins_anew(kind, change, index):
+    models = ours, theirs = net(), net()
+    for model in models:
+        del model.sometimes
+    optimizers = [OPTIMIZERS[kind](model.parameters()) for model in models]
+    quick = quickly(ours, optimizers[0], [0, 1, 3])
+    plainly(theirs, optimizers[1], [0, 1, 3])
+    for optimizer in optimizers:
+        change(optimizer, optimizer.param_groups[0]["params"][index])
+    quickly(ours, optimizers[0], [4, 6], quick)
+    plainly(theirs, optimizers[1], [4, 6])
     assert_equal(ours, theirs)
 
 
@@ -221,6 +270,10 @@ class TestBackward:
     def test_a_loss_without_gradient_is_an_error_as_in_torch(self):
         with pytest.raises(RuntimeError, match="does not require grad"):
             quick_backward(torch.tensor(1.0))
+
+    def test_a_complex_loss_is_an_error_as_in_torch(self):
+        with pytest.raises(RuntimeError, match="real scalar outputs"):
+            quick_backward(nn.Parameter(torch.ones((), dtype=torch.complex64)) * 2)
 
     def test_a_loss_of_several_elements_is_an_error_as_in_torch(self):
         with pytest.raises(RuntimeError, match="scalar outputs"):

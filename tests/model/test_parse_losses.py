@@ -68,6 +68,20 @@ def test_other_values_are_refused_by_name(value):
         parse_losses({"loss_x": value})
 
 
+@pytest.mark.parametrize(
+    ("losses", "advice"),
+    [
+        ({"loss": (torch.ones(1),)}, "give a list"),
+        ({"loss": 1.0}, r"leave out \.item\(\)"),
+        ({"loss": torch.ones(()), "accuracy": 0.5}, "only logged is a tensor"),
+        ({0: torch.ones(())}, "the key 0, but their names are strings"),
+    ],
+)
+def test_the_advice_is_about_what_was_returned(losses, advice):
+    with pytest.raises(TypeError, match=advice):
+        parse_losses(losses)
+
+
 def test_a_bare_tensor_is_refused_with_advice():
     with pytest.raises(TypeError, match=r"return dict\(loss=...\)"):
         parse_losses(torch.ones(()))

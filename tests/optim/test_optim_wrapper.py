@@ -166,6 +166,7 @@ def test_parameters_without_gradient_are_not_clipped():
         ({"clip_grad": {}}, "clip_grad is {}"),
         ({"clip_grad": [1]}, r"clip_grad is \[1\]"),
         ({"clip_grad": dict(type="norm")}, "has a type, but no argument"),
+        ({"clip_grad": float("nan")}, "clip_grad has max_norm=nan"),
         ({"clip_grad": dict(type="max", max_norm=1)}, "clip_grad has type 'max'"),
     ],
 )

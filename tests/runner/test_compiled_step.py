@@ -345,10 +345,54 @@ def move_to_a_group_of_its_own(runner):
     optimizer.add_param_group({"params": [last], "lr": 0.5})
 
 
+def forget_a_state(runner):
+    optimizer = runner.optim_wrapper.optimizer
+    del optimizer.state[optimizer.param_groups[0]["params"][1]]
+
+
+def replace_a_state(runner):
+    optimizer = runner.optim_wrapper.optimizer
+    parameter = optimizer.param_groups[0]["params"][1]
+    optimizer.state[parameter]["momentum_buffer"] = torch.ones_like(parameter)
+
+
+def replace_a_parameter(runner):
+    optimizer, layer = runner.optim_wrapper.optimizer, runner.model.net[0]
+    layer.bias = nn.Parameter(torch.ones_like(layer.bias))
+    optimizer.state.pop(optimizer.param_groups[0]["params"][1])
+    optimizer.param_groups[0]["params"][1] = layer.bias
+
+
+def leave_gradients(runner):
+    for parameter in runner.model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+
+
+def halve_gradients_from_now_on(runner):
+    def halve(optimizer, *_):
+        for parameter in optimizer.param_groups[0]["params"]:
+            parameter.grad.mul_(0.5)
+
+    runner.optim_wrapper.optimizer.register_step_pre_hook(halve)
+
+
+FOLLOWED = [
+    freeze,
+    unfreeze,
+    load_states,
+    move_to_a_group_of_its_own,
+    forget_a_state,
+    replace_a_state,
+    replace_a_parameter,
+    leave_gradients,
+    halve_gradients_from_now_on,
+]
+
+
 class TestChangesInTheMiddle:
     """What a hook changes is followed, as without compiling."""
 
-    @pytest.mark.parametrize("action", [freeze, unfreeze, load_states, move_to_a_group_of_its_own])
+    @pytest.mark.parametrize("action", FOLLOWED)
     def test_it_is_followed(self, tmp_path, action):
         def net():
             net = Net()

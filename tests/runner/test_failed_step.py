@@ -152,6 +152,16 @@ MISTAKES: dict[str, tuple[Any, dict[str, Any], list[str]]] = {
         ReturnsLoss, dict(data=Dicts()),
         ["image, labels", "(img, labels)", "rename 'image' to 'img'", "{image: float32 (4, 1, 4, 4)"],
     ),
+    "a key that is no name": (
+        lambda: Own(losses), dict(loader=[{1: INPUTS}]), ["the names of", "rename 1"],
+    ),
+    "a key that is taken": (
+        lambda: Own(losses), dict(loader=[dict(mode=INPUTS)]), ["the names of", "rename 'mode'"],
+    ),
+    "too many entries": (
+        lambda: Own(losses), dict(loader=[(INPUTS, TARGETS, TARGETS)]),
+        ["forward takes (inputs, data_samples)", "the entries of the batch"],
+    ),
     "predict gives the losses": (
         lambda: Own(losses, losses), dict(metric=Accuracy()),
         ["mode='predict'", "list", "batch 1", "process"],

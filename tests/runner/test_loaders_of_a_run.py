@@ -294,6 +294,28 @@ class TestStreams:
         assert one == other
 
 
+class TestListsOfBatches:
+    inputs, targets = data(6)[:]
+    BATCHES = {
+        "pairs": [(inputs[:4], targets[:4]), (inputs[4:], targets[4:])],
+        "lists": list(TorchDataLoader(data(6), batch_size=4)),
+        "dicts": [dict(inputs=x, targets=y) for x, y in TorchDataLoader(data(6), batch_size=4)],
+        "one": ((inputs, targets),),
+    }
+
+    @pytest.mark.parametrize("name", BATCHES)
+    def test_they_are_one_validation_set(self, name, tmp_path):
+        one, other = (
+            runner(tmp_path / str(number), ours(), val_dataloader=loader, val_evaluator=Accuracy())
+            for number, loader in enumerate((self.BATCHES[name], ours(6)))
+        )
+        assert one.val() == other.val()
+
+    def test_several_of_them_are_several(self, tmp_path):
+        two = dict(val_dataloader=[self.BATCHES["pairs"]] * 2, val_evaluator=Accuracy())
+        assert set(runner(tmp_path, ours(), **two).val()) == {"0/accuracy", "1/accuracy"}
+
+
 class TestWithoutABatch:
     EMPTY = {
         "a stream": lambda: TorchDataLoader(Stream(0), batch_size=2),
@@ -311,8 +333,6 @@ class TestWithoutABatch:
 
     @pytest.mark.parametrize("name", EMPTY)
     def test_validation_ends_with_an_error(self, name, tmp_path):
-        if name == "a list":
-            pytest.skip("an empty list names no validation set")
         run = runner(tmp_path, ours(), val_dataloader=self.EMPTY[name](), val_evaluator=Accuracy())
         with pytest.raises(DataError, match="no batch"):
             run.val()

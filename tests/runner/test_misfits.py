@@ -90,7 +90,14 @@ def test_what_has_an_effect_is_not_complained_about(tmp_path, capsys, sections):
     assert "WARNING" not in capsys.readouterr().out
 
 
+with torch.inference_mode():
+    MADE_IN_INFERENCE = nn.Linear(4, 2)
+
 REFUSED = [
+    (
+        dict(model=Supervised(MADE_IN_INFERENCE, nn.CrossEntropyLoss())),
+        r"made within torch\.inference_mode\(\)",
+    ),
     (dict(train_cfg=dict(max_epochs=2, val_interval=0.5), **VALIDATION), "val_interval is 0.5"),
     (
         dict(default_hooks=dict(checkpoint=dict(type="CheckpointHook", save_best="acc")))
@@ -101,6 +108,15 @@ REFUSED = [
         dict(param_scheduler=dict(type=torch.optim.lr_scheduler.StepLR, step_size=1)),
         "torch's own StepLR",
     ),
+    (
+        dict(
+            param_scheduler=dict(
+                type=type("Mine", (torch.optim.lr_scheduler.StepLR,), {}), step_size=1
+            )
+        ),
+        "the torch scheduler Mine",
+    ),
+    (dict(param_scheduler=[lambda epoch: 0.5**epoch]), "which is no scheduler"),
     (
         dict(optim_wrapper=dict(gen=dict(optimizer=dict(type="SGD", lr=0.1)))),
         "the model has no module of that name",

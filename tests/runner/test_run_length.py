@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +14,7 @@ from mainspring.errors import ConfigError, DataError
 from mainspring.runner.run_length import (
     EndlessBatches,
     IntervalSchedule,
+    check_interval,
     checked_length,
     set_loader_epoch,
 )
@@ -41,12 +45,20 @@ class PositionedLoader(FakeLoader):
         self.items = self.items[state["batches"] :]
 
 
-@pytest.mark.parametrize("value", [1, 12, 3.0])
+@pytest.mark.parametrize("value", [1, 12, 3.0, np.int64(3), np.float32(3)])
 def test_lengths_are_whole_numbers(value):
     assert checked_length("max_epochs", value) == int(value)
+    assert type(checked_length("max_epochs", value)) is int
+    check_interval("val_interval", value, 1)
 
 
-@pytest.mark.parametrize("value", [0, -1, 2.5, "3", None, True])
+@pytest.mark.parametrize("value", [math.inf, math.nan, 2.5, "3", None, True])
+def test_other_intervals_are_refused_with_their_name(value):
+    with pytest.raises(ConfigError, match="val_interval is"):
+        check_interval("val_interval", value, 1)
+
+
+@pytest.mark.parametrize("value", [0, -1, 2.5, "3", None, True, math.inf, math.nan])
 def test_other_lengths_are_refused_with_their_name(value):
     with pytest.raises(ConfigError, match="max_epochs is") as caught:
         checked_length("max_epochs", value)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from torch.utils.data import Dataset, TensorDataset
 
 from mainspring import hooks as our_hooks
 from mainspring.dataset import DataLoader
+from mainspring.errors import LoopError
 from mainspring.evaluator import (
     Accuracy,
     BaseMetric,
@@ -31,6 +35,7 @@ from mainspring.hooks import Hook
 from mainspring.model import BaseTTAModel, Supervised
 from mainspring.registry import HOOKS, LOOPS, METRICS, MODELS
 from mainspring.runner import Runner
+from mainspring.runner.request import named_run
 
 INPUTS = torch.randn(16, 4, generator=torch.Generator().manual_seed(0))
 ROWS = TensorDataset(INPUTS, (INPUTS.sum(1) > 0).long())
@@ -475,3 +480,32 @@ def test_runs_that_take_turns_with_one_hook_object(tmp_path) -> None:
     for runner in runners:
         runner.train()
     assert all("epoch_3.pth" in files(runner) for runner in runners)
+
+
+def test_a_run_cannot_begin_within_itself(tmp_path) -> None:
+    class Again(Hook):
+        def after_train_epoch(self, runner) -> None:
+            runner.train()
+
+    with pytest.raises(LoopError, match="trains already"):
+        make(tmp_path, custom_hooks=[Again()]).train()
+
+
+def test_runs_that_are_made_in_threads_at_once_have_names_of_their_own(
+    tmp_path, monkeypatch
+) -> None:
+    def slowly(*arguments) -> str:
+        time.sleep(0.05)
+        return named_run(*arguments)
+
+    monkeypatch.setattr("mainspring.runner.runner.named_run", slowly)
+    at_once = threading.Barrier(4)
+
+    def made(number: int) -> Runner:
+        at_once.wait()
+        return make(tmp_path / str(number))
+
+    with ThreadPoolExecutor(4) as pool:
+        runs = list(pool.map(made, range(4)))
+    assert len({run.experiment_name for run in runs}) == 4
+    assert len({id(run.logger) for run in runs}) == 4

@@ -72,6 +72,30 @@ def test_a_run_needs_no_terminal(stream, tmp_path, monkeypatch):
         assert "finished in" in stream.text
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_what_a_run_needs_on_the_host_is_there_whatever_the_default_device(workers, tmp_path):
+    """On ``meta``, to which nothing may go, for an accelerator."""
+    data = torch.utils.data.TensorDataset(torch.randn(8, 2), torch.zeros(8).long())
+    weights = []
+    for device in ("cpu", "meta"):
+        torch.manual_seed(0)
+        model = Supervised(nn.Linear(2, 2), nn.CrossEntropyLoss())
+        two = [DataLoader(data, batch_size=2, shuffle=True, num_workers=workers) for _ in range(2)]
+        with torch.device(device):
+            Runner(
+                model=model,
+                work_dir=str(tmp_path / device),
+                train_dataloader=dict(type="CombinedLoader", loaders=two, mode="by_share"),
+                train_cfg=dict(max_epochs=2),
+                optim_wrapper=dict(optimizer=dict(type="AdamW", lr=0.1), clip_grad=1.0),
+                default_hooks=dict(checkpoint=dict(type="CheckpointHook", async_save=True)),
+                randomness=dict(seed=0),
+            ).train()
+        saved = torch.load(tmp_path / device / "epoch_2.pth", weights_only=False)
+        weights.append([model.state_dict(), saved["state_dict"]])
+    torch.testing.assert_close(*weights, rtol=0, atol=0)
+
+
 def test_colours_are_for_terminals_whose_user_wants_them(monkeypatch):
     monkeypatch.setattr(sys, "stdout", Terminal())
     monkeypatch.delenv("NO_COLOR", raising=False)

@@ -76,12 +76,13 @@ class Snapshots:
         target = self._memory(*kind)
         storage = first.untyped_storage()
         if storage.nbytes() > target.nbytes():
-            alone = torch.empty(0, dtype=first.dtype).set_(target).view(first.shape)
+            alone = torch.empty(0, dtype=first.dtype, device="cpu").set_(target).view(first.shape)
             return [alone.copy_(first.detach(), non_blocking=first.is_cuda)]
         source = torch.empty(0, dtype=torch.uint8, device=first.device).set_(storage)
-        torch.empty(0, dtype=torch.uint8).set_(target).copy_(source, non_blocking=first.is_cuda)
+        copied = torch.empty(0, dtype=torch.uint8, device="cpu").set_(target)
+        copied.copy_(source, non_blocking=first.is_cuda)
         return [
-            torch.empty(0, dtype=tensor.dtype).set_(
+            torch.empty(0, dtype=tensor.dtype, device="cpu").set_(
                 target, tensor.storage_offset(), tensor.size(), tensor.stride()
             )
             for tensor in tensors
@@ -94,7 +95,7 @@ class Snapshots:
         if free:
             memory = free.pop()
         else:
-            new = torch.empty(size, dtype=torch.uint8, pin_memory=pinned)
+            new = torch.empty(size, dtype=torch.uint8, device="cpu", pin_memory=pinned)
             memory = (new.zero_() if touched else new).untyped_storage()
         self._used.setdefault(kind, []).append(memory)
         return memory

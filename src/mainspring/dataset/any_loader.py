@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import torch
 from torch import nn
 from torch.utils.data import DataLoader as TorchDataLoader
 from torch.utils.data import Dataset, IterableDataset, Sampler, SequentialSampler
@@ -13,6 +15,7 @@ from mainspring.errors import ConfigError, DataError
 
 __all__ = [
     "empty_loader_error",
+    "holds_batches",
     "is_named_loaders",
     "length_of",
     "loaders_inside",
@@ -98,6 +101,21 @@ def is_named_loaders(section: Any) -> bool:
         and not {"dataset", "type", "loaders"} & section.keys()
         and all(isinstance(item, Mapping) or hasattr(item, "__iter__") for item in section.values())
     )
+
+
+def holds_batches(section: list[Any] | tuple[Any, ...]) -> bool:
+    """Whether a list is one loader, a list of batches, rather than a list of loaders."""
+    return all(map(_is_batch, section))
+
+
+def _is_batch(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        is_section = bool({"dataset", "type", "loaders"} & value.keys())
+        columns = any(isinstance(column, torch.Tensor | list) for column in value.values())
+        return columns and not is_section and not any(map(_is_loader, value.values()))
+    if isinstance(value, list | tuple):
+        return any(isinstance(item, torch.Tensor) for item in value)
+    return hasattr(value, "to") or dataclasses.is_dataclass(value)
 
 
 def loaders_inside(loader: Any) -> list[Any]:

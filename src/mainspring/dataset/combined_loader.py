@@ -235,7 +235,7 @@ class CombinedLoader:
 
     def _drawn(self, passes: dict[str, _Pass]) -> Iterator[Any]:
         generator = torch.Generator().manual_seed(mix(self._seed, self._epoch))
-        weights = torch.tensor(self._shares, dtype=torch.double)
+        weights = torch.tensor(self._shares, dtype=torch.double, device="cpu")
         drawn = torch.multinomial(weights, len(self), replacement=True, generator=generator)
         in_order = list(passes.values())
         for number in drawn[self._steps :].tolist():

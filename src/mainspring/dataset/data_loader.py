@@ -447,7 +447,11 @@ class DataLoader(TorchDataLoader[T_co]):
         begin: Any = super()._get_iterator
         if self.threads:
             begin = functools.partial(ThreadedBatches, self, self.threads, self._ahead)
-        return begin_showing(self, self._seen_by_iterator(), begin)
+        seen = self._seen_by_iterator()
+        if "generator" not in seen or torch.get_default_device().type == "cpu":
+            return begin_showing(self, seen, begin)
+        with torch.device("cpu"):  # where that generator is
+            return begin_showing(self, seen, begin)
 
     def _seen_by_iterator(self) -> dict[str, Any]:
         init_fn = self.worker_init_fn

@@ -113,7 +113,9 @@ class DefaultSampler(_OfRank):
     def __iter__(self) -> Iterator[int]:
         size = len(self.dataset)
         if self.shuffle:
-            indices = torch.randperm(size, generator=self._generator_of_epoch()).tolist()
+            indices = torch.randperm(
+                size, generator=self._generator_of_epoch(), device="cpu"
+            ).tolist()
         else:
             indices = list(range(size))
         return self._dealt(indices)
@@ -233,7 +235,7 @@ class InfiniteSampler(_OfRank):
         generator = torch.Generator().manual_seed(self._common_seed())
         while True:
             if self.shuffle:
-                yield torch.randperm(self.size, generator=generator).tolist()
+                yield torch.randperm(self.size, generator=generator, device="cpu").tolist()
             else:
                 yield list(range(self.size))
 

@@ -99,7 +99,7 @@ class TokenBudgetBatchSampler(Sampler[list[int]]):
         for length in sorted(set(lengths), reverse=True):
             bound = bound if length * (1 + tolerance) >= bound else length
             levels[length], bounds[length] = -int(bound), int(bound)
-        of_items = torch.tensor([levels[length] for length in lengths])
+        of_items = torch.tensor([levels[length] for length in lengths], device="cpu")
         return of_items, sorted((bounds[length] for length in lengths), reverse=True)
 
     def _cut(self, bounds: list[int]) -> Iterator[int]:
@@ -123,7 +123,7 @@ class TokenBudgetBatchSampler(Sampler[list[int]]):
         seed = mix(self.sampler._common_seed(), self.sampler.epoch)
         ranks, order = self.sampler.world_size, copy.copy(self.sampler)
         order.rank, order.world_size = 0, 1
-        indices = torch.tensor(list(order))
+        indices = torch.tensor(list(order), device="cpu")
         indices = indices[torch.argsort(self._levels[indices], stable=True)]
         batches = [part.tolist() for part in torch.split(indices, self._sizes_for(ranks))]
         if self.sampler.round_up:  # batches of one item each may not divide
@@ -132,7 +132,8 @@ class TokenBudgetBatchSampler(Sampler[list[int]]):
         if not self.sampler.shuffle:
             return together
         generator = torch.Generator().manual_seed(seed % 2**63)
-        return [together[i] for i in torch.randperm(len(together), generator=generator).tolist()]
+        turns = torch.randperm(len(together), generator=generator, device="cpu")
+        return [together[i] for i in turns.tolist()]
 
     def __iter__(self) -> Iterator[list[int]]:
         rank = self.sampler.rank

@@ -19,7 +19,7 @@ def error_sums(predictions: Tensor, targets: Tensor) -> Tensor:
     """Number, absolute and squared errors, targets, and their squares."""
     predictions, targets = predictions.flatten().cpu().double(), targets.flatten().cpu().double()
     wrong = (predictions - targets).abs()
-    count = torch.tensor(float(len(wrong)), dtype=torch.double)
+    count = torch.tensor(float(len(wrong)), dtype=torch.double, device="cpu")
     sums = [count, wrong.sum(), wrong.square().sum(), targets.sum(), targets.square().sum()]
     return torch.stack(sums)
 

@@ -10,6 +10,7 @@ called. The numbers are the same to the last bit.
 
 from __future__ import annotations
 
+from operator import is_
 from typing import Any
 
 import torch
@@ -32,7 +33,8 @@ def quick_backward(loss: Tensor) -> None:
     Args:
         loss: A scalar loss.
     """
-    if type(loss) is not Tensor or loss.dim() or _ENGINE is None or not is_enabled():
+    is_usual = type(loss) is Tensor and not loss.dim() and loss.is_floating_point()
+    if not is_usual or _ENGINE is None or not is_enabled():
         loss.backward()  # type: ignore[no-untyped-call]  # - torch leaves it untyped
         return
     _ENGINE.run_backward(
@@ -59,6 +61,7 @@ class QuickStep:
         clears = getattr(type(optimizer), "zero_grad", None) is Optimizer.zero_grad
         self._clears = clears and is_enabled()
         self._groups: list[_Group] = []
+        self._states: list[dict[str, Any]] = []
         self._hooks: list[Any] = []
         if self._kind is not None:
             self._hooks = step_hooks(optimizer)
@@ -96,9 +99,11 @@ class QuickStep:
         groups, settings = self._groups, self.optimizer.param_groups
         if not groups or len(groups) != len(settings):
             return None
-        state, gradients = self.optimizer.state, []
+        if not _are_same(list(self.optimizer.state.values()), self._states):
+            return None
+        gradients = []
         for group, own in zip(groups, settings, strict=True):
-            if not group.is_current(own, state):
+            if not group.is_current(own):
                 return None
             of_group = [parameter.grad for parameter in group.parameters]
             for gradient in of_group:
@@ -116,7 +121,13 @@ class QuickStep:
             if not kind.suits(settings, states):
                 return []
             groups.append(kind(settings, states))
+        self._states = list(state.values())
         return groups
+
+
+def _are_same(items: list[Any], known: list[Any]) -> bool:
+    """Whether two lists hold the same objects."""
+    return len(items) == len(known) and all(map(is_, items, known))
 
 
 class _Group:
@@ -125,17 +136,16 @@ class _Group:
     Attributes:
         settings: The group itself.
         parameters: Its parameters.
-        state_name: Name of the state by which is seen that states were exchanged; empty without.
+        state_names: Names of the states that the kernels take.
     """
 
-    state_name = ""
+    state_names: tuple[str, ...] = ()
 
     def __init__(self, settings: dict[str, Any], states: list[dict[str, Any]]) -> None:
         self.settings = settings
         self.parameters: list[Tensor] = list(settings["params"])
-        self._known: list[Any] = (
-            [states[0][self.state_name], states[-1][self.state_name]] if self.state_name else []
-        )
+        self._own_states = states
+        self._known = self._held()
 
     @staticmethod
     def suits(settings: dict[str, Any], states: list[dict[str, Any]]) -> bool:
@@ -150,29 +160,28 @@ class _Group:
         """
         raise NotImplementedError
 
-    def is_current(self, settings: dict[str, Any], state: Any) -> bool:
+    def is_current(self, settings: dict[str, Any]) -> bool:
         """Whether the optimizer still has these parameters and states, and these only."""
-        params, own = settings["params"], self.parameters
-        if settings is not self.settings or len(params) != len(own):
-            return False
-        if params[0] is not own[0] or params[-1] is not own[-1]:
-            return False
-        if type(settings["lr"]) is Tensor:
-            return False
-        for known, parameter in zip(self._known, (own[0], own[-1]), strict=False):
-            of_parameter = state.get(parameter)
-            if of_parameter is None or of_parameter.get(self.state_name) is not known:
-                return False
-        return True
+        return (
+            settings is self.settings
+            and _are_same(settings["params"], self.parameters)
+            and type(settings["lr"]) is not Tensor
+            and _are_same(self._held(), self._known)
+        )
+
+    def _held(self) -> list[Any]:
+        return [state.get(name) for name in self.state_names for state in self._own_states]
 
 
 class _FusedAdam(_Group):
     """Adam and AdamW with ``fused=True``."""
 
-    state_name = "exp_avg"
+    state_names: tuple[str, ...] = ("exp_avg", "exp_avg_sq", "step")
     decouples = False
 
     def __init__(self, settings: dict[str, Any], states: list[dict[str, Any]]) -> None:
+        if settings["amsgrad"]:
+            self.state_names = (*self.state_names, "max_exp_avg_sq")
         super().__init__(settings, states)
         self._averages = [state["exp_avg"] for state in states]
         self._squares = [state["exp_avg_sq"] for state in states]
@@ -189,8 +198,8 @@ class _FusedAdam(_Group):
             and not isinstance(settings["betas"][0], Tensor)
         )
 
-    def is_current(self, settings: dict[str, Any], state: Any) -> bool:
-        return super().is_current(settings, state) and settings["fused"] is True
+    def is_current(self, settings: dict[str, Any]) -> bool:
+        return super().is_current(settings) and settings["fused"] is True
 
     def update(self, gradients: list[Tensor]) -> None:
         settings = self.settings
@@ -226,7 +235,7 @@ class _PlainSGD(_Group):
 
     def __init__(self, settings: dict[str, Any], states: list[dict[str, Any]]) -> None:
         if settings["momentum"]:
-            self.state_name = "momentum_buffer"
+            self.state_names = ("momentum_buffer",)
         super().__init__(settings, states)
         self._momentum = settings["momentum"]
         self._buffers = [state["momentum_buffer"] for state in states if self._momentum]
@@ -235,11 +244,15 @@ class _PlainSGD(_Group):
     def suits(settings: dict[str, Any], states: list[dict[str, Any]]) -> bool:
         if settings.get("fused") or settings.get("differentiable") or not settings["params"]:
             return False
-        return not settings["momentum"] or all("momentum_buffer" in state for state in states)
+        if not settings["momentum"]:
+            return True
+        # Of halves, torch rounds the product with momentum otherwise in a list than in one tensor.
+        are_whole = all(parameter.dtype.itemsize >= 4 for parameter in settings["params"])
+        return are_whole and all("momentum_buffer" in state for state in states)
 
-    def is_current(self, settings: dict[str, Any], state: Any) -> bool:
+    def is_current(self, settings: dict[str, Any]) -> bool:
         return (
-            super().is_current(settings, state)
+            super().is_current(settings)
             and not settings["fused"]
             and bool(settings["momentum"]) == bool(self._momentum)
         )

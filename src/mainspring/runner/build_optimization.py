@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from mainspring.config.schema import keys_of_section
 from mainspring.errors import ConfigError, ConfigTypeError, did_you_mean
@@ -276,11 +277,9 @@ def build_schedulers(
     for index, entry in enumerate(entries):
         path = f"param_scheduler.{index}" if len(entries) > 1 else "param_scheduler"
         _refuse_torchs_own(entry, path)
-        if isinstance(entry, functools.partial):
-            built.append(entry(optim_wrapper))
-            continue
         if not isinstance(entry, Mapping):
-            built.append(entry)
+            recipe = isinstance(entry, functools.partial)
+            built.append(_scheduler(entry(optim_wrapper) if recipe else entry, path))
             continue
         if "type" not in entry:
             raise ConfigError(
@@ -323,16 +322,31 @@ def _refuse_torchs_own(entry: Any, path: str) -> None:
     if isinstance(kind, str):
         kind = PARAM_SCHEDULERS.get(kind) if "lr_scheduler" in kind else None
     kind = kind if isinstance(kind, type) else type(kind)
-    if kind.__module__.startswith("torch.optim."):
+    is_torchs = kind.__module__.startswith("torch.optim.")
+    counts = hasattr(kind, "by_epoch") or hasattr(entry, "by_epoch")
+    if is_torchs or (issubclass(kind, LRScheduler) and not counts):
         ours = PARAM_SCHEDULERS.get(kind.__name__) is not None
+        what = "torch's own" if is_torchs else "the torch scheduler"
         raise ConfigTypeError(
-            f"param_scheduler has torch's own {kind.__name__}, which counts neither epochs nor "
+            f"param_scheduler has {what} {kind.__name__}, which counts neither epochs nor "
             "iterations of a run",
             config_path=path,
             help=f"write dict(type={kind.__name__!r}, ...)"
             if ours
-            else "use a scheduler of mainspring.optim",
+            else "use a scheduler of mainspring.optim, or step this one in a hook",
         )
+
+
+def _scheduler(given: Any, path: str) -> Any:
+    """What is given as a scheduler, refused unless it can be stepped as one."""
+    if not (hasattr(given, "step") and hasattr(given, "by_epoch")):
+        raise ConfigTypeError(
+            f"param_scheduler has {given!r}, which is no scheduler",
+            config_path=path,
+            help="give dict(type='StepLR', ...), a scheduler of mainspring.optim, or an object "
+            "with by_epoch, step(), state_dict() and load_state_dict()",
+        )
+    return given
 
 
 def follow_length_of_run(

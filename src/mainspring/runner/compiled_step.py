@@ -74,8 +74,9 @@ class CompiledStep:
     otherwise the graph ends with the gradients, and the optimizer wrapper does the rest. Compiled
     layers that draw random numbers, such as dropout, draw others than uncompiled ones.
 
-    Parameters that are frozen, unfrozen or added meanwhile, and optimizer states that are loaded
-    meanwhile, are followed by compiling anew.
+    Parameters that are frozen, unfrozen, added or replaced meanwhile, and optimizer states that are
+    loaded or begin anew meanwhile, are followed by compiling anew. A step that finds gradients that
+    somebody left is not compiled.
 
     Attributes:
         reason: Why it runs without compiling; ``None`` while it does not.
@@ -96,7 +97,7 @@ class CompiledStep:
         self._settings = {"fullgraph": True, **settings}
         self._update: TraceableUpdate | None = None
         self._parameters: list[Tensor] = []
-        self._trained: list[bool] = []
+        self._trained: list[tuple[Tensor, bool]] = []
         self._compiled: Any = None
         self._has_begun = False
         self.reason: str | None = None
@@ -106,7 +107,7 @@ class CompiledStep:
         """Compile for the parameters that are trained now."""
         self._update = update
         every = list(self._wrapper._parameters())
-        self._trained = [parameter.requires_grad for parameter in every]
+        self._trained = [(parameter, parameter.requires_grad) for parameter in every]
         self._parameters = (
             update.parameters
             if update is not None
@@ -136,6 +137,8 @@ class CompiledStep:
             return self._original(data, optim_wrapper=optim_wrapper)
         try:
             self._follow_changes()
+            if self._update is not None and any(p.grad is not None for p in self._parameters):
+                return self._original(data, optim_wrapper=optim_wrapper)
             prepared = self._model.data_preprocessor(data, True)
             rates = None if self._update is None else self._update.rates
             log_vars, gradients, norm = self._compiled(prepared, rates)
@@ -159,9 +162,13 @@ class CompiledStep:
 
     def _follow_changes(self) -> None:
         """Compile anew where something is different now that the graph holds as a constant."""
-        trained = [parameter.requires_grad for parameter in self._wrapper._parameters()]
+        every = list(self._wrapper._parameters())
+        is_same = len(every) == len(self._trained) and all(
+            now is parameter and now.requires_grad is trained
+            for now, (parameter, trained) in zip(every, self._trained, strict=True)
+        )
         update = self._update
-        if trained != self._trained or (update is not None and update.is_outdated()):
+        if not is_same or (update is not None and update.is_outdated()):
             self._begin(None if update is None else _update_of(self._wrapper))
         if self._update is not None and not self._update.refresh():
             # Constants of the graph, such as a momentum that is scheduled.

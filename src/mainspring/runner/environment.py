@@ -177,7 +177,7 @@ def shared_timestamp(is_taken: Callable[[str], bool]) -> str:
     while is_main_process() and is_taken(_as_timestamp(now)):
         now += 1
     _latest_start = now
-    shared = torch.tensor(now, dtype=torch.float64)
+    shared = torch.tensor(now, dtype=torch.float64, device="cpu")
     broadcast(shared)
     return _as_timestamp(shared.item())
 

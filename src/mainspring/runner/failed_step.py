@@ -205,6 +205,15 @@ def _no_gradient(_: re.Match[str], failure: _Failure) -> str:
     )
 
 
+def _strange_key(match: re.Match[str], failure: _Failure) -> str:
+    """A batch with a key that cannot be an argument of forward, or with too many entries."""
+    batch = failure.batch if isinstance(failure.batch, Mapping) else ()
+    for key in batch:
+        if not isinstance(key, str) or key in match.groups():
+            return f"the keys of the batch are the names of forward's arguments: rename {key!r}"
+    return _wrong_call(match, failure)
+
+
 def _wrong_call(match: re.Match[str], failure: _Failure) -> str:
     """A function of the model that was called with what it does not take."""
     name = failure.frames[-1].f_code.co_name
@@ -277,6 +286,7 @@ _HINTS: dict[str, str | Callable[[re.Match[str], _Failure], str]] = {
     r"(?:dtype to be|scalar type) Long": _LONG_TARGETS,
     r"should be the same|must have the same dtype|expected scalar type": _FLOATS,
     r"not implemented for '(?:Byte|Long|Int|Short|Char|Bool)'": _FLOATS,
+    r"keywords must be strings|multiple values for (?:keyword )?argument '(\w+)'": _strange_key,
     r"TypeError: .*(?:unexpected keyword|positional argument)": _wrong_call,
     r"of tensor a \(\d+\) must match|target size|size mismatch|input batch_size": _SHAPES,
     r"on the same device": _DEVICE,

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from mainspring.checkpoint.sharded import is_sharded
 from mainspring.dist import broadcast, is_distributed
@@ -57,8 +58,18 @@ def prepare_model(model: nn.Module, cfg: Any) -> None:
 
     The options are ``activation_checkpointing`` and ``efficient_conv_bn_eval``, lists of module
     names.
+
+    Raises:
+        ConfigError: The parameters cannot be trained.
     """
     inner: Any = model.module if is_model_wrapper(model) else model
+    if any(not is_lazy(item) and item.is_inference() for item in inner.parameters()):
+        raise ConfigError(
+            "the model has parameters that were made within torch.inference_mode(), which cannot "
+            "be trained",
+            config_path="model",
+            help="make the model outside of it",
+        )
     if hasattr(inner, "init_weights"):
         if not getattr(inner, "is_init", False):
             inner.init_weights()

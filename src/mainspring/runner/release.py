@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -18,10 +19,12 @@ from mainspring.visualization import Visualizer
 if TYPE_CHECKING:
     from mainspring.runner.runner import Runner
 
-__all__ = ["StartFiles", "claim", "is_in_use", "release_run"]
+__all__ = ["StartFiles", "claim", "is_in_use", "naming", "release_run"]
 
 _OWNERS = (MMLogger, MessageHub, DefaultScope, Visualizer)
 _claimed: dict[str, object] = {}
+naming = threading.Lock()
+"""Held from the choice of a name to its claim, so that no other thread chooses it, too."""
 
 
 def claim(experiment_name: str) -> object:

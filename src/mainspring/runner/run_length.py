@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import bisect
+import math
 from collections.abc import Iterator, Sequence
+from numbers import Real
 from typing import Any
 
 from mainspring.dataset import DataLoader, InfiniteSampler
@@ -29,7 +31,7 @@ def checked_length(name: str, value: Any) -> int:
         ConfigError: It is not.
     """
     path = f"train_cfg.{name}"
-    if isinstance(value, bool) or not isinstance(value, int | float) or int(value) != value:
+    if not _is_whole(value):
         raise ConfigError.of_value(path, value, "give a whole number")
     if value < 1:
         hint, consequence = "give a whole number of at least 1", "so nothing would be trained"
@@ -48,10 +50,15 @@ def check_interval(name: str, value: Any, least: int) -> None:
     Raises:
         ConfigError: It is none.
     """
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or int(value) != value or 0 <= value < least:
+    if not _is_whole(value) or 0 <= value < least:
         hint = f"give a whole number of at least {least}"
         raise ConfigError.of_value(f"train_cfg.{name}", value, hint)
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether a value is a whole number, of Python's or NumPy's."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    return is_number and math.isfinite(value) and int(value) == value
 
 
 class IntervalSchedule:

@@ -41,7 +41,7 @@ from mainspring.runner.modes import TrainingModes
 from mainspring.runner.opening import planned_rates
 from mainspring.runner.quick_check import refuse_mistakes
 from mainspring.runner.rank_failure import naming_failed_rank
-from mainspring.runner.release import StartFiles, claim, is_in_use, release_run
+from mainspring.runner.release import StartFiles, claim, is_in_use, naming, release_run
 from mainspring.runner.request import as_config, named_run, resume_request
 from mainspring.runner.section_types import (
     EvaluatorSection,
@@ -206,13 +206,15 @@ class Runner(Checkpoints, MMEngineNames):
                 self._randomness.diff_rank_seed,
             )
         )
-        self._timestamp = shared_timestamp(
-            lambda stamp: (
-                os.path.lexists(os.path.join(self.work_dir, stamp))
-                or is_in_use(named_run(experiment_name, self.cfg, stamp))
+        with naming:
+            self._timestamp = shared_timestamp(
+                lambda stamp: (
+                    os.path.lexists(os.path.join(self.work_dir, stamp))
+                    or is_in_use(named_run(experiment_name, self.cfg, stamp))
+                )
             )
-        )
-        self._experiment_name = named_run(experiment_name, self.cfg, self._timestamp)
+            self._experiment_name = named_run(experiment_name, self.cfg, self._timestamp)
+            claim(self._experiment_name)
         self._log_dir = os.path.join(self.work_dir, self._timestamp)
         self._logging = default_scope, log_processor, log_level, visualizer
         self._start_files: StartFiles | None = None
@@ -296,6 +298,11 @@ class Runner(Checkpoints, MMEngineNames):
         """
         if self._train_loop is None:
             raise LoopError.of("train")
+        if self.is_training:
+            raise LoopError(
+                "this runner trains already",
+                help="call train() when it has ended, or train with a runner of its own",
+            )
         self._open_again()
         with ExitStack() as alone:
             # What is built now belongs to this run, also if another was constructed meanwhile.

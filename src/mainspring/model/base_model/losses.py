@@ -44,6 +44,8 @@ def parse_losses(
     total: Any = None
     count: Any = None
     for name, value in losses.items():
+        if not isinstance(name, str):
+            raise TypeError(f"the losses have the key {name!r}, but their names are strings")
         if isinstance(value, torch.Tensor):
             term = value.mean() if value.dim() else value
         elif isinstance(value, NormalizedLoss):
@@ -57,7 +59,7 @@ def parse_losses(
             total = term if total is None else total + term
     if total is None:
         raise ValueError(
-            f"none of the names {sorted(losses)} contains 'loss', so there is nothing to minimise"
+            f"none of the names {list(losses)} contains 'loss', so there is nothing to minimise"
         )
     if log_vars["loss"] is None:
         log_vars["loss"] = total.detach()
@@ -66,9 +68,15 @@ def parse_losses(
 
 def _sum_of_means(name: str, value: Any) -> torch.Tensor:
     if not isinstance(value, list) or not all(isinstance(item, torch.Tensor) for item in value):
+        if isinstance(value, tuple):
+            advice = "give a list"
+        elif "loss" in name:
+            advice = "leave out .item(), float() and .numpy(), the loss is minimised as a tensor"
+        else:
+            advice = "what is only logged is a tensor, too: torch.tensor(...)"
         raise TypeError(
             f"{name} is not a tensor or list of tensors, but {value!r} ({type(value).__name__}): "
-            "leave out .item(), float() and .numpy(), the loss is minimised as a tensor"
+            f"{advice}"
         )
     if not value:
         return torch.zeros(())

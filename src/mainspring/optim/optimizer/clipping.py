@@ -52,7 +52,7 @@ def clipping(clip_grad: Any) -> tuple[str, Callable[..., torch.Tensor | None], d
                 help=did_you_mean(name, known) or f"it has {', '.join(known)}",
             )
     limit = arguments.get("max_norm" if kind == "norm" else "clip_value")
-    if limit is None or isinstance(limit, str) or limit < 0:
+    if limit is None or isinstance(limit, str) or not limit >= 0:
         raise ConfigError(
             f"clip_grad has {known[0]}={limit!r}",
             config_path="optim_wrapper.clip_grad",

@@ -7,6 +7,7 @@ rate is a tensor, so that a schedule does not make the compiler begin anew.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import is_
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from mainspring.fast.eager_optimizers import step_hooks
 
 __all__ = ["TraceableUpdate"]
 
+_STATE_NAMES = ("step", "exp_avg", "exp_avg_sq", "momentum_buffer")
 _COUNTED = ("lr", "params")
 """What of a group is no constant of the graph."""
 
@@ -52,9 +54,8 @@ class TraceableUpdate:
         self.parameters: list[Tensor] = []
         self._updates: list[Callable[[Sequence[Any], Tensor], None]] = []
         self._constants = self._read_constants()
-        self._all_states = optimizer.state
         self._rates: list[float] = []
-        self.rates = torch.zeros(len(optimizer.param_groups), dtype=torch.float64)
+        self.rates = torch.zeros(len(optimizer.param_groups), dtype=torch.float64, device="cpu")
         """Learning rate of each group, of shape (groups,), on the CPU."""
         for group in optimizer.param_groups:
             _require_ordinary(group)
@@ -62,21 +63,32 @@ class TraceableUpdate:
             chosen = [parameter for parameter in group["params"] if parameter.requires_grad]
             self.parameters += chosen
             self._updates.append(_sliced(makers[kind](chosen, group), first, len(self.parameters)))
+        self._known_states = self._states()
 
     def refresh(self) -> bool:
         """Take the learning rates over; returns whether everything else is as it was."""
         rates = [group["lr"] for group in self._optimizer.param_groups]
         if rates != self._rates:
             self._rates = rates
-            self.rates.copy_(torch.tensor(rates, dtype=torch.float64))
+            self.rates.copy_(torch.tensor(rates, dtype=torch.float64, device="cpu"))
         return self._read_constants() == self._constants
 
     def is_outdated(self) -> bool:
-        """Whether the optimizer has other states by now, such as loaded ones, or other groups."""
-        optimizer = self._optimizer
-        return optimizer.state is not self._all_states or len(optimizer.param_groups) != len(
-            self._updates
+        """Whether the optimizer has other states by now, other groups, or hooks on its step."""
+        optimizer, states = self._optimizer, self._states()
+        return (
+            "step" in vars(optimizer)
+            or any(step_hooks(optimizer))
+            or len(optimizer.param_groups) != len(self._updates)
+            or len(states) != len(self._known_states)
+            or not all(map(is_, states, self._known_states))
         )
+
+    def _states(self) -> list[Any]:
+        """The tensors that the graph changes besides the parameters."""
+        return [
+            state.get(name) for state in self._optimizer.state.values() for name in _STATE_NAMES
+        ]
 
     def apply(self, gradients: Sequence[Tensor | None], rates: Tensor) -> None:
         """Change the parameters; to be traced.
