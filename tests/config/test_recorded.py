@@ -212,6 +212,17 @@ class TestBuilding:
         MODELS.module_dict.pop("RecordedMM")
         sys.modules.pop("mm")
 
+    def test_a_parameter_called_type_is_given_by_position(self, read, write):
+        write(
+            "mm.py",
+            "class Pad:\n    def __init__(self, type, size=1): self.type, self.size = type, size\n",
+        )
+        cfg = read("from mm import Pad\nmodel = Pad('zero', size=2)")
+        for one in (cfg, Config.fromstring(cfg.dump(), ".py")):
+            built = MODELS.build(one.model)
+            assert (built.type, built.size) == ("zero", 2)
+        sys.modules.pop("mm")
+
     def test_an_error_names_the_place_of_the_inner_call(self, read):
         cfg = read(
             "from zoo import ResNet, RetinaNet\nmodel = RetinaNet(\n    backbone=ResNet(dept=50))"
