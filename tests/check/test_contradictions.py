@@ -135,7 +135,8 @@ def test_metric_names_follow_from_the_arguments(problems_of, evaluator, names):
 
 def test_metrics_of_ones_own_are_not_guessed(problems_of, write):
     assert (
-        problems_of(replaced("val_evaluator = [Accuracy(), Net]", ACCURACY.format("my_acc"))) == []
+        problems_of(replaced("val_evaluator = [Accuracy(), WithRest]", ACCURACY.format("my_acc")))
+        == []
     )
 
 

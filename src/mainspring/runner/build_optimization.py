@@ -238,7 +238,8 @@ def build_schedulers(
     """The parameter schedulers: a list, or a dict of lists when there are several optimizers.
 
     Args:
-        spec: Scheduler, dict, list of such, or, for several optimizers, a dict of such by name.
+        spec: Scheduler, its class, dict, list of such, or, for several optimizers, a dict of such
+            by name.
         optim_wrapper: What they schedule.
         by_epoch: What a scheduler counts that does not say so.
         max_epochs: Where schedulers by epoch end that do not say so.
@@ -279,6 +280,8 @@ def build_schedulers(
         if isinstance(entry, functools.partial):
             built.append(entry(optim_wrapper))
             continue
+        if isinstance(entry, type):
+            entry = {"type": entry}
         if not isinstance(entry, Mapping):
             built.append(entry)
             continue
