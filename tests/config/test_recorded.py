@@ -531,6 +531,15 @@ class TestWhatIsAllowed:
         )
         assert raw(cfg._cfg_dict, "model.depth") == 1
 
+    def test_the_names_so_far_are_those_of_the_file(self, read):
+        cfg = read(
+            "from zoo import Head\nhead = Head(1)\na = 3\nb = '{a}'.format(**locals())\n"
+            "c = [name for name in dir() if len(name) == 1]\nd = vars()['a'] + vars().get('z', 1)\n"
+            "e = __doc__\ndef f(x):\n    return dict(vars()), dir()\ng = f(2)"
+        )
+        assert (cfg.b, cfg.c, cfg.d, cfg.e) == ("3", ["a", "b"], 4, None)
+        assert cfg.g == ({"x": 2}, ["x"])
+
     def test_a_copy_is_edited_alone(self, read):
         cfg = read(
             "from mainspring.config import copy, edit\nfrom zoo import Head, RetinaNet\n"

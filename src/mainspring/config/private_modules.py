@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
@@ -81,6 +82,9 @@ def _asking(function: Any, instead: str) -> Any:
 
     @functools.wraps(function, ("__name__", "__qualname__", "__doc__"), ())
     def ask(*arguments: Any, **named: Any) -> Any:
+        if not arguments and function in (dir, vars):
+            names = sys._getframe(1).f_locals  # of the file: here are those of this function
+            return names if function is vars else sorted(names)
         if not is_recording():
             return function(*arguments, **named)
         if function is getattr and len(arguments) == 2:

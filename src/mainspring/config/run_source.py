@@ -6,6 +6,7 @@ import ast
 import builtins
 import inspect
 import re
+from collections.abc import MutableMapping
 from types import CodeType
 from typing import Any
 
@@ -84,7 +85,7 @@ def executed(
     code: CodeType,
     source: Source,
     names: dict[str, Any],
-    assigned: dict[str, Any] | None = None,
+    assigned: MutableMapping[str, Any] | None = None,
 ) -> None:
     """Run the code of a file.
 
@@ -99,6 +100,7 @@ def executed(
     """
     names.setdefault("__file__", source.path)
     names.setdefault("__name__", CONFIG_MODULE)
+    names.setdefault("__doc__", None)
     try:
         exec(code, names, names if assigned is None else assigned)
     except ConfigError:
