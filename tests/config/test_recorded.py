@@ -531,6 +531,17 @@ class TestWhatIsAllowed:
         )
         assert raw(cfg._cfg_dict, "model.depth") == 1
 
+    def test_data_classes_of_the_file(self, read):
+        cfg = read(
+            "import dataclasses\nfrom dataclasses import KW_ONLY, dataclass\n"
+            "from typing import ClassVar\nfrom zoo import Head\n@dataclass\nclass Size:\n"
+            "    unit: ClassVar[str] = 'px'\n    width: int\n    _: KW_ONLY\n    head: Head | None = None\n"
+            "    wrong: 'Nobody' = 3\n@dataclasses.dataclass(order=True)\nclass Wide(Size):\n"
+            "    factor: int = 2\nhead = Head(Wide(3, factor=4).width)\na = dataclasses.asdict(Wide(5))"
+        )
+        assert cfg.head.channels == 3
+        assert cfg.a == dict(width=5, head=None, wrong=3, factor=2)
+
     def test_the_names_so_far_are_those_of_the_file(self, read):
         cfg = read(
             "from zoo import Head\nhead = Head(1)\na = 3\nb = '{a}'.format(**locals())\n"
