@@ -416,6 +416,9 @@ REFUSED = {
         "class Scale:\n    pass\nx = dict(a=[Scale()])", "4", "x.a.0 is an object of the class Scale",
         "module",
     ),
+    "such an object with an annotation": (
+        "class Scale:\n    pass\nx: Scale = Scale()", "4", "x is an object of the class Scale", "module",
+    ),
     "arithmetic on a call": ("x = zoo.f() + 1", "2:5", "no value to calculate", "number"),
     "calling what a call gives": ("x = zoo.f()(1)", "2:5", "cannot be called", "module"),
     "an item of a call": ("x = zoo.f()[0]", "2:5", "no item 0", "argument"),
@@ -465,6 +468,19 @@ class TestWhatIsRefused:
         assert error.value.help
         assert re.search(help_line, error.value.help)
 
+    def test_a_variable_of_the_environment_that_is_not_set_is_a_key_error(self, read):
+        text = "import os, zoo\nx = zoo.f()\ny = os.environ['MS_NOT_SET']"
+        with pytest.raises(
+            KeyError, match="the environment variable MS_NOT_SET is not set"
+        ) as error:
+            read(text)
+        assert (
+            "help: set it in the shell, or write env('MS_NOT_SET', DEFAULT)"
+            in error.value.__notes__
+        )
+        caught = text.replace("y =", "try:\n    y =") + "\nexcept KeyError as e:\n    y = e.args[0]"
+        assert read(caught).y == "MS_NOT_SET"
+
     def test_nothing_was_imported_or_run(self, read, folder):
         with pytest.raises(ConfigError):
             read("import os, zoo\nx = zoo.f()\nos.makedirs('made')")
@@ -491,9 +507,11 @@ class TestWhatIsAllowed:
     def test_a_file_is_opened_for_reading(self, read, folder):
         (folder / "names.txt").write_text("cat dog")
         cfg = read(
-            "from zoo import Head\nwith open('names.txt') as file:\n    n = file.read().split()"
+            "from zoo import Head\nhead = Head(1)\nwith open('names.txt') as file:\n"
+            "    n = file.read().split()"
         )
         assert cfg.n == ["cat", "dog"]
+        assert "file" not in cfg
 
     def test_an_object_of_the_files_own_class_that_is_private(self, read):
         cfg = read(
