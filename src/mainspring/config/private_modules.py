@@ -19,6 +19,7 @@ from mainspring.config.words import env, partial
 
 __all__ = [
     "ASKING",
+    "UnsetVariableError",
     "asking_type",
     "operating_system",
     "recording_dataclasses",
@@ -28,12 +29,19 @@ __all__ = [
 _NAMES = ("path", "sep", "linesep", "name", "curdir", "pardir", "fspath", "cpu_count", "PathLike")
 
 
+class UnsetVariableError(KeyError):
+    """A config asks ``os.environ`` for a variable that is not set."""
+
+    def __str__(self) -> str:
+        return f"the environment variable {self.args[0]} is not set"
+
+
 class _Environment(Mapping[str, str]):
     """`os.environ`, for reading; the config remembers what it asked for."""
 
     def __getitem__(self, name: str) -> str:
         if name not in os.environ:
-            raise KeyError(name)
+            raise UnsetVariableError(name)
         return env(name)
 
     def __iter__(self) -> Iterator[str]:

@@ -11,6 +11,7 @@ from types import CodeType
 from typing import Any
 
 from mainspring.config.lazy import dotted_path, is_lazy
+from mainspring.config.private_modules import UnsetVariableError
 from mainspring.config.recording import CONFIG_MODULE, RefusedError, failing_place
 from mainspring.config.source import Source
 from mainspring.errors import (
@@ -105,6 +106,12 @@ def executed(
         exec(code, names, names if assigned is None else assigned)
     except ConfigError:
         raise
+    except SystemExit as error:
+        raise ConfigError(
+            f"the config ends the program that reads it: {error!r}",
+            location=failing_place(error),
+            help="raise an error that says what is wrong",
+        ) from error
     except Exception as error:
         used = _used_value(error, source, names)
         if used is not None:
@@ -144,7 +151,11 @@ def _used_value(error: Exception, source: Source, names: dict[str, Any]) -> Refu
 
 
 def _meant(error: Exception, names: dict[str, Any]) -> str | None:
-    """The name that a misspelt variable, or argument of a function that really ran, is close to."""
+    """What was meant by a misspelt variable, attribute or argument, or what to do instead."""
+    if isinstance(error, UnsetVariableError):
+        return f"set it in the shell, or write env({error.args[0]!r}, DEFAULT)"
+    if isinstance(error, AttributeError) and isinstance(error.obj, dict):
+        return did_you_mean(error.name or "", map(str, dict.keys(error.obj)))
     if isinstance(error, NameError) and isinstance(error.name, str):
         own = [name for name in names if not name.startswith("__")]
         near = did_you_mean(error.name, own) or did_you_mean(error.name, dir(builtins), cutoff=0.8)
