@@ -393,6 +393,9 @@ REFUSED = {
     # Where the interpreter says that it is; from Python 3.13 on, at the expression.
     "with": ("with zoo.open():\n    pass", WITH, "no context manager", "module"),
     "isinstance": ("x = isinstance(1, zoo.ResNet)", "2:5", "isinstance", "model.type"),
+    "a class pattern": (
+        "match 1:\n    case zoo.ResNet():\n        pass", "3:10", r"imported \(zoo\).*pattern", "eager",
+    ),
     "length of a call": ("x = len(zoo.get_classes())", "2:5", "its length", "eager"),
     "truth of a call": ("x = 1 if zoo.f() else 2", "2:", "neither true nor false", "is None"),
     "comparison of calls": ("x = zoo.f() == zoo.f()", "2:5", "cannot be compared", "type"),

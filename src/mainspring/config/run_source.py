@@ -30,6 +30,8 @@ _STAND_IN = re.compile(r"\b(Node|Reference|ReferenceAttr)\b")
 _USED = re.compile(r"\b[^\W\d]\w*\b(?!\s*\()")
 """A name that is not called."""
 
+_NAME = re.compile(r"\b[^\W\d]\w*\b")
+
 _UNEXPECTED = re.compile(r"(\w+)\(\) got an unexpected keyword argument '(\w+)'")
 
 
@@ -136,7 +138,8 @@ def _used_value(error: Exception, source: Source, names: dict[str, Any]) -> Refu
         trace = trace.tb_next
     lazy: list[str] = []
     if trace is not None and trace.tb_frame.f_globals is names:
-        words = _USED.findall(_line(source.text, trace.tb_lineno))
+        of_pattern = "match pattern" in str(error)  # as in `case ResNet():`, which calls nothing
+        words = (_NAME if of_pattern else _USED).findall(_line(source.text, trace.tb_lineno))
         lazy = [dotted_path(names[word]) for word in words if is_lazy(names.get(word))]
     stand_in = _STAND_IN.search(str(error))
     if not isinstance(error, TypeError) or not (stand_in or lazy):
