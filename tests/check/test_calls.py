@@ -69,6 +69,11 @@ MISTAKES = [
         ("error", "17", "EarlyStoppingHook also needs 'monitor'", None),
     ),
     (
+        "custom_hooks = [EarlyStoppingHook]",
+        ("error", "17", "EarlyStoppingHook also needs 'monitor'", None),
+    ),
+    ("model = Head", ("error", "1", "Head also needs 'channels'", None)),
+    (
         "param_scheduler = later(MultiStepLR)(gamma=0.1)",
         ("error", "19", "MultiStepLR also needs 'milestones'", None),
     ),

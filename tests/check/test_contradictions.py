@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 from check_configs import RECORDED
 
+from mainspring.check import check_config
+from mainspring.config import Config
+
 ACCURACY = "default_hooks = dict(checkpoint=CheckpointHook(save_best={!r}))"
 BY_ITERATION = "train_cfg = dict(by_epoch=False, max_iters=100)"
 
@@ -135,7 +138,8 @@ def test_metric_names_follow_from_the_arguments(problems_of, evaluator, names):
 
 def test_metrics_of_ones_own_are_not_guessed(problems_of, write):
     assert (
-        problems_of(replaced("val_evaluator = [Accuracy(), Net]", ACCURACY.format("my_acc"))) == []
+        problems_of(replaced("val_evaluator = [Accuracy(), WithRest]", ACCURACY.format("my_acc")))
+        == []
     )
 
 
@@ -151,3 +155,33 @@ def test_a_misspelt_section_that_is_needed_is_the_error(problems_of):
 def test_a_config_without_model(problems_of):
     ((severity, _, message, _),) = problems_of(RECORDED.replace("model =", "network ="))
     assert (severity, message) == ("error", "the config has no 'model'")
+
+
+VARIABLES = """
+backbone = Backbone(depth=50)
+model = Net(backbone=backbone)
+rates = dict(lr=1e-3)
+optim_wrapper = OptimWrapper(later(AdamW)(lr=rates["lr"]))
+epochs = 12
+train_cfg = ByEpoch(max_epochs=epochs)
+"""
+
+
+@pytest.mark.filterwarnings("ignore:backbone.depth changes")
+def test_changes_of_variables_that_the_file_has_used(write):
+    left_out = ("model =", "optim_wrapper =", "train_cfg =")
+    lines = [line for line in RECORDED.splitlines() if not line.startswith(left_out)]
+    write("config.py", "\n".join(lines) + VARIABLES)
+    cfg = Config.fromfile("config.py", overrides=["epochs=6", "backbone.depth=18", "rates.lr=0.1"])
+    ((place, message),) = [(str(p.location), p.message) for p in check_config(cfg)]
+    assert place == "command line: rates.lr=0.1"
+    assert message.startswith("rates.lr has no effect here: config.py:")
+
+    cfg = Config.fromfile("config.py")
+    cfg.merge_from_dict({"epochs": 6, "epoch": 7, "flag": True, "train_cfg.max_epochs": 3})
+    epochs, epoch = check_config(cfg)
+    assert "epochs has no effect here: config.py:" in epochs.message
+    assert (epoch.message, epoch.help) == (
+        "epoch has no effect: nothing reads it",
+        "did you mean 'epochs'?",
+    )

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from check_configs import RECORDED
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -47,6 +48,15 @@ for path in sys.argv[1:]:
     for problem in check_config(cfg):
         assert is_so(problem), (path, str(problem))
 """
+
+
+def test_classes_stand_where_their_calls_could(problems_of):
+    text = RECORDED.replace("import CheckpointHook,", "import EMAHook,").replace(
+        "import CosineAnnealingLR,", "import ConstantLR,"
+    )
+    text = text.replace("Accuracy()", "[Accuracy]")
+    more = "custom_hooks = [EMAHook]\nparam_scheduler = [ConstantLR]\n"
+    assert problems_of(text + more) == []
 
 
 def test_nothing_is_invented_about_configs_of_other_projects():

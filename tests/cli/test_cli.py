@@ -6,9 +6,11 @@ import argparse
 import json
 import os
 import pickle
+import re
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,36 @@ def test_an_unknown_verb_is_refused(capsys):
         main(["trian"])
     assert end.value.code == 2
     assert "trian" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("verb", "asked"), [("check", "CONFIG"), ("diff", "A, B")])
+def test_what_a_verb_needs_is_asked_for_and_nothing_else(verb, asked, capsys):
+    with pytest.raises(SystemExit):
+        main([verb])
+    assert capsys.readouterr().err.endswith(f"arguments are required: {asked}\n")
+
+
+@pytest.mark.filterwarnings("default")
+def test_warnings_of_ours_are_shown_without_lines_of_ours(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(warnings, "showwarning", lambda *told: sys.stderr.write(shown(*told)))
+    (tmp_path / "config.yaml").write_text("a: yes\n")
+    (tmp_path / "config.py").write_text("import warnings\nwarnings.warn('mine')\n")
+
+    def shown(message, category, filename, lineno, file=None, line=None):
+        return warnings.formatwarning(message, category, filename, lineno, line)
+
+    assert main(["show", str(tmp_path / "config.yaml")]) == 0
+    assert re.fullmatch(r"warning: .*config.yaml:1:4: yes is text, .*\n", capsys.readouterr().err)
+    assert main(["show", str(tmp_path / "config.py")]) == 0
+    assert "config.py:2: UserWarning: mine" in capsys.readouterr().err
+
+
+def test_a_dict_that_is_none_is_said_without_words_of_the_parser(tmp_path, capsys):
+    (tmp_path / "config.py").write_text("a = 1\n")
+    assert main(["show", str(tmp_path / "config.py"), "a={seed: 3}"]) == 2
+    said = capsys.readouterr().err
+    assert "'{seed: 3}' is no dict and no list of dicts of plain values" in said
+    assert "ast." not in said
 
 
 @pytest.mark.parametrize("long", [False, True])

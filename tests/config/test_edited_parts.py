@@ -70,7 +70,7 @@ def test_what_was_read_is_one_part_at_each_place(read, name):
         ("options['b'] = 2", (5, 9)),
         ("options.update(b=2)", (5, 16)),
         ("options.setdefault('b', 2)", (5, 20)),
-        ("options |= dict(b=2)", (3, 1)),  # where it is made
+        ("options |= dict(b=2)", (5, 1)),
         ("options.pop('a')", (3, 16)),
         ("del options['a']", (3, 16)),
         ("options.clear()", (3, 16)),

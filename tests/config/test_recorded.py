@@ -212,6 +212,17 @@ class TestBuilding:
         MODELS.module_dict.pop("RecordedMM")
         sys.modules.pop("mm")
 
+    def test_a_parameter_called_type_is_given_by_position(self, read, write):
+        write(
+            "mm.py",
+            "class Pad:\n    def __init__(self, type, size=1): self.type, self.size = type, size\n",
+        )
+        cfg = read("from mm import Pad\nmodel = Pad('zero', size=2)")
+        for one in (cfg, Config.fromstring(cfg.dump(), ".py")):
+            built = MODELS.build(one.model)
+            assert (built.type, built.size) == ("zero", 2)
+        sys.modules.pop("mm")
+
     def test_an_error_names_the_place_of_the_inner_call(self, read):
         cfg = read(
             "from zoo import ResNet, RetinaNet\nmodel = RetinaNet(\n    backbone=ResNet(dept=50))"
@@ -382,6 +393,9 @@ REFUSED = {
     # Where the interpreter says that it is; from Python 3.13 on, at the expression.
     "with": ("with zoo.open():\n    pass", WITH, "no context manager", "module"),
     "isinstance": ("x = isinstance(1, zoo.ResNet)", "2:5", "isinstance", "model.type"),
+    "a class pattern": (
+        "match 1:\n    case zoo.ResNet():\n        pass", "3:10", r"imported \(zoo\).*pattern", "eager",
+    ),
     "length of a call": ("x = len(zoo.get_classes())", "2:5", "its length", "eager"),
     "truth of a call": ("x = 1 if zoo.f() else 2", "2:", "neither true nor false", "is None"),
     "comparison of calls": ("x = zoo.f() == zoo.f()", "2:5", "cannot be compared", "type"),
@@ -404,6 +418,9 @@ REFUSED = {
     "an object of the file's own class": (
         "class Scale:\n    pass\nx = dict(a=[Scale()])", "4", "x.a.0 is an object of the class Scale",
         "module",
+    ),
+    "such an object with an annotation": (
+        "class Scale:\n    pass\nx: Scale = Scale()", "4", "x is an object of the class Scale", "module",
     ),
     "arithmetic on a call": ("x = zoo.f() + 1", "2:5", "no value to calculate", "number"),
     "calling what a call gives": ("x = zoo.f()(1)", "2:5", "cannot be called", "module"),
@@ -454,6 +471,19 @@ class TestWhatIsRefused:
         assert error.value.help
         assert re.search(help_line, error.value.help)
 
+    def test_a_variable_of_the_environment_that_is_not_set_is_a_key_error(self, read):
+        text = "import os, zoo\nx = zoo.f()\ny = os.environ['MS_NOT_SET']"
+        with pytest.raises(
+            KeyError, match="the environment variable MS_NOT_SET is not set"
+        ) as error:
+            read(text)
+        assert (
+            "help: set it in the shell, or write env('MS_NOT_SET', DEFAULT)"
+            in error.value.__notes__
+        )
+        caught = text.replace("y =", "try:\n    y =") + "\nexcept KeyError as e:\n    y = e.args[0]"
+        assert read(caught).y == "MS_NOT_SET"
+
     def test_nothing_was_imported_or_run(self, read, folder):
         with pytest.raises(ConfigError):
             read("import os, zoo\nx = zoo.f()\nos.makedirs('made')")
@@ -480,9 +510,11 @@ class TestWhatIsAllowed:
     def test_a_file_is_opened_for_reading(self, read, folder):
         (folder / "names.txt").write_text("cat dog")
         cfg = read(
-            "from zoo import Head\nwith open('names.txt') as file:\n    n = file.read().split()"
+            "from zoo import Head\nhead = Head(1)\nwith open('names.txt') as file:\n"
+            "    n = file.read().split()"
         )
         assert cfg.n == ["cat", "dog"]
+        assert "file" not in cfg
 
     def test_an_object_of_the_files_own_class_that_is_private(self, read):
         cfg = read(
@@ -519,6 +551,26 @@ class TestWhatIsAllowed:
             "    return ResNet(depth=1)\nmodel: ResNet = f()"
         )
         assert raw(cfg._cfg_dict, "model.depth") == 1
+
+    def test_data_classes_of_the_file(self, read):
+        cfg = read(
+            "import dataclasses\nfrom dataclasses import KW_ONLY, dataclass\n"
+            "from typing import ClassVar\nfrom zoo import Head\n@dataclass\nclass Size:\n"
+            "    unit: ClassVar[str] = 'px'\n    width: int\n    _: KW_ONLY\n    head: Head | None = None\n"
+            "    wrong: 'Nobody' = 3\n@dataclasses.dataclass(order=True)\nclass Wide(Size):\n"
+            "    factor: int = 2\nhead = Head(Wide(3, factor=4).width)\na = dataclasses.asdict(Wide(5))"
+        )
+        assert cfg.head.channels == 3
+        assert cfg.a == dict(width=5, head=None, wrong=3, factor=2)
+
+    def test_the_names_so_far_are_those_of_the_file(self, read):
+        cfg = read(
+            "from zoo import Head\nhead = Head(1)\na = 3\nb = '{a}'.format(**locals())\n"
+            "c = [name for name in dir() if len(name) == 1]\nd = vars()['a'] + vars().get('z', 1)\n"
+            "e = __doc__\ndef f(x):\n    return dict(vars()), dir()\ng = f(2)"
+        )
+        assert (cfg.b, cfg.c, cfg.d, cfg.e) == ("3", ["a", "b"], 4, None)
+        assert cfg.g == ({"x": 2}, ["x"])
 
     def test_a_copy_is_edited_alone(self, read):
         cfg = read(

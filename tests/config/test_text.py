@@ -11,6 +11,15 @@ from mainspring.config import Config, ConfigDict
 from mainspring.errors import ConfigError, is_user_mistake
 
 
+@pytest.mark.parametrize("line", ["exit(3)", "raise SystemExit(3)", "import sys; sys.exit(3)"])
+def test_a_config_does_not_end_the_program(read, line):
+    with pytest.raises(
+        ConfigError, match=r"ends the program that reads it: SystemExit\(3\)"
+    ) as error:
+        read(f"a = 1\n{line}")
+    assert error.value.location.line == 2
+
+
 class TestBases:
     def test_a_child_changes_its_base_key_by_key(self, write, read):
         write("base.py", "a = 1\nb = dict(c=[1, 2], d=dict(e=1))\n")
@@ -22,6 +31,12 @@ class TestBases:
         write("x/base.py", "a = 1")
         write("x/y/middle.py", "_base_ = '../base.py'\nb = a_plus = 2")
         assert read("_base_ = ['x/y/middle.py']").to_dict() == dict(a=1, b=2, a_plus=2)
+
+    def test_a_misspelt_name_of_a_base(self, write, read):
+        write("base.py", "epochs = 1")
+        with pytest.raises(AttributeError, match="no attribute 'epoch'") as error:
+            read("_base_ = 'base.py'\na = _base_.epoch")
+        assert "help: did you mean 'epochs'?" in error.value.__notes__
 
     def test_several_bases(self, write, read):
         write("a.py", "a = 1")

@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 from torch import nn
 
+from mainspring.config import Config
 from mainspring.errors import ConfigError
+from mainspring.evaluator import Accuracy
+from mainspring.hooks import EMAHook
+from mainspring.optim import ConstantLR
 from mainspring.runner import Runner
 from mainspring.runner.sections import check_triples, counts_epochs, misspelt_sections, require
 
@@ -20,6 +24,41 @@ def test_a_misspelt_section_is_recognised():
     with pytest.raises(ConfigError, match="no 'model'") as caught:
         require({"modle": {}, "work_dir": "x"}, "model")
     assert "'modle' looks like a misspelling" in caught.value.help
+
+
+def test_a_list_of_a_config_may_hold_classes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cfg = Config.fromstring(
+        """
+from torch import nn
+from torch.optim import SGD
+from torch.utils.data import TensorDataset
+import torch
+
+from mainspring.config import later
+from mainspring.dataset import DataLoader
+from mainspring.evaluator import Accuracy
+from mainspring.hooks import EMAHook
+from mainspring.model import Supervised
+from mainspring.optim import ConstantLR, OptimWrapper
+
+model = Supervised(nn.Linear(2, 2), nn.CrossEntropyLoss())
+data = TensorDataset(torch.zeros(4, 2), torch.zeros(4, dtype=torch.long))
+train_dataloader = DataLoader(data, batch_size=2)
+val_dataloader = DataLoader(data, batch_size=2)
+train_cfg = dict(max_epochs=1)
+optim_wrapper = OptimWrapper(later(SGD)(lr=0.1))
+param_scheduler = [ConstantLR]
+custom_hooks = [EMAHook]
+val_evaluator = [Accuracy]
+""",
+        ".py",
+    )
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    assert isinstance(runner.param_schedulers[0], ConstantLR)
+    assert any(isinstance(hook, EMAHook) for hook in runner.hooks)
+    assert isinstance(runner.val_evaluator.metrics[0], Accuracy)
 
 
 def test_helper_variables_are_no_misspellings():

@@ -128,8 +128,9 @@ class CallChecker:
             role: What it is in the run.
         """
         if isinstance(value, LazyObject | LazyAttr):
-            if self._imports:
-                self._import(value, path)
+            target = self._import(value, path) if self._imports else None
+            if isinstance(target, type) and role.certain and not self._unused:
+                self._compare(Call({}, role, target, {}, True), path)
         elif isinstance(value, dict):
             if self._is_call(value, path, role):
                 self._visit_call(value, path, role)

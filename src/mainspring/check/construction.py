@@ -356,6 +356,8 @@ class _Trial:
         ):
             return None
         described = spec if prepared is None else prepared
+        if isinstance(described, LazyObject | LazyAttr):
+            described = self.calls.resolved(described)
         said: list[tuple[Any, int]] = []
         with (
             receiving_messages(lambda message, level, _: said.append((message, level))),

@@ -13,6 +13,7 @@ from typing import Any
 from mainspring.check.nearest import alike, nearest
 from mainspring.check.problem import Problems, Severity
 from mainspring.config.parse import is_dump
+from mainspring.config.places import value_at
 from mainspring.config.schema import (
     NEAR,
     OLD_SECTIONS,
@@ -24,6 +25,7 @@ from mainspring.config.schema import (
 )
 from mainspring.config.source import Source
 from mainspring.errors import Location, suggestion
+from mainspring.walk import parts_of
 
 __all__ = ["check_names"]
 
@@ -67,6 +69,39 @@ def check_names(cfg: Any, values: Mapping[Any, Any], problems: Problems) -> None
         dead = (*_misspelt_variables(sources, values, read, meant), *_dead_assignments(sources))
         for name, place, why, advice in dead:
             problems.add("warning", f"{name} has no effect{why}", (name,), advice, location=place)
+        for path, why, advice in _dead_changes(cfg, sources, values, read):
+            message = f"{path} has no effect{why}"
+            problems.add("warning", message, tuple(path.split(".")), advice)
+
+
+def _dead_changes(
+    cfg: Any, sources: tuple[Source, ...], values: Mapping[Any, Any], read: set[str]
+) -> Iterator[tuple[str, str, str | None]]:
+    """Changes of variables after the files were read, why they have no effect, and what to do."""
+    sections = [value_at(values, [name]) for name in RUNNER_SECTIONS]
+    for path in dict.fromkeys(getattr(cfg, "_changed", ())):
+        name, *inner = path.split(".")
+        if name in (*RUNNER_SECTIONS, *OTHER_NAMES) or name not in values:
+            continue
+        used_at = next(_places_of_use(sources, name), None)
+        if used_at is None:
+            close = nearest(name, read.intersection(values))
+            if not inner and any(alike(name, other) >= NEAR for other in close):
+                yield path, ": nothing reads it", suggestion(close)
+            continue
+        holder = value_at(values, [name, *inner[:-1]]) if inner else None
+        if holder is None or not any(part is holder for part in parts_of(sections)):
+            advice = "change it where the run has it"
+            if not inner:
+                advice += f"; {path}=... with a plain value, without --cfg-options, takes effect"
+            yield path, f" here: {used_at} has used its former value", advice
+
+
+def _places_of_use(sources: tuple[Source, ...], name: str) -> Iterator[str]:
+    """Where Python files read a variable."""
+    for source in sources:
+        if source.format == ".py":
+            yield from (f"{source.path}:{line}" for line in _uses(source.text).read.get(name, ()))
 
 
 _Dead = Iterator[tuple[str, Location, str, str | None]]

@@ -29,7 +29,9 @@ def add_parser(verbs: Any) -> None:
         "everything that is wrong, with its place. Nothing is trained.",
     )
     parser.add_argument("config", metavar="CONFIG", help="config file: .py, .yaml or .json")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="changes of the config")
+    parser.add_argument(
+        "overrides", nargs="*", default=[], metavar="key=value", help="changes of the config"
+    )
     add_format_option(parser)
     parser.add_argument(
         "--build",

@@ -36,7 +36,8 @@ def add_parser(verbs: Any) -> None:
     )
     parser.add_argument("config", metavar="A", help="config file, or a checkpoint: .pth")
     parser.add_argument("other", metavar="B", help="another one")
-    parser.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)
+    words = parser.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)
+    words.required = False
     add_format_option(parser)
     add_allow_option(parser)
     parser.set_defaults(run=run)

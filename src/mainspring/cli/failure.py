@@ -11,7 +11,7 @@ from pathlib import Path
 import mainspring
 from mainspring.errors import MainspringError
 
-__all__ = ["has_users_frame", "shown_failure"]
+__all__ = ["OWN", "has_users_frame", "shown_failure"]
 
 _SWITCH = "MAINSPRING_TRACEBACK"
 
@@ -55,11 +55,13 @@ def has_users_frame(error: BaseException) -> bool:
     return any(map(_is_users, traceback.extract_tb(error.__traceback__)))
 
 
-_OWN = str(Path(mainspring.__file__).parent)
+OWN = str(Path(mainspring.__file__).parent)
+"""The directory of this package."""
+
 _LIBRARIES = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib", "scripts"))
 
 
 def _is_users(frame: traceback.FrameSummary) -> bool:
     file = os.path.abspath(frame.filename)
-    is_library = file.startswith((_OWN, *_LIBRARIES)) or "site-packages" in file
+    is_library = file.startswith((OWN, *_LIBRARIES)) or "site-packages" in file
     return not is_library and not frame.filename.startswith("<frozen")

@@ -7,6 +7,7 @@ import os
 import re
 import select
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from typing import Any, NoReturn, cast
@@ -38,7 +39,7 @@ from mainspring.cli import (
     verify,
 )
 from mainspring.cli.common import looks_like_override
-from mainspring.cli.failure import has_users_frame, shown_failure
+from mainspring.cli.failure import OWN, has_users_frame, shown_failure
 from mainspring.errors import as_ours, did_you_mean, is_user_mistake
 from mainspring.output import is_terminal, masked, printable
 from mainspring.version import __version__
@@ -128,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         verb.error(f"unrecognized arguments: {' '.join(strange)}")
     options.overrides = [*options.overrides, *rest]
     try:
-        with _showing_foreign_text(options):
+        with _showing_foreign_text(options), _showing_warnings():
             options.run(options)
         print(end="", flush=True)
     except KeyboardInterrupt:
@@ -171,6 +172,29 @@ def _showing_foreign_text(options: argparse.Namespace) -> Iterator[None]:
         return
     with redirect_stdout(cast("Any", _Printable(sys.stdout))):
         yield
+
+
+@contextmanager
+def _showing_warnings() -> Iterator[None]:
+    """Within the block, a warning of this package is shown as its errors are, without our lines."""
+    former = warnings.formatwarning
+
+    def shown(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        line: str | None = None,
+    ) -> str:
+        if category is UserWarning and filename.startswith(OWN):
+            return f"warning: {printable(masked(str(message)))}\n"
+        return former(message, category, filename, lineno, line)
+
+    warnings.formatwarning = shown
+    try:
+        yield
+    finally:
+        warnings.formatwarning = former
 
 
 def _reader_has_gone() -> bool:

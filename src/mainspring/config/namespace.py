@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 
 from mainspring.config.source import ReadOptions
@@ -11,7 +11,7 @@ from mainspring.config.sweep import assigned
 __all__ = ["Namespace"]
 
 
-class Namespace(dict[str, Any]):
+class Namespace(MutableMapping[str, Any]):
     """Passes every assignment on to the globals of the file.
 
     A variable that the command line gives takes that value where the file assigns it, so that what
@@ -24,7 +24,6 @@ class Namespace(dict[str, Any]):
     """
 
     def __init__(self, names: dict[str, Any], options: ReadOptions) -> None:
-        super().__init__()
         self._names = names
         self._options = options
 
@@ -37,8 +36,15 @@ class Namespace(dict[str, Any]):
     def __delitem__(self, name: str) -> None:
         del self._names[name]
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._names
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def copy(self) -> dict[str, Any]:
+        """The names so far, for a file that asks for ``locals().copy()``."""
+        return dict(self._names)
 
     @property
     def given(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
 from mainspring.config.config_dict import ConfigDict, keeping_lazy, reading_imports
+from mainspring.config.lazy import dotted_path, is_lazy
 from mainspring.config.marks import carry
 from mainspring.config.places import locate, name_positional
 from mainspring.config.recording import (
@@ -69,6 +70,18 @@ class Node(ConfigDict, RecordedCall):
         if args:
             self._put(POSITIONAL_KEY, list(args))
         for key, value in (kwargs or {}).items():
+            if key == "type":
+                shown = (
+                    dotted_path(target)
+                    if is_lazy(target)
+                    else getattr(target, "__qualname__", target)
+                )
+                raise ConfigError(
+                    f"{shown} gets an argument 'type' by name, but under that name a config keeps "
+                    "what is called",
+                    location=where,
+                    help="give it by position",
+                )
             self._put(key, value)
 
     def _put(self, key: Any, value: Any) -> None:
@@ -133,6 +146,8 @@ class Node(ConfigDict, RecordedCall):
                 help=f"its parameters are {', '.join(names)}" if names else None,
             )
         named = dict(zip(names, positional, strict=False))
+        if "type" in named:
+            return  # under that name stands what is called
         for name in named:
             if name in raw and name not in self._edited:
                 raise ConfigError(

@@ -108,11 +108,11 @@ def parse_value(text: str) -> Any:
     if stripped.startswith("{") or (stripped[:1] in ("[", "(") and "{" in stripped):
         try:
             return ast.literal_eval(stripped)
-        except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError) as error:
+        except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
             raise OverrideError(
-                f"{stripped!r} is no dict and no list of dicts: {error}",
+                f"{stripped!r} is no dict and no list of dicts of plain values",
                 help="write {'key': value}, quotes included",
-            ) from error
+            ) from None
     return DictAction.parse_value(text)
 
 

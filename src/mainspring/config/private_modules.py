@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import inspect
 import os
+import sys
 from collections.abc import Iterator, Mapping
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 from mainspring.config.lazy import dotted_path, is_lazy
 from mainspring.config.node import Node
-from mainspring.config.recording import is_recording, refuse
+from mainspring.config.recording import CONFIG_MODULE, is_recording, refuse
 from mainspring.config.reference import EAGER
 from mainspring.config.words import env, partial
 
-__all__ = ["ASKING", "asking_type", "operating_system", "recording_functools"]
+__all__ = [
+    "ASKING",
+    "UnsetVariableError",
+    "asking_type",
+    "operating_system",
+    "recording_dataclasses",
+    "recording_functools",
+]
 
 _NAMES = ("path", "sep", "linesep", "name", "curdir", "pardir", "fspath", "cpu_count", "PathLike")
+
+
+class UnsetVariableError(KeyError):
+    """A config asks ``os.environ`` for a variable that is not set."""
+
+    def __str__(self) -> str:
+        return f"the environment variable {self.args[0]} is not set"
 
 
 class _Environment(Mapping[str, str]):
@@ -24,7 +41,7 @@ class _Environment(Mapping[str, str]):
 
     def __getitem__(self, name: str) -> str:
         if name not in os.environ:
-            raise KeyError(name)
+            raise UnsetVariableError(name)
         return env(name)
 
     def __iter__(self) -> Iterator[str]:
@@ -64,10 +81,42 @@ class _Functools(ModuleType):
         return getattr(functools, name)
 
 
+class _Dataclasses(ModuleType):
+    """`dataclasses`, which looks texts of annotations up in a module: that of a config is none."""
+
+    @staticmethod
+    def dataclass(decorated: Any = None, /, **options: Any) -> Any:
+        """`dataclasses.dataclass` of a class of a config file."""
+
+        def made(kind: Any) -> Any:
+            frame: FrameType | None = sys._getframe(1)
+            while frame is not None and frame.f_globals.get("__name__") != CONFIG_MODULE:
+                frame = frame.f_back
+            texts = inspect.get_annotations(kind)
+            kind.__annotations__ = {name: _meant(text, frame) for name, text in texts.items()}
+            return dataclasses.dataclass(kind, **options)
+
+        return made if decorated is None else made(decorated)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(dataclasses, name)
+
+
+def _meant(annotation: Any, frame: FrameType | None) -> Any:
+    """The value of an annotation; `Any` where it has none while a config is read."""
+    if frame is None or not isinstance(annotation, str):
+        return annotation
+    try:
+        return _meant(eval(annotation, frame.f_globals, frame.f_locals), frame)
+    except Exception:  # noqa: BLE001 - an annotation may say anything
+        return Any
+
+
 def _getenv(key: str, default: Any = None) -> Any:
     return env(key) if key in os.environ else default
 
 
+recording_dataclasses = _Dataclasses("dataclasses")
 recording_functools = _Functools("functools")
 operating_system = _OperatingSystem("os")
 for _name in _NAMES:
@@ -81,6 +130,9 @@ def _asking(function: Any, instead: str) -> Any:
 
     @functools.wraps(function, ("__name__", "__qualname__", "__doc__"), ())
     def ask(*arguments: Any, **named: Any) -> Any:
+        if not arguments and function in (dir, vars):
+            names = sys._getframe(1).f_locals  # of the file: here are those of this function
+            return names if function is vars else sorted(names)
         if not is_recording():
             return function(*arguments, **named)
         if function is getattr and len(arguments) == 2:

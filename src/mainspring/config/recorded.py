@@ -38,6 +38,7 @@ from mainspring.config.private_modules import (
     ASKING,
     asking_type,
     operating_system,
+    recording_dataclasses,
     recording_functools,
 )
 from mainspring.config.recording import (
@@ -239,6 +240,8 @@ class _Importer:
             if is_stdlib(name) and (not self.ours or package in PURE_MODULES):
                 if self.ours and package == "os" and (name == "os" or not fromlist):
                     return operating_system
+                if name == "dataclasses":
+                    return recording_dataclasses
                 module = builtins.__import__(name, globals, locals, fromlist)
                 return recording_functools if self.ours and name == "functools" else module
         place = f"{self.source.path}, line {line}"

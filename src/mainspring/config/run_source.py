@@ -6,10 +6,12 @@ import ast
 import builtins
 import inspect
 import re
+from collections.abc import MutableMapping
 from types import CodeType
 from typing import Any
 
 from mainspring.config.lazy import dotted_path, is_lazy
+from mainspring.config.private_modules import UnsetVariableError
 from mainspring.config.recording import CONFIG_MODULE, RefusedError, failing_place
 from mainspring.config.source import Source
 from mainspring.errors import (
@@ -27,6 +29,8 @@ _STAND_IN = re.compile(r"\b(Node|Reference|ReferenceAttr)\b")
 
 _USED = re.compile(r"\b[^\W\d]\w*\b(?!\s*\()")
 """A name that is not called."""
+
+_NAME = re.compile(r"\b[^\W\d]\w*\b")
 
 _UNEXPECTED = re.compile(r"(\w+)\(\) got an unexpected keyword argument '(\w+)'")
 
@@ -84,7 +88,7 @@ def executed(
     code: CodeType,
     source: Source,
     names: dict[str, Any],
-    assigned: dict[str, Any] | None = None,
+    assigned: MutableMapping[str, Any] | None = None,
 ) -> None:
     """Run the code of a file.
 
@@ -99,10 +103,17 @@ def executed(
     """
     names.setdefault("__file__", source.path)
     names.setdefault("__name__", CONFIG_MODULE)
+    names.setdefault("__doc__", None)
     try:
         exec(code, names, names if assigned is None else assigned)
     except ConfigError:
         raise
+    except SystemExit as error:
+        raise ConfigError(
+            f"the config ends the program that reads it: {error!r}",
+            location=failing_place(error),
+            help="raise an error that says what is wrong",
+        ) from error
     except Exception as error:
         used = _used_value(error, source, names)
         if used is not None:
@@ -127,7 +138,8 @@ def _used_value(error: Exception, source: Source, names: dict[str, Any]) -> Refu
         trace = trace.tb_next
     lazy: list[str] = []
     if trace is not None and trace.tb_frame.f_globals is names:
-        words = _USED.findall(_line(source.text, trace.tb_lineno))
+        of_pattern = "match pattern" in str(error)  # as in `case ResNet():`, which calls nothing
+        words = (_NAME if of_pattern else _USED).findall(_line(source.text, trace.tb_lineno))
         lazy = [dotted_path(names[word]) for word in words if is_lazy(names.get(word))]
     stand_in = _STAND_IN.search(str(error))
     if not isinstance(error, TypeError) or not (stand_in or lazy):
@@ -142,7 +154,11 @@ def _used_value(error: Exception, source: Source, names: dict[str, Any]) -> Refu
 
 
 def _meant(error: Exception, names: dict[str, Any]) -> str | None:
-    """The name that a misspelt variable, or argument of a function that really ran, is close to."""
+    """What was meant by a misspelt variable, attribute or argument, or what to do instead."""
+    if isinstance(error, UnsetVariableError):
+        return f"set it in the shell, or write env({error.args[0]!r}, DEFAULT)"
+    if isinstance(error, AttributeError) and isinstance(error.obj, dict):
+        return did_you_mean(error.name or "", map(str, dict.keys(error.obj)))
     if isinstance(error, NameError) and isinstance(error.name, str):
         own = [name for name in names if not name.startswith("__")]
         near = did_you_mean(error.name, own) or did_you_mean(error.name, dir(builtins), cutoff=0.8)

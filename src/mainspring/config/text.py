@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import functools
+import io
 import json
 import re
 import warnings
@@ -258,9 +259,11 @@ def _run(
 
 
 def is_machinery(value: Any) -> bool:
-    """Whether a name of a config file is no value: a module, a function or class of the file."""
+    """Whether a name is no value: a module, a function or class of the file, a file it has read."""
     if isinstance(value, type):
         return value.__module__ == CONFIG_MODULE
+    if isinstance(value, io.IOBase):
+        return value.closed
     return isinstance(value, ModuleType | FunctionType) or (type(value).__module__ == "__future__")
 
 

@@ -127,10 +127,12 @@ def _lambda(value: Any, source: Source) -> Location | None:
 
 
 def _assignment(name: str, source: Source) -> Location | None:
-    """Where a file last assigns a variable; ``None`` if it does so in no plain statement."""
+    """Where a file last binds a variable, outside of functions and classes; ``None`` if nowhere."""
     found = None
     for statement in outline_of(source).tree.body:
-        targets = statement.targets if isinstance(statement, ast.Assign) else ()
-        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
-            found = source.location(statement.lineno)
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == name:
+                found = source.location(node.lineno)
     return found

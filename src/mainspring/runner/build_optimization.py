@@ -239,7 +239,8 @@ def build_schedulers(
     """The parameter schedulers: a list, or a dict of lists when there are several optimizers.
 
     Args:
-        spec: Scheduler, dict, list of such, or, for several optimizers, a dict of such by name.
+        spec: Scheduler, its class, dict, list of such, or, for several optimizers, a dict of such
+            by name.
         optim_wrapper: What they schedule.
         by_epoch: What a scheduler counts that does not say so.
         max_epochs: Where schedulers by epoch end that do not say so.
@@ -277,6 +278,8 @@ def build_schedulers(
     for index, entry in enumerate(entries):
         path = f"param_scheduler.{index}" if len(entries) > 1 else "param_scheduler"
         _refuse_torchs_own(entry, path)
+        if isinstance(entry, type):
+            entry = {"type": entry}
         if not isinstance(entry, Mapping):
             recipe = isinstance(entry, functools.partial)
             built.append(_scheduler(entry(optim_wrapper) if recipe else entry, path))

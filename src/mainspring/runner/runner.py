@@ -60,6 +60,7 @@ from mainspring.runner.sections import (
     RUNNER_SECTIONS,
     check_triples,
     require,
+    with_classes_imported,
     with_default_loops,
     work_dir_of,
 )
@@ -280,7 +281,7 @@ class Runner(Checkpoints, MMEngineNames):
         sections = {"model": require(cfg, "model")}
         for name in RUNNER_SECTIONS:
             if name in cfg and name not in sections:
-                sections[name] = cfg[name]
+                sections[name] = with_classes_imported(cfg[name])
         runner = cls(**sections, cfg=cfg)
         for problem in doubtful:
             runner.logger.warning(str(problem))

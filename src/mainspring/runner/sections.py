@@ -10,6 +10,7 @@ from typing import Any
 from mainspring.config.schema import RUNNER_SECTIONS, TRIPLES, misspelt_sections
 from mainspring.errors import ConfigError
 from mainspring.fileio.local_folder import local_folder
+from mainspring.registry.recorded import RecordedName
 
 __all__ = [
     "RUNNER_SECTIONS",
@@ -17,6 +18,7 @@ __all__ = [
     "counts_epochs",
     "misspelt_sections",
     "require",
+    "with_classes_imported",
     "with_default_loops",
     "work_dir_of",
 ]
@@ -59,6 +61,22 @@ def require(cfg: Any, section: str) -> Any:
     if section in meant:
         hint = f"{meant[section]!r} looks like a misspelling of it"
     raise ConfigError(f"the config has no {section!r}", config_path=meant.get(section), help=hint)
+
+
+def with_classes_imported(section: Any) -> Any:
+    """A section whose lists hold the classes that a config names, rather than names for them.
+
+    Args:
+        section: The section; a dict of several such by name is changed.
+    """
+    if isinstance(section, list) and any(isinstance(item, RecordedName) for item in section):
+        return [item.build() if isinstance(item, RecordedName) else item for item in section]
+    if isinstance(section, dict) and "type" not in section:
+        for name, part in section.items():
+            imported = with_classes_imported(part)
+            if imported is not part:
+                section[name] = imported
+    return section
 
 
 def with_default_loops(sections: dict[str, Any]) -> None:
