@@ -55,6 +55,14 @@ class WithoutMode(BaseModel):
         return dict(loss=self.net(inputs).sum())
 
 
+class Renamed(Own):
+    def __init__(self):
+        super().__init__(losses)
+
+    def train_step(self, batch, optimizer):
+        return {}
+
+
 class ReturnsLoss(nn.Module):
     def __init__(self):
         super().__init__()
@@ -167,6 +175,13 @@ MISTAKES: dict[str, tuple[Any, dict[str, Any], list[str]]] = {
     ),
     "val_step fails": (
         lambda: Own(losses, lambda *_: fail()), dict(metric=Accuracy()), ["val_step, batch 1"],
+    ),
+    "gradients in a validation": (
+        lambda: Own(losses, lambda model, *batch: losses(model, *batch)["loss"].backward()),
+        dict(metric=Accuracy()), ["val_step, batch 1", "torch.enable_grad()"],
+    ),
+    "train_step with other names": (
+        Renamed, {}, ["got an unexpected", "iteration 1", "(data, optim_wrapper=...)"],
     ),
     "data set without length": (
         supervised, dict(loader=TorchDataLoader(NoLength())), ["NoLength", "__len__"],
