@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import is_dataclass
 from typing import Any
 
-from torch import nn
+import numpy as np
+from torch import Tensor, nn
 from torch.utils.data import DataLoader as TorchDataLoader
 from torch.utils.data import Dataset, IterableDataset, Sampler, SequentialSampler
 
@@ -13,6 +15,7 @@ from mainspring.errors import ConfigError, DataError
 
 __all__ = [
     "empty_loader_error",
+    "is_batch",
     "is_named_loaders",
     "length_of",
     "loaders_inside",
@@ -96,8 +99,18 @@ def is_named_loaders(section: Any) -> bool:
         isinstance(section, Mapping)
         and bool(section)
         and not {"dataset", "type", "loaders"} & section.keys()
+        and not any(isinstance(item, Tensor | np.ndarray | str) for item in section.values())
         and all(isinstance(item, Mapping) or hasattr(item, "__iter__") for item in section.values())
     )
+
+
+def is_batch(value: Any) -> bool:
+    """Whether an entry of a list is a batch, rather than a loader or the section of one."""
+    if isinstance(value, Mapping):
+        return not {"dataset", "type", "loaders"} & value.keys() and not is_named_loaders(value)
+    parts = value if isinstance(value, list | tuple) else [value]
+    is_object = is_dataclass(value) and not hasattr(value, "__iter__")
+    return is_object or any(isinstance(part, Tensor | np.ndarray) for part in parts)
 
 
 def loaders_inside(loader: Any) -> list[Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from mainspring.checkpoint.apply import unwrap
-from mainspring.dataset.any_loader import is_named_loaders, length_of
+from mainspring.dataset.any_loader import is_batch, is_named_loaders, length_of
 from mainspring.device import autocast, get_device
 from mainspring.dist import all_gather_object
 from mainspring.errors import ConfigError
@@ -104,7 +104,8 @@ def evaluation_sets(
 
     Args:
         runner: Builds what is still a dict.
-        dataloader: One loader (or its dict), a list of them, or a dict from name to loader.
+        dataloader: One loader (or its dict; a list of batches is one, too), a list of them, or a
+            dict from name to loader.
         evaluator: One evaluator (or what describes it) for every loader, or, beside named loaders,
             a dict from the same names to evaluators.
         section: ``"val"`` or ``"test"``, for error messages.
@@ -114,7 +115,7 @@ def evaluation_sets(
     """
     if is_named_loaders(dataloader):
         loaders = dict(dataloader)
-    elif isinstance(dataloader, list | tuple):
+    elif isinstance(dataloader, list | tuple) and not any(map(is_batch, dataloader)):
         loaders = {str(index): loader for index, loader in enumerate(dataloader)}
     else:
         ready = runner.ready_dataloader(dataloader, f"{section}_dataloader")
