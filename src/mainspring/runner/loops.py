@@ -186,6 +186,7 @@ class EpochBasedTrainLoop(_TrainLoop):
         self._max_epochs = checked_length("max_epochs", max_epochs)
         require_equal_batches(self.dataloader, "train_dataloader")
         self._epoch_length = length_of(self.dataloader) or 0
+        self._said_length = False
         self._first_batch = 0
         self._epoch_began_at = 0
 
@@ -227,10 +228,22 @@ class EpochBasedTrainLoop(_TrainLoop):
             self.run_iter(idx, batch)
         if self._iter == self._epoch_began_at:
             raise no_batch_error("train_dataloader")
+        self._say_other_length(self._iter - self._epoch_began_at)
         self._completed_epochs = self._epoch + 1
         self.runner.call_hook("after_train_epoch")
         self._epoch += 1
         self._epoch_began_at = self._iter
+
+    def _say_other_length(self, batches: int) -> None:
+        """Say, once, that an epoch has another length than the run was laid out for."""
+        if self._epoch_length in (0, batches) or self._said_length:
+            return
+        self._said_length = True
+        self.runner.logger.warning(
+            f"epoch {self._epoch + 1} had {batches} batches, and the training data had "
+            f"{self._epoch_length} when the run began. What counts iterations (schedules, also "
+            "those that convert_to_iter_based made so, and max_iters) goes by the latter"
+        )
 
     def state_dict(self) -> dict[str, int]:
         """The position: finished epochs and iterations, and batches of the unfinished epoch."""
