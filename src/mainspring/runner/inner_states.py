@@ -103,6 +103,10 @@ class InnerStates:
             "evaluation": [one.has_workers for one in self._evaluation_sets()],
         }
 
+    def of_parts(self) -> dict[str, Any]:
+        """What model and training data remember now that they did not at first."""
+        return self._of_parts.capture()
+
     def restore(self, states: Mapping[str, Any]) -> None:
         """Put states back, with a warning about what does not fit.
 
