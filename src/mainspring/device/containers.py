@@ -71,9 +71,8 @@ def keys_of(value: Any) -> tuple[type, Any]:
 
 def still_has(value: Any, known: tuple[type, Any] | None) -> bool:
     """Whether a container is of the class that `keys_of` told of another one, and has its keys."""
-    if known is None or known[0] is not type(value):
-        return False
-    return bool(known[1] <= (value.keys() if isinstance(value, dict) else len(value)))
+    kind, keys = keys_of(value)
+    return known is not None and known[0] is kind and bool(known[1] <= keys)
 
 
 def size_of(value: Any) -> int:
