@@ -124,7 +124,10 @@ class InnerStates:
         ):
             one.had_workers = bool(had_workers)
         if lost:
-            warn(f"the checkpoint's state of {_some(lost, ', ')} finds no place in this run")
+            warn(
+                f"the checkpoint's state of {_some(lost, ', ')} finds no place in this run: what "
+                "it belongs to has to be made in __init__, or in before_run of a hook"
+            )
 
     def _is_seeded(self, value: Any) -> bool:
         """Whether something of the data set is a generator that workers seed for each item."""
