@@ -64,7 +64,9 @@ class ConditionalGAN(BaseModel):
         loss_critic = nn.functional.softplus(-real).mean() + nn.functional.softplus(fake).mean()
         optim_wrapper["critic"].update_params(loss_critic)
 
+        self.critic.requires_grad_(False)  # it is not to learn from the generator's loss
         loss_generator = nn.functional.softplus(-self._judge(drawn, labels)).mean()
+        self.critic.requires_grad_(True)
         optim_wrapper["generator"].update_params(loss_generator)
         return {"loss_critic": loss_critic.detach(), "loss_generator": loss_generator.detach()}
 

@@ -143,6 +143,18 @@ def test_train_change_resume_and_test(tmp_path, capsys):
     assert len(pickle.loads(Path(predictions).read_bytes())) == 40
 
 
+def test_resume_with_nothing_to_resume_begins_with_the_weights_of_load_from(tmp_path, capsys):
+    config, work_dir = str(PROGRAMS / "base_config.py"), tmp_path / "w"
+    epochs = "train_cfg.max_epochs=1"
+    assert main(["train", config, epochs, "--work-dir", str(tmp_path / "before")]) == 0
+    weights = tmp_path / "before" / "epoch_1.pth"
+    words = ["train", config, epochs, f"+load_from={weights}", "--resume"]
+    capsys.readouterr()
+    for start in (f"with weights of {weights}", "from epoch_1.pth, at iteration"):
+        assert main([*words, "--work-dir", str(work_dir)]) == 0
+        assert start in " ".join(capsys.readouterr().out.split())
+
+
 def test_cfg_options_and_words_change_the_config(tmp_path):
     config = str(PROGRAMS / "base_config.py")
     words = ["train", config, "--cfg-options", "train_cfg.max_epochs=1", "lr=0.5"]

@@ -6,6 +6,7 @@ import copy
 import io
 import random
 from collections import deque
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -180,6 +181,68 @@ def test_objects_that_the_run_makes_are_named_if_they_stay():
         assert state.capture() == {}  # a resumed run has no such object to put it into
         assert list(state.unsaved(moment)) == named
     assert "a Remembers that the run made" in state.unsaved(3)["head.seen.0"]
+
+
+class Agent(nn.Module):
+    """Keeps what training with recurrence, queues and replay keeps."""
+
+    def __init__(self):
+        super().__init__()
+        self.hidden, self.memory, self.replay = None, [], deque(maxlen=3)
+        self.window, self.ring = [torch.zeros(1)] * 4, deque([torch.zeros(1)], maxlen=2)
+        self.late = {}
+
+    def step(self):
+        now = torch.ones(2) * (1 + len(self.memory))
+        self.hidden = (now, now * 2)
+        self.memory.append((now, len(self.memory), {"array": np.ones(2), "same": now}))
+        self.replay.append([now, 0.5])
+        self.window = self.window[1:]
+        self.ring.append(now)
+        self.late["recent"] = deque([now], maxlen=5)
+
+
+def test_containers_of_tensors_that_the_run_makes_come_back():
+    first, second = Agent(), Agent()
+    state = InnerState(lambda: {"agent": first})
+    for _ in range(4):
+        first.step()
+    kept = through_a_file(state.capture())
+    assert state.unsaved() == {}
+    assert InnerState(lambda: {"agent": second}).restore(kept) == []
+    for name in ("hidden", "memory", "replay", "window", "ring", "late"):
+        torch.testing.assert_close(getattr(second, name), getattr(first, name), rtol=0, atol=0)
+    assert type(second.hidden) is tuple
+    assert (second.replay.maxlen, second.ring.maxlen, second.late["recent"].maxlen) == (3, 2, 5)
+    assert second.memory[0][0] is second.memory[0][2]["same"]
+
+
+class Step(NamedTuple):
+    state: torch.Tensor
+    reward: float
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ([Step(torch.ones(2), 1.0)], "it holds a Step that the run made"),
+        (deque([Step(torch.ones(2), 1.0)]), "a deque of more than numbers, text and tensors"),
+        ([0] * 100_001, "a list of 100001 items"),
+    ],
+)
+def test_containers_that_cannot_be_saved_are_named(content, what):
+    agent = Agent()
+    state = InnerState(lambda: {"agent": agent})
+    agent.memory = content
+    assert "agent.memory" not in state.capture()
+    assert state.unsaved() == {"agent.memory": what}
+
+
+def test_parameters_and_buffers_in_a_container_of_the_run_stay_what_they_are():
+    net = Net()
+    state = InnerState(lambda: {"net": net})
+    net.found = [*net.parameters(), net.mean]
+    assert "net.found" not in state.capture()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 import pytest
 import torch
@@ -148,6 +150,20 @@ class Bank(Model):
         return inputs + sum(self.bank) + self.by_class.get(1) + self.mean
 
 
+class Replay(Model):
+    """Keeps hidden states that are not there at first, and what it replays."""
+
+    def __init__(self):
+        super().__init__()
+        self.hidden, self.replay = None, deque(maxlen=3)
+
+    def remember(self, inputs):
+        mean = inputs.mean(0)
+        self.hidden = (mean, mean * 2 + (self.hidden[1] if self.hidden else 0))
+        self.replay.append((mean, float(mean[0])))
+        return inputs + self.hidden[1] + sum(kept * number for kept, number in self.replay)
+
+
 class Shadow(Hook):
     def __init__(self):
         self.shadow = {}
@@ -176,7 +192,7 @@ LOADERS = {
     ),
     "collate": lambda: DataLoader(Items(), batch_size=4, shuffle=True, collate_fn=Collate()),
 }
-MODELS = {"teacher": Teacher, "bank": Bank}
+MODELS = {"teacher": Teacher, "bank": Bank, "replay": Replay}
 
 
 class Stop(Hook):
@@ -190,7 +206,7 @@ class Stop(Hook):
             raise InterruptedError
 
 
-def train(work_dir, loader, model=Model, stop=0, resume=False):
+def train(work_dir, loader, model=Model, stop=0, resume=False, hooks=()):
     torch.manual_seed(1)
     np.random.seed(1)
     runner = Runner(
@@ -200,7 +216,7 @@ def train(work_dir, loader, model=Model, stop=0, resume=False):
         train_cfg={"by_epoch": True, "max_epochs": 3},
         optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.01}},
         default_hooks={"checkpoint": CheckpointHook(interval=1, by_epoch=False)},
-        custom_hooks=[Shadow(), Stop(stop)],
+        custom_hooks=[Shadow(), *hooks, Stop(stop)],
         randomness={"seed": 0},
         resume=resume,
     )
@@ -218,3 +234,39 @@ def test_resumed_as_if_never_killed(tmp_path, loader, model, stop):
         train(tmp_path / "cut", loader, model, stop)
     resumed = train(tmp_path / "cut", loader, model, resume=True)
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+class Growing(Items):
+    def __init__(self):
+        self.items = list(X[:8])
+
+    def __len__(self):
+        return len(self.items)
+
+    def __getitem__(self, index):
+        return self.items[index]
+
+
+class Grow(Hook):
+    """Adds what the model has made of an item."""
+
+    def after_train_epoch(self, runner):
+        items = runner.train_dataloader.dataset.items
+        items.append(items[-1] * runner.model.net[0].weight.detach().mean() + 1)
+
+
+LOADERS["growing"] = lambda: DataLoader(Growing(), batch_size=4, shuffle=True)
+
+
+@pytest.mark.parametrize("stop", [3, 5])
+def test_a_data_set_that_grows_goes_on_and_its_epochs_are_said_once(tmp_path, capfd, stop):
+    hooks = [Grow()]
+    whole = train(tmp_path / "whole", "growing", hooks=hooks)
+    said = capfd.readouterr().out
+    assert said.count("epoch 2 had 3 batches, and the training data had 2 when the run") == 1
+    assert "epoch 3 had" not in said
+    with pytest.raises(InterruptedError):
+        train(tmp_path / "cut", "growing", stop=stop, hooks=hooks)
+    resumed = train(tmp_path / "cut", "growing", resume=True, hooks=hooks)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    assert "when the checkpoint was written" not in capfd.readouterr().out

@@ -196,3 +196,102 @@ def test_other_data_are_said(tmp_path: Path, capfd: Any, monkeypatch: Any) -> No
     monkeypatch.setattr(Ramp, "__len__", lambda self: 6)
     run_with(None, tmp_path, 4, resume=True)
     assert "the training data have 6 items, 8 when the checkpoint was" in capfd.readouterr().out
+
+
+def halve(runner: Any) -> None:
+    for group in runner.optim_wrapper.param_groups:
+        group["lr"] /= 2
+
+
+def forget(runner: Any) -> None:
+    runner.model.hidden = None
+
+
+def shrink(runner: Any) -> None:
+    for parameter in runner.model.parameters():
+        parameter.data.mul_(0.9)
+
+
+class Recurrent(Line):
+    hidden: torch.Tensor | None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden = None
+
+    def forward(self, inputs: torch.Tensor, mode: str = "tensor") -> Any:
+        mean = inputs.mean(0).detach()
+        self.hidden = mean if self.hidden is None else self.hidden / 2 + mean
+        return super().forward(inputs + self.hidden, mode)
+
+
+def stopped_and_resumed(tmp_path: Path, hook: Hook, train_cfg: dict[str, int]) -> Any:
+    class Stop(Hook):
+        def after_train_iter(self, runner: Any, *args: Any, **kwargs: Any) -> None:
+            if runner.iter == 5:
+                raise InterruptedError
+
+    def run(folder: str, *hooks: Hook, resume: bool = False) -> Any:
+        torch.manual_seed(0)
+        return Runner(
+            model=Recurrent(),
+            work_dir=str(tmp_path / folder),
+            train_dataloader=DataLoader(Ramp(), batch_size=2, shuffle=True),
+            train_cfg=train_cfg,
+            optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1, momentum=0.9)),
+            default_hooks=dict(checkpoint=dict(type="CheckpointHook", interval=1, by_epoch=False)),
+            custom_hooks=[hook, *hooks],
+            randomness=dict(seed=0),
+            resume=resume,
+        ).train()
+
+    whole = run("whole")
+    with pytest.raises(InterruptedError):
+        run("cut", Stop())
+    resumed = run("cut", resume=True)
+    return all(map(torch.equal, whole.state_dict().values(), resumed.state_dict().values()))
+
+
+@pytest.mark.parametrize("train_cfg", [dict(max_epochs=3), dict(max_iters=12)])
+@pytest.mark.parametrize(
+    ("act", "changed"),
+    [
+        (lambda runner: torch.rand(3), "the generators, which are put back"),
+        (halve, "lr"),
+        (forget, "model.hidden"),
+        (shrink, "weights"),
+        (lambda runner: runner.optim_wrapper.optimizer.state.clear(), "what the optimizer knows"),
+    ],
+    ids=["draw", "halve", "forget", "shrink", "clear"],
+)
+def test_what_hooks_change_where_a_run_goes_on_is_said(
+    act: Any, changed: str, train_cfg: Any, tmp_path: Path, capfd: Any
+) -> None:
+    class Acts(Hook):
+        def before_train_epoch(self, runner: Any) -> None:
+            act(runner)
+
+    is_equal = stopped_and_resumed(tmp_path, Acts(), train_cfg)
+    said = capfd.readouterr().out
+    assert said.count("Acts: before_train_epoch is called once more, because the run goes") == 1
+    assert f"and changed {changed}, which" in said
+    assert is_equal is ("generators" in changed)
+
+
+def test_what_hooks_set_alike_is_not_said(tmp_path: Path, capfd: Any) -> None:
+    class Alike(Hook):
+        def before_train(self, runner: Any) -> None:
+            self.seen: list[int] = []
+            runner.model.temperature = 0.5
+
+        def before_train_epoch(self, runner: Any) -> None:
+            for group in runner.optim_wrapper.param_groups:
+                group["lr"] = 0.1 / (1 + runner.epoch)
+            runner.model.sharpness = runner.epoch
+
+        def after_train_epoch(self, runner: Any) -> None:
+            runner.model.hidden = None
+            self.seen.append(int(torch.randint(9, ())))
+
+    assert stopped_and_resumed(tmp_path, Alike(), dict(max_epochs=3))
+    assert "called once more" not in capfd.readouterr().out

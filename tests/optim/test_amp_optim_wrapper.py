@@ -47,6 +47,19 @@ def test_the_forward_pass_is_in_bfloat16_and_needs_no_scaler(said):
 
 
 @cpu_only
+@pytest.mark.parametrize("enters", [True, False])
+def test_a_precision_that_no_forward_pass_is_in_is_said_once(enters, said):
+    model = linear()
+    wrapper, other = wrap(model), wrap(linear())
+    for _ in range(3):
+        with other.optim_context(model) if enters else torch.enable_grad():
+            loss = model(DATA).float().square().mean()
+        wrapper.update_params(loss)
+    words = "torch.bfloat16 has no effect: the loss was computed outside of optim_context"
+    assert [text[: len(words)] for text in said()] == ([] if enters else [words])
+
+
+@cpu_only
 def test_training_in_bfloat16_comes_close_to_float32():
     model, reference = linear(), linear()
     wrapper, optimizer = wrap(model), torch.optim.SGD(reference.parameters(), lr=0.1)
@@ -146,7 +159,9 @@ def test_arguments_that_make_no_sense(settings, wrong):
 
 def test_a_loss_scale_that_has_no_effect_is_mentioned_once(said):
     wrapper = wrap(linear(), dtype="bfloat16", loss_scale=512.0)
-    wrapper.update_params(wrapper.optimizer.param_groups[0]["params"][0].sum())
+    with wrapper.optim_context(linear()):
+        loss = wrapper.optimizer.param_groups[0]["params"][0].sum()
+    wrapper.update_params(loss)
     assert said() == ["loss_scale=512.0 has no effect: torch.bfloat16 needs no scaling"]
     assert not wrapper.loss_scaler.is_enabled()
 
@@ -192,6 +207,8 @@ def test_scaling_does_not_change_the_step(scaling, clip_grad):
 def test_an_overflow_skips_the_step_and_says_so(scaling, said):
     model = linear()
     wrapper = scaling(model)
+    with wrapper.optim_context(model):
+        pass  # the precision of the forward pass is no matter here
     before = model.weight.detach().clone()
     wrapper.update_params(model(DATA).mean() * float("inf"))
     assert torch.equal(model.weight, before)

@@ -311,6 +311,33 @@ def test_resuming_inside_a_group_without_its_gradients_is_warned_about(caplog):
     assert [text for text in said if "gradients of the first 2" in text] == said
 
 
+@pytest.mark.parametrize("counts", [1, 2])
+def test_gradients_that_another_loss_has_left_are_said_once(counts, caplog):
+    model = linear()
+    wrapper = wrap(model, accumulative_counts=counts)
+
+    def train():
+        for _ in range(6):
+            wrapper.update_params(loss_of(model, DATA))  # clears its own when the group is complete
+            loss_of(model, DATA).backward()
+
+    said = messages(caplog, "leaving gradients", train)
+    assert len(said) == 1
+    assert "2 of 2 parameters of SGD had gradients before the loss" in said[0]
+
+
+def test_gradients_of_one_step_from_several_losses_are_nobody_elses(caplog):
+    model = linear()
+    wrapper = wrap(model)
+
+    def train():
+        for _ in range(3):
+            wrapper.backward(loss_of(model, DATA))
+            wrapper.update_params(loss_of(model, DATA), zero_kwargs={"set_to_none": False})
+
+    assert not messages(caplog, "several losses", train)
+
+
 def test_accumulating_with_batch_norm_is_warned_about(caplog):
     wrapper = wrap(linear(), accumulative_counts=4)
     model = nn.Sequential(nn.BatchNorm1d(2))

@@ -55,6 +55,23 @@ class WithoutMode(BaseModel):
         return dict(loss=self.net(inputs).sum())
 
 
+class Renamed(Own):
+    def __init__(self):
+        super().__init__(losses)
+
+    def train_step(self, batch, optimizer):
+        return {}
+
+
+class Steps(Own):
+    def __init__(self, step):
+        super().__init__(losses)
+        self.step = step
+
+    def train_step(self, data, optim_wrapper):
+        return self.step(losses(self, *data)["loss"], optim_wrapper)
+
+
 class ReturnsLoss(nn.Module):
     def __init__(self):
         super().__init__()
@@ -178,6 +195,16 @@ MISTAKES: dict[str, tuple[Any, dict[str, Any], list[str]]] = {
     "val_step fails": (
         lambda: Own(losses, lambda *_: fail()), dict(metric=Accuracy()), ["val_step, batch 1"],
     ),
+    "gradients in a validation": (
+        lambda: Own(losses, lambda model, *batch: losses(model, *batch)["loss"].backward()),
+        dict(metric=Accuracy()), ["val_step, batch 1", "torch.enable_grad()"],
+    ),
+    "train_step with other names": (
+        Renamed, {}, ["got an unexpected", "iteration 1", "(data, optim_wrapper=...)"],
+    ),
+    "train_step returns the loss": (
+        lambda: Steps(lambda loss, _: loss), {}, ["train_step of Steps returned a Tensor", "dict("],
+    ),
     "data set without length": (
         supervised, dict(loader=TorchDataLoader(NoLength())), ["NoLength", "__len__"],
     ),
@@ -206,6 +233,31 @@ def test_the_essential_words_are_said(name, tmp_path):
     said = "\n".join([str(caught.value), *notes])
     assert len(notes) <= 1
     assert all(word in said for word in words), said
+
+
+def leave_out(loss, wrapper):
+    return dict(loss=loss.detach())
+
+
+def around(loss, wrapper):
+    loss.backward()
+    wrapper.optimizer.step()
+
+
+@pytest.mark.parametrize(
+    ("step", "is_said"),
+    [(leave_out, True), (around, True), (lambda loss, wrapper: wrapper.update_params(loss), False)],
+)
+def test_an_optimizer_that_is_not_used_is_said(step, is_said, tmp_path, capfd):
+    Runner(
+        model=Steps(step),
+        work_dir=str(tmp_path),
+        train_dataloader=DataLoader(PAIRS, batch_size=4),
+        train_cfg=dict(max_epochs=1),
+        optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1), clip_grad=1.0),
+    ).train()
+    said = capfd.readouterr().out
+    assert ("the optimizer was not used in 2 iterations: train_step has called" in said) is is_said
 
 
 PROJECT = """

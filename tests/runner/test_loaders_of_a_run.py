@@ -64,6 +64,38 @@ class Both:
             yield dict(labelled=one, unlabelled=other)
 
 
+@pytest.mark.parametrize("as_dict", [True, False])
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_list_of_batches_is_one_loader_in_validation_too(tmp_path, count, as_dict):
+    pairs = [data(4, seed).tensors for seed in range(count)]
+    names = ("inputs", "targets")
+    batches = [dict(zip(names, pair, strict=True)) if as_dict else pair for pair in pairs]
+    runner = Runner(
+        model=Supervised(nn.Linear(2, 2), nn.CrossEntropyLoss()),
+        work_dir=str(tmp_path),
+        val_dataloader=batches,
+        val_cfg=dict(compute_loss=True),
+        val_evaluator=Accuracy(),
+    )
+    with torch.no_grad():
+        losses = [runner.model(*pair, mode="loss")["loss"].item() for pair in pairs]
+    metrics = runner.val()
+    assert set(metrics) == {"accuracy", "loss", "val_loss"}
+    assert metrics["val_loss"] == pytest.approx(sum(losses) / count)
+
+
+def test_tensors_by_name_are_no_loaders(tmp_path):
+    inputs, targets = data().tensors
+    with pytest.raises(ConfigError, match="no dataset"):
+        Runner(
+            model=Supervised(nn.Linear(2, 2), nn.CrossEntropyLoss()),
+            work_dir=str(tmp_path),
+            train_dataloader=dict(inputs=inputs, targets=targets),
+            train_cfg=dict(max_epochs=1),
+            optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1)),
+        ).train()
+
+
 class Killed(Exception):
     pass
 

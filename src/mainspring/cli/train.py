@@ -95,6 +95,7 @@ def _runner(options: argparse.Namespace) -> Any:
         _use_mixed_precision(cfg)
     if options.auto_scale_lr:
         _enable_lr_scaling(cfg)
+    weights = cfg.get("load_from") if options.resume == "auto" and not cfg.get("resume") else None
     if options.resume:
         cfg.resume = True
         cfg.load_from = None if options.resume == "auto" else options.resume
@@ -110,6 +111,7 @@ def _runner(options: argparse.Namespace) -> Any:
     from mainspring.runner import Runner
 
     runner = RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
+    runner.weights_to_begin_with = weights
     if not options.no_report:
         _leave_report(runner)
     runner.invocation = _invocation(options)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
+from dataclasses import is_dataclass
 from typing import Any
 
-import torch
-from torch import nn
+import numpy as np
+from torch import Tensor, nn
 from torch.utils.data import DataLoader as TorchDataLoader
 from torch.utils.data import Dataset, IterableDataset, Sampler, SequentialSampler
 
@@ -15,7 +15,7 @@ from mainspring.errors import ConfigError, DataError
 
 __all__ = [
     "empty_loader_error",
-    "holds_batches",
+    "is_batch",
     "is_named_loaders",
     "length_of",
     "loaders_inside",
@@ -99,23 +99,18 @@ def is_named_loaders(section: Any) -> bool:
         isinstance(section, Mapping)
         and bool(section)
         and not {"dataset", "type", "loaders"} & section.keys()
+        and not any(isinstance(item, Tensor | np.ndarray | str) for item in section.values())
         and all(isinstance(item, Mapping) or hasattr(item, "__iter__") for item in section.values())
     )
 
 
-def holds_batches(section: list[Any] | tuple[Any, ...]) -> bool:
-    """Whether a list is one loader, a list of batches, rather than a list of loaders."""
-    return all(map(_is_batch, section))
-
-
-def _is_batch(value: Any) -> bool:
+def is_batch(value: Any) -> bool:
+    """Whether an entry of a list is a batch, rather than a loader or the section of one."""
     if isinstance(value, Mapping):
-        is_section = bool({"dataset", "type", "loaders"} & value.keys())
-        columns = any(isinstance(column, torch.Tensor | list) for column in value.values())
-        return columns and not is_section and not any(map(_is_loader, value.values()))
-    if isinstance(value, list | tuple):
-        return any(isinstance(item, torch.Tensor) for item in value)
-    return hasattr(value, "to") or dataclasses.is_dataclass(value)
+        return not {"dataset", "type", "loaders"} & value.keys() and not is_named_loaders(value)
+    parts = value if isinstance(value, list | tuple) else [value]
+    is_object = hasattr(value, "to") or (is_dataclass(value) and not hasattr(value, "__iter__"))
+    return is_object or any(isinstance(part, Tensor | np.ndarray) for part in parts)
 
 
 def loaders_inside(loader: Any) -> list[Any]:

@@ -24,6 +24,15 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from mainspring.device.containers import (
+    PLAIN,
+    is_plain,
+    keys_of,
+    moved,
+    size_of,
+    still_has,
+    tensors_in,
+)
 from mainspring.device.devices import get_device
 
 __all__ = ["InnerState", "Kept"]
@@ -31,8 +40,8 @@ __all__ = ["InnerState", "Kept"]
 Kept = dict[str, dict[str, Any]]
 """By path: what kind of state it is, and the state, in plain types and tensors."""
 
-_PLAIN = frozenset((type(None), bool, int, float, complex, str, bytes))
-_VALUES = frozenset((*_PLAIN, list, tuple, dict, set, deque, OrderedDict, Tensor, np.ndarray))
+_Places = dict[str, tuple[type, Any]]
+_VALUES = frozenset((*PLAIN, list, tuple, dict, set, deque, OrderedDict, Tensor, np.ndarray))
 _MOST_ITEMS = {False: 100_000, True: 1000}
 """Containers with more are data rather than state; in objects that hold data they are sooner."""
 _MOST_BYTES = 2**26
@@ -72,11 +81,12 @@ class InnerState:
         self._elsewhere = elsewhere
         self._data = data
         self._depth = depth
-        self._places: Collection[str] | None = None
+        self._places: _Places | None = None
         self._made: dict[str, tuple[int, Callable[[], Any]]] = {}
         walk = self._walk()
         self._first = {path: _mark(value) for path, (_, _, value) in walk.leaves.items()}
-        self._places = set(walk.holders)
+        self._places = {path: keys_of(value) for path, value in walk.holders.items()}
+        self._first_long = walk.long
 
     def __len__(self) -> int:
         """Pieces of state at first."""
@@ -105,13 +115,15 @@ class InnerState:
             kind = _kind_of(value)
             is_told = kind in _KINDS and kind != "module"
             changed = is_told or not (path in self._first and _is_same(self._first[path], value))
-            if changed or (all_of_it and _size(value) <= _MOST_BYTES):
+            if changed or (all_of_it and size_of(value) <= _MOST_BYTES):
                 state = _KINDS[kind][1](value) if kind in _KINDS else _copied(value)
-                on_device = isinstance(value, Tensor) and not value.is_cpu
+                on_device = any(not tensor.is_cpu for tensor in tensors_in(value))
                 kept[path] = {
                     "kind": kind, "state": state, "changed": changed, "on_device": on_device
                 }  # fmt: skip
-                if isinstance(holder, dict | list) and type(key) in _PLAIN:
+                if isinstance(value, deque):
+                    kept[path]["maxlen"] = value.maxlen
+                if isinstance(holder, dict | list) and type(key) in PLAIN:
                     kept[path]["key"] = key
         return kept
 
@@ -132,11 +144,13 @@ class InnerState:
         self._made = {
             path: stay.get(path, (moment, _weakly(one))) for path, one in walk.made.items()
         }
-        return walk.unsaved | {
+        long = {p: what for p, what in walk.long.items() if self._first_long.get(p) != what}
+        stays = {
             path: f"a {type(walk.made[path]).__name__} that the run made"
             for path, (since, _) in self._made.items()
             if since < moment
         }
+        return walk.unsaved | long | stays
 
     def generators(self, but: Callable[[Any], bool]) -> list[str]:
         """The paths of generators and of objects that have a `state_dict`.
@@ -186,7 +200,7 @@ class _Walk:
     Args:
         seen: The ids of what is not looked at.
         most: Leaves after which no others are looked for.
-        places: The paths of all objects that are looked into; ``None`` for any.
+        places: What was looked into at first, by path: the keys of containers; ``None`` for any.
         has_own_modules: Whether modules are state as a whole.
 
     Attributes:
@@ -194,12 +208,13 @@ class _Walk:
         leaves: By path: what holds a piece of state, under which key, and the piece.
         holders: What was looked into, by path.
         unsaved: What cannot be read.
+        long: Containers with more items than are looked at.
         made: Objects that were not there at first, by path: a resumed run has no such object to put
             a state back into.
     """
 
     def __init__(
-        self, seen: set[int], most: float, places: Collection[str] | None, *, has_own_modules: bool
+        self, seen: set[int], most: float, places: _Places | None, *, has_own_modules: bool
     ) -> None:
         self.is_data = False
         self._seen = seen
@@ -209,11 +224,12 @@ class _Walk:
         self.leaves: dict[str, tuple[Any, Any, Any]] = {}
         self.holders: dict[str, Any] = {}
         self.unsaved: dict[str, str] = {}
+        self.long: dict[str, str] = {}
         self._registered: set[int] = set()
         self.made: dict[str, Any] = {}
 
     def visit(self, value: Any, path: str, holder: Any, key: Any, depth: int) -> None:
-        if type(value) in _PLAIN or isinstance(value, np.generic):
+        if type(value) in PLAIN or isinstance(value, np.generic):
             self.leaves[path] = holder, key, value
             return
         if id(value) in self._seen or isinstance(value, _OPAQUE) or len(self.leaves) >= self._most:
@@ -234,18 +250,23 @@ class _Walk:
         elif _kind_of(value) in _KINDS and self._tells_its_state(value, path):
             self.leaves[path] = holder, key, value
         elif isinstance(value, Tensor | np.ndarray):
-            is_small = _size(value) <= _MOST_OF_DATA
+            is_small = size_of(value) <= _MOST_OF_DATA
             if (is_small or not self.is_data) and _is_own_value(value):
                 self.leaves[path] = holder, key, value
         elif isinstance(value, list | tuple | dict | set | deque):
             if len(value) > _MOST_ITEMS[self.is_data]:
+                self.long[path] = f"a {type(value).__name__} of {len(value)} items"
                 return
-            if _is_plain(value):
+            if is_plain(value) or self._is_one_piece(value, path):
                 self.leaves[path] = holder, key, value
             elif depth or (self._has_own_modules and isinstance(value, dict)):
                 if isinstance(value, set | deque):
                     if isinstance(value, deque):
-                        self.unsaved[path] = "a deque of more than numbers and text"
+                        self.unsaved[path] = "a deque of more than numbers, text and tensors"
+                    return
+                if isinstance(value, tuple) and type(value) is not tuple and self._is_new(path):
+                    above = path.rpartition(".")[0]  # it may hold many of them
+                    self.unsaved[above] = f"it holds a {type(value).__name__} that the run made"
                     return
                 self.holders[path] = value
                 # A subclass may shuffle when it is iterated.
@@ -259,10 +280,25 @@ class _Walk:
             self.unsaved[path] = f"an iterator, {type(value).__name__}"
         elif depth and not type(value).__module__.startswith("torch.distributed."):
             # What spreads a model over processes belongs to these processes.
-            if self._places is None or path in self._places:
-                self.look_into(value, path, _attributes(value), depth)
-            else:
+            if self._is_new(path):
                 self.made[path] = value
+            else:
+                self.look_into(value, path, _attributes(value), depth)
+
+    def _is_one_piece(self, value: Any, path: str) -> bool:
+        """Whether a container of tensors is to be put back as a whole, since its places are new."""
+        is_as_at_first = self._places is None or still_has(value, self._places.get(path))
+        if self._has_own_modules or (is_as_at_first and type(value) is not deque):
+            return False
+        if not is_plain(value, others=(Tensor, np.ndarray)):
+            return False
+        is_small = size_of(value) <= (_MOST_OF_DATA if self.is_data else sys.maxsize - 1)
+        return is_small and not any(
+            tensor.requires_grad or id(tensor) in self._registered for tensor in tensors_in(value)
+        )
+
+    def _is_new(self, path: str) -> bool:
+        return self._places is not None and path not in self._places
 
     def _tells_its_state(self, value: Any, path: str) -> bool:
         """Whether a `state_dict` works and can be saved; otherwise its owner is looked into."""
@@ -273,7 +309,7 @@ class _Walk:
         except Exception as error:  # noqa: BLE001 - nobody else asks for it, so it may never have worked
             self.unsaved[f"{path}.state_dict()"] = f"{type(error).__name__}: {error}"
             return False
-        if not _is_plain(state, is_part=True, others=(Tensor, np.ndarray)):
+        if not is_plain(state, is_part=True, others=(Tensor, np.ndarray)):
             self.unsaved[f"{path}.state_dict()"] = "more than plain types, tensors and arrays"
             return False
         return True
@@ -288,7 +324,7 @@ class _Walk:
                 self.visit(value, f"{path}.{name}", owner, name, depth - 1)
 
     def _look_into_module(self, module: nn.Module, path: str, depth: int) -> None:
-        self._registered.update(map(id, module.modules()))
+        self._registered.update(map(id, (*module.modules(), *module.buffers())))
         own = [(name, value) for name, value in vars(module).items() if name not in _OF_TORCH]
         self.look_into(module, path, own, depth)
         for name in module._non_persistent_buffers_set:
@@ -304,24 +340,6 @@ def _attributes(owner: Any) -> Iterator[tuple[str, Any]]:
         for name in (slots,) if isinstance(slots, str) else slots:
             if name not in ("__dict__", "__weakref__") and hasattr(owner, name):
                 yield name, getattr(owner, name)
-
-
-def _is_plain(value: Any, *, is_part: bool = False, others: tuple[type, ...] = ()) -> bool:
-    """Whether a value is made of nothing but plain types, so that it is one piece of state."""
-    if type(value) in _PLAIN or isinstance(value, np.generic):
-        return True
-    # Within others, containers of other classes could not be made again.
-    if type(value) in (dict, OrderedDict) or (isinstance(value, dict) and not is_part):
-        if any(type(key) not in _PLAIN for key in value):
-            return False
-        parts: Iterable[Any] = value.values()
-    elif type(value) in (list, tuple, set) or (type(value) is deque and not is_part):
-        parts = value
-    else:
-        return isinstance(value, others)
-    return _PLAIN.issuperset(map(type, parts)) or all(
-        _is_plain(part, is_part=True, others=others) for part in parts
-    )
 
 
 def _is_own_value(value: Any) -> bool:
@@ -351,11 +369,13 @@ def _mark(value: Any) -> Any:
         return [(w.shape, w.double().sum().item()) for w in weights if isinstance(w, Tensor)]
     if isinstance(value, Tensor):
         # What is written through `data`, or NumPy's view, leaves the version as it is.
-        copied = value.detach().clone() if _size(value) <= _MOST_COMPARED else None
+        copied = value.detach().clone() if size_of(value) <= _MOST_COMPARED else None
         return weakref.ref(value), _version(value), copied
     if isinstance(value, np.ndarray):
         return value.copy() if value.nbytes <= _MOST_BYTES else None
-    return None if _kind_of(value) in _KINDS else copy.deepcopy(value)
+    if _kind_of(value) in _KINDS or any(True for _ in tensors_in(value)):
+        return None
+    return copy.deepcopy(value)
 
 
 def _is_same(mark: Any, value: Any) -> bool:
@@ -385,18 +405,8 @@ def _version(value: Tensor) -> int:
     return -1 if value.is_inference() else value._version
 
 
-def _size(value: Any) -> int:
-    """Bytes; beyond any limit for tensors that cannot be compared: sparse, nested, meta, spread."""
-    if isinstance(value, Tensor):
-        is_plain = type(value) is Tensor and value.layout is torch.strided
-        return value.nbytes if is_plain and not (value.is_meta or value.is_nested) else sys.maxsize
-    return value.nbytes if isinstance(value, np.ndarray) else 0
-
-
 def _copied(value: Any) -> Any:
-    if isinstance(value, Tensor):
-        return value.detach().to("cpu", copy=True)
-    copied = copy.deepcopy(value)
+    copied = moved(value, lambda tensor: tensor.detach().to("cpu", copy=True))
     if isinstance(value, deque):
         return list(copied)
     return dict(copied) if isinstance(value, dict) else copied
@@ -457,19 +467,27 @@ def _put_into(value: Any, kept: Mapping[str, Any]) -> bool:
             return False
         with torch.no_grad():
             value.copy_(state)
-    elif isinstance(value, list | deque | dict | set):
+    elif isinstance(value, list | deque | dict | set) and (
+        isinstance(value, deque if "maxlen" in kept else type(state))
+    ):
         value.clear()
-        (value.update if isinstance(value, dict | set) else value.extend)(state)
+        (value.update if isinstance(value, dict | set) else value.extend)(_placed(kept))
     else:
         return False
     return True
+
+
+def _placed(kept: Mapping[str, Any]) -> Any:
+    """A state with its tensors on the device, if they were there."""
+    state = kept["state"]
+    return moved(state, lambda one: one.to(get_device())) if kept.get("on_device") else state
 
 
 def _made_of(kept: Mapping[str, Any]) -> Any:
     """The object that a state is of, for a place that has none yet."""
     kind, state = kept["kind"], kept["state"]
     if kind == "value":
-        return state.to(get_device()) if kept.get("on_device") else state
+        return deque(_placed(kept), kept["maxlen"]) if "maxlen" in kept else _placed(kept)
     if kind == "numpy":
         return _made(np.random.Generator, state)
     if kind == "numpy's legacy":

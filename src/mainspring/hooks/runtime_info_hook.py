@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from mainspring.checkpoint.apply import unwrap
 from mainspring.errors import ArgumentTypeError
 from mainspring.hooks.hook import DATA_BATCH, Hook, Outputs
 from mainspring.hooks.priority import Priority
@@ -92,6 +93,12 @@ class RuntimeInfoHook(Hook):
         self, runner: Run, batch_idx: int, data_batch: DATA_BATCH = None, outputs: Outputs = None
     ) -> None:
         """Record what the training step logged, leaving tensors where they are."""
+        if type(outputs) is not dict and not isinstance(outputs, Mapping | None):
+            raise ArgumentTypeError(
+                f"train_step of {type(unwrap(runner.model)).__name__} returned a "
+                f"{type(outputs).__name__}, not a dict of what to log",
+                help="return dict(loss=loss.detach()), or nothing",
+            )
         if outputs:
             if not _OURS.isdisjoint(outputs):
                 outputs = self._renamed(outputs)

@@ -60,6 +60,8 @@ class Checkpoints(Assembly):
     saving_seconds = 0.0
     """How long training stood still in this process while checkpoints were written."""
 
+    weights_to_begin_with: str | None = None
+    """What is loaded where a run was to be resumed, and there is nothing to resume."""
     begun_from: str | None = None
     """What the training begins with, if it is not new."""
 
@@ -76,6 +78,7 @@ class Checkpoints(Assembly):
             else:
                 where = f"nothing to resume in {self.work_dir}"
                 self.logger.info(f"{where}: training starts from the beginning")
+                self._load_from = self.weights_to_begin_with
         elif resume_from is not None:
             require_whole(self._find_checkpoint(resume_from))
         if resume_from is not None:

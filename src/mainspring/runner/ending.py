@@ -17,8 +17,10 @@ from mainspring.defaults import DEFAULTS
 from mainspring.dist import is_main_process
 from mainspring.hooks import CheckpointHook, LoggerHook
 from mainspring.hooks.run_table import console_width
-from mainspring.logging import ON_TERMINAL
+from mainspring.logging import ON_TERMINAL, warn
 from mainspring.logging.run_record import write_record
+from mainspring.optim import AmpOptimWrapper, OptimWrapper
+from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.runner.interruption import CHECKPOINT, Terminated
 from mainspring.runner.opening import near_path, opening_lines
 
@@ -55,6 +57,15 @@ class Invocation:
     def evaluating(self, verb: str, checkpoint: str) -> str:
         """The command that tests or validates a checkpoint of the run."""
         return shlex.join(["mainspring", verb, self.config, checkpoint, *self.changes])
+
+
+def _steps_of(runner: Runner) -> dict[str, int]:
+    """How often each optimizer was used, by name."""
+    return {
+        name: wrapper.micro_steps + wrapper.optimizer_steps
+        for name, wrapper in by_optimizer(runner.optim_wrapper).items()
+        if type(wrapper) in (OptimWrapper, AmpOptimWrapper)  # others may not count
+    }
 
 
 @contextmanager
@@ -112,13 +123,27 @@ class _Story:
             "max_iters": runner.max_iters,
             "first_iter": runner.iter,
         }
+        self._steps = _steps_of(runner)
         self._write()
         if DEFAULTS.short_lines:
             self._say(opening_lines(runner, rates))
 
+    def _say_unused(self) -> None:
+        """Warn of optimizers that the model's training step has left out."""
+        iterations = self._runner.iter - self._record["first_iter"]
+        for name, steps in _steps_of(self._runner).items():
+            if iterations and steps == self._steps[name]:
+                warn(
+                    f"the optimizer {name + ' ' if name else ''}was not used in {iterations} "
+                    "iterations: train_step has called neither update_params() nor backward() and "
+                    "step() of its wrapper, so its settings had no effect (clipping, accumulation)"
+                )
+
     def end(self, state: str, reason: str = "") -> None:
         """Say and note how it went."""
         runner, loop = self._runner, self._runner.train_loop
+        if state == "finished":
+            self._say_unused()
         table = next((h.table for h in runner.hooks if isinstance(h, LoggerHook)), None)
         saving = next((h for h in runner.hooks if isinstance(h, CheckpointHook)), None)
         best = None if table is None else table.watched.best

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from mainspring.checkpoint.apply import unwrap
-from mainspring.dataset.any_loader import holds_batches, is_named_loaders, length_of
+from mainspring.dataset.any_loader import is_batch, is_named_loaders, length_of
 from mainspring.device import autocast, get_device
 from mainspring.dist import all_gather_object
 from mainspring.errors import ConfigError
@@ -104,8 +104,8 @@ def evaluation_sets(
 
     Args:
         runner: Builds what is still a dict.
-        dataloader: One loader (or its dict; also a list of batches), a list of them, or a dict from
-            name to loader.
+        dataloader: One loader (or its dict; a list of batches is one, too), a list of them, or a
+            dict from name to loader.
         evaluator: One evaluator (or what describes it) for every loader, or, beside named loaders,
             a dict from the same names to evaluators.
         section: ``"val"`` or ``"test"``, for error messages.
@@ -113,7 +113,8 @@ def evaluation_sets(
     Raises:
         ConfigError: The names of loaders and evaluators differ.
     """
-    is_list = isinstance(dataloader, list | tuple) and not holds_batches(dataloader)
+    is_list = isinstance(dataloader, list | tuple) and bool(dataloader)
+    is_list = is_list and not any(map(is_batch, dataloader))
     if is_named_loaders(dataloader):
         loaders = dict(dataloader)
     elif is_list:

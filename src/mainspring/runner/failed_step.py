@@ -30,6 +30,7 @@ __all__ = ["explaining_failures"]
 
 _STEPS = ("train_step", "val_step", "test_step", "loss_and_predict")
 _OUTPUTS = ("outputs", "output", "logits", "predictions", "preds", "pred", "out")
+_STEP_CALL = r"((?:train|val|test)_step)\(\) (?:got|takes|missing)"
 _LONGEST = 90
 
 
@@ -99,7 +100,8 @@ class _Failure:
                 metric = own, name
         else:
             if metric is None:
-                return None
+                called = re.search(_STEP_CALL, str(error))
+                return called and cls(error, model, "", called[1], frames[-1:], mode, **loops)
             batch = loops if metric[1] == "process" else {}
             return cls(
                 error, metric[0], "", f"{type(metric[0]).__name__}.{metric[1]}", [], mode, **batch
@@ -195,6 +197,11 @@ def _too_few_classes(match: re.Match[str], _: _Failure) -> str:
 
 
 def _no_gradient(_: re.Match[str], failure: _Failure) -> str:
+    if failure.step in ("val_step", "test_step"):
+        return (
+            "validation and test compute no gradients: put what needs them under `with "
+            "torch.enable_grad():`, and detach() what is returned"
+        )
     model = unwrap(_owner_of(failure.frames[0]))
     trained = sum(parameter.requires_grad for parameter in model.parameters())
     if not trained:
@@ -277,6 +284,7 @@ _IN_PLACE = (
     "something that the gradient needs was overwritten: write x = x + y rather than x += y, and "
     "nn.ReLU() without inplace=True"
 )
+_STEP = "train_step is called with (data, optim_wrapper=...), val_step and test_step with (data)"
 _TWICE = "a tensor of an earlier iteration is used again: detach() what is kept between iterations"
 _HINTS: dict[str, str | Callable[[re.Match[str], _Failure], str]] = {
     r"shapes cannot be multiplied \(\d+x(?P<given>\d+) and (?P<expected>\d+)x\d+\)": _FEATURES,
@@ -287,6 +295,7 @@ _HINTS: dict[str, str | Callable[[re.Match[str], _Failure], str]] = {
     r"should be the same|must have the same dtype|expected scalar type": _FLOATS,
     r"not implemented for '(?:Byte|Long|Int|Short|Char|Bool)'": _FLOATS,
     r"keywords must be strings|multiple values for (?:keyword )?argument '(\w+)'": _strange_key,
+    rf"TypeError: .*{_STEP_CALL}": _STEP,
     r"TypeError: .*(?:unexpected keyword|positional argument)": _wrong_call,
     r"of tensor a \(\d+\) must match|target size|size mismatch|input batch_size": _SHAPES,
     r"on the same device": _DEVICE,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["InnerStates"]
 
+_MOST_NAMED = 20
 _BEGINS_ANEW = (bool, str, bytes, list, tuple, dict, set)
 """What hooks keep of what they have done to this process, and must do to the next one again (flags,
 names), and what they record of it for themselves (collections)."""
@@ -102,6 +103,10 @@ class InnerStates:
             "evaluation": [one.has_workers for one in self._evaluation_sets()],
         }
 
+    def of_parts(self) -> dict[str, Any]:
+        """What model and training data remember now that they did not at first."""
+        return self._of_parts.capture()
+
     def restore(self, states: Mapping[str, Any]) -> None:
         """Put states back, with a warning about what does not fit.
 
@@ -119,7 +124,10 @@ class InnerStates:
         ):
             one.had_workers = bool(had_workers)
         if lost:
-            warn(f"the checkpoint's state of {', '.join(lost)} finds no place in this run")
+            warn(
+                f"the checkpoint's state of {_some(lost, ', ')} finds no place in this run: what "
+                "it belongs to has to be made in __init__, or in before_run of a hook"
+            )
 
     def _is_seeded(self, value: Any) -> bool:
         """Whether something of the data set is a generator that workers seed for each item."""
@@ -154,7 +162,7 @@ class InnerStates:
         new = {path: what for path, what in lost.items() if path not in self._said}
         self._said |= set(new)
         if new:
-            found = "; ".join(f"{path} ({what})" for path, what in new.items())
+            found = _some([f"{path} ({what})" for path, what in new.items()], "; ")
             warn(f"not in the checkpoints, so that a resumed run may differ: {found}")
 
 
@@ -170,6 +178,11 @@ def _goes_on_in_workers(loader: Any, *, is_inside: bool = False) -> bool:
         return True
     has_plan = type(loader).__iter__ is TorchDataLoader.__iter__ and not is_inside
     return not hasattr(loader, "load_state_dict") and not has_plan
+
+
+def _some(names: list[str], between: str) -> str:
+    more = [f"and {len(names) - _MOST_NAMED} more"] if len(names) > _MOST_NAMED else []
+    return between.join(names[:_MOST_NAMED] + more)
 
 
 def _parts_of(runner: Runner) -> Iterator[Any]:

@@ -32,6 +32,7 @@ from mainspring.runner.run_length import (
     checked_length,
     draws_from_global_generator,
 )
+from mainspring.runner.second_call import call_again
 
 __all__ = ["BaseLoop", "EpochBasedTrainLoop", "IterBasedTrainLoop", "TestLoop", "ValLoop"]
 
@@ -122,6 +123,10 @@ class _TrainLoop(BaseLoop):
         self._validated_at = state.get("validated_at", -1)
         self._decide_current_val_interval()
 
+    def _begin(self, point: str, *, again: bool) -> None:
+        """Call a hook point that the run may have come by before it was interrupted."""
+        call_again(self.runner, point) if again else self.runner.call_hook(point)
+
     def _decide_current_val_interval(self) -> None:
         completed = self._epoch if self.by_epoch else self._iter
         self.val_interval = self.dynamic_intervals.at(completed)
@@ -186,6 +191,7 @@ class EpochBasedTrainLoop(_TrainLoop):
         self._max_epochs = checked_length("max_epochs", max_epochs)
         require_equal_batches(self.dataloader, "train_dataloader")
         self._epoch_length = length_of(self.dataloader) or 0
+        self._said_length = False
         self._first_batch = 0
         self._epoch_began_at = 0
 
@@ -201,7 +207,7 @@ class EpochBasedTrainLoop(_TrainLoop):
 
     def run(self) -> torch.nn.Module:
         """Train to the end; returns the model."""
-        self.runner.call_hook("before_train")
+        self._begin("before_train", again=self._iter > 0)
         if self._first_batch == 0 and self._validation_is_due(self._epoch, self._max_epochs):
             self._validate()
         while self._epoch < self._max_epochs and not self.stop_training:
@@ -218,7 +224,7 @@ class EpochBasedTrainLoop(_TrainLoop):
         first_batch, self._first_batch = self._first_batch, 0
         self._epoch_began_at = self._iter - first_batch
         set_loader_epoch(self.dataloader, self._epoch)
-        self.runner.call_hook("before_train_epoch")
+        self._begin("before_train_epoch", again=first_batch > 0)
         self.runner.modes.train(self.runner.model)
         batches = self.source.batches(self._epoch, first_batch)
         if not self._epoch_length and get_world_size() > 1:
@@ -227,10 +233,22 @@ class EpochBasedTrainLoop(_TrainLoop):
             self.run_iter(idx, batch)
         if self._iter == self._epoch_began_at:
             raise no_batch_error("train_dataloader")
+        self._say_other_length(self._iter - self._epoch_began_at)
         self._completed_epochs = self._epoch + 1
         self.runner.call_hook("after_train_epoch")
         self._epoch += 1
         self._epoch_began_at = self._iter
+
+    def _say_other_length(self, batches: int) -> None:
+        """Say, once, that an epoch has another length than the run was laid out for."""
+        if self._epoch_length in (0, batches) or self._said_length:
+            return
+        self._said_length = True
+        self.runner.logger.warning(
+            f"epoch {self._epoch + 1} had {batches} batches, and the training data had "
+            f"{self._epoch_length} when the run began. What counts iterations (schedules, also "
+            "those that convert_to_iter_based made so, and max_iters) goes by the latter"
+        )
 
     def state_dict(self) -> dict[str, int]:
         """The position: finished epochs and iterations, and batches of the unfinished epoch."""
@@ -311,8 +329,8 @@ class IterBasedTrainLoop(_TrainLoop):
     def run(self) -> torch.nn.Module:
         """Train to the end; returns the model."""
         runner = self.runner
-        runner.call_hook("before_train")
-        runner.call_hook("before_train_epoch")
+        self._begin("before_train", again=self._iter > 0)
+        self._begin("before_train_epoch", again=self._iter > 0)
         if self._validation_is_due(self._iter, self._max_iters):
             self._validate()
         runner.modes.train(runner.model)

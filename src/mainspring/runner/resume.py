@@ -283,7 +283,6 @@ def restore(
     say_changes(runner, meta, ours.get("description") or {})
     restore_seed(runner, meta)
     _restore_position(runner, meta, ours)
-    _warn_other_dataset(runner, meta, ours.get("items"))
     if "message_hub" in checkpoint:
         runner.message_hub.load_state_dict(checkpoint["message_hub"])
     if resume_optimizer and settings.keeps_optimizer and "optimizer" in checkpoint:
@@ -310,6 +309,7 @@ def restore(
         inner = ours.get("inner", [])
         if len(inner) == get_world_size() and inner[get_rank()] and runner.inner_states:
             runner.inner_states.restore(inner[get_rank()])
+        _warn_other_dataset(runner, meta, ours.get("items"))  # which may have grown in the run
         _restore_generators(ours.get("random_states"))
 
     runner.when_begun(restore_rest)

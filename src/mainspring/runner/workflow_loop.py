@@ -64,7 +64,7 @@ class WorkflowTrainLoop(EpochBasedTrainLoop):
                     help="set val_dataloader and val_cfg=dict(compute_loss=True)",
                 )
             runner.val_loop.compute_loss = True
-        runner.call_hook("before_train")
+        self._begin("before_train", again=self._iter > 0)
         while self._epoch < self._max_epochs and not self.stop_training:
             phase, times = self.workflow[self._phase]
             while self._times_done < times and not self.stop_training:

@@ -68,6 +68,7 @@ class AmpOptimWrapper(OptimWrapper):
     """
 
     valid_dtypes = tuple(_TYPES)
+    _contexts = 0  # how many were made; the wrappers of one model may share them
 
     def __init__(
         self,
@@ -103,6 +104,7 @@ class AmpOptimWrapper(OptimWrapper):
             )
         self._stepped = True
         self._skipped_steps = 0
+        self._contexts_before = AmpOptimWrapper._contexts
         if needs_scaler and isinstance(self.optimizer, Optimizer):
             self.optimizer.register_step_post_hook(self._note_step)
 
@@ -149,6 +151,14 @@ class AmpOptimWrapper(OptimWrapper):
             loss: Scalar loss.
             **kwargs: Passed on to `torch.Tensor.backward`.
         """
+        if self._contexts_before == AmpOptimWrapper._contexts:
+            self._contexts_before = -1
+            if self.cast_dtype in _LOWER:
+                warn(
+                    f"{self.cast_dtype} has no effect: the loss was computed outside of "
+                    "optim_context(self) of an optimizer wrapper, which the train_step of a model "
+                    "has to enter for its forward pass"
+                )
         if not self.loss_scaler.is_enabled():
             super().backward(loss, **kwargs)
             return
@@ -196,6 +206,7 @@ class AmpOptimWrapper(OptimWrapper):
         outer = super().optim_context(model)
         if self.cast_dtype not in _LOWER:
             return outer
+        AmpOptimWrapper._contexts += 1
         # torch's own context is made directly: what may be cast was checked at construction.
         precision: Any = torch.autocast(self._device_type, dtype=self.cast_dtype)
         return precision if outer is NO_CONTEXT else _both(outer, precision)

@@ -26,6 +26,9 @@ from mainspring.structures import NormalizedLoss
 
 __all__ = ["OptimWrapper", "gradient_on_host"]
 
+_LOOKED_AT = 100
+"""Steps before which it is looked whether another loss has left gradients."""
+
 
 @OPTIM_WRAPPERS.register_module()
 class OptimWrapper(BaseOptimWrapper):
@@ -93,6 +96,8 @@ class OptimWrapper(BaseOptimWrapper):
         self._max_counts = -1
         self._optimizer_steps = 0
         self._lost_micro_batches = 0
+        self._cleared_at = 0
+        self._looks = _LOOKED_AT
         self._normalizer = TargetNormalizer()
         self._quick = QuickStep(self.optimizer)
         self.skips_non_finite = False
@@ -135,6 +140,8 @@ class OptimWrapper(BaseOptimWrapper):
         Raises:
             ValueError: Losses with and without a count in one group.
         """
+        if self._looks and self._cleared_at == self._inner_count:
+            self._look_for_gradients()
         if self._accumulative_counts > 1:
             self._check_micro_batch(loss)
         if isinstance(loss, NormalizedLoss):
@@ -203,6 +210,21 @@ class OptimWrapper(BaseOptimWrapper):
             self.step()
             self.zero_grad()
 
+    def _look_for_gradients(self) -> None:
+        """Say, once, that the step to come takes along gradients of another loss than its own."""
+        self._looks -= 1
+        parameters = list(self._parameters())
+        left = sum(map(_has_gradient, parameters))
+        if left:
+            self._looks = 0
+            warn(
+                f"{left} of {len(parameters)} parameters of {type(self.optimizer).__name__} had "
+                "gradients before the loss that they are updated by: another loss has left them, "
+                "and they are added. If that is not meant, compute that loss while "
+                "requires_grad_(False) holds for these parameters, take its gradients by "
+                "torch.autograd.grad(), or call zero_grad() of this optimizer wrapper after it"
+            )
+
     def _check_micro_batch(self, loss: torch.Tensor | NormalizedLoss) -> None:
         if self._lost_micro_batches:
             warn(
@@ -234,6 +256,7 @@ class OptimWrapper(BaseOptimWrapper):
 
     def zero_grad(self, **kwargs: Any) -> None:
         """Clear gradients; arguments as in `torch.optim.Optimizer.zero_grad`."""
+        self._cleared_at = self._inner_count
         if kwargs:
             self.optimizer.zero_grad(**kwargs)
         else:
@@ -317,7 +340,7 @@ class OptimWrapper(BaseOptimWrapper):
             init_counts: Iterations that are done.
             max_counts: Iterations of the whole training.
         """
-        self._inner_count = init_counts
+        self._inner_count = self._cleared_at = init_counts
         self._max_counts = max_counts
         schedule, counts = self.accumulation_schedule, self._accumulative_counts
         steps = schedule.groups_before(init_counts) if schedule else init_counts // counts
@@ -420,6 +443,7 @@ class OptimWrapper(BaseOptimWrapper):
             parameters[index].grad = gradient.to(parameters[index].device, copy=True)
         self._normalizer.load_state_dict(state["counts"], parameters[0].device)
         self._inner_count = state["inner_count"]
+        self._cleared_at = -1
         self._lost_micro_batches = 0
 
     def __repr__(self) -> str:
@@ -437,10 +461,16 @@ def gradient_on_host(parameter: torch.Tensor) -> torch.Tensor | None:
     Args:
         parameter: A parameter.
     """
-    gradient = parameter.grad
-    if gradient is None or not bool((gradient._values() if gradient.is_sparse else gradient).any()):
+    if parameter.grad is None or not _has_gradient(parameter):
         return None
-    return gradient.detach().to("cpu", copy=True)
+    return parameter.grad.detach().to("cpu", copy=True)
+
+
+def _has_gradient(parameter: torch.Tensor) -> bool:
+    gradient = parameter.grad
+    if gradient is None:
+        return False
+    return bool((gradient._values() if gradient.is_sparse else gradient).any())
 
 
 def _ready(given: Any) -> Optimizer:

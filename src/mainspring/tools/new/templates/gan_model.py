@@ -42,7 +42,9 @@ class GAN(BaseModel):
         truth, guess = self.discriminator(real), self.discriminator(made.detach())
         loss_d = F.softplus(-truth).mean() + F.softplus(guess).mean()
         optim_wrapper["discriminator"].update_params(loss_d)
+        self.discriminator.requires_grad_(False)  # it is not to learn from the generator's loss
         loss_g = F.softplus(-self.discriminator(made)).mean()
+        self.discriminator.requires_grad_(True)
         optim_wrapper["generator"].update_params(loss_g)
         return {"loss_d": loss_d.detach(), "loss_g": loss_g.detach()}
 
