@@ -15,6 +15,7 @@ def add_parser(verbs: Any) -> None:
     parser = add_trial_parser(
         verbs,
         "lr-find",
+        run,
         short="find a learning rate",
         long="Train with a learning rate that rises from iteration to iteration until the loss "
         "diverges (Smith, 2017), and suggest one. Weights are not kept, and nothing is written to "
@@ -30,7 +31,6 @@ def add_parser(verbs: Any) -> None:
         "--iterations", type=count, default=100, metavar="N", help="how many to try (100)"
     )
     parser.add_argument("--plot", metavar="FILE", help="draw the curve into a file, such as lr.png")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:

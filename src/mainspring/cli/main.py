@@ -47,12 +47,25 @@ __all__ = ["main"]
 
 USER_MISTAKE = 2
 FAILED_RUN = 1
+_VERBS: tuple[Any, ...] = (
+    train, evaluate, predict, check, show, diff, schema, convert, sweep, ckpt, report, summary,
+    browse, plot, runs, verify, diverge, profile, export, eject, new, lr_find, batch_size_find,
+    execute,
+)  # fmt: skip
+"""In the order in which the help lists them."""
+
 _READING = ("check", "show", "diff", "convert", "ckpt", "report", "runs")
 READER_GONE = 128 + 13  # as by SIGPIPE
 
 
 class _Parser(argparse.ArgumentParser):
-    """Names what is near to a word that it does not know."""
+    """Names what is near to a word that it does not know.
+
+    Attributes:
+        verbs: The parsers of the verbs, in `choices`.
+    """
+
+    verbs: Any = None
 
     def error(self, message: str) -> NoReturn:
         choice = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message)
@@ -65,12 +78,6 @@ class _Parser(argparse.ArgumentParser):
         message += f"; {near}" if near else ""
         super().error(message)
 
-    @property
-    def _verbs(self) -> Any:
-        return next(
-            (a.choices for a in self._actions if isinstance(a, argparse._SubParsersAction)), None
-        )
-
 
 def make_parser() -> _Parser:
     """The parser of all verbs; making it imports nothing heavy."""
@@ -79,31 +86,9 @@ def make_parser() -> _Parser:
         description="Train, test and continue PyTorch models described in a config.",
     )
     parser.add_argument("--version", action="version", version=f"mainspring {__version__}")
-    verbs = parser.add_subparsers(title="verbs", metavar="VERB", dest="verb", required=True)
-    train.add_parser(verbs)
-    evaluate.add_parsers(verbs)
-    predict.add_parser(verbs)
-    check.add_parser(verbs)
-    show.add_parser(verbs)
-    diff.add_parser(verbs)
-    schema.add_parser(verbs)
-    convert.add_parser(verbs)
-    sweep.add_parser(verbs)
-    ckpt.add_parser(verbs)
-    report.add_parser(verbs)
-    summary.add_parser(verbs)
-    browse.add_parser(verbs)
-    plot.add_parser(verbs)
-    runs.add_parser(verbs)
-    verify.add_parser(verbs)
-    diverge.add_parser(verbs)
-    profile.add_parser(verbs)
-    export.add_parser(verbs)
-    eject.add_parser(verbs)
-    new.add_parser(verbs)
-    lr_find.add_parser(verbs)
-    batch_size_find.add_parser(verbs)
-    execute.add_parser(verbs)
+    parser.verbs = parser.add_subparsers(title="verbs", metavar="VERB", dest="verb", required=True)
+    for module in _VERBS:
+        module.add_parser(parser.verbs)
     return parser
 
 
@@ -124,8 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, rest = parser.parse_known_args(words)
     strange = [word for word in rest if not looks_like_override(word)]
     if strange:
-        verb = (parser._verbs or {}).get(options.verb, parser)
-        verb.error(f"unrecognized arguments: {' '.join(strange)}")
+        parser.verbs.choices[options.verb].error(f"unrecognized arguments: {' '.join(strange)}")
     options.overrides = [*options.overrides, *rest]
     try:
         with _showing_foreign_text(options):
@@ -165,8 +149,7 @@ class _Printable:
 @contextmanager
 def _showing_foreign_text(options: argparse.Namespace) -> Iterator[None]:
     """Within the block of a verb that runs nothing, control characters are printed as text."""
-    verb = getattr(options.run, "func", options.run)
-    if verb.__module__.removeprefix("mainspring.cli.") not in _READING or sys.stdout is None:
+    if options.verb not in _READING or sys.stdout is None:
         yield
         return
     with redirect_stdout(cast("Any", _Printable(sys.stdout))):

@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from contextlib import redirect_stdout
 from typing import Any
 
-from mainspring.cli.common import add_config_options, load_config, looks_like_override
+from mainspring.cli.common import (
+    CHECKPOINT,
+    CONFIG,
+    add_config_options,
+    add_verb,
+    load_config,
+    looks_like_override,
+)
 from mainspring.cli.trial_options import count, require_folder, use_device
 from mainspring.errors import ConfigError
 from mainspring.json_text import json_text
@@ -20,14 +27,17 @@ _SOME_FAILED = 1
 
 def add_parser(verbs: Any) -> None:
     """Add the verb to the command."""
-    parser = verbs.add_parser(
+    parser = add_verb(
+        verbs,
         "predict",
-        help="predict for files, folders, or lines of text",
-        description="Predict for files, folders, patterns, and lines of text or JSON. What cannot "
+        run,
+        short="predict for files, folders, or lines of text",
+        long="Predict for files, folders, patterns, and lines of text or JSON. What cannot "
         "be read is said and left out; the exit code is then 1.",
+        has_format=False,
+        config=CONFIG,
+        checkpoint=CHECKPOINT,
     )
-    parser.add_argument("config", metavar="CONFIG", help="config file: .py, .yaml or .json")
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="the weights")
     parser.add_argument(
         "inputs",
         nargs="+",
@@ -46,7 +56,6 @@ def add_parser(verbs: Any) -> None:
         "--format", choices=["text", "json", "csv"], default="text", help="what is printed"
     )
     parser.add_argument("--device", metavar="DEVICE", help="cpu, cuda or cuda:1")
-    parser.set_defaults(run=run, overrides=[])
 
 
 def run(options: argparse.Namespace) -> None:
@@ -57,13 +66,13 @@ def run(options: argparse.Namespace) -> None:
         SystemExit: An input could not be read; the code is 1.
     """
     words = [word for word in options.inputs if not looks_like_override(word)]
-    options.overrides += [word for word in options.inputs if looks_like_override(word)]
+    changes = [*options.overrides, *filter(looks_like_override, options.inputs)]
     require_folder("--out", options.out)
     use_device(options.device)
     printed = sys.stdout
     failed = 0
     with redirect_stdout(sys.stderr):  # what else is said must not stand between the rows
-        cfg = load_config(options, options.overrides)
+        cfg = load_config(options, changes)
 
         from mainspring.tools.predict import Output, Predictor, Unreadable, inputs_of
         from mainspring.tools.predict.output import write_csv

@@ -16,6 +16,7 @@ def add_parser(verbs: Any) -> None:
     parser = add_trial_parser(
         verbs,
         "profile",
+        run,
         short="say where the time of an iteration goes",
         long="Train some iterations, print where their time goes, and say what to change. On a "
         "GPU each part waits for the device, so that iterations are slower than in training. "
@@ -30,7 +31,6 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument(
         "--trace", metavar="FILE", help="write a Chrome trace of three iterations, as .json"
     )
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:

@@ -6,7 +6,13 @@ import argparse
 import os
 from typing import TYPE_CHECKING, Any
 
-from mainspring.cli.common import add_allow_option, aside, looks_like_override, read_config
+from mainspring.cli.common import (
+    add_allow_option,
+    add_verb,
+    aside,
+    looks_like_override,
+    read_config,
+)
 from mainspring.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
@@ -23,10 +29,15 @@ config that it was made with."""
 
 def add_parser(verbs: Any) -> None:
     """Add the verb to the command."""
-    parser = verbs.add_parser(
-        "show", help="print a config, and where its values come from", description=_DESCRIPTION
+    parser = add_verb(
+        verbs,
+        "show",
+        run,
+        short="print a config, and where its values come from",
+        long=_DESCRIPTION,
+        has_format=False,
+        config={"metavar": "CONFIG", "help": "config file, or a checkpoint: .pth"},
     )
-    parser.add_argument("config", metavar="CONFIG", help="config file, or a checkpoint: .pth")
     parser.add_argument(
         "overrides",
         nargs="*",
@@ -39,7 +50,6 @@ def add_parser(verbs: Any) -> None:
         "--format", choices=["py", "json", "yaml"], help="the format to print (default: py)"
     )
     add_allow_option(parser)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mainspring.cli.common import (
+    CONFIG,
     add_allow_option,
-    add_format_option,
+    add_verb,
+    default_work_dir,
     read_config,
     telling_result,
 )
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["add_parser", "run"]
 
 _FAILED_RUN = 1
+_report = partial(print, flush=True)
 _DESCRIPTION = """\
 Make a run for each combination of the values that the config sweeps (`lr = sweep(1e-3, 1e-4)`), or
 that --sweep gives, and print a table of their results. With --trials, Optuna chooses the values."""
@@ -34,18 +38,14 @@ that --sweep gives, and print a table of their results. With --trials, Optuna ch
 
 def add_parser(verbs: Any) -> None:
     """Add the verb to the command."""
-    parser = verbs.add_parser(
+    parser = add_verb(
+        verbs,
         "sweep",
-        help="train with each combination of several values, and compare the results",
-        description=_DESCRIPTION,
-    )
-    parser.add_argument("config", metavar="CONFIG", help="config file: .py, .yaml or .json")
-    parser.add_argument(
-        "overrides",
-        nargs="*",
-        default=[],
-        metavar="key=value",
-        help="changes for all runs, such as epochs=5",
+        run,
+        short="train with each combination of several values, and compare the results",
+        long=_DESCRIPTION,
+        changes="changes for all runs, such as epochs=5",
+        config=CONFIG,
     )
     parser.add_argument(
         "--sweep",
@@ -73,9 +73,7 @@ def add_parser(verbs: Any) -> None:
         "--prune", action="store_true", help="stop runs of a search that fall behind"
     )
     parser.add_argument("--seed", type=int, help="makes a search repeatable")
-    add_format_option(parser)
     add_allow_option(parser)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -228,9 +226,4 @@ def _folder(options: argparse.Namespace, cfg: Config) -> Path:
         return Path(local_folder(options.work_dir, "--work-dir"))
     if cfg.get("work_dir") is not None:
         return Path(local_folder(cfg.work_dir, "work_dir")) / "sweep"
-    name = Path(options.config).name.replace(":", "_").replace(".py", "")
-    return Path("work_dirs") / Path(name).stem / "sweep"
-
-
-def _report(line: str) -> None:
-    print(line, flush=True)
+    return default_work_dir(options.config) / "sweep"

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mainspring.cli.common import (
-    add_config_options,
-    add_format_option,
+    add_config_verb,
     load_config,
     looks_like_override,
     telling_result,
@@ -22,20 +21,14 @@ __all__ = ["add_parser", "run"]
 
 def add_parser(verbs: Any) -> None:
     """Add the verb to the command."""
-    parser = verbs.add_parser(
+    parser = add_config_verb(
+        verbs,
         "train",
-        help="train what a config describes",
-        description="Train what a config describes; validate, log and save on the way.",
+        run,
+        short="train what a config describes",
+        long="Train what a config describes; validate, log and save on the way.",
+        changes="changes, such as train_cfg.max_epochs=5",
     )
-    parser.add_argument("config", metavar="CONFIG", help="config file: .py, .yaml or .json")
-    parser.add_argument(
-        "overrides",
-        nargs="*",
-        default=[],
-        metavar="key=value",
-        help="changes, such as train_cfg.max_epochs=5",
-    )
-    add_config_options(parser)
     parser.add_argument(
         "--resume",
         nargs="?",
@@ -62,8 +55,6 @@ def add_parser(verbs: Any) -> None:
         action="store_true",
         help="leave no curves.png and report.html in the work directory",
     )
-    add_format_option(parser)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -111,7 +102,11 @@ def _runner(options: argparse.Namespace) -> Any:
 
     runner = RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
     if not options.no_report:
-        _leave_report(runner)
+        from mainspring.hooks import ReportHook
+
+        hooks = getattr(runner, "hooks", None)
+        if hooks is not None and not any(isinstance(hook, ReportHook) for hook in hooks):
+            runner.register_hook(ReportHook())
     runner.invocation = _invocation(options)
     return runner
 
@@ -133,15 +128,6 @@ def _invocation(options: argparse.Namespace) -> Any:
         if getattr(options, name):
             words += [f"--{name.replace('_', '-')}", *getattr(options, name)]
     return Invocation(options.config, options.overrides, words)
-
-
-def _leave_report(runner: Any) -> None:
-    """Add the hook that draws the report, unless the config lists one."""
-    from mainspring.hooks import ReportHook
-
-    hooks = getattr(runner, "hooks", None)
-    if hooks is not None and not any(isinstance(hook, ReportHook) for hook in hooks):
-        runner.register_hook(ReportHook())
 
 
 def _use_mixed_precision(cfg: Any) -> None:

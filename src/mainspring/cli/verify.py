@@ -28,6 +28,7 @@ def add_parser(verbs: Any) -> None:
     parser = add_trial_parser(
         verbs,
         "verify",
+        run,
         short="prove what holds for a config: repeatable, resumable, and so on",
         long="Train a few iterations several times, in processes of their own, and compare: the "
         "same seed twice, killed and resumed, saved and loaded, with and without workers, with "
@@ -53,7 +54,6 @@ def add_parser(verbs: Any) -> None:
         help="after which a trial counts as hanging and the check as broken (1800)",
     )
     parser.add_argument("--keep", metavar="DIR", help="keep what the trials write in this folder")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -76,9 +76,13 @@ def run(options: argparse.Namespace) -> None:
         Trials,
         chosen_checks,
         finding_details,
+        finding_line,
         findings_as_json,
         verify,
     )
+
+    def report(finding: Finding) -> None:
+        print(finding_line(finding), flush=True)
 
     chosen_checks(only)
     with ExitStack() as stack:
@@ -90,15 +94,17 @@ def run(options: argparse.Namespace) -> None:
         trials = stack.enter_context(
             Trials([sys.executable, "-m", "mainspring.cli.verify"], options.timeout)
         )
-        with aside(options):
-            _refuse_mistakes(cfg)
+        with aside(options):  # the trials' processes start meanwhile
+            from mainspring.runner.quick_check import refuse_mistakes
+
+            refuse_mistakes(cfg)
         findings = verify(
             trials,
             folder,
             request,
             iterations=options.iterations,
             only=only,
-            report=_print_line if options.format == "text" else None,
+            report=report if options.format == "text" else None,
         )
     broken = [finding for finding in findings if finding.outcome == "broken"]
     if options.format == "json":
@@ -108,12 +114,6 @@ def run(options: argparse.Namespace) -> None:
             print(f"\n{finding_details(finding)}")
     if broken:
         raise SystemExit(_BROKEN)
-
-
-def _print_line(finding: Finding) -> None:
-    from mainspring.tools.verify import finding_line
-
-    print(finding_line(finding), flush=True)
 
 
 def _empty_folder(keep: str | None) -> Path | None:
@@ -129,17 +129,6 @@ def _empty_folder(keep: str | None) -> Path | None:
         raise ConfigError(f"--keep is {keep!r}, which is not empty", help="give a new folder")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-def _refuse_mistakes(cfg: Any) -> None:
-    """Say what is certainly wrong with a config, while the trials' processes start.
-
-    Raises:
-        ConfigError: Something is.
-    """
-    from mainspring.runner.quick_check import refuse_mistakes
-
-    refuse_mistakes(cfg)
 
 
 def _read(request: Mapping[str, Any]) -> Any:

@@ -7,16 +7,17 @@ behind all other hooks, and is told what happens before the first of them.
 from __future__ import annotations
 
 import copy
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from mainspring.hooks import Hook
 from mainspring.registry import RUNNERS
 from mainspring.runner import Runner
 
-__all__ = ["EnoughError", "Watch", "as_trial", "build_runner", "train_watched"]
+__all__ = ["EnoughError", "Watch", "as_trial", "build_runner", "train_watched", "with_workers"]
 
 _SEED = 0
+_OF_WORKERS = ("persistent_workers", "prefetch_factor", "timeout", "multiprocessing_context")
 
 
 class EnoughError(Exception):
@@ -93,6 +94,24 @@ def as_trial(cfg: Any, work_dir: str, **changes: Any) -> Any:
     for name, value in {**fixed, "randomness": randomness, "work_dir": work_dir, **changes}.items():
         cfg[name] = value
     return cfg
+
+
+def with_workers(section: Any, workers: int) -> Any:
+    """The section of a loader with another number of workers; what is no section as it is.
+
+    Args:
+        section: The section; not changed.
+        workers: Number of processes that load; 0 for none.
+    """
+    if not isinstance(section, Mapping) or "dataset" not in section:
+        return section
+    changed: Any = copy.deepcopy(section)
+    if workers or "num_workers" in section:
+        changed["num_workers"] = workers
+    if not workers:
+        for name in _OF_WORKERS:
+            changed.pop(name, None)
+    return changed
 
 
 def build_runner(cfg: Any) -> Any:

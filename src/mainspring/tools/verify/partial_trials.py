@@ -26,8 +26,8 @@ from mainspring.tools.verify.trial_run import (
     GeneratorWatch,
     Gradients,
     nature_of,
+    rebuilt,
     run_of,
-    with_workers,
     without_dropout,
 )
 
@@ -102,7 +102,7 @@ def stream(read: Callable[[], Any], job: Job) -> None:
     section = cfg.get("train_dataloader")
     own = section.get("num_workers", 0) if isinstance(section, Mapping) else 0
     counts = {"none": 0, "workers": max(2, min(own, _MOST_WORKERS))}
-    sections = {folder: with_workers(section, count) for folder, count in counts.items()}
+    sections = {folder: rebuilt(section, count) for folder, count in counts.items()}
     runner = run_of(cfg, job)
     for folder, loading in sections.items():
         set_random_seed(runner.seed)
@@ -130,7 +130,7 @@ def accumulate(read: Callable[[], Any], job: Job) -> None:
         NotApplicableError: There is no such batch, or no single optimizer.
     """
     cfg = read()
-    section = with_workers(cfg.get("train_dataloader"), 0)
+    section = rebuilt(cfg.get("train_dataloader"), 0)
     runner = run_of(cfg, job)
     loader = runner.ready_dataloader(section)
     prepare_model(runner.model, runner.cfg)

@@ -20,8 +20,8 @@ from mainspring.tools.verify.trial_run import (
     GeneratorWatch,
     Gradients,
     nature_of,
+    rebuilt,
     run_of,
-    with_workers,
     without_dropout,
 )
 
@@ -39,7 +39,7 @@ def train_as_rank(read: Callable[[], Any], job: Job) -> None:
         NotApplicableError: The batches cannot be halved.
     """
     cfg = read()
-    section = with_workers(cfg.get("train_dataloader"), 0)
+    section = rebuilt(cfg.get("train_dataloader"), 0)
     batch_sampler = section.get("batch_sampler")
     has_own_size = isinstance(batch_sampler, Mapping) and "batch_size" in batch_sampler
     sized: Any = batch_sampler if has_own_size else section
