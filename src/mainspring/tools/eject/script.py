@@ -159,7 +159,8 @@ class _Script(Making):
         if parts.has_own_step:
             return ["losses = model.train_step(batch, optim_wrapper=updates)", *self._average()]
         accumulate = wrapper._accumulative_counts
-        lines = self._forward()
+        lines, given = self._moved(parts.batch, training=True)
+        lines = [*lines, f"loss = {self._loss(given, parts.batch)}"]
         if isinstance(wrapper, AmpOptimWrapper):
             dtype = wrapper.cast_dtype
             lines = [
@@ -198,10 +199,6 @@ class _Script(Making):
         self._need("average")
         self.constants.append(f"MOMENTUM = {ema.ema_cfg.get('momentum', 0.0002)}  # of the average")
         return ["average(averaged, model, MOMENTUM if iteration else 1.0)"]
-
-    def _forward(self) -> list[str]:
-        lines, given = self._moved(self.parts.batch, training=True)
-        return [*lines, f"loss = {self._loss(given, self.parts.batch)}"]
 
     def _loss(self, given: str, batch: Any) -> str:
         if self.parts.is_supervised:
@@ -309,7 +306,11 @@ class _Script(Making):
             to_train.append(f"{part}.eval()  # it came in evaluation mode")
         if parts.stop is not None and validates:
             self._need("Patience")
-            make.append(f"patience = {self._patience(parts.stop)}")
+            hook, sign = parts.stop, 1 if parts.stop.rule == "greater" else -1
+            words = [f"{max(hook.patience, 1)}, delta={sign * hook.min_delta!r}, sign={sign}"]
+            if hook.stopping_threshold is not None:
+                words.append(f"enough={sign * hook.stopping_threshold!r}")
+            make.append(f"patience = Patience({', '.join(words)})")
         if parts.wrapper._accumulative_counts > 1:
             total = "EPOCHS * len(training_batches(dataset, 0))" if self.by_epoch else "ITERATIONS"
             make.append(f"total = {total}")
@@ -347,13 +348,6 @@ class _Script(Making):
             loop=loop.split("\n"),
             model=model,
         )
-
-    def _patience(self, hook: Any) -> str:
-        sign = 1 if hook.rule == "greater" else -1
-        enough = hook.stopping_threshold
-        words = [max(hook.patience, 1), f"delta={sign * hook.min_delta!r}", f"sign={sign}"]
-        words += [] if enough is None else [f"enough={sign * enough!r}"]
-        return f"Patience({', '.join(map(str, words))})"
 
     def _validating(self, model: str, to_train: list[str]) -> list[str]:
         """Lines of the loop that validate, and what waits for the metrics."""
