@@ -50,15 +50,14 @@ def _evaluate(options: argparse.Namespace) -> Any:
     cfg.load_from = options.checkpoint
     cfg.resume = False
 
-    from mainspring.registry import RUNNERS
-    from mainspring.runner import Runner
+    from mainspring.tools.trial import build_runner
 
     if options.tta:
         from mainspring.hooks import build_runner_with_tta
 
         runner = build_runner_with_tta(cfg)
     else:
-        runner = RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
+        runner = build_runner(cfg)
     evaluate = getattr(runner, options.mode)
     if options.out:
         from mainspring.evaluator import DumpResults

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
 from contextlib import redirect_stdout
 from typing import Any
 
@@ -90,8 +89,11 @@ def run(options: argparse.Namespace) -> None:
                 continue
             row = output.add(given, prediction)
             if options.format != "csv":
-                line = json_text(row) if options.format == "json" else _in_words(row)
-                print(line, file=printed, flush=True)
+                cells = [f"{name}={_short(it)}" for name, it in row.items() if name != "input"]
+                text = "  ".join([row["input"], *cells])
+                print(
+                    json_text(row) if options.format == "json" else text, file=printed, flush=True
+                )
         if not given_any:
             raise ConfigError(
                 f"there is nothing to predict for: no line is in {', '.join(words)}",
@@ -105,11 +107,6 @@ def run(options: argparse.Namespace) -> None:
             print(f"{len(output.rows)} predicted, {failed} could not be read")
     if failed:
         raise SystemExit(_SOME_FAILED)
-
-
-def _in_words(row: Mapping[str, Any]) -> str:
-    cells = [f"{name}={_short(value)}" for name, value in row.items() if name != "input"]
-    return "  ".join([row["input"], *cells])
 
 
 def _short(value: Any) -> str:

@@ -55,7 +55,11 @@ def run(options: argparse.Namespace) -> None:
     if options.sort != "began" or options.reverse:
         found = sorted_runs(found, options.sort, descending=options.reverse)
     lines = _lines(found, Path(options.folder)) if found else [f"{options.folder}: no runs"]
-    tell(options, list(map(_as_json, found)), "\n".join(lines))
+    as_json = [
+        {**each.as_json(), "changes": {it.path: _described(it) for it in each.changes}}
+        for each in found
+    ]
+    tell(options, as_json, "\n".join(lines))
 
 
 def _lines(runs: list[RunSummary], root: Path) -> Iterator[str]:
@@ -87,7 +91,8 @@ def _lines(runs: list[RunSummary], root: Path) -> Iterator[str]:
         if each.reason:
             yield paint(f"    {each.reason}", "removed")
         for change in each.changes[:_MOST_CHANGES]:
-            yield paint(f"    {change.path} {_described(change)}", change.kind)
+            verb = "" if change.kind == "removed" else "= "
+            yield paint(f"    {change.path} {verb}{_described(change)}", change.kind)
         if len(each.changes) > _MOST_CHANGES:
             yield f"    and {len(each.changes) - _MOST_CHANGES} more: mainspring diff"
 
@@ -95,9 +100,4 @@ def _lines(runs: list[RunSummary], root: Path) -> Iterator[str]:
 def _described(change: Difference) -> str:
     from mainspring.cli.printing import in_one_line
 
-    return "is not set" if change.kind == "removed" else f"= {in_one_line(change.right, 60)}"
-
-
-def _as_json(run: RunSummary) -> dict[str, Any]:
-    changes = {change.path: _described(change).removeprefix("= ") for change in run.changes}
-    return {**run.as_json(), "changes": changes}
+    return "is not set" if change.kind == "removed" else in_one_line(change.right, 60)

@@ -90,17 +90,15 @@ def _runner(options: argparse.Namespace) -> Any:
         cfg.resume = True
         cfg.load_from = None if options.resume == "auto" else options.resume
     if options.anew:
-        words = [word for word in options.anew if not looks_like_override(word)]
         if not (options.resume or cfg.get("resume")):
             raise ConfigError(
                 "--anew is for runs that go on from a checkpoint", help="add --resume"
             )
-        cfg.anew = words
+        cfg.anew = [word for word in options.anew if not looks_like_override(word)]
 
-    from mainspring.registry import RUNNERS
-    from mainspring.runner import Runner
+    from mainspring.tools.trial import build_runner
 
-    runner = RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
+    runner = build_runner(cfg)
     if not options.no_report:
         from mainspring.hooks import ReportHook
 
@@ -118,15 +116,10 @@ def _invocation(options: argparse.Namespace) -> Any:
     if names_peers():  # the words of their launcher are not known here
         return None
     words: list[str] = []
-    for name in ("work_dir", "launcher", "device"):
-        if getattr(options, name):
-            words += [f"--{name.replace('_', '-')}", getattr(options, name)]
-    words += [
-        f"--{name.replace('_', '-')}" for name in ("amp", "auto_scale_lr") if getattr(options, name)
-    ]
-    for name in ("cfg_options", "allow"):
-        if getattr(options, name):
-            words += [f"--{name.replace('_', '-')}", *getattr(options, name)]
+    for name in ("work_dir", "launcher", "device", "amp", "auto_scale_lr", "cfg_options", "allow"):
+        if given := getattr(options, name):
+            words.append(f"--{name.replace('_', '-')}")
+            words += given if isinstance(given, list) else [] if given is True else [given]
     return Invocation(options.config, options.overrides, words)
 
 

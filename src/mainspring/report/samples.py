@@ -7,8 +7,8 @@ samples. What a model predicts of it is a list of samples, as metrics take them.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -91,12 +91,12 @@ class Display:
     """How samples of a data set are shown.
 
     Attributes:
-        classes: Names of its classes, if they are known.
+        classes: Names of its classes; empty where they are not known.
         decode: Makes a text of token ids, if the data set can.
         bgr: Whether its images have blue first.
     """
 
-    classes: Sequence[str] | None = None
+    classes: list[str] = field(default_factory=list)
     decode: Callable[[list[int]], str] | None = None
     bgr: bool = False
 
@@ -114,7 +114,8 @@ class Display:
         classes = classes or getattr(dataset, "classes", None)
         decode = getattr(dataset, "decode", None)
         decode = decode or getattr(getattr(dataset, "tokenizer", None), "decode", None)
-        names = list(map(str, classes)) if isinstance(classes, list | tuple) else None
+        is_several = isinstance(classes, Collection) and not isinstance(classes, str)
+        names = list(map(str, classes)) if is_several else []
         return cls(names, decode, bool(getattr(preprocessor, "_channel_conversion", False)))
 
     def show(self, inputs: Any, sample: Any = None, target: Any = None) -> Shown:
@@ -152,8 +153,7 @@ class Display:
 
     def name(self, index: int) -> str:
         """Name of a class."""
-        known = self.classes or ()
-        return known[index] if 0 <= index < len(known) else str(index)
+        return self.classes[index] if 0 <= index < len(self.classes) else str(index)
 
     def _image(self, value: Any) -> tuple[Image, tuple[int, int]] | None:
         """RGB of shape (H, W, 3), uint8, and its size before; ``None`` for what is no image."""
