@@ -12,6 +12,9 @@ from mainspring.config.in_words import in_one_line
 
 __all__ = ["changes_between", "changes_of"]
 
+OF_THE_PLACE = ("work_dir", "resume", "load_from", "launcher")
+"""Settings that differ from run to run of one config."""
+
 _LIMIT = 160
 
 Changes = list[tuple[str, str, str]]
@@ -55,5 +58,5 @@ def changes_between(left: Mapping[Any, Any], right: Mapping[Any, Any]) -> Change
             "" if difference.kind == "removed" else in_one_line(difference.right, _LIMIT),
         )
         for difference in differences(left, right)
-        if difference.path not in ("work_dir", "resume", "load_from", "launcher")
+        if difference.path not in OF_THE_PLACE
     ]

@@ -196,11 +196,11 @@ class Display:
         """
         height, width = image.shape[:2]
         masks = [_mask(value, size, (height, width)) for value in (target, predicted)]
-        if any(mask is not None for mask in masks):
-            panels = [image] + [_with_mask(image, mask) for mask in masks if mask is not None]
-            return np.concatenate(panels, axis=1)
+        with_masks = [_with_mask(image, mask) for mask in masks if mask is not None]
+        if with_masks:
+            return np.concatenate([image, *with_masks], axis=1)
         boxes = [_boxes(value) for value in (target, predicted)]
-        if all(found is None for found in boxes):
+        if boxes == [None, None]:
             return image
         zoom = max(1, -(-_SMALLEST // max(height, width)))
         scale = zoom * width / size[1]
@@ -268,10 +268,8 @@ def _class_of(value: Any) -> int | None:
 
 def _probability(scores: Any) -> float | None:
     """The share of the highest score, or ``None`` for a label."""
-    if not isinstance(scores, Tensor | np.ndarray):
-        return None
-    tensor = torch.as_tensor(scores)
-    if not tensor.is_floating_point() or tensor.dim() != 1:
+    tensor = torch.as_tensor(scores) if isinstance(scores, Tensor | np.ndarray) else None
+    if tensor is None or not tensor.is_floating_point() or tensor.dim() != 1:
         return None
     values = tensor.float()
     is_distribution = bool((values >= 0).all()) and abs(float(values.sum()) - 1) < 1e-3
@@ -285,14 +283,12 @@ def _boxes(value: Any) -> tuple[Image, list[int], list[float]] | None:
         return None
     corners = torch.as_tensor(getattr(found, "tensor", found)).detach().cpu().float().reshape(-1, 4)
     count = len(corners)
-    labels = first_of(value, ("labels", "label"))
-    scores = first_of(value, ("scores", "score"))
+    labels, scores = first_of(value, ("labels", "label")), first_of(value, ("scores", "score"))
     each_label = [0] * count if labels is None else torch.as_tensor(labels).tolist()
     each_score = [1.0] * count if scores is None else torch.as_tensor(scores).tolist()
     order = sorted(range(count), key=lambda index: -each_score[index])[:_MOST_BOXES]
-    kept = [index for index in order if scores is None or each_score[index] >= _CONFIDENT]
-    chosen = corners[kept].numpy()
-    return chosen, [each_label[index] for index in kept], [each_score[index] for index in kept]
+    kept = [index for index in order if each_score[index] >= _CONFIDENT]
+    return corners[kept].numpy(), [each_label[i] for i in kept], [each_score[i] for i in kept]
 
 
 def _mask(value: Any, size: tuple[int, int], shown: tuple[int, int]) -> Image | None:
