@@ -8,13 +8,12 @@ import itertools
 import tokenize
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["EditedText"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Comment:
+class _Comment(NamedTuple):
     start: int
     text: str
     line: int
@@ -77,9 +76,9 @@ class EditedText:
     def change(self, start: int, end: int, new: str) -> None:
         """Put a text in the place of another one; changes within it are dropped."""
         self._changes = [
-            (first, last, text)
-            for first, last, text in self._changes
-            if not (start <= first and last <= end) or first == last == start
+            change
+            for change in self._changes
+            if not (start <= change[0] and change[1] <= end) or change[0] == change[1] == start
         ]
         self._changes.append((start, end, new))
 
