@@ -22,10 +22,10 @@ from mainspring.fileio.local_folder import local_folder
 
 if TYPE_CHECKING:
     from mainspring.config import Config
-    from mainspring.tools.sweeps import Axis, Grid, Metric, Processes, Search
+    from mainspring.tools.sweeps import Axis, Grid, Search
 
     Load = Callable[[Sequence[str]], Config]
-    Prepared = tuple[Path, Metric | None, Grid | Search | None, dict[str, Any]]
+    Prepared = tuple[dict[str, Any], Grid | Search | None]
 
 __all__ = ["add_parser", "run"]
 
@@ -89,17 +89,38 @@ def run(options: argparse.Namespace) -> None:
     def load(words: Sequence[str]) -> Config:
         return read_config(options.config, words)
 
-    from mainspring.tools.sweeps import Processes, train_command
+    from mainspring.tools.sweeps import (
+        Processes,
+        format_table,
+        ranked,
+        train_command,
+        write_results,
+    )
 
     prepare = _grid if options.trials is None else _search
     with telling_result(options) as told:
-        folder, metric, followed, planned = prepare(options, load, *_changes(options))
-        if followed is None or metric is None:
-            told.append(planned)
+        plan, followed = prepare(options, load, *_changes(options))
+        if followed is None:
+            told.append(plan)
             return
         jobs = options.jobs if options.jobs is not None else max(1, len(devices))
         processes = Processes(train_command(options.config, options.allow), jobs, devices)
-        _finish(folder, metric, followed, processes, told)
+        folder, metric = Path(plan["folder"]), followed.metric
+        try:
+            processes.run(followed.waiting(), followed)
+        except KeyboardInterrupt:
+            _report("interrupted: the runs were stopped; --resume continues")
+            raise
+        finally:  # the table, however it ended
+            runs = ranked(followed.runs, metric)
+            if runs and folder.is_dir():
+                told.append(write_results(folder, runs, metric))
+                print(f"\n{format_table(runs, metric)}\n")
+                print(f"results: {folder / 'sweep.json'}, {folder / 'sweep.csv'}")
+                if runs[0].record.status == "finished" and runs[0].record.best is not None:
+                    print(f"best: {runs[0].name} in {runs[0].folder}", flush=True)
+        if any(each.record.status == "failed" for each in runs):
+            raise SystemExit(_FAILED_RUN)
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -158,12 +179,12 @@ def _grid(
         planned.append({"name": each.name, "command": command, "work_dir": str(each.folder)})
     plan = {"folder": str(folder), "runs": planned}
     if options.dry_run:
-        return folder, None, None, plan
+        return plan, None
     metric = metric_for(found[0].config, options.metric, options.direction)
     grid = Grid(runs, metric, _report)
     if options.resume:
         grid.take_up()
-    return folder, metric, grid, plan
+    return plan, grid
 
 
 def _search(
@@ -188,37 +209,9 @@ def _search(
     print(f"{options.trials} runs in {folder}, in search of the {aim} {metric.name}")
     plan = {"folder": str(folder), "trials": options.trials, "metric": metric.name, "aim": aim}
     if options.dry_run:
-        return folder, metric, None, plan
+        return plan, None
     settings = {name: getattr(options, name) for name in ("trials", "prune", "seed")}
-    search = Search(load, overrides, given, folder, metric, report=_report, **settings)
-    return folder, metric, search, plan
-
-
-def _finish(
-    folder: Path,
-    metric: Metric,
-    followed: Grid | Search,
-    processes: Processes,
-    told: list[Any],
-) -> None:
-    """Run everything, then print and write the table, however it ended."""
-    from mainspring.tools.sweeps import format_table, ranked, write_results
-
-    try:
-        processes.run(followed.waiting(), followed)
-    except KeyboardInterrupt:
-        _report("interrupted: the runs were stopped; --resume continues")
-        raise
-    finally:
-        runs = ranked(followed.runs, metric)
-        if runs and folder.is_dir():
-            told.append(write_results(folder, runs, metric))
-            print(f"\n{format_table(runs, metric)}\n")
-            print(f"results: {folder / 'sweep.json'}, {folder / 'sweep.csv'}")
-            if runs[0].record.status == "finished" and runs[0].record.best is not None:
-                print(f"best: {runs[0].name} in {runs[0].folder}", flush=True)
-    if any(each.record.status == "failed" for each in runs):
-        raise SystemExit(_FAILED_RUN)
+    return plan, Search(load, overrides, given, folder, metric, report=_report, **settings)
 
 
 def _folder(options: argparse.Namespace, cfg: Config) -> Path:

@@ -90,7 +90,7 @@ class Search(Followed):
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._folder.mkdir(parents=True, exist_ok=True)
-        direction: Direction = "maximize" if self._metric.maximize else "minimize"
+        direction: Direction = "maximize" if self.metric.maximize else "minimize"
         # The first runs set the standard by which later ones are stopped.
         first = max(1, min(5, self._total // 4))
         with warnings.catch_warnings():
@@ -105,12 +105,12 @@ class Search(Followed):
                 direction=direction,
                 load_if_exists=True,
             )
-        about = {"metric": self._metric.name, "direction": direction}
+        about = {"metric": self.metric.name, "direction": direction}
         before = study.user_attrs.get("about", about)
         if before != about:
             raise ConfigError(
                 f"the search in {self._folder} has the aim to {before['direction']} "
-                f"{before['metric']}, not to {direction} {self._metric.name}",
+                f"{before['metric']}, not to {direction} {self.metric.name}",
                 help="give another --work-dir for another aim",
             )
         study.set_user_attr("about", about)
@@ -169,7 +169,7 @@ class Search(Followed):
         """Tell the study what a run has measured since the last time; whether it falls behind."""
         trial = self._trials[id(run)]
         run.scalars.update()
-        measured = run.scalars.of(str(self._metric.name))
+        measured = run.scalars.of(str(self.metric.name))
         # One value after another, so that the same runs are stopped however often somebody looks.
         for value in measured[self._reported[id(run)] :]:
             self._reported[id(run)] += 1
