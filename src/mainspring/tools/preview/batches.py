@@ -53,17 +53,12 @@ class Batches:
         if not shown:
             return
         yield ""
-        names = list(dict.fromkeys(name for sample in shown for name in sample.row))
-        text = ["sample"] if any(sample.text for sample in shown) else []
-        rows = [
-            [
-                *([sample.text] if text else []),
-                *(sample.row.get(n, "") for n in names),
-                sample.target,
-            ]
-            for sample in shown
-        ]
-        yield from in_columns([[*text, *names, "target"], *rows])
+        values = [{"sample": sample.text, **sample.row} for sample in shown]
+        names = list(dict.fromkeys(name for row in values for name in row))
+        names = names if any(sample.text for sample in shown) else names[1:]
+        cells = [[row.get(name, "") for name in names] for row in values]
+        rows = [[*row, sample.target] for row, sample in zip(cells, shown, strict=True)]
+        yield from in_columns([[*names, "target"], *rows])
 
 
 def first_batches(cfg: Any, count: int = 16) -> Batches:

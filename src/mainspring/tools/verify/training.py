@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import os
 import signal
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from mainspring.comparison import is_number
 from mainspring.dataset.any_loader import length_of
 from mainspring.hooks import CheckpointHook
 from mainspring.hooks.run_state import named_state, wrappers_of
+from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.structures.nested_digest import named_leaves
 from mainspring.tools.profiling.setup_of_run import device_of
 from mainspring.tools.trial import EnoughError, Watch, train_watched
@@ -146,10 +148,8 @@ class _Training(Watch):
         for prefix, wrapper in wrappers_of(runner.optim_wrapper):
             if hasattr(wrapper, "accumulation_state_dict"):
                 self._keep("accumulated gradient", prefix, wrapper.accumulation_state_dict())
-        schedulers = runner.param_schedulers or []
-        if isinstance(schedulers, Mapping):
-            schedulers = [item for items in schedulers.values() for item in items]
-        for number, scheduler in enumerate(schedulers):
+        schedulers = by_optimizer(runner.param_schedulers or []).values()
+        for number, scheduler in enumerate(itertools.chain(*schedulers)):
             self._seen.add(0, f"param_scheduler {number}", scheduler.state_dict())
         self._seen.write(Path(self._job.folder) / FINAL)
         if self._job.kill:
@@ -165,9 +165,8 @@ class _Training(Watch):
 
 
 def _counts_epochs(runner: Any) -> bool:
-    return bool(getattr(runner.train_loop, "by_epoch", False)) and hasattr(
-        runner.train_loop, "completed_iters"
-    )
+    loop = runner.train_loop
+    return bool(getattr(loop, "by_epoch", False)) and hasattr(loop, "completed_iters")
 
 
 def _save(runner: Any, done: int) -> None:
