@@ -25,8 +25,9 @@ def add_parser(verbs: Any) -> None:
         long="Double the batch size until memory runs out, search between the last two, and print "
         "how fast each is. Nothing is written to the work directory.",
     )
-    parser.add_argument("--max", dest="largest", type=count, metavar="N", help="largest to try")
-    parser.add_argument(
+    add = parser.add_argument
+    add("--max", dest="largest", type=count, metavar="N", help="largest to try")
+    add(
         "--memory",
         type=amount,
         metavar="SIZE",

@@ -25,10 +25,9 @@ def add_parser(verbs: Any) -> None:
         "preprocessor: images in a picture or page, texts and values as a table. Nothing is "
         "trained, and nothing is written to the work directory.",
     )
-    parser.add_argument(
-        "--samples", type=count, default=16, metavar="N", help="how many to show (16)"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("--samples", type=count, default=16, metavar="N", help="how many to show (16)")
+    add(
         "--out",
         metavar="FILE",
         help="where images go: .png or .html (default: browse.png); texts and values are printed, "

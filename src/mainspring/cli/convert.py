@@ -39,8 +39,9 @@ def add_parser(verbs: Any) -> None:
         new={"metavar": "NEW", "help": "new .py file, or a directory for it and its bases"},
     )
     add_import_option(parser)
-    parser.add_argument("--flat", action="store_true", help="write one file, without bases")
-    parser.add_argument("--force", action="store_true", help="replace files that are there")
+    add = parser.add_argument
+    add("--flat", action="store_true", help="write one file, without bases")
+    add("--force", action="store_true", help="replace files that are there")
     add_allow_option(parser)
 
 

@@ -32,11 +32,10 @@ def add_parser(verbs: Any) -> None:
         "are equal in every bit: to read, to debug, to leave. Model and data are imported from "
         "their own modules. What cannot be ejected is named and refused.",
     )
-    parser.add_argument("--out", metavar="FILE.py", help="the script (default: printed)")
-    parser.add_argument(
-        "--partial", action="store_true", help="leave out what cannot be ejected, and say so in it"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("--out", metavar="FILE.py", help="the script (default: printed)")
+    add("--partial", action="store_true", help="leave out what cannot be ejected, and say so in it")
+    add(
         "--verify",
         type=count,
         metavar="N",

@@ -23,14 +23,11 @@ def add_parser(verbs: Any) -> None:
             changes=f"changes, such as {mode}_dataloader.batch_size=8",
             checkpoint={"metavar": "CHECKPOINT", "help": "checkpoint to evaluate"},
         )
-        parser.add_argument(
-            "--out", metavar="FILE.pkl", help="also write the predictions to this file"
-        )
+        add = parser.add_argument
+        add("--out", metavar="FILE.pkl", help="also write the predictions to this file")
         parser.set_defaults(mode=mode, tta=False)
         if mode == "test":
-            parser.add_argument(
-                "--tta", action="store_true", help="test with the config's augmentations"
-            )
+            add("--tta", action="store_true", help="test with the config's augmentations")
 
 
 def run(options: argparse.Namespace) -> None:

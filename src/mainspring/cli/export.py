@@ -30,20 +30,17 @@ def add_parser(verbs: Any) -> None:
         "how far it is from the model. The exit code is 1 if it is too far.",
         checkpoint=CHECKPOINT,
     )
-    parser.add_argument(
-        "--to", choices=["onnx", "torch", "safetensors"], required=True, help="the format"
-    )
-    parser.add_argument("--out", metavar="FILE", help="the file (default: beside the checkpoint)")
-    parser.add_argument(
+    add = parser.add_argument
+    add("--to", choices=["onnx", "torch", "safetensors"], required=True, help="the format")
+    add("--out", metavar="FILE", help="the file (default: beside the checkpoint)")
+    add(
         "--input",
         action="append",
         default=[],
         metavar="FILE",
         help="an example, read as by predict (default: the first items of the test data)",
     )
-    parser.add_argument(
-        "--batch-size", type=count, metavar="N", help="only batches of this size (default: any)"
-    )
+    add("--batch-size", type=count, metavar="N", help="only batches of this size (default: any)")
 
 
 def run(options: argparse.Namespace) -> None:

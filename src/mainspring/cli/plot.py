@@ -22,8 +22,9 @@ def add_parser(verbs: Any) -> None:
         long="Show how learning rates, momenta and whatever else is scheduled change over a run. "
         "Nothing is trained, and nothing is written to the work directory.",
     )
-    parser.add_argument("--lr", action="store_true", help="learning rates only")
-    parser.add_argument("--out", metavar="FILE", help="draw them into a file, such as lr.png")
+    add = parser.add_argument
+    add("--lr", action="store_true", help="learning rates only")
+    add("--out", metavar="FILE", help="draw them into a file, such as lr.png")
 
 
 def run(options: argparse.Namespace) -> None:

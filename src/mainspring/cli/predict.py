@@ -37,7 +37,8 @@ def add_parser(verbs: Any) -> None:
         config=CONFIG,
         checkpoint=CHECKPOINT,
     )
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "inputs",
         nargs="+",
         metavar="INPUT",
@@ -45,16 +46,10 @@ def add_parser(verbs: Any) -> None:
         "the config",
     )
     add_config_options(parser)
-    parser.add_argument(
-        "--out", metavar="DIR", help="write tables, arrays and drawn images into this folder"
-    )
-    parser.add_argument(
-        "--batch-size", type=count, default=1, metavar="N", help="inputs at a time (1)"
-    )
-    parser.add_argument(
-        "--format", choices=["text", "json", "csv"], default="text", help="what is printed"
-    )
-    parser.add_argument("--device", metavar="DEVICE", help="cpu, cuda or cuda:1")
+    add("--out", metavar="DIR", help="write tables, arrays and drawn images into this folder")
+    add("--batch-size", type=count, default=1, metavar="N", help="inputs at a time (1)")
+    add("--format", choices=["text", "json", "csv"], default="text", help="what is printed")
+    add("--device", metavar="DEVICE", help="cpu, cuda or cuda:1")
 
 
 def run(options: argparse.Namespace) -> None:

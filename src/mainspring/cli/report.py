@@ -26,17 +26,14 @@ def add_parser(verbs: Any) -> None:
         refusal=("report draws runs as they are, but got {!r}", "give work directories"),
         runs={"nargs": "+", "metavar": "RUN", "help": where},
     )
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "--out",
         metavar="FILE",
         help="where it goes (default: report.html in the work directory; of several runs, here)",
     )
-    parser.add_argument(
-        "--watch", action="store_true", help="show it in a browser instead, and keep it up to date"
-    )
-    parser.add_argument(
-        "--port", type=port, default=8765, metavar="N", help="with --watch: port (8765)"
-    )
+    add("--watch", action="store_true", help="show it in a browser instead, and keep it up to date")
+    add("--port", type=port, default=8765, metavar="N", help="with --watch: port (8765)")
 
 
 def run(options: argparse.Namespace) -> None:

@@ -33,13 +33,14 @@ def add_parser(verbs: Any) -> None:
         refusal=("runs takes a folder, but got {!r}", "give --sort KEY to choose an order"),
         folder={"nargs": "?", "default": "work_dirs", "metavar": "DIR"},
     )
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "--sort",
         default="began",
         metavar="KEY",
         help="began, name, state, seconds, best, or the name of a loss or metric",
     )
-    parser.add_argument("--reverse", action="store_true", help="begin with the greatest")
+    add("--reverse", action="store_true", help="begin with the greatest")
 
 
 def run(options: argparse.Namespace) -> None:

@@ -38,17 +38,16 @@ def add_parser(verbs: Any) -> None:
         has_format=False,
         config={"metavar": "CONFIG", "help": "config file, or a checkpoint: .pth"},
     )
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "overrides",
         nargs="*",
         default=[],
         metavar="KEY or key=value",
         help="the part to explain, such as model.backbone; changes, such as epochs=5",
     )
-    parser.add_argument("--origin", action="store_true", help="print the lines that set each value")
-    parser.add_argument(
-        "--format", choices=["py", "json", "yaml"], help="the format to print (default: py)"
-    )
+    add("--origin", action="store_true", help="print the lines that set each value")
+    add("--format", choices=["py", "json", "yaml"], help="the format to print (default: py)")
     add_allow_option(parser)
 
 

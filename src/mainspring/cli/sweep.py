@@ -47,7 +47,8 @@ def add_parser(verbs: Any) -> None:
         changes="changes for all runs, such as epochs=5",
         config=CONFIG,
     )
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "--sweep",
         nargs="+",
         action="extend",
@@ -55,24 +56,16 @@ def add_parser(verbs: Any) -> None:
         metavar="KEY=V1,V2",
         help="values to try, such as lr=1e-3,1e-4 or 'lr=loguniform(1e-5,1e-2)'",
     )
-    parser.add_argument("--work-dir", metavar="DIR", help="where the runs' work directories go")
-    parser.add_argument("--jobs", type=int, metavar="N", help="runs at a time (default: 1)")
-    parser.add_argument(
-        "--devices", metavar="IDS", help="GPUs to hand out, one to a run, such as 0,1,2,3"
-    )
-    parser.add_argument("--metric", metavar="NAME", help="what to compare the runs by")
-    parser.add_argument(
-        "--direction", choices=["maximize", "minimize"], help="what is better (default: by name)"
-    )
-    parser.add_argument("--dry-run", action="store_true", help="only print the runs")
-    parser.add_argument(
-        "--resume", action="store_true", help="leave out what is finished, continue what is not"
-    )
-    parser.add_argument("--trials", type=int, metavar="N", help="search with so many runs")
-    parser.add_argument(
-        "--prune", action="store_true", help="stop runs of a search that fall behind"
-    )
-    parser.add_argument("--seed", type=int, help="makes a search repeatable")
+    add("--work-dir", metavar="DIR", help="where the runs' work directories go")
+    add("--jobs", type=int, metavar="N", help="runs at a time (default: 1)")
+    add("--devices", metavar="IDS", help="GPUs to hand out, one to a run, such as 0,1,2,3")
+    add("--metric", metavar="NAME", help="what to compare the runs by")
+    add("--direction", choices=["maximize", "minimize"], help="what is better (default: by name)")
+    add("--dry-run", action="store_true", help="only print the runs")
+    add("--resume", action="store_true", help="leave out what is finished, continue what is not")
+    add("--trials", type=int, metavar="N", help="search with so many runs")
+    add("--prune", action="store_true", help="stop runs of a search that fall behind")
+    add("--seed", type=int, help="makes a search repeatable")
     add_allow_option(parser)
 
 

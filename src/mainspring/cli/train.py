@@ -29,28 +29,25 @@ def add_parser(verbs: Any) -> None:
         long="Train what a config describes; validate, log and save on the way.",
         changes="changes, such as train_cfg.max_epochs=5",
     )
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "--resume",
         nargs="?",
         const="auto",
         metavar="PATH",
         help="continue the newest checkpoint of the work directory, or the one at PATH",
     )
-    parser.add_argument(
+    add(
         "--anew",
         nargs="+",
         metavar="NAME",
         help="with --resume: settings that count as they are now, not as in the checkpoint: lr, "
         "weight_decay, ..., schedule, optimizer",
     )
-    parser.add_argument("--amp", action="store_true", help="train with automatic mixed precision")
-    parser.add_argument(
-        "--auto-scale-lr", action="store_true", help="scale the learning rate by the batch size"
-    )
-    parser.add_argument(
-        "--device", metavar="DEVICE", help="cpu, cuda or cuda:1 (default: the best there is)"
-    )
-    parser.add_argument(
+    add("--amp", action="store_true", help="train with automatic mixed precision")
+    add("--auto-scale-lr", action="store_true", help="scale the learning rate by the batch size")
+    add("--device", metavar="DEVICE", help="cpu, cuda or cuda:1 (default: the best there is)")
+    add(
         "--no-report",
         action="store_true",
         help="leave no curves.png and report.html in the work directory",

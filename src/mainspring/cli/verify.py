@@ -35,10 +35,9 @@ def add_parser(verbs: Any) -> None:
         "accumulated gradients, on two ranks. Nothing is written to the work directory. The exit "
         "code is 1 if something is broken.",
     )
-    parser.add_argument(
-        "--iterations", type=count, default=12, metavar="N", help="length of the trainings (12)"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("--iterations", type=count, default=12, metavar="N", help="length of the trainings (12)")
+    add(
         "--only",
         nargs="+",
         action="extend",
@@ -46,14 +45,14 @@ def add_parser(verbs: Any) -> None:
         metavar="CHECK",
         help="same-seed, kill-and-resume, save-and-load, workers, accumulation, ranks",
     )
-    parser.add_argument(
+    add(
         "--timeout",
         type=count,
         default=1800,
         metavar="SECONDS",
         help="after which a trial counts as hanging and the check as broken (1800)",
     )
-    parser.add_argument("--keep", metavar="DIR", help="keep what the trials write in this folder")
+    add("--keep", metavar="DIR", help="keep what the trials write in this folder")
 
 
 def run(options: argparse.Namespace) -> None:
