@@ -14,7 +14,15 @@ from mainspring.hooks import Hook
 from mainspring.registry import RUNNERS
 from mainspring.runner import Runner
 
-__all__ = ["EnoughError", "Watch", "as_trial", "build_runner", "train_watched", "with_workers"]
+__all__ = [
+    "EnoughError",
+    "Watch",
+    "as_trial",
+    "build_runner",
+    "save_as",
+    "train_watched",
+    "with_workers",
+]
 
 _SEED = 0
 _OF_WORKERS = ("persistent_workers", "prefetch_factor", "timeout", "multiprocessing_context")
@@ -122,6 +130,20 @@ def build_runner(cfg: Any) -> Any:
     """
     runner: Any = RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
     return runner
+
+
+def save_as(hook: Any, runner: Any, name: str, **settings: Any) -> None:
+    """Write a checkpoint that holds what those of a hook hold into the work directory.
+
+    Args:
+        hook: The checkpoint hook; ``None`` for all.
+        runner: The runner.
+        name: Name of the file.
+        **settings: Further arguments of `mainspring.runner.Runner.save_checkpoint`.
+    """
+    for each in ("save_optimizer", "save_param_scheduler"):
+        settings[each] = getattr(hook, each, True)
+    runner.save_checkpoint(runner.work_dir, name, **settings)
 
 
 def train_watched(runner: Any, watch: Watch) -> bool:

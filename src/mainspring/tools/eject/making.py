@@ -21,10 +21,10 @@ from mainspring.tools.eject.expressions import Expressions, not_by_default
 from mainspring.tools.eject.parts import Parts
 from mainspring.tools.eject.schedules import rows_of, torchs_of
 
-__all__ = ["Making", "filled"]
+__all__ = ["SEEDED", "Making", "filled"]
 
 _TEMPLATES = Path(__file__).with_name("templates")
-_SEEDED = {  # how each generator is seeded for an item, read, and put back
+SEEDED = {
     "torch": ("torch.default_generator.manual_seed(key)", "torch.{}_rng_state"),
     "python": (
         "random.setstate((3, (*twister_words(key, 0).tolist(), 0), None))",
@@ -35,6 +35,7 @@ _SEEDED = {  # how each generator is seeded for an item, read, and put back
         "np.random.{}_state",
     ),
 }
+"""How each generator is seeded for an item, and read or put back."""
 
 
 def filled(name: str, **slots: str | list[str]) -> str:
@@ -139,7 +140,7 @@ class Making:
         self._need("mix")
         if self.draws - {"torch"}:
             self._need("twister_words")
-        seeded = [_SEEDED[name] for name in _SEEDED if name in self.draws]
+        seeded = [SEEDED[name] for name in SEEDED if name in self.draws]
         self.own_helpers.append(
             filled(
                 "items",

@@ -22,7 +22,7 @@ from mainspring.model.adapt import TARGET_KEYS
 from mainspring.optim import AmpOptimWrapper
 from mainspring.optim.scheduler import curves
 from mainspring.tools.eject import helpers
-from mainspring.tools.eject.making import Making, filled
+from mainspring.tools.eject.making import SEEDED, Making, filled
 from mainspring.tools.eject.parts import Parts
 from mainspring.tools.eject.validation import Validation
 from mainspring.version import __version__
@@ -273,11 +273,11 @@ class _Script(Making):
         self._need(*validation.helpers)
         result = " | ".join(values)
         back = []
-        for name, module in (("python", "random"), ("numpy", "np.random")):
+        for name in ("python", "numpy"):
             if name in validation.drawn:
-                state = "state" if name == "python" else "_state"
-                begin.append(f"{name}_state = {module}.get{state}()")
-                back.append(f"{module}.set{state}({name}_state)")
+                _, state = SEEDED[name]
+                begin.append(f"{name}_state = {state.format('get')}()")
+                back.append(f"{state.format('set')}({name}_state)")
         slots: dict[str, Any] = {"begin": begin, "lines": lines, "back": back, "result": result}
         return filled("validate", arguments=arguments, **slots)
 

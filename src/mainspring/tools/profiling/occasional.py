@@ -13,6 +13,7 @@ import torch
 from mainspring.dataset.any_loader import length_of
 from mainspring.device import autocast
 from mainspring.tools.profiling.measurement import Occasional
+from mainspring.tools.trial import save_as
 
 __all__ = ["time_checkpoint", "time_validation"]
 
@@ -51,7 +52,7 @@ def time_validation(runner: Any, validate: Callable[[], Any]) -> Occasional:
         measured = _BATCHES / batches
     runner.model.train()
     interval = int(getattr(runner.train_loop, "val_interval", 1))
-    return _occasional(runner, seconds, interval, None, measured)
+    return _occasional(runner, seconds, interval, _by_epoch(runner), measured)
 
 
 def time_checkpoint(runner: Any, hook: Any, synchronize: Callable[[], Any] | None) -> Occasional:
@@ -65,26 +66,20 @@ def time_checkpoint(runner: Any, hook: Any, synchronize: Callable[[], Any] | Non
     if synchronize is not None:
         synchronize()
     start = time.perf_counter()
-    runner.save_checkpoint(
-        runner.work_dir,
-        "profile.pth",
-        save_optimizer=getattr(hook, "save_optimizer", True),
-        save_param_scheduler=getattr(hook, "save_param_scheduler", True),
-        by_epoch=_by_epoch(runner, hook.by_epoch),
-    )
+    by_epoch = _by_epoch(runner, hook.by_epoch)
+    save_as(hook, runner, "profile.pth", by_epoch=by_epoch)
     seconds = time.perf_counter() - start
     Path(runner.work_dir, "profile.pth").unlink(missing_ok=True)
-    return _occasional(runner, seconds, max(0, int(hook.interval)), hook.by_epoch)
+    return _occasional(runner, seconds, max(0, int(hook.interval)), by_epoch)
 
 
-def _by_epoch(runner: Any, told: bool | None) -> bool:
+def _by_epoch(runner: Any, told: bool | None = None) -> bool:
     return bool(getattr(runner.train_loop, "by_epoch", False)) if told is None else told
 
 
 def _occasional(
-    runner: Any, seconds: float, interval: int, told: bool | None, measured: float = 1.0
+    runner: Any, seconds: float, interval: int, by_epoch: bool, measured: float = 1.0
 ) -> Occasional:
-    by_epoch = _by_epoch(runner, told)
     length = length_of(runner.train_loop.dataloader) or 0
     every, unit = (interval * length, "epochs") if by_epoch else (interval, "iterations")
     return Occasional(seconds, every, measured, unit, interval)

@@ -117,12 +117,11 @@ def run_trial(cfg: Any, watch: PlannedTrial, iterations: int) -> None:
                         length[name] = max(length[name], iterations)
                 release_run(runner.experiment_name)
                 runner = build_runner(cfg)
+            saving = [hook for hook in runner.hooks if isinstance(hook, CheckpointHook)]
+            watch.checkpoint_hook = next(iter(saving), watch.checkpoint_hook)
             left_out: tuple[type[Hook], ...] = (CheckpointHook, ProfilerHook, NPUProfilerHook)
             left_out += (DivergenceHook,) if watch.may_diverge else ()
-            for hook in [hook for hook in runner.hooks if isinstance(hook, left_out)]:
-                if isinstance(hook, CheckpointHook) and watch.checkpoint_hook is None:
-                    watch.checkpoint_hook = hook
-                runner.hooks.remove(hook)
+            runner.hooks[:] = [hook for hook in runner.hooks if not isinstance(hook, left_out)]
             watch.built(runner)
             if not train_watched(runner, watch):
                 raise ConfigError(

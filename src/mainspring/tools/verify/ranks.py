@@ -58,8 +58,7 @@ def train_as_rank(read: Callable[[], Any], job: Job) -> None:
     runner = run_of(cfg, job)
     if any(isinstance(module, nn.SyncBatchNorm) for module in runner.model.modules()):
         raise NotApplicableError("SyncBatchNorm needs GPUs, and this check uses the CPU")
-    for hook in [hook for hook in runner.hooks if isinstance(hook, CheckpointHook)]:
-        runner.hooks.remove(hook)
+    runner.hooks[:] = [hook for hook in runner.hooks if not isinstance(hook, CheckpointHook)]
     watch = _Rank(job, size)
     watch.record_items(runner)
     without_dropout(runner.model)

@@ -22,7 +22,7 @@ from mainspring.hooks.run_state import named_state, wrappers_of
 from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.structures.nested_digest import named_leaves
 from mainspring.tools.profiling.setup_of_run import device_of
-from mainspring.tools.trial import EnoughError, Watch, train_watched
+from mainspring.tools.trial import EnoughError, Watch, save_as, train_watched
 from mainspring.tools.verify.job import Job
 from mainspring.tools.verify.observation import Observation
 from mainspring.tools.verify.partial_trials import save_and_load
@@ -172,10 +172,5 @@ def _counts_epochs(runner: Any) -> bool:
 def _save(runner: Any, done: int) -> None:
     """Write a checkpoint that holds what the checkpoints of this config hold."""
     hook = next((hook for hook in runner.hooks if isinstance(hook, CheckpointHook)), None)
-    runner.save_checkpoint(
-        runner.work_dir,
-        checkpoint_name(done),
-        save_optimizer=hook is None or hook.save_optimizer,
-        save_param_scheduler=hook is None or hook.save_param_scheduler,
-    )
+    save_as(hook, runner, checkpoint_name(done))
     record_latest_checkpoint(checkpoint_name(done), runner.work_dir)
