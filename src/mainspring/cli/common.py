@@ -60,7 +60,7 @@ def add_verb(
     changes: str | None = None,
     refusal: tuple[str, str | None] | None = None,
     has_format: bool = True,
-    **words: Mapping[str, Any],
+    **words: Any,
 ) -> argparse.ArgumentParser:
     """Add a verb to the command.
 
@@ -105,7 +105,7 @@ def add_config_verb(
     short: str,
     long: str,
     changes: str = "changes of the config",
-    **words: Mapping[str, Any],
+    **words: Any,
 ) -> argparse.ArgumentParser:
     """Add a verb that runs a config.
 

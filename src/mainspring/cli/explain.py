@@ -156,9 +156,7 @@ def _is_call(value: Any) -> bool:
     return isinstance(value, dict) and dict.__contains__(value, "type")
 
 
-def _about_call(
-    call: dict[str, Any], cfg: Config, argument: str | None = None
-) -> list[tuple[str, list[str]]]:
+def _about_call(call: Any, cfg: Config, argument: str = "") -> list[tuple[str, list[str]]]:
     """What is said of a call, or of one argument of it."""
     try:
         target = _target(call, cfg)
@@ -171,7 +169,7 @@ def _about_call(
     if argument in parameters:
         rows = [("for", [f"{_name(call)}({parameters[argument]})"])]
         about = parameter_text(target, argument)
-    elif argument is not None:
+    elif argument:
         return [("for", [f"{_name(call)}{signature or '(...)'}"])]
     else:
         rows = [("calls", [f"{_name(call)}{signature or '(...)'}"])]

@@ -111,9 +111,13 @@ class Display:
         classes = classes or getattr(dataset, "classes", None)
         decode = getattr(dataset, "decode", None)
         decode = decode or getattr(getattr(dataset, "tokenizer", None), "decode", None)
-        is_several = isinstance(classes, Collection) and not isinstance(classes, str)
-        names = list(map(str, classes)) if is_several else []
-        return cls(names, decode, bool(getattr(preprocessor, "_channel_conversion", False)))
+        if not isinstance(classes, Collection) or isinstance(classes, str):
+            classes = ()
+        return cls(
+            list(map(str, classes)),
+            decode,
+            bool(getattr(preprocessor, "_channel_conversion", False)),
+        )
 
     def show(self, inputs: Any, sample: Any = None, target: Any = None) -> Shown:
         """A sample as a page shows it.

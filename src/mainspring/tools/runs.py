@@ -99,9 +99,10 @@ def sorted_runs(
     values = []
     known = set(_KEYS)
     for run in runs:
-        own = {name: getattr(run, name) for name in ("began", "state", "seconds")}
-        own |= {"name": str(run.path), "best": run.best and run.best["score"]}
-        values.append({**run.last, **own}.get(key))
+        known_of: dict[str, Any] = {**run.last, "name": str(run.path)}
+        known_of |= {name: getattr(run, name) for name in ("began", "state", "seconds")}
+        known_of["best"] = run.best and run.best["score"]
+        values.append(known_of.get(key))
         known |= {*run.last}
     if runs and all(value is None for value in values):
         raise ConfigError(f"no run has {key!r} to sort by", help=did_you_mean(key, sorted(known)))

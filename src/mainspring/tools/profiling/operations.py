@@ -28,13 +28,13 @@ class OperationCount(TorchDispatchMode):  # type: ignore[no-untyped-call]  # - t
         self._counter: Any = FlopCounterMode(display=False)
 
     def __enter__(self) -> Self:
-        super().__enter__()
+        super().__enter__()  # type: ignore[no-untyped-call]  # - torch leaves it untyped
         self._counter.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._counter.__exit__(*error)
-        super().__exit__(*error)
+        super().__exit__(*error)  # type: ignore[no-untyped-call]  # - torch leaves it untyped
         self.flops = int(self._counter.get_total_flops())
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
