@@ -7,7 +7,13 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
+from contextlib import (
+    AbstractContextManager,
+    contextmanager,
+    nullcontext,
+    redirect_stdout,
+    suppress,
+)
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -339,20 +345,13 @@ def make_importable(path: str) -> None:
         path: The config file, perhaps with ``:function``. What lies beside a file of data may have
             come with it, so it is not imported.
     """
+    from mainspring.config.parse import is_dump
+
     file = path.rpartition(":")[0] if ":" in path and not os.path.exists(path) else path
-    folders = [Path.cwd()]
-    if file.endswith(".py") and not _is_dump(file):
-        folders.append(Path(file).resolve().parent)
+    is_program = file.endswith(".py")
+    with suppress(OSError), open(file, encoding="utf-8", errors="replace") as opened:
+        is_program = is_program and not is_dump(opened.readline())
+    folders = [Path.cwd(), Path(file).resolve().parent] if is_program else [Path.cwd()]
     for folder in map(str, folders):
         if folder not in sys.path:
             sys.path.append(folder)
-
-
-def _is_dump(file: str) -> bool:
-    from mainspring.config.parse import is_dump
-
-    try:
-        with open(file, encoding="utf-8", errors="replace") as opened:
-            return is_dump(opened.readline())
-    except OSError:
-        return False

@@ -100,11 +100,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if is_user_mistake(error) or is_missing:
             print(printable(masked(explain(error))), file=sys.stderr)
             return USER_MISTAKE
-        headline = f"mainspring: the run failed{_of_rank()}: {_headline(error)}"
+        rank, size = (dist.get_rank(), dist.get_world_size()) if (dist := _dist()) else (0, 1)
+        of_rank = f" on rank {rank}" if size > 1 else ""
+        headline = f"mainspring: the run failed{of_rank}: {_headline(error)}"
         print(printable(masked(shown_failure(error) + headline)), file=sys.stderr)
         return FAILED_RUN
     finally:
-        _leave_process_group()
+        if dist := _dist():
+            dist.destroy_dist()  # what a distributed run started
     return 0
 
 
@@ -145,18 +148,9 @@ def _reader_has_gone() -> bool:
     return True
 
 
-def _of_rank() -> str:
-    """Which of several processes this is."""
-    dist = sys.modules.get("mainspring.dist")
-    several = dist is not None and dist.get_world_size() > 1
-    return f" on rank {dist.get_rank()}" if dist is not None and several else ""
-
-
-def _leave_process_group() -> None:
-    """End what a distributed run started, if there was one."""
-    dist = sys.modules.get("mainspring.dist")
-    if dist is not None:
-        dist.destroy_dist()
+def _dist() -> Any:
+    """The package `mainspring.dist`, if anything was imported that uses it."""
+    return sys.modules.get("mainspring.dist")
 
 
 def explain(error: BaseException) -> str:

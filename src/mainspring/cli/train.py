@@ -82,7 +82,13 @@ def _runner(options: argparse.Namespace) -> Any:
     if options.amp:
         _use_mixed_precision(cfg)
     if options.auto_scale_lr:
-        _enable_lr_scaling(cfg)
+        section = cfg.get("auto_scale_lr")
+        if section is None or "base_batch_size" not in section:
+            raise ConfigError(
+                "--auto-scale-lr needs auto_scale_lr = dict(base_batch_size=...) in the config",
+                config_path="auto_scale_lr",
+            )
+        section["enable"] = True
     if options.resume:
         cfg.resume = True
         cfg.load_from = None if options.resume == "auto" else options.resume
@@ -142,13 +148,3 @@ def _use_mixed_precision(cfg: Any) -> None:
                 config_path=".".join(filter(None, ("optim_wrapper", path, "type"))),
                 help="set up mixed precision in the config instead",
             )
-
-
-def _enable_lr_scaling(cfg: Any) -> None:
-    section = cfg.get("auto_scale_lr")
-    if section is None or "base_batch_size" not in section:
-        raise ConfigError(
-            "--auto-scale-lr needs auto_scale_lr = dict(base_batch_size=...) in the config",
-            config_path="auto_scale_lr",
-        )
-    section["enable"] = True

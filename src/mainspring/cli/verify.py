@@ -64,7 +64,13 @@ def run(options: argparse.Namespace) -> None:
     """
     options.overrides = [*options.overrides, *filter(looks_like_override, options.only)]
     only = [word for word in options.only if not looks_like_override(word)]
-    folder = _empty_folder(options.keep)
+    folder = None if options.keep is None else Path(options.keep).absolute()
+    if folder is not None:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise ConfigError(
+                f"--keep is {options.keep!r}, which is not empty", help="give a new folder"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
     use_device(options.device)
     cfg = load_config(options, options.overrides)
     if cfg.get("train_cfg") is None:
@@ -113,21 +119,6 @@ def run(options: argparse.Namespace) -> None:
             print(f"\n{finding_details(finding)}")
     if broken:
         raise SystemExit(_BROKEN)
-
-
-def _empty_folder(keep: str | None) -> Path | None:
-    """The folder that is kept, created.
-
-    Raises:
-        ConfigError: There is something in it.
-    """
-    if keep is None:
-        return None
-    folder = Path(keep).absolute()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigError(f"--keep is {keep!r}, which is not empty", help="give a new folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _read(request: Mapping[str, Any]) -> Any:

@@ -213,11 +213,9 @@ class Display:
                 corners, labels, scores = found
                 drawing.draw_bboxes(corners * scale, edge_colors=color)
                 if color == _PREDICTED_COLOR:
+                    pairs = zip(labels, scores, strict=True)
                     drawing.draw_texts(
-                        [
-                            f"{self.name(int(label))} {score:.0%}"
-                            for label, score in zip(labels, scores, strict=True)
-                        ],
+                        [f"{self.name(int(label))} {score:.0%}" for label, score in pairs],
                         (corners[:, :2] * scale).clip(0, zoom * max(height, width) - 1),
                         colors="white",
                         bboxes={"facecolor": "#00000099", "edgecolor": "none", "pad": 1},

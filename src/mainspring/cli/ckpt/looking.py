@@ -130,7 +130,7 @@ def _info(options: argparse.Namespace) -> None:
             unread += 1
             found.append({"file": str(path), "error": str(getattr(error, "message", error))})
         if options.format == "text":
-            _print_info(found[-1])
+            print("\n".join(_info_lines(found[-1])))
     if options.format == "json":
         print(json_text(found, indent=2))
     if unread:
@@ -155,15 +155,12 @@ def _info_of(path: Path) -> dict[str, Any]:
     return {"file": str(path), "megabytes": size, "state": state, "meta": meta, "parts": parts}
 
 
-def _print_info(found: Mapping[str, Any]) -> None:
+def _info_lines(found: Mapping[str, Any]) -> list[str]:
     if "error" in found:
-        print(found["error"])
-        return
-    print(f"{found['file']}  {found['megabytes']} MB, {found['state']}")
-    for key, value in found["meta"].items():
-        print(f"  meta.{key}: {value}")
-    for key, value in found["parts"].items():
-        print(f"  {key}: {value}")
+        return [found["error"]]
+    named = {f"meta.{key}": value for key, value in found["meta"].items()} | found["parts"]
+    head = f"{found['file']}  {found['megabytes']} MB, {found['state']}"
+    return [head, *(f"  {key}: {value}" for key, value in named.items())]
 
 
 def _described(value: Any) -> str:

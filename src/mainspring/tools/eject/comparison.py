@@ -124,10 +124,5 @@ def compare(
     )
     longest = max(len(recorder.losses), len(theirs["losses"]))
     equal += [False] * (longest - len(pairs))  # one of them ended before the other
-    return Comparison(
-        sum(equal),
-        longest,
-        same,
-        len(ours),
-        equal.index(False) + 1 if False in equal else None,
-    )
+    first = equal.index(False) + 1 if False in equal else None
+    return Comparison(sum(equal), longest, same, len(ours), first)

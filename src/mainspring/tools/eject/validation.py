@@ -60,7 +60,11 @@ class Validation:
         metrics = list(getattr(first.evaluator, "metrics", ()))
         with undone_draws() as drawn:
             self.batch = parts.collated(self.loader)
-            self.sample = self._predicted() if metrics else {}
+            self.sample: Any = {}  # what the engine gives its metrics
+            if metrics:
+                with parts.trying():
+                    found, *_ = parts.model.val_step(self.batch)
+                self.sample = found.to_dict() if isinstance(found, BaseDataElement) else found
         self.drawn = {*drawn} | parts.draws_from(self.loader.dataset)
         self.with_loss = loop.compute_loss and not parts.has_own_step
         self.names = ["val_loss"] if self.with_loss else []
@@ -80,12 +84,6 @@ class Validation:
     def needs_criterion(self) -> bool:
         """Whether the loss is not the model's own."""
         return self.with_loss and self.parts.is_supervised
-
-    def _predicted(self) -> Any:
-        """What the engine gives its metrics for a sample."""
-        with self.parts.trying():
-            sample, *_ = self.parts.model.val_step(self.batch)
-        return sample.to_dict() if isinstance(sample, BaseDataElement) else sample
 
     def key(self, names: tuple[str, ...]) -> str:
         """Under which of some names a sample has a tensor."""
