@@ -5,12 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from mainspring.cli.common import (
-    add_import_option,
-    add_verb,
-    import_registering,
-    make_importable,
-)
+from mainspring.cli.common import add_import_option, add_verb, import_registering, make_importable
 
 __all__ = ["add_parser", "run"]
 

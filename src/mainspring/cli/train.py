@@ -6,12 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from mainspring.cli.common import (
-    add_config_verb,
-    load_config,
-    looks_like_override,
-    telling_result,
-)
+from mainspring.cli.common import add_config_verb, load_config, looks_like_override, telling_result
 from mainspring.cli.trial_options import use_device
 from mainspring.dist import is_main_process, names_peers
 from mainspring.errors import ConfigError

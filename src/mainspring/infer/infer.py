@@ -23,12 +23,7 @@ from mainspring.config.model_index import indexed_models
 from mainspring.dataset import pseudo_collate
 from mainspring.dataset.build import collate_function
 from mainspring.device import get_device
-from mainspring.errors import (
-    ArgumentTypeError,
-    ConfigError,
-    ConfigTypeError,
-    did_you_mean,
-)
+from mainspring.errors import ArgumentTypeError, ConfigError, ConfigTypeError, did_you_mean
 from mainspring.fileio import get_file_backend, isdir, join_path, list_dir_or_file
 from mainspring.logging import print_log
 from mainspring.names.openmmlab import MODULE2PACKAGE

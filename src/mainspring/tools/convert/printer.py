@@ -14,12 +14,7 @@ from mainspring.errors import ConfigError
 from mainspring.names import DataName, origin_of
 from mainspring.registry.recorded import POSITIONAL_KEY
 from mainspring.registry.shared import repeated_calls
-from mainspring.tools.convert.names import (
-    Form,
-    Meaning,
-    import_parts,
-    lazy_import_parts,
-)
+from mainspring.tools.convert.names import Form, Meaning, import_parts, lazy_import_parts
 from mainspring.tools.convert.report import Attempt
 from mainspring.walk import items_of
 
