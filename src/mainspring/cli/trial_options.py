@@ -160,8 +160,7 @@ def require_folder(option: str, path: str | None) -> None:
     there = next(each for each in (folder, *folder.parents) if each.exists())
     if not there.is_dir():
         raise ConfigError(
-            f"{option} is {path!r}, but {os.path.relpath(there)!r} is a file",
-            help="give a folder",
+            f"{option} is {path!r}, but {os.path.relpath(there)!r} is a file", help="give a folder"
         )
     if not os.access(there, os.W_OK):
         raise ConfigError(f"{option} is {path!r}, where nothing can be written")

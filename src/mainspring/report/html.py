@@ -9,16 +9,7 @@ from collections.abc import Iterable, Sequence
 from mainspring.columns import as_number
 from mainspring.comparison import is_number
 
-__all__ = [
-    "Html",
-    "as_bytes",
-    "as_date",
-    "escaped",
-    "facts",
-    "section",
-    "table",
-    "tag",
-]
+__all__ = ["Html", "as_bytes", "as_date", "escaped", "facts", "section", "table", "tag"]
 
 
 def escaped(text: object) -> str:

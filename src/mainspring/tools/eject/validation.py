@@ -18,20 +18,14 @@ __all__ = ["Validation"]
 
 _COUNTS = "count_pairs(predictions{labels}, targets, {classes})[:-1]"
 _METRICS = {
-    "Accuracy": (
-        "count_right(predictions, targets, {m.topk})",
-        "accuracy({sums}, {names})",
-    ),
+    "Accuracy": ("count_right(predictions, targets, {m.topk})", "accuracy({sums}, {names})"),
     "MeanIoU": (_COUNTS, "overlap({sums})"),
     "Perplexity": ("surprise(predictions, targets, {m.ignore_index})", "perplexity({sums})"),
     "PrecisionRecallF1": (_COUNTS, 'average_scores({sums}, "{m.average}")'),
     "RegressionErrors": ("error_sums(predictions, targets)", "errors({sums})"),
 }
 """What is added up over the batches, and what follows from the sums."""
-_CALLED = {
-    "average_scores": ("percent", "precision_recall_f1"),
-    "overlap": ("percent",),
-}
+_CALLED = {"average_scores": ("percent", "precision_recall_f1"), "overlap": ("percent",)}
 """Further functions that these call."""
 
 

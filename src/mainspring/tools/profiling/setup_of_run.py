@@ -17,12 +17,7 @@ from mainspring.optim import OptimWrapperDict
 from mainspring.tools.profiling.loading import handover_seconds, loading_seconds
 from mainspring.tools.profiling.measurement import Setup
 
-__all__ = [
-    "batch_size_of",
-    "device_of",
-    "precision_of",
-    "setup_of_run",
-]
+__all__ = ["batch_size_of", "device_of", "precision_of", "setup_of_run"]
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 

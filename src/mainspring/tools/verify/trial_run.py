@@ -14,14 +14,7 @@ from mainspring.hooks.run_state import generator_digests
 from mainspring.tools.trial import as_trial, build_runner, with_workers
 from mainspring.tools.verify.job import Job, NotApplicableError
 
-__all__ = [
-    "GeneratorWatch",
-    "Gradients",
-    "nature_of",
-    "rebuilt",
-    "run_of",
-    "without_dropout",
-]
+__all__ = ["GeneratorWatch", "Gradients", "nature_of", "rebuilt", "run_of", "without_dropout"]
 
 _RENDEZVOUS_SECONDS = 300
 _MOST_GRADIENT_VALUES = 100_000_000
