@@ -11,6 +11,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from mainspring.hooks import Hook
+from mainspring.hooks.run import Run
 from mainspring.registry import RUNNERS
 from mainspring.runner import Runner
 
@@ -37,14 +38,14 @@ class Watch(Hook):
 
     priority = "LOWEST"
 
-    def training_begins(self, runner: Any) -> None:
+    def training_begins(self, runner: Run) -> None:
         """Called before the hooks of the beginning.
 
         Args:
             runner: The runner.
         """
 
-    def batch_came(self, runner: Any, data_batch: Any) -> None:
+    def batch_came(self, runner: Run, data_batch: Any) -> None:
         """Called when a batch has come, before the hooks of its iteration.
 
         Args:
@@ -52,7 +53,7 @@ class Watch(Hook):
             data_batch: The batch, as the loader gave it.
         """
 
-    def step_ended(self, runner: Any) -> None:
+    def step_ended(self, runner: Run) -> None:
         """Called when the model has made its step, before the hooks that follow it.
 
         Args:
@@ -68,14 +69,14 @@ class _First(Hook):
     def __init__(self, watch: Watch) -> None:
         self.watch = watch
 
-    def before_train(self, runner: Any) -> None:
+    def before_train(self, runner: Run) -> None:
         self.watch.training_begins(runner)
 
-    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
+    def before_train_iter(self, runner: Run, batch_idx: int, data_batch: Any = None) -> None:
         self.watch.batch_came(runner, data_batch)
 
     def after_train_iter(
-        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
+        self, runner: Run, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         self.watch.step_ended(runner)
 
@@ -132,7 +133,7 @@ def build_runner(cfg: Any) -> Any:
     return runner
 
 
-def save_as(hook: Any, runner: Any, name: str, **settings: Any) -> None:
+def save_as(hook: Any, runner: Run, name: str, **settings: Any) -> None:
     """Write a checkpoint that holds what those of a hook hold into the work directory.
 
     Args:
@@ -146,7 +147,7 @@ def save_as(hook: Any, runner: Any, name: str, **settings: Any) -> None:
     runner.save_checkpoint(runner.work_dir, name, **settings)
 
 
-def train_watched(runner: Any, watch: Watch) -> bool:
+def train_watched(runner: Run, watch: Watch) -> bool:
     """Train until the watch raises `EnoughError`, or the run ends.
 
     Args:

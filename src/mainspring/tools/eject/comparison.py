@@ -14,6 +14,7 @@ import torch
 
 from mainspring.checkpoint.apply import unwrap
 from mainspring.errors import MainspringError
+from mainspring.hooks.run import Run
 from mainspring.tools.eject.parts import Parts
 from mainspring.tools.trial import EnoughError, Watch, build_runner, train_watched
 
@@ -60,7 +61,7 @@ class _Recorder(Watch):
         self.weights: dict[str, Any] = {}
 
     def after_train_iter(
-        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
+        self, runner: Run, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         losses = outputs.values() if self.of_all else [outputs["loss"]]
         self.losses.append([float(loss) for loss in losses])

@@ -30,6 +30,7 @@ from mainspring.optim.optimizer.two_modes import has_two_modes
 from mainspring.registry import DATASETS, MODELS
 from mainspring.rng.global_generators import undone_draws
 from mainspring.rng.own_generators import generators_in
+from mainspring.runner import Runner
 from mainspring.runner.loops import EpochBasedTrainLoop, IterBasedTrainLoop
 from mainspring.tools.eject.helpers import Updates
 from mainspring.tools.eject.schedules import why_not
@@ -71,7 +72,7 @@ class Parts:
         unused: What is not in the script and changes neither losses nor weights, likewise.
     """
 
-    runner: Any
+    runner: Runner
     left_out: list[tuple[str, str]] = field(default_factory=list)
     unused: list[tuple[str, str]] = field(default_factory=list)
 

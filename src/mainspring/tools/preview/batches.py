@@ -16,6 +16,7 @@ from torch import Tensor
 from mainspring.checkpoint.apply import unwrap
 from mainspring.columns import in_columns
 from mainspring.dataset.any_loader import length_of
+from mainspring.hooks.run import Run
 from mainspring.names.packages import import_optional
 from mainspring.report.page import gallery_page
 from mainspring.report.record import Shown
@@ -84,11 +85,11 @@ class _Look(PlannedTrial):
         self.count = count
         self.found = Batches()
 
-    def plan(self, runner: Any) -> Iterator[None]:
+    def plan(self, runner: Run) -> Iterator[None]:
         while True:
             yield
 
-    def batch_came(self, runner: Any, data_batch: Any) -> None:
+    def batch_came(self, runner: Run, data_batch: Any) -> None:
         preprocessor: Any = getattr(unwrap(runner.model), "data_preprocessor", None)
         batch = data_batch if preprocessor is None else preprocessor(data_batch, training=True)
         loader = runner.train_dataloader

@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from mainspring.analysis.tables import scaled
 from mainspring.checkpoint.apply import unwrap
 from mainspring.columns import in_columns
+from mainspring.hooks.run import Run
 from mainspring.hooks.run_state import wrappers_of
 from mainspring.json_text import json_text
 from mainspring.model.samples import batch_size
@@ -98,10 +99,10 @@ class _Look(PlannedTrial):
     def __init__(self) -> None:
         self.found: Summary | None = None
 
-    def plan(self, runner: Any) -> Iterator[None]:
+    def plan(self, runner: Run) -> Iterator[None]:
         yield
 
-    def batch_came(self, runner: Any, data_batch: Any) -> None:
+    def batch_came(self, runner: Run, data_batch: Any) -> None:
         self.found = _summary(unwrap(runner.model), data_batch, runner.optim_wrapper)
         raise EnoughError
 

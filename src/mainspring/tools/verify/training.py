@@ -18,6 +18,7 @@ from mainspring.checkpoint import record_latest_checkpoint
 from mainspring.comparison import is_number
 from mainspring.dataset.any_loader import length_of
 from mainspring.hooks import CheckpointHook
+from mainspring.hooks.run import Run
 from mainspring.hooks.run_state import named_state, wrappers_of
 from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.structures.nested_digest import named_leaves
@@ -98,7 +99,7 @@ class _Training(Watch):
         self._is_written = False
         self.first_batch: Any = None
 
-    def before_train(self, runner: Any) -> None:
+    def before_train(self, runner: Run) -> None:
         self._last = min(self._job.iterations, runner.max_iters or self._job.iterations)
         length = length_of(runner.train_loop.dataloader)
         places = positions(self._last, length)
@@ -110,13 +111,13 @@ class _Training(Watch):
             "device": device_of(runner),
         }
 
-    def batch_came(self, runner: Any, data_batch: Any) -> None:
+    def batch_came(self, runner: Run, data_batch: Any) -> None:
         self._seen.add(runner.iter + 1, "batch", data_batch)
         if self._job.save_and_load and self.first_batch is None:
             self.first_batch = copy.deepcopy(data_batch)
 
     def after_train_iter(
-        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
+        self, runner: Run, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         done = runner.iter + 1
         for name, value in (outputs or {}).items():
@@ -128,19 +129,19 @@ class _Training(Watch):
             self._write(runner, done)
             raise EnoughError
 
-    def after_train_epoch(self, runner: Any) -> None:
+    def after_train_epoch(self, runner: Run) -> None:
         if _counts_epochs(runner) and self._positions.get(runner.train_loop.completed_iters):
             _save(runner, runner.train_loop.completed_iters)
 
-    def after_val_epoch(self, runner: Any, metrics: Any = None) -> None:
+    def after_val_epoch(self, runner: Run, metrics: Any = None) -> None:
         for name, value in (metrics or {}).items():
             self._seen.add(runner.iter, f"validation {name}", value)
 
-    def after_train(self, runner: Any) -> None:
+    def after_train(self, runner: Run) -> None:
         if not self._is_written:
             self._write(runner, runner.iter)
 
-    def _write(self, runner: Any, done: int) -> None:
+    def _write(self, runner: Run, done: int) -> None:
         self._is_written = True
         self._seen.facts["iterations"] = done
         for kind, name, value in named_state(runner):
@@ -164,12 +165,12 @@ class _Training(Watch):
                 self._seen.tensors[f"{kind} {path}"] = leaf
 
 
-def _counts_epochs(runner: Any) -> bool:
+def _counts_epochs(runner: Run) -> bool:
     loop = runner.train_loop
     return bool(getattr(loop, "by_epoch", False)) and hasattr(loop, "completed_iters")
 
 
-def _save(runner: Any, done: int) -> None:
+def _save(runner: Run, done: int) -> None:
     """Write a checkpoint that holds what the checkpoints of this config hold."""
     hook = next((hook for hook in runner.hooks if isinstance(hook, CheckpointHook)), None)
     save_as(hook, runner, checkpoint_name(done))

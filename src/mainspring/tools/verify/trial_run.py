@@ -10,6 +10,7 @@ from torch import nn
 
 from mainspring.checkpoint.apply import unwrap
 from mainspring.hooks import CheckpointHook
+from mainspring.hooks.run import Run
 from mainspring.hooks.run_state import generator_digests
 from mainspring.tools.trial import as_trial, build_runner, with_workers
 from mainspring.tools.verify.job import Job, NotApplicableError
@@ -105,7 +106,7 @@ class Gradients:
                 self.tensors[f"gradient {self._steps} {name}"] = copied
 
 
-def nature_of(runner: Any) -> dict[str, Any]:
+def nature_of(runner: Run) -> dict[str, Any]:
     """What in a run can make batches of other sizes differ, and how exactly it computes.
 
     Args:
