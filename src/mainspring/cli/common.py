@@ -349,8 +349,9 @@ def make_importable(path: str) -> None:
 
     file = path.rpartition(":")[0] if ":" in path and not os.path.exists(path) else path
     is_program = file.endswith(".py")
-    with suppress(OSError), open(file, encoding="utf-8", errors="replace") as opened:
-        is_program = is_program and not is_dump(opened.readline())
+    if is_program:
+        with suppress(OSError), open(file, encoding="utf-8", errors="replace") as opened:
+            is_program = not is_dump(opened.readline())
     folders = [Path.cwd(), Path(file).resolve().parent] if is_program else [Path.cwd()]
     for folder in map(str, folders):
         if folder not in sys.path:

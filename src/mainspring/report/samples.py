@@ -23,7 +23,7 @@ from mainspring.structures import BaseDataElement
 from mainspring.visualization.drawing import Color, Drawing
 from mainspring.visualization.images import png_bytes
 
-__all__ = ["Display", "first_of", "inputs_and_targets", "plain_sample"]
+__all__ = ["Display", "first_of", "inputs_and_targets", "pixel_classes", "plain_sample"]
 
 Image = np.ndarray[Any, Any]
 
@@ -298,14 +298,20 @@ def _mask(value: Any, size: tuple[int, int], shown: tuple[int, int]) -> Image | 
         size: Height and width of the image that it belongs to.
         shown: Those of the image that is shown.
     """
-    classes = _pixel_classes(value, size)
+    classes = pixel_classes(value, size)
     if classes is None or size == shown:
         return None if classes is None else classes.numpy()
     smaller = functional.interpolate(classes[None, None].double(), size=shown, mode="nearest")
     return smaller[0, 0].long().numpy()
 
 
-def _pixel_classes(value: Any, size: tuple[int, int]) -> Tensor | None:
+def pixel_classes(value: Any, size: tuple[int, int]) -> Tensor | None:
+    """Class of each pixel, 0 for the background; ``None`` for what is no map of an image.
+
+    Args:
+        value: Classes, scores of classes, masks of instances, or a mapping that holds such.
+        size: Height and width of the image.
+    """
     if isinstance(value, Mapping):
         instances = value.get("masks")
         if isinstance(instances, Tensor | np.ndarray):

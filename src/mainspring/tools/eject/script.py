@@ -224,20 +224,19 @@ class _Script(Making):
             return [f"batch = model.data_preprocessor(batch, training={training})"], stars
         if isinstance(batch, torch.Tensor):
             return ["batch = batch.to(DEVICE)"], "batch"
-        is_dict = isinstance(batch, Mapping)
-        moved = "[part.to(DEVICE) for part in batch]"
-        if is_dict:
+        values, given = batch, "*batch"
+        moved, of_loss = "[part.to(DEVICE) for part in batch]", "inputs, targets"
+        if isinstance(batch, Mapping):
+            values, given = batch.values(), "**batch"
             moved = "{key: value.to(DEVICE) for key, value in batch.items()}"
-        values = batch.values() if is_dict else batch
+            of_loss = 'batch["inputs"], batch["targets"]'
         if not all(isinstance(each, torch.Tensor) for each in values):
             self._need("to_device")
             moved = "to_device(batch)"
-        if parts.is_supervised and not is_dict:
-            return [f"inputs, targets = {moved}"], "inputs, targets"
-        given = "**batch" if is_dict else "*batch"
-        return [f"batch = {moved}"], (
-            'batch["inputs"], batch["targets"]' if parts.is_supervised else given
-        )
+        if not parts.is_supervised:
+            return [f"batch = {moved}"], given
+        target = "batch" if isinstance(batch, Mapping) else of_loss
+        return [f"{target} = {moved}"], of_loss
 
     # Validation and the loop
 

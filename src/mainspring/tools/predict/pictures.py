@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from mainspring.report.samples import pixel_classes
 from mainspring.structures import BaseDataElement
 from mainspring.visualization import Visualizer
 
@@ -47,14 +48,14 @@ def draw(
         drawn: np.ndarray[Any, Any] = visualizer.get_image()
         return drawn
     found = _flat(fields)
-    size = image.shape[:2]
-    maps = (it for it in found.values() if 2 <= it.ndim <= 3 and it.shape[-2:] == size)
-    if (mask := next(maps, None)) is not None:
-        of_pixels = _class_map(mask)
-        for number in np.unique(of_pixels):
+    maps = (pixel_classes(value, image.shape[:2]) for value in found.values())
+    of_pixels = next((found for found in maps if found is not None), None)
+    if of_pixels is not None:
+        for number in of_pixels.unique().tolist():
             if number:  # class 0 is the background
-                color = _PALETTE[int(number) % len(_PALETTE)]
-                visualizer.draw_binary_masks(of_pixels == number, colors=color, alphas=0.5)
+                color = _PALETTE[number % len(_PALETTE)]
+                mask = (of_pixels == number).numpy()
+                visualizer.draw_binary_masks(mask, colors=color, alphas=0.5)
     boxes = found.get("bboxes", found.get("boxes"))
     if boxes is not None and boxes.ndim == 2 and boxes.shape[1] == 4:
         _draw_boxes(visualizer, boxes, found.get("labels"), found.get("scores"), classes)
@@ -76,15 +77,6 @@ def _flat(fields: Mapping[str, Any]) -> dict[str, np.ndarray[Any, Any]]:
         elif isinstance(value, torch.Tensor | np.ndarray):
             found[name] = torch.as_tensor(value).detach().cpu().numpy()
     return found
-
-
-def _class_map(value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The class of each pixel: from the classes themselves, or from a score for each."""
-    if value.ndim == 3 and value.shape[0] > 1:
-        best: np.ndarray[Any, Any] = value.argmax(0)
-        return best
-    value = value.reshape(value.shape[-2:])
-    return value > (0.5 if value.min() >= 0 else 0) if value.dtype.kind == "f" else value
 
 
 def _draw_boxes(
