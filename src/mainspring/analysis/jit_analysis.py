@@ -290,18 +290,16 @@ class JitModelAnalysis:
 
     def _analyze(self) -> Statistics:
         if self._stats is None:
-            self._stats = self._count(self._trace())
+            with warnings.catch_warnings():
+                if self._warn_trace == "none":
+                    warnings.simplefilter("ignore")
+                elif self._warn_trace == "no_tracer_warning":
+                    unwanted = torch.jit.TracerWarning  # type: ignore[attr-defined]  # - stubs hide it
+                    warnings.filterwarnings("ignore", category=unwanted)
+                graph = _get_scoped_trace_graph(self._model, self._inputs, self._aliases)
+            self._stats = self._count(graph)
             self._log(self._stats)
         return self._stats
-
-    def _trace(self) -> Any:
-        with warnings.catch_warnings():
-            if self._warn_trace == "none":
-                warnings.simplefilter("ignore")
-            elif self._warn_trace == "no_tracer_warning":
-                unwanted = torch.jit.TracerWarning  # type: ignore[attr-defined]  # - stubs hide it
-                warnings.filterwarnings("ignore", category=unwanted)
-            return _get_scoped_trace_graph(self._model, self._inputs, self._aliases)
 
     def _count(self, graph: Any) -> Statistics:
         names = list(dict.fromkeys(self._aliases.values()))
@@ -327,10 +325,9 @@ class JitModelAnalysis:
         return stats
 
     def _quantity(self, kind: str, inputs: list[Any], outputs: list[Any]) -> Counter[str]:
-        found = self._op_handles[kind](inputs, outputs)
-        counted = (
-            found if isinstance(found, Counter) else Counter({kind.rpartition("::")[2]: found})
-        )
+        counted = self._op_handles[kind](inputs, outputs)
+        if not isinstance(counted, Counter):
+            counted = Counter({kind.rpartition("::")[2]: counted})
         for value in counted.values():
             if not isinstance(value, (int, float, np.int64)):  # pyright: ignore[reportArgumentType]
                 raise ArgumentValueError(
@@ -340,21 +337,17 @@ class JitModelAnalysis:
         return counted
 
     def _log(self, stats: Statistics) -> None:
-        lines = []
         if self._enable_warn_unsupported_ops:
-            lines += [
-                f"Unsupported operator {kind} encountered {count} time(s)"
-                for kind, count in stats.unsupported_ops[""].items()
-            ]
-        missing = sorted(filter(self._has_forward, stats.uncalled_mods))
+            for kind, count in stats.unsupported_ops[""].items():
+                warn(f"Unsupported operator {kind} encountered {count} time(s)")
+        empty = [kind.forward for kind in _WITHOUT_OPERATIONS]
+        missing = [
+            name
+            for name in sorted(stats.uncalled_mods)
+            if type(self._named_modules[name]).forward not in empty
+        ]
         if self._enable_warn_uncalled_mods and missing:
-            lines.append(
+            warn(
                 f"these modules were never called: {', '.join(missing)}. They are unused, or run "
                 "by forward() or another method, and then count for the module that runs them."
             )
-        for line in lines:
-            warn(line)
-
-    def _has_forward(self, name: str) -> bool:
-        forward = type(self._named_modules[name]).forward
-        return all(forward is not kind.forward for kind in _WITHOUT_OPERATIONS)

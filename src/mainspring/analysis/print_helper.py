@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -46,24 +46,20 @@ def _children(statistics: Collection[str], name: str) -> list[str]:
     ]
 
 
-def _model_stats_str(model: nn.Module, statistics: ByModule) -> str:
-    """What ``str(model)`` shows, with the quantities of each module."""
-
-    def outline(module: nn.Module, name: str) -> str:
-        quantities = ", ".join(f"{key}: {value}" for key, value in statistics.get(name, {}).items())
-        lines = [line for text in (module.extra_repr(), quantities) for line in text.split("\n")]
-        lines = list(filter(None, lines))
-        children = [
-            f"({key}): " + outline(child, f"{name}.{key}" if name else key).replace("\n", "\n  ")
-            for key, child in module.named_children()
-        ]
-        kind: Any = module._get_name  # a module may show itself under another name
-        if len(lines) == 1 and not children:
-            return f"{kind()}({lines[0]})"
-        body = "".join(f"\n  {line}" for line in (*lines, *children))
-        return f"{kind()}({body}\n)" if body else f"{kind()}()"
-
-    return outline(model, "")
+def _model_stats_str(module: nn.Module, statistics: ByModule, name: str = "") -> str:
+    """What ``str(module)`` shows, with the quantities of each module in it."""
+    quantities = ", ".join(f"{key}: {value}" for key, value in statistics.get(name, {}).items())
+    lines = [line for text in (module.extra_repr(), quantities) for line in text.split("\n")]
+    lines = list(filter(None, lines))
+    children = []
+    for key, child in module.named_children():
+        inner = _model_stats_str(child, statistics, f"{name}.{key}" if name else key)
+        children.append(f"({key}): " + inner.replace("\n", "\n  "))
+    kind: Any = module._get_name  # a module may show itself under another name
+    if len(lines) == 1 and not children:
+        return f"{kind()}({lines[0]})"
+    body = "".join(f"\n  {line}" for line in (*lines, *children))
+    return f"{kind()}({body}\n)" if body else f"{kind()}()"
 
 
 def _fastforward(name: str, statistics: ByModule) -> tuple[str, dict[str, str]]:
@@ -89,22 +85,18 @@ def _stats_table_format(statistics: ByModule, max_depth: int, columns: list[str]
     """
     statistics = dict(statistics)
     rows: list[list[str]] = []
-    root, quantities = _fastforward("", statistics)
-    shared = f"{root}." if root else ""
+    root = _fastforward("", statistics)[0]
 
-    def add(name: str, quantities: Mapping[str, str], depth: int) -> None:
+    def add(name: str, depth: int) -> None:
+        inner, quantities = _fastforward(name, statistics)
+        shown = inner.removeprefix(f"{root}.") if depth else inner or "model"
         indent = " " * depth
         cells = [indent + quantities[key] if key in quantities else "" for key in columns]
-        rows.append([indent + (name.removeprefix(shared) if depth else name or "model"), *cells])
+        rows.append([indent + shown, *cells])
+        for child in _children(statistics, inner) if depth < max_depth else ():
+            add(child, depth + 1)
 
-    def visit(name: str, depth: int) -> None:
-        for child in _children(statistics, name) if depth <= max_depth else ():
-            inner, quantities = _fastforward(child, statistics)
-            add(inner, quantities, depth)
-            visit(inner, depth + 1)
-
-    add(root, quantities, 0)
-    visit(root, 1)
+    add("", 0)
     return in_columns(["module", *columns], rows)
 
 
@@ -224,14 +216,10 @@ def get_model_complexity_info(
         "activations": activations.total(),
         "params": parameter_count(model)[""],
     }
-    table = complexity_stats_table(flops, activations=activations) if show_table else None
-    outline = complexity_stats_str(flops, activations) if show_arch else None
-    return {
-        **counts,
-        **{f"{name}_str": _format_size(count) for name, count in counts.items()},
-        "out_table": "" if table is None else f"\n{table}",
-        "out_arch": "" if outline is None else f"\n{outline}",
-    }
+    table = f"\n{complexity_stats_table(flops, activations=activations)}" if show_table else ""
+    outline = f"\n{complexity_stats_str(flops, activations)}" if show_arch else ""
+    as_text = {f"{name}_str": _format_size(count) for name, count in counts.items()}
+    return {**counts, **as_text, "out_table": table, "out_arch": outline}
 
 
 def _random_inputs(model: nn.Module, shape: Any) -> tuple[torch.Tensor, ...]:

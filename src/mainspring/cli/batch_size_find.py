@@ -20,18 +20,19 @@ def add_parser(verbs: Any) -> None:
     parser = add_trial_parser(
         verbs,
         "batch-size-find",
+        run,
         short="find the batch sizes that fit and the one that pays",
         long="Double the batch size until memory runs out, search between the last two, and print "
         "how fast each is. Nothing is written to the work directory.",
     )
-    parser.add_argument("--max", dest="largest", type=count, metavar="N", help="largest to try")
-    parser.add_argument(
+    add = parser.add_argument
+    add("--max", dest="largest", type=count, metavar="N", help="largest to try")
+    add(
         "--memory",
         type=amount,
         metavar="SIZE",
         help="limit, such as 4GiB (default: what a GPU has, or 80%% of the free memory)",
     )
-    parser.set_defaults(run=run)
 
 
 def amount(word: str) -> int:

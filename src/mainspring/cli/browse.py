@@ -7,14 +7,9 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from mainspring.cli.trial_options import (
-    add_trial_parser,
-    count,
-    require_writable,
-    trial_config,
-)
+from mainspring.cli.common import tell
+from mainspring.cli.trial_options import add_trial_parser, count, require_writable, trial_config
 from mainspring.errors import ConfigError
-from mainspring.json_text import json_text
 
 __all__ = ["add_parser", "run"]
 
@@ -24,21 +19,20 @@ def add_parser(verbs: Any) -> None:
     parser = add_trial_parser(
         verbs,
         "browse",
+        run,
         short="show training samples as the model gets them",
         long="Show the first training samples after augmentation, collating and the data "
         "preprocessor: images in a picture or page, texts and values as a table. Nothing is "
         "trained, and nothing is written to the work directory.",
     )
-    parser.add_argument(
-        "--samples", type=count, default=16, metavar="N", help="how many to show (16)"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("--samples", type=count, default=16, metavar="N", help="how many to show (16)")
+    add(
         "--out",
         metavar="FILE",
         help="where images go: .png or .html (default: browse.png); texts and values are printed, "
         "and go to an .html as well",
     )
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -54,10 +48,7 @@ def run(options: argparse.Namespace) -> None:
     from mainspring.tools.preview import first_batches, write_grid, write_page
 
     found = first_batches(cfg, options.samples)
-    if options.format == "json":
-        print(json_text(dataclasses.asdict(found), indent=2))
-    else:
-        print("\n".join(found.lines()))
+    tell(options, dataclasses.asdict(found), "\n".join(found.lines()))
     if out is None and found.has_images and options.format == "text":
         out = "browse.png"
     if out is None:

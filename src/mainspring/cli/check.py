@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import copy
 import os
 import sys
 import tempfile
@@ -11,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mainspring.cli.common import add_config_options, add_format_option, aside, load_config
+from mainspring.cli.common import add_config_verb, aside, load_config
 from mainspring.errors import is_user_mistake
 from mainspring.output import uses_colour
 
@@ -22,24 +21,19 @@ _MISTAKE = 2
 
 def add_parser(verbs: Any) -> None:
     """Add the verb to the command."""
-    parser = verbs.add_parser(
+    parser = add_config_verb(
+        verbs,
         "check",
-        help="say everything that is wrong with a config",
-        description="Import what a config names, compare each call with its signature, and say "
+        run,
+        short="say everything that is wrong with a config",
+        long="Import what a config names, compare each call with its signature, and say "
         "everything that is wrong, with its place. Nothing is trained.",
     )
-    parser.add_argument("config", metavar="CONFIG", help="config file: .py, .yaml or .json")
-    parser.add_argument(
-        "overrides", nargs="*", default=[], metavar="key=value", help="changes of the config"
-    )
-    add_format_option(parser)
     parser.add_argument(
         "--build",
         action="store_true",
         help="also build the model and one batch, and run one training step on the CPU",
     )
-    add_config_options(parser)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -90,31 +84,14 @@ def build_and_step(cfg: Any) -> str:
         Exception: Whatever building or the step raises, with notes on what was being built.
     """
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    cfg = copy.deepcopy(cfg)
-    for name, value in _FOR_A_TRIAL.items():
-        cfg[name] = value
-    for name in ("train_dataloader", "val_dataloader"):
-        _load_in_this_process(cfg.get(name))
+
+    from mainspring.tools.trial import as_trial, with_workers
+
     with tempfile.TemporaryDirectory(prefix="mainspring-check-") as folder:
-        cfg["work_dir"] = folder
+        cfg = as_trial(cfg, folder, load_from=None, visualizer=None, log_level="ERROR")
+        for name in ("train_dataloader", "val_dataloader"):
+            cfg[name] = with_workers(cfg.get(name), 0)
         return "\n".join(_trial(cfg))
-
-
-_FOR_A_TRIAL = {
-    "launcher": "none",
-    "load_from": None,
-    "resume": False,
-    "visualizer": None,
-    "log_level": "ERROR",
-}
-
-
-def _load_in_this_process(section: Any) -> None:
-    if isinstance(section, Mapping) and "dataset" in section:
-        loader: Any = section
-        loader["num_workers"] = 0
-        for name in ("persistent_workers", "prefetch_factor", "timeout"):
-            loader.pop(name, None)
 
 
 def _trial(cfg: Any) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What the verbs that run a config share: their options and how they change the config."""
+"""What verbs share: their words and options, the config that these give, and how they answer."""
 
 from __future__ import annotations
 
@@ -6,8 +6,15 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import (
+    AbstractContextManager,
+    contextmanager,
+    nullcontext,
+    redirect_stdout,
+    suppress,
+)
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,23 +26,112 @@ if TYPE_CHECKING:
     from mainspring.config import Config
 
 __all__ = [
+    "CHECKPOINT",
+    "CONFIG",
     "add_allow_option",
     "add_config_options",
+    "add_config_verb",
     "add_format_option",
     "add_import_option",
+    "add_verb",
     "aside",
     "import_registering",
     "load_config",
     "looks_like_override",
     "make_importable",
+    "default_work_dir",
     "read_config",
-    "refuse_overrides",
+    "tell",
     "telling_result",
 ]
+
+CONFIG: Mapping[str, Any] = {"metavar": "CONFIG", "help": "config file: .py, .yaml or .json"}
+CHECKPOINT: Mapping[str, Any] = {"metavar": "CHECKPOINT", "help": "the weights"}
+
+Run = Callable[[argparse.Namespace], None]
+"""Does what a verb does, with its options."""
 
 _WEIGHTS = (".pth", ".pt", ".safetensors")
 _PATH = r"[^\W\d]\w*(\.\w+)*"
 _OVERRIDE = re.compile(rf"~{_PATH}|\+?{_PATH}\+?=.*", re.DOTALL)
+
+
+def add_verb(
+    verbs: Any,
+    name: str,
+    run: Run,
+    *,
+    short: str,
+    long: str,
+    changes: str | None = None,
+    refusal: tuple[str, str | None] | None = None,
+    has_format: bool = True,
+    **words: Any,
+) -> argparse.ArgumentParser:
+    """Add a verb to the command.
+
+    Args:
+        verbs: What it is added to.
+        name: Its name.
+        run: What it does.
+        short: The same in words, for the list of verbs.
+        long: The same, for its own help.
+        changes: What the help says of words that change the config; without it there are none.
+        refusal: For a verb that takes no such words, the error of one, and what to do instead.
+        has_format: Whether it prints JSON for programs, if asked for.
+        **words: Its other words by name, each as `argparse` takes it.
+
+    Returns:
+        Its parser.
+    """
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=short, description=long)
+    parser.set_defaults(run=run if refusal is None else partial(_refusing, run, *refusal))
+    for word, settings in words.items():
+        parser.add_argument(word, **settings)
+    if changes is None:
+        parser.set_defaults(overrides=[])
+    else:
+        parser.add_argument("overrides", nargs="*", default=None, metavar="key=value", help=changes)
+    if has_format:
+        add_format_option(parser)
+    return parser
+
+
+def _refusing(run: Run, message: str, advice: str | None, options: argparse.Namespace) -> None:
+    if options.overrides:
+        raise ConfigError(message.format(options.overrides[0]), help=advice)
+    run(options)
+
+
+def add_config_verb(
+    verbs: Any,
+    name: str,
+    run: Run,
+    *,
+    short: str,
+    long: str,
+    changes: str = "changes of the config",
+    **words: Any,
+) -> argparse.ArgumentParser:
+    """Add a verb that runs a config.
+
+    Args:
+        verbs: As for `add_verb`, as all others.
+        name: The same.
+        run: The same.
+        short: The same.
+        long: The same.
+        changes: The same.
+        **words: The same, after the config.
+
+    Returns:
+        Its parser.
+    """
+    parser = add_verb(
+        verbs, name, run, short=short, long=long, changes=changes, config=CONFIG, **words
+    )
+    add_config_options(parser)
+    return parser
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
@@ -73,6 +169,18 @@ def aside(options: argparse.Namespace) -> AbstractContextManager[Any]:
     """
     is_json = getattr(options, "format", None) == "json"
     return redirect_stdout(sys.stderr) if is_json else nullcontext()
+
+
+def tell(options: argparse.Namespace, found: Any, text: str, indent: int | None = 2) -> None:
+    """Print what was found: as JSON, or as text.
+
+    Args:
+        options: The options of the verb.
+        found: What was found, as `json_text` takes it.
+        text: The same for people.
+        indent: Spaces for each level of the JSON; ``None`` for one line.
+    """
+    print(json_text(found, indent) if options.format == "json" else text)
 
 
 @contextmanager
@@ -157,10 +265,19 @@ def load_config(options: argparse.Namespace, overrides: Sequence[str]) -> Config
     if options.work_dir is not None:
         cfg.work_dir = options.work_dir
     elif cfg.get("work_dir") is None:
-        name = Path(options.config).name.replace(":", "_").replace(".py", "")
-        cfg.work_dir = str(Path("work_dirs") / Path(name).stem)
+        cfg.work_dir = str(default_work_dir(options.config))
     refuse_unchosen(cfg)
     return cfg
+
+
+def default_work_dir(config: str) -> Path:
+    """Where a run goes whose config does not say it.
+
+    Args:
+        config: The config file, perhaps with ``:function``.
+    """
+    name = Path(config).name.replace(":", "_").replace(".py", "")
+    return Path("work_dirs") / Path(name).stem
 
 
 def read_config(path: str, overrides: Sequence[str] = (), *, running: bool = True) -> Config:
@@ -178,21 +295,6 @@ def read_config(path: str, overrides: Sequence[str] = (), *, running: bool = Tru
 
     make_importable(path)
     return Config.fromfile(path, import_custom_modules=running, overrides=overrides)
-
-
-def refuse_overrides(options: argparse.Namespace, verb: str, help: str) -> None:  # noqa: A002
-    """Refuse words that change a config, where a verb takes none.
-
-    Args:
-        options: The options of the verb.
-        verb: What it is and takes.
-        help: What to do instead.
-
-    Raises:
-        ConfigError: There are such words.
-    """
-    if options.overrides:
-        raise ConfigError(f"{verb}, but got {options.overrides[0]!r}", help=help)
 
 
 def import_registering(modules: Sequence[str]) -> None:
@@ -243,20 +345,14 @@ def make_importable(path: str) -> None:
         path: The config file, perhaps with ``:function``. What lies beside a file of data may have
             come with it, so it is not imported.
     """
+    from mainspring.config.parse import is_dump
+
     file = path.rpartition(":")[0] if ":" in path and not os.path.exists(path) else path
-    folders = [Path.cwd()]
-    if file.endswith(".py") and not _is_dump(file):
-        folders.append(Path(file).resolve().parent)
+    is_program = file.endswith(".py")
+    if is_program:
+        with suppress(OSError), open(file, encoding="utf-8", errors="replace") as opened:
+            is_program = not is_dump(opened.readline())
+    folders = [Path.cwd(), Path(file).resolve().parent] if is_program else [Path.cwd()]
     for folder in map(str, folders):
         if folder not in sys.path:
             sys.path.append(folder)
-
-
-def _is_dump(file: str) -> bool:
-    from mainspring.config.parse import is_dump
-
-    try:
-        with open(file, encoding="utf-8", errors="replace") as opened:
-            return is_dump(opened.readline())
-    except OSError:
-        return False

@@ -7,11 +7,10 @@ from typing import Any
 
 from mainspring.cli.common import (
     add_allow_option,
-    add_format_option,
     add_import_option,
+    add_verb,
     import_registering,
     make_importable,
-    refuse_overrides,
     telling_result,
 )
 from mainspring.output import uses_colour
@@ -26,21 +25,24 @@ old one before anything is written. Lines that a person should look at are print
 
 def add_parser(verbs: Any) -> None:
     """Add the verb to the command."""
-    parser = verbs.add_parser(
+    parser = add_verb(
+        verbs,
         "convert",
-        help="write a config of an older format as a recorded one",
-        description=_DESCRIPTION,
-    )
-    parser.add_argument("old", metavar="OLD", help="config file: .py, .yaml, .json or .toml")
-    parser.add_argument(
-        "new", metavar="NEW", help="new .py file, or a directory for it and its bases"
+        run,
+        short="write a config of an older format as a recorded one",
+        long=_DESCRIPTION,
+        refusal=(
+            "convert takes no changes, but got {!r}",
+            "change the new config, or give the change to `mainspring train`",
+        ),
+        old={"metavar": "OLD", "help": "config file: .py, .yaml, .json or .toml"},
+        new={"metavar": "NEW", "help": "new .py file, or a directory for it and its bases"},
     )
     add_import_option(parser)
-    parser.add_argument("--flat", action="store_true", help="write one file, without bases")
-    parser.add_argument("--force", action="store_true", help="replace files that are there")
-    add_format_option(parser)
+    add = parser.add_argument
+    add("--flat", action="store_true", help="write one file, without bases")
+    add("--force", action="store_true", help="replace files that are there")
     add_allow_option(parser)
-    parser.set_defaults(run=run, overrides=[])
 
 
 def run(options: argparse.Namespace) -> None:
@@ -50,11 +52,6 @@ def run(options: argparse.Namespace) -> None:
         ConfigError: The config cannot be read or converted, a file is there already, or a module
             of ``--import`` cannot be imported.
     """
-    refuse_overrides(
-        options,
-        "convert takes no changes",
-        "change the new config, or give the change to `mainspring train`",
-    )
     from mainspring.tools.convert import convert
 
     make_importable(options.old)

@@ -5,15 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from mainspring.cli.common import (
-    add_allow_option,
-    add_format_option,
-    aside,
-    read_config,
-    refuse_overrides,
-)
+from mainspring.cli.common import add_allow_option, add_verb, aside, read_config, tell
 from mainspring.cli.show import config_of_checkpoint, is_checkpoint
-from mainspring.json_text import json_text
 
 if TYPE_CHECKING:
     from mainspring.config import Config
@@ -28,19 +21,22 @@ _LIMIT = 100
 
 def add_parser(verbs: Any) -> None:
     """Add the verb to the command."""
-    parser = verbs.add_parser(
+    parser = add_verb(
+        verbs,
         "diff",
-        help="print how two configs differ",
-        description="Print the values in which two configs differ, bases included. "
+        run,
+        short="print how two configs differ",
+        long="Print the values in which two configs differ, bases included. "
         "Exit with 1 if they do.",
+        changes=argparse.SUPPRESS,
+        refusal=(
+            "diff takes two configs as they are, but got {!r}",
+            "save the changed config first: mainspring show CONFIG key=value > other.py",
+        ),
+        config={"metavar": "A", "help": "config file, or a checkpoint: .pth"},
+        other={"metavar": "B", "help": "another one"},
     )
-    parser.add_argument("config", metavar="A", help="config file, or a checkpoint: .pth")
-    parser.add_argument("other", metavar="B", help="another one")
-    words = parser.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)
-    words.required = False
-    add_format_option(parser)
     add_allow_option(parser)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -52,20 +48,10 @@ def run(options: argparse.Namespace) -> None:
     """
     from mainspring.config.diff import differences
 
-    refuse_overrides(
-        options,
-        "diff takes two configs as they are",
-        "save the changed config first: mainspring show CONFIG key=value > other.py",
-    )
     with aside(options):
         one, other = _read(options.config), _read(options.other)
         found = list(differences(one._own_values(), other._own_values()))
-    if options.format == "json":
-        print(_as_json(found, one, other))
-    elif found:
-        _print_table(found, one, other)
-    else:
-        print("no differences")
+    tell(options, _as_json(found, one, other), _as_text(found, one, other))
     if found:
         raise SystemExit(_DIFFERENT)
 
@@ -83,11 +69,12 @@ def _read(path: str) -> Config:
     return cfg
 
 
-def _print_table(found: list[Difference], one: Config, other: Config) -> None:
+def _as_text(found: list[Difference], one: Config, other: Config) -> str:
     from mainspring.cli.printing import in_one_line, paint
 
+    lines = []
     marks = {"changed": "~", "added": "+", "removed": "-"}
-    width = max(len(difference.path) for difference in found)
+    width = max((len(difference.path) for difference in found), default=0)
     for difference in found:
         left = in_one_line(difference.left, _LIMIT) if difference.kind != "added" else ""
         right = in_one_line(difference.right, _LIMIT) if difference.kind != "removed" else ""
@@ -95,7 +82,8 @@ def _print_table(found: list[Difference], one: Config, other: Config) -> None:
         mark = paint(f"{marks[difference.kind]} {difference.path:<{width}}", difference.kind)
         places = [f"{it.file}:{it.line}" for it in _places(difference, one, other) if it]
         shown = "   " + paint(f"({' | '.join(places)})", "place") if places else ""
-        print(f"{mark}  {values}{shown}")
+        lines.append(f"{mark}  {values}{shown}")
+    return "\n".join(lines) or "no differences"
 
 
 def _places(
@@ -108,7 +96,7 @@ def _places(
     )
 
 
-def _as_json(found: list[Difference], one: Config, other: Config) -> str:
+def _as_json(found: list[Difference], one: Config, other: Config) -> list[dict[str, Any]]:
     from mainspring.config.diff import shown_path
 
     rows = []
@@ -123,7 +111,7 @@ def _as_json(found: list[Difference], one: Config, other: Config) -> str:
                 row[f"{side}_path"] = shown_path(path)
                 row[f"{side}_place"] = str(place) if place else None
         rows.append(row)
-    return json_text(rows, indent=2)
+    return rows
 
 
 def _jsonable(value: Any) -> Any:

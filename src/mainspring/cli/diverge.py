@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mainspring.cli.common import add_format_option
+from mainspring.cli.common import add_verb, tell
 from mainspring.columns import in_columns
-from mainspring.json_text import json_text
 
 if TYPE_CHECKING:
     from mainspring.logging.digest_comparison import Comparison, Difference, Thing
@@ -36,18 +36,19 @@ _PLURAL = ("generators", "values", "gradients", "settings", "weights", "averages
 
 def add_parser(verbs: Any) -> None:
     """Add the verb to the command."""
-    parser = verbs.add_parser(
+    where = "work directory, or log directory in one"
+    add_verb(
+        verbs,
         "diverge",
-        help="print where two runs part",
-        description="Print the first iteration, rank and thing in which two runs differ, from "
+        run,
+        short="print where two runs part",
+        long="Print the first iteration, rank and thing in which two runs differ, from "
         "the digests that they recorded (record_digests=N). Exit with 1 if they do.",
+        changes=argparse.SUPPRESS,
+        refusal=("diverge takes two runs, but got {!r} as well", None),
+        a={"metavar": "RUN_A", "help": where},
+        b={"metavar": "RUN_B", "help": where},
     )
-    metavars = {"a": "RUN_A", "b": "RUN_B"}
-    for name, metavar in metavars.items():
-        parser.add_argument(name, metavar=metavar, help="work directory, or log directory in one")
-    parser.add_argument("overrides", nargs="*", default=[], help=argparse.SUPPRESS)
-    add_format_option(parser)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -58,18 +59,9 @@ def run(options: argparse.Namespace) -> None:
         FileNotFoundError: One is no directory of a run.
         SystemExit: They differ; the code is 1.
     """
-    from mainspring.errors import ConfigError
-
-    if options.overrides:
-        raise ConfigError(f"diverge takes two runs, but got {options.overrides[0]!r} as well")
     compared = _compare(options.a, options.b)
-    if options.format == "json":
-        from dataclasses import asdict
-
-        content = {"equal": not compared.first, **asdict(compared), "gap": compared.gap}
-        print(json_text(content, indent=2))
-    else:
-        print("\n".join(_lines(compared)))
+    found = {"equal": not compared.first, **asdict(compared), "gap": compared.gap}
+    tell(options, found, "\n".join(_lines(compared)))
     if compared.first:
         raise SystemExit(_DIFFERENT)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import os
 import sys
 import tempfile
@@ -12,8 +11,9 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from mainspring.cli.common import add_config_options, add_format_option, load_config
+from mainspring.cli.common import add_config_verb, load_config
 from mainspring.cli.trial_options import count, require_writable
+from mainspring.json_text import json_text
 from mainspring.replacing import replacing
 
 __all__ = ["add_parser", "run"]
@@ -23,30 +23,24 @@ _DIFFERENT = 1
 
 def add_parser(verbs: Any) -> None:
     """Add the verb to the command."""
-    parser = verbs.add_parser(
+    parser = add_config_verb(
+        verbs,
         "eject",
-        help="write the training as one script of plain PyTorch",
-        description="Write the training as one script of plain PyTorch, whose losses and weights "
+        run,
+        short="write the training as one script of plain PyTorch",
+        long="Write the training as one script of plain PyTorch, whose losses and weights "
         "are equal in every bit: to read, to debug, to leave. Model and data are imported from "
         "their own modules. What cannot be ejected is named and refused.",
     )
-    parser.add_argument("config", metavar="CONFIG", help="config file: .py, .yaml or .json")
-    parser.add_argument(
-        "overrides", nargs="*", default=[], metavar="key=value", help="changes of the config"
-    )
-    add_config_options(parser)
-    parser.add_argument("--out", metavar="FILE.py", help="the script (default: printed)")
-    parser.add_argument(
-        "--partial", action="store_true", help="leave out what cannot be ejected, and say so in it"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("--out", metavar="FILE.py", help="the script (default: printed)")
+    add("--partial", action="store_true", help="leave out what cannot be ejected, and say so in it")
+    add(
         "--verify",
         type=count,
         metavar="N",
         help="run N iterations of both and compare; the exit code is 1 if anything differs",
     )
-    add_format_option(parser)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -93,7 +87,7 @@ def run(options: argparse.Namespace) -> None:
     if options.format == "json":
         verified = None if found is None else dataclasses.asdict(found)
         told = {"file": options.out, "script": text, "left_out": left_out, "verified": verified}
-        print(json.dumps(told))
+        print(json_text(told))
     elif found is not None:
         print(found, file=notes)
     if found is not None and not found.is_equal:

@@ -5,44 +5,29 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from mainspring.cli.common import (
-    add_config_options,
-    add_format_option,
-    load_config,
-    telling_result,
-)
+from mainspring.cli.common import add_config_verb, load_config, telling_result
 from mainspring.dist import is_main_process
 
-__all__ = ["add_parsers", "run"]
+__all__ = ["add_parser", "run"]
 
 
-def add_parsers(verbs: Any) -> None:
+def add_parser(verbs: Any) -> None:
     """Add both verbs to the command."""
     for mode, data in (("val", "validation"), ("test", "test")):
-        parser = verbs.add_parser(
+        parser = add_config_verb(
+            verbs,
             mode,
-            help=f"evaluate a checkpoint on the {data} data of a config",
-            description=f"Evaluate a checkpoint on the {data} data of a config.",
+            run,
+            short=f"evaluate a checkpoint on the {data} data of a config",
+            long=f"Evaluate a checkpoint on the {data} data of a config.",
+            changes=f"changes, such as {mode}_dataloader.batch_size=8",
+            checkpoint={"metavar": "CHECKPOINT", "help": "checkpoint to evaluate"},
         )
-        parser.add_argument("config", metavar="CONFIG", help="config file: .py, .yaml or .json")
-        parser.add_argument("checkpoint", metavar="CHECKPOINT", help="checkpoint to evaluate")
-        parser.add_argument(
-            "overrides",
-            nargs="*",
-            default=[],
-            metavar="key=value",
-            help=f"changes, such as {mode}_dataloader.batch_size=8",
-        )
-        add_config_options(parser)
-        add_format_option(parser)
-        parser.add_argument(
-            "--out", metavar="FILE.pkl", help="also write the predictions to this file"
-        )
-        parser.set_defaults(run=run, mode=mode, tta=False)
+        add = parser.add_argument
+        add("--out", metavar="FILE.pkl", help="also write the predictions to this file")
+        parser.set_defaults(mode=mode, tta=False)
         if mode == "test":
-            parser.add_argument(
-                "--tta", action="store_true", help="test with the config's augmentations"
-            )
+            add("--tta", action="store_true", help="test with the config's augmentations")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -62,15 +47,14 @@ def _evaluate(options: argparse.Namespace) -> Any:
     cfg.load_from = options.checkpoint
     cfg.resume = False
 
-    from mainspring.registry import RUNNERS
-    from mainspring.runner import Runner
+    from mainspring.tools.trial import build_runner
 
     if options.tta:
         from mainspring.hooks import build_runner_with_tta
 
         runner = build_runner_with_tta(cfg)
     else:
-        runner = RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
+        runner = build_runner(cfg)
     evaluate = getattr(runner, options.mode)
     if options.out:
         from mainspring.evaluator import DumpResults

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from mainspring.check.docstrings import parameter_text
 from mainspring.cli.printing import in_lines, in_one_line, origin_lines, paint
-from mainspring.config.config_dict import keeping_lazy
 from mainspring.config.history import origins
 from mainspring.config.lazy import LazyAttr, LazyObject, is_lazy
 from mainspring.config.node import Node
@@ -17,6 +17,8 @@ from mainspring.config.schema import RUNNER_SECTIONS
 from mainspring.config.words import available
 from mainspring.errors import ConfigError, close_names
 from mainspring.registry.recorded import POSITIONAL_KEY
+from mainspring.registry.signatures import signature_of
+from mainspring.walk import paths_of
 
 if TYPE_CHECKING:
     from mainspring.config import Config
@@ -40,27 +42,22 @@ def explain_key(cfg: Config, key: str) -> str:
         ConfigError: There is no such part; with the nearest one.
     """
     holder_path, _, name = key.rpartition(".")
+    unset: ConfigError | None = None
+    value = None
     try:
         value = part_of(cfg, key)
-    except ConfigError:
-        holder = (
-            value_at(cfg._cfg_dict, keys_of(cfg._cfg_dict, holder_path)) if holder_path else None
-        )
-        parameter = _parameters(holder, cfg).get(name) if isinstance(holder, dict) else None
-        if parameter is None:
-            raise
-        lines = [f"{paint(key, 'title')} is not set"]
-        return "\n".join([*lines, *_rows(_parameter_rows(holder, name, cfg))])
-    rows = [("type", [_kind(value)])]
-    chain = origins(cfg, key)
-    rows.append(("set by", origin_lines(chain, value)))
-    if _is_call(value):
-        rows += _call_rows(value, cfg)
+    except ConfigError as error:
+        unset = error
     holder = value_at(cfg._cfg_dict, keys_of(cfg._cfg_dict, holder_path)) if holder_path else None
-    if _is_call(holder) and name != "type":
-        rows += _parameter_rows(holder, name, cfg)
+    about = _about_call(holder, cfg, name) if _is_call(holder) and name != "type" else []
+    if unset is not None:
+        if not _is_call(holder) or name not in _parameters(holder, cfg):
+            raise unset
+        return "\n".join([f"{paint(key, 'title')} is not set", *_rows(about)])
+    rows = [("type", [_kind(value)]), ("set by", origin_lines(origins(cfg, key), value))]
+    rows += _about_call(value, cfg) if _is_call(value) else []
     title = f"{paint(key, 'title')} = {in_lines(value, len(key) + 3)}"
-    return "\n".join([title, *_rows(rows)])
+    return "\n".join([title, *_rows([*rows, *about])])
 
 
 def part_of(cfg: Config, key: str) -> Any:
@@ -95,22 +92,11 @@ def _item(part: Any, name: str) -> Any:
     if not isinstance(part, dict):
         return _MISSING
     if isinstance(part, Node) and not dict.__contains__(part, name):
-        _bind(part)
+        part.try_bind()  # any module may run then; if it fails, the arguments keep their numbers
     key: Any = name
     if not dict.__contains__(part, name) and name.isdecimal():
         key = int(name)
     return dict.__getitem__(part, key) if dict.__contains__(part, key) else _MISSING
-
-
-def _bind(node: Node) -> None:
-    """Name the positional arguments of a call, if its class can be imported."""
-    if not dict.__contains__(node, POSITIONAL_KEY):
-        return
-    try:
-        with keeping_lazy(False):
-            node.bind()
-    except Exception:  # noqa: BLE001 - any module may run then; the arguments keep their numbers
-        return
 
 
 def _nearest(cfg: Config, part: Any, names: list[str], depth: int) -> str | None:
@@ -131,30 +117,17 @@ def _nearest(cfg: Config, part: Any, names: list[str], depth: int) -> str | None
     near = close_names(name, [*keys, *(() if depth else RUNNER_SECTIONS)], count=1)
     if near and near[0] in keys:
         fixed = [*names[:depth], near[0]]
-        whole = ".".join([*fixed, *names[depth + 1 :]])
-        return f"did you mean {whole if _exists(cfg, whole) else '.'.join(fixed)!r}?"
-    by_name = {path.rpartition(".")[2]: path for path in _paths(cfg._own_values())}
+        whole = [*fixed, *names[depth + 1 :]]
+        exists = reduce(_item, whole, cfg._cfg_dict) is not _MISSING
+        return f"did you mean {'.'.join(whole if exists else fixed)!r}?"
+    paths = (".".join(map(str, keys)) for keys, _ in paths_of(cfg._own_values()))
+    by_name = {path.rpartition(".")[2]: path for path in paths}
     elsewhere = close_names(names[-1], by_name, count=1)
     if elsewhere:
         return f"did you mean {by_name[elsewhere[0]]!r}?"
     if near:
         return f"the config says nothing about {near[0]}"
     return f"it has {', '.join(keys)}" if keys else None
-
-
-def _exists(cfg: Config, key: str) -> bool:
-    part: Any = cfg._cfg_dict
-    for name in key.split("."):
-        part = _item(part, name)
-    return part is not _MISSING
-
-
-def _paths(part: Any, prefix: str = "") -> Iterator[str]:
-    items: Any = dict.items(part) if isinstance(part, dict) else enumerate(part)
-    for key, value in items:
-        yield f"{prefix}{key}"
-        if isinstance(value, dict | list | tuple):
-            yield from _paths(value, f"{prefix}{key}.")
 
 
 # What is said
@@ -183,58 +156,40 @@ def _is_call(value: Any) -> bool:
     return isinstance(value, dict) and dict.__contains__(value, "type")
 
 
-def _call_rows(call: dict[str, Any], cfg: Config) -> list[tuple[str, list[str]]]:
+def _about_call(call: Any, cfg: Config, argument: str = "") -> list[tuple[str, list[str]]]:
+    """What is said of a call, or of one argument of it."""
     try:
         target = _target(call, cfg)
     except Exception as error:  # noqa: BLE001 - a module may raise anything while it is imported
-        return [("import", [_failure(call, error)])]
-    rows = [("calls", [f"{_name(call)}{_signature(target)}"])]
-    written = {str(key) for key in dict.keys(call)}
-    unset = [
-        str(parameter).partition(":")[0].partition("=")[0].strip()
-        + f"={in_one_line(parameter.default)}"
-        for parameter in _parameters(call, cfg).values()
-        if parameter.default is not parameter.empty and parameter.name not in written
-    ]
-    if unset and not dict.__contains__(call, POSITIONAL_KEY):
-        rows.append(("not set", [", ".join(unset)]))
-    about = _first_paragraph(target)
-    if about:
-        rows.append(("about", [about]))
-    return rows
-
-
-def _parameter_rows(call: Any, name: str, cfg: Config) -> list[tuple[str, list[str]]]:
-    try:
-        target = _target(call, cfg)
-    except Exception as error:  # noqa: BLE001 - a module may raise anything while it is imported
-        return [("import", [_failure(call, error)])]
-    parameter = _parameters(call, cfg).get(name)
-    if parameter is None:
-        return [("for", [f"{_name(call)}{_signature(target)}"])]
-    rows = [("for", [f"{_name(call)}({parameter})"])]
-    text = parameter_text(target, name)
-    if text:
-        rows.append(("about", [text]))
-    return rows
+        text = str(getattr(error, "message", error)).split("\n")[0]
+        kind = "" if isinstance(error, ImportError | ConfigError) else f"{type(error).__name__}: "
+        return [("import", [f"{_name(call)} cannot be imported: {kind}{text}"])]
+    signature = _signature(target)
+    parameters = signature.parameters if signature is not None else {}
+    if argument in parameters:
+        rows = [("for", [f"{_name(call)}({parameters[argument]})"])]
+        about = parameter_text(target, argument)
+    elif argument:
+        return [("for", [f"{_name(call)}{signature or '(...)'}"])]
+    else:
+        rows = [("calls", [f"{_name(call)}{signature or '(...)'}"])]
+        written = {str(key) for key in dict.keys(call)}
+        unset = [
+            str(parameter).partition(":")[0].partition("=")[0].strip()
+            + f"={in_one_line(parameter.default)}"
+            for parameter in parameters.values()
+            if parameter.default is not parameter.empty and parameter.name not in written
+        ]
+        if unset and not dict.__contains__(call, POSITIONAL_KEY):
+            rows.append(("not set", [", ".join(unset)]))
+        documented = (target.__doc__ and inspect.getdoc(target)) or ""
+        about = " ".join(documented.split("\n\n")[0].split())
+    return [*rows, ("about", [about])] if about else rows
 
 
 def _name(call: dict[str, Any]) -> str:
     target = dict.__getitem__(call, "type")
     return target if isinstance(target, str) else in_one_line(target)
-
-
-def _failure(call: dict[str, Any], error: Exception) -> str:
-    text = str(getattr(error, "message", error)).split("\n")[0]
-    kind = "" if isinstance(error, ImportError | ConfigError) else f"{type(error).__name__}: "
-    return f"{_name(call)} cannot be imported: {kind}{text}"
-
-
-def _signature(target: Any) -> str:
-    try:
-        return str(_readable(inspect.signature(target)))
-    except (TypeError, ValueError):
-        return "(...)"
 
 
 class _Written:
@@ -247,8 +202,11 @@ class _Written:
         return self.text
 
 
-def _readable(signature: inspect.Signature) -> inspect.Signature:
-    """A signature that prints annotations as they are written."""
+def _signature(target: Any) -> inspect.Signature | None:
+    """A signature that prints annotations as they are written; ``None`` if there is none."""
+    signature = signature_of(target)
+    if signature is None:
+        return None
 
     def written(annotation: Any) -> Any:
         return _Written(annotation) if isinstance(annotation, str) else annotation
@@ -265,9 +223,10 @@ def _readable(signature: inspect.Signature) -> inspect.Signature:
 def _parameters(call: Any, cfg: Config) -> Mapping[str, inspect.Parameter]:
     """The parameters of what a call calls; none if it cannot be imported."""
     try:
-        return _readable(inspect.signature(_target(call, cfg))).parameters
+        signature = _signature(_target(call, cfg))
     except Exception:  # noqa: BLE001 - a module may raise anything while it is imported
-        return {}
+        signature = None
+    return signature.parameters if signature is not None else {}
 
 
 def _target(call: dict[str, Any], cfg: Config) -> Any:
@@ -296,8 +255,3 @@ def _target(call: dict[str, Any], cfg: Config) -> Any:
                 return found
     why = f"; the scope {scope!r} is not installed" if missing else ""
     raise ConfigError(f"no registry has this name{why}")
-
-
-def _first_paragraph(target: Any) -> str:
-    text = target.__doc__ and inspect.getdoc(target)
-    return " ".join(text.split("\n\n")[0].split()) if text else ""

@@ -10,10 +10,9 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from mainspring.cli.common import add_config_options, add_format_option, load_config
+from mainspring.cli.common import CHECKPOINT, add_config_verb, load_config, tell
 from mainspring.cli.trial_options import count, require_writable
 from mainspring.errors import ConfigError
-from mainspring.json_text import json_text
 
 __all__ = ["add_parser", "run"]
 
@@ -22,34 +21,26 @@ _DIFFERENT = 1
 
 def add_parser(verbs: Any) -> None:
     """Add the verb to the command."""
-    parser = verbs.add_parser(
+    parser = add_config_verb(
+        verbs,
         "export",
-        help="write a trained model as a program: ONNX, torch.export, or weights",
-        description="Write a trained model as a program for batches of any size, run it, and say "
+        run,
+        short="write a trained model as a program: ONNX, torch.export, or weights",
+        long="Write a trained model as a program for batches of any size, run it, and say "
         "how far it is from the model. The exit code is 1 if it is too far.",
+        checkpoint=CHECKPOINT,
     )
-    parser.add_argument("config", metavar="CONFIG", help="config file: .py, .yaml or .json")
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="the weights")
-    parser.add_argument(
-        "overrides", nargs="*", default=[], metavar="key=value", help="changes of the config"
-    )
-    add_config_options(parser)
-    parser.add_argument(
-        "--to", choices=["onnx", "torch", "safetensors"], required=True, help="the format"
-    )
-    parser.add_argument("--out", metavar="FILE", help="the file (default: beside the checkpoint)")
-    parser.add_argument(
+    add = parser.add_argument
+    add("--to", choices=["onnx", "torch", "safetensors"], required=True, help="the format")
+    add("--out", metavar="FILE", help="the file (default: beside the checkpoint)")
+    add(
         "--input",
         action="append",
         default=[],
         metavar="FILE",
         help="an example, read as by predict (default: the first items of the test data)",
     )
-    parser.add_argument(
-        "--batch-size", type=count, metavar="N", help="only batches of this size (default: any)"
-    )
-    add_format_option(parser)
-    parser.set_defaults(run=run)
+    add("--batch-size", type=count, metavar="N", help="only batches of this size (default: any)")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -90,22 +81,20 @@ def run(options: argparse.Namespace) -> None:
             }
             for name, example in zip(target.names, target.examples, strict=True)
         }
-    if options.format == "json":
-        print(json_text({"file": str(path), "inputs": inputs, **dataclasses.asdict(parity)}))
+    lines = [str(path)]
+    if options.to != "safetensors":
+        shapes = {name: ", ".join(map(str, given["shape"])) for name, given in inputs.items()}
+        lines = [f"input {n}: {inputs[n]['type']} ({shape})" for n, shape in shapes.items()]
+        lines += [f"with {target.contains}"] if target.contains else []
+        lines.append(str(path))
+    if parity.runtime:
+        tried = f" for batches of {', '.join(map(str, parity.sizes))}" if parity.sizes else ""
+        said = f"{parity.runtime} against the model{tried}: "
+        lines.append(f"{said}largest absolute difference {parity.difference:.3g}")
     else:
-        if options.to != "safetensors":
-            for name, given in inputs.items():
-                shape = ", ".join(map(str, given["shape"]))
-                print(f"input {name}: {given['type']} ({shape})")
-            if target.contains:
-                print(f"with {target.contains}")
-        print(path)
-        if not parity.runtime:
-            print("not compared with the model: pip install onnxruntime")
-        else:
-            tried = f" for batches of {', '.join(map(str, parity.sizes))}" if parity.sizes else ""
-            said = f"{parity.runtime} against the model{tried}: "
-            print(f"{said}largest absolute difference {parity.difference:.3g}")
+        lines.append("not compared with the model: pip install onnxruntime")
+    told = {"file": str(path), "inputs": inputs, **dataclasses.asdict(parity)}
+    tell(options, told, "\n".join(lines), indent=None)
     if not parity.is_close:
         print("that is too far", file=sys.stderr)
         raise SystemExit(_DIFFERENT)

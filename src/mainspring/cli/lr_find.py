@@ -15,22 +15,17 @@ def add_parser(verbs: Any) -> None:
     parser = add_trial_parser(
         verbs,
         "lr-find",
+        run,
         short="find a learning rate",
         long="Train with a learning rate that rises from iteration to iteration until the loss "
         "diverges (Smith, 2017), and suggest one. Weights are not kept, and nothing is written to "
         "the work directory.",
     )
-    parser.add_argument(
-        "--from", dest="lowest", type=float, default=1e-7, metavar="LR", help="first one (1e-7)"
-    )
-    parser.add_argument(
-        "--to", dest="highest", type=float, default=10.0, metavar="LR", help="last one (10)"
-    )
-    parser.add_argument(
-        "--iterations", type=count, default=100, metavar="N", help="how many to try (100)"
-    )
-    parser.add_argument("--plot", metavar="FILE", help="draw the curve into a file, such as lr.png")
-    parser.set_defaults(run=run)
+    add = parser.add_argument
+    add("--from", dest="lowest", type=float, default=1e-7, metavar="LR", help="first one (1e-7)")
+    add("--to", dest="highest", type=float, default=10.0, metavar="LR", help="last one (10)")
+    add("--iterations", type=count, default=100, metavar="N", help="how many to try (100)")
+    add("--plot", metavar="FILE", help="draw the curve into a file, such as lr.png")
 
 
 def run(options: argparse.Namespace) -> None:

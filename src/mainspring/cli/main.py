@@ -10,34 +10,10 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from importlib import import_module
 from typing import Any, NoReturn, cast
 
-from mainspring.cli import (
-    batch_size_find,
-    browse,
-    check,
-    ckpt,
-    convert,
-    diff,
-    diverge,
-    eject,
-    evaluate,
-    execute,
-    export,
-    lr_find,
-    new,
-    plot,
-    predict,
-    profile,
-    report,
-    runs,
-    schema,
-    show,
-    summary,
-    sweep,
-    train,
-    verify,
-)
+from mainspring.cli import execute
 from mainspring.cli.common import looks_like_override
 from mainspring.cli.failure import OWN, has_users_frame, shown_failure
 from mainspring.errors import as_ours, did_you_mean, is_user_mistake
@@ -48,12 +24,24 @@ __all__ = ["main"]
 
 USER_MISTAKE = 2
 FAILED_RUN = 1
+_VERBS = (
+    "train evaluate predict check show diff schema convert sweep ckpt report summary browse plot "
+    "runs verify diverge profile export eject new lr_find batch_size_find execute"
+)
+"""Modules with verbs, in the order in which the help lists these."""
+
 _READING = ("check", "show", "diff", "convert", "ckpt", "report", "runs")
 READER_GONE = 128 + 13  # as by SIGPIPE
 
 
 class _Parser(argparse.ArgumentParser):
-    """Names what is near to a word that it does not know."""
+    """Names what is near to a word that it does not know.
+
+    Attributes:
+        verbs: The parsers of the verbs, in `choices`.
+    """
+
+    verbs: Any = None
 
     def error(self, message: str) -> NoReturn:
         choice = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message)
@@ -66,12 +54,6 @@ class _Parser(argparse.ArgumentParser):
         message += f"; {near}" if near else ""
         super().error(message)
 
-    @property
-    def _verbs(self) -> Any:
-        return next(
-            (a.choices for a in self._actions if isinstance(a, argparse._SubParsersAction)), None
-        )
-
 
 def make_parser() -> _Parser:
     """The parser of all verbs; making it imports nothing heavy."""
@@ -80,31 +62,9 @@ def make_parser() -> _Parser:
         description="Train, test and continue PyTorch models described in a config.",
     )
     parser.add_argument("--version", action="version", version=f"mainspring {__version__}")
-    verbs = parser.add_subparsers(title="verbs", metavar="VERB", dest="verb", required=True)
-    train.add_parser(verbs)
-    evaluate.add_parsers(verbs)
-    predict.add_parser(verbs)
-    check.add_parser(verbs)
-    show.add_parser(verbs)
-    diff.add_parser(verbs)
-    schema.add_parser(verbs)
-    convert.add_parser(verbs)
-    sweep.add_parser(verbs)
-    ckpt.add_parser(verbs)
-    report.add_parser(verbs)
-    summary.add_parser(verbs)
-    browse.add_parser(verbs)
-    plot.add_parser(verbs)
-    runs.add_parser(verbs)
-    verify.add_parser(verbs)
-    diverge.add_parser(verbs)
-    profile.add_parser(verbs)
-    export.add_parser(verbs)
-    eject.add_parser(verbs)
-    new.add_parser(verbs)
-    lr_find.add_parser(verbs)
-    batch_size_find.add_parser(verbs)
-    execute.add_parser(verbs)
+    parser.verbs = parser.add_subparsers(title="verbs", metavar="VERB", dest="verb", required=True)
+    for name in _VERBS.split():
+        import_module(f"mainspring.cli.{name}").add_parser(parser.verbs)
     return parser
 
 
@@ -125,8 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, rest = parser.parse_known_args(words)
     strange = [word for word in rest if not looks_like_override(word)]
     if strange:
-        verb = (parser._verbs or {}).get(options.verb, parser)
-        verb.error(f"unrecognized arguments: {' '.join(strange)}")
+        parser.verbs.choices[options.verb].error(f"unrecognized arguments: {' '.join(strange)}")
     options.overrides = [*options.overrides, *rest]
     try:
         with _showing_foreign_text(options), _showing_warnings():
@@ -142,11 +101,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if is_user_mistake(error) or is_missing:
             print(printable(masked(explain(error))), file=sys.stderr)
             return USER_MISTAKE
-        headline = f"mainspring: the run failed{_of_rank()}: {_headline(error)}"
+        rank, size = (dist.get_rank(), dist.get_world_size()) if (dist := _dist()) else (0, 1)
+        of_rank = f" on rank {rank}" if size > 1 else ""
+        headline = f"mainspring: the run failed{of_rank}: {_headline(error)}"
         print(printable(masked(shown_failure(error) + headline)), file=sys.stderr)
         return FAILED_RUN
     finally:
-        _leave_process_group()
+        if dist := _dist():
+            dist.destroy_dist()  # what a distributed run started
     return 0
 
 
@@ -166,8 +128,7 @@ class _Printable:
 @contextmanager
 def _showing_foreign_text(options: argparse.Namespace) -> Iterator[None]:
     """Within the block of a verb that runs nothing, control characters are printed as text."""
-    verb = getattr(options.run, "func", options.run)
-    if verb.__module__.removeprefix("mainspring.cli.") not in _READING or sys.stdout is None:
+    if options.verb not in _READING or sys.stdout is None:
         yield
         return
     with redirect_stdout(cast("Any", _Printable(sys.stdout))):
@@ -211,18 +172,9 @@ def _reader_has_gone() -> bool:
     return True
 
 
-def _of_rank() -> str:
-    """Which of several processes this is."""
-    dist = sys.modules.get("mainspring.dist")
-    several = dist is not None and dist.get_world_size() > 1
-    return f" on rank {dist.get_rank()}" if dist is not None and several else ""
-
-
-def _leave_process_group() -> None:
-    """End what a distributed run started, if there was one."""
-    dist = sys.modules.get("mainspring.dist")
-    if dist is not None:
-        dist.destroy_dist()
+def _dist() -> Any:
+    """The package `mainspring.dist`, if anything was imported that uses it."""
+    return sys.modules.get("mainspring.dist")
 
 
 def explain(error: BaseException) -> str:

@@ -17,13 +17,14 @@ def add_parser(verbs: Any) -> None:
     parser = add_trial_parser(
         verbs,
         "plot",
+        run,
         short="show the schedules of a run",
         long="Show how learning rates, momenta and whatever else is scheduled change over a run. "
         "Nothing is trained, and nothing is written to the work directory.",
     )
-    parser.add_argument("--lr", action="store_true", help="learning rates only")
-    parser.add_argument("--out", metavar="FILE", help="draw them into a file, such as lr.png")
-    parser.set_defaults(run=run)
+    add = parser.add_argument
+    add("--lr", action="store_true", help="learning rates only")
+    add("--out", metavar="FILE", help="draw them into a file, such as lr.png")
 
 
 def run(options: argparse.Namespace) -> None:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
 from contextlib import redirect_stdout
 from typing import Any
 
-from mainspring.cli.common import add_config_options, load_config, looks_like_override
+from mainspring.cli.common import (
+    CHECKPOINT,
+    CONFIG,
+    add_config_options,
+    add_verb,
+    load_config,
+    looks_like_override,
+)
 from mainspring.cli.trial_options import count, require_folder, use_device
 from mainspring.errors import ConfigError
 from mainspring.json_text import json_text
@@ -20,15 +26,19 @@ _SOME_FAILED = 1
 
 def add_parser(verbs: Any) -> None:
     """Add the verb to the command."""
-    parser = verbs.add_parser(
+    parser = add_verb(
+        verbs,
         "predict",
-        help="predict for files, folders, or lines of text",
-        description="Predict for files, folders, patterns, and lines of text or JSON. What cannot "
+        run,
+        short="predict for files, folders, or lines of text",
+        long="Predict for files, folders, patterns, and lines of text or JSON. What cannot "
         "be read is said and left out; the exit code is then 1.",
+        has_format=False,
+        config=CONFIG,
+        checkpoint=CHECKPOINT,
     )
-    parser.add_argument("config", metavar="CONFIG", help="config file: .py, .yaml or .json")
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="the weights")
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "inputs",
         nargs="+",
         metavar="INPUT",
@@ -36,17 +46,10 @@ def add_parser(verbs: Any) -> None:
         "the config",
     )
     add_config_options(parser)
-    parser.add_argument(
-        "--out", metavar="DIR", help="write tables, arrays and drawn images into this folder"
-    )
-    parser.add_argument(
-        "--batch-size", type=count, default=1, metavar="N", help="inputs at a time (1)"
-    )
-    parser.add_argument(
-        "--format", choices=["text", "json", "csv"], default="text", help="what is printed"
-    )
-    parser.add_argument("--device", metavar="DEVICE", help="cpu, cuda or cuda:1")
-    parser.set_defaults(run=run, overrides=[])
+    add("--out", metavar="DIR", help="write tables, arrays and drawn images into this folder")
+    add("--batch-size", type=count, default=1, metavar="N", help="inputs at a time (1)")
+    add("--format", choices=["text", "json", "csv"], default="text", help="what is printed")
+    add("--device", metavar="DEVICE", help="cpu, cuda or cuda:1")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -57,13 +60,13 @@ def run(options: argparse.Namespace) -> None:
         SystemExit: An input could not be read; the code is 1.
     """
     words = [word for word in options.inputs if not looks_like_override(word)]
-    options.overrides += [word for word in options.inputs if looks_like_override(word)]
+    changes = [*options.overrides, *filter(looks_like_override, options.inputs)]
     require_folder("--out", options.out)
     use_device(options.device)
     printed = sys.stdout
     failed = 0
     with redirect_stdout(sys.stderr):  # what else is said must not stand between the rows
-        cfg = load_config(options, options.overrides)
+        cfg = load_config(options, changes)
 
         from mainspring.tools.predict import Output, Predictor, Unreadable, inputs_of
         from mainspring.tools.predict.output import write_csv
@@ -81,8 +84,11 @@ def run(options: argparse.Namespace) -> None:
                 continue
             row = output.add(given, prediction)
             if options.format != "csv":
-                line = json_text(row) if options.format == "json" else _in_words(row)
-                print(line, file=printed, flush=True)
+                cells = [f"{name}={_short(it)}" for name, it in row.items() if name != "input"]
+                text = "  ".join([row["input"], *cells])
+                print(
+                    json_text(row) if options.format == "json" else text, file=printed, flush=True
+                )
         if not given_any:
             raise ConfigError(
                 f"there is nothing to predict for: no line is in {', '.join(words)}",
@@ -96,11 +102,6 @@ def run(options: argparse.Namespace) -> None:
             print(f"{len(output.rows)} predicted, {failed} could not be read")
     if failed:
         raise SystemExit(_SOME_FAILED)
-
-
-def _in_words(row: Mapping[str, Any]) -> str:
-    cells = [f"{name}={_short(value)}" for name, value in row.items() if name != "input"]
-    return "  ".join([row["input"], *cells])
 
 
 def _short(value: Any) -> str:

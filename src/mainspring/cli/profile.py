@@ -16,21 +16,16 @@ def add_parser(verbs: Any) -> None:
     parser = add_trial_parser(
         verbs,
         "profile",
+        run,
         short="say where the time of an iteration goes",
         long="Train some iterations, print where their time goes, and say what to change. On a "
         "GPU each part waits for the device, so that iterations are slower than in training. "
         "Nothing is written to the work directory.",
     )
-    parser.add_argument(
-        "--iterations", type=count, default=30, metavar="N", help="iterations to time (30)"
-    )
-    parser.add_argument(
-        "--warmup", type=count, default=5, metavar="N", help="iterations before them (5)"
-    )
-    parser.add_argument(
-        "--trace", metavar="FILE", help="write a Chrome trace of three iterations, as .json"
-    )
-    parser.set_defaults(run=run)
+    add = parser.add_argument
+    add("--iterations", type=count, default=30, metavar="N", help="iterations to time (30)")
+    add("--warmup", type=count, default=5, metavar="N", help="iterations before them (5)")
+    add("--trace", metavar="FILE", help="write a Chrome trace of three iterations, as .json")
 
 
 def run(options: argparse.Namespace) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
-from mainspring.cli.common import add_format_option, refuse_overrides
+from mainspring.cli.common import add_verb, tell
 from mainspring.cli.trial_options import port, require_writable
 from mainspring.errors import ConfigError
 
@@ -16,28 +15,25 @@ __all__ = ["add_parser", "run"]
 
 def add_parser(verbs: Any) -> None:
     """Add the verb to the command."""
-    parser = verbs.add_parser(
+    where = "work directory of a run, or a folder of such"
+    parser = add_verb(
+        verbs,
         "report",
-        help="draw a page about one run or several",
-        description="Draw a page about one run or several: curves, checkpoints, classes, "
+        run,
+        short="draw a page about one run or several",
+        long="Draw a page about one run or several: curves, checkpoints, classes, "
         "predictions, time, warnings, changes of the config. It is one file that needs no network.",
+        refusal=("report draws runs as they are, but got {!r}", "give work directories"),
+        runs={"nargs": "+", "metavar": "RUN", "help": where},
     )
-    parser.add_argument(
-        "runs", nargs="+", metavar="RUN", help="work directory of a run, or a folder of such"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "--out",
         metavar="FILE",
         help="where it goes (default: report.html in the work directory; of several runs, here)",
     )
-    parser.add_argument(
-        "--watch", action="store_true", help="show it in a browser instead, and keep it up to date"
-    )
-    parser.add_argument(
-        "--port", type=port, default=8765, metavar="N", help="with --watch: port (8765)"
-    )
-    add_format_option(parser)
-    parser.set_defaults(run=run, overrides=[])
+    add("--watch", action="store_true", help="show it in a browser instead, and keep it up to date")
+    add("--port", type=port, default=8765, metavar="N", help="with --watch: port (8765)")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -47,7 +43,6 @@ def run(options: argparse.Namespace) -> None:
         ConfigError: A word changes a config, or the file cannot be written.
         VisualizationError: A folder holds no run.
     """
-    refuse_overrides(options, "report draws runs as they are", "give work directories")
     require_writable("--out", options.out, ends=[".html"])
     if options.watch and options.out is not None:
         raise ConfigError(
@@ -63,7 +58,4 @@ def run(options: argparse.Namespace) -> None:
         return
     home = folders[0] if len(folders) == 1 else Path()
     page = write_report(folders, options.out or home / "report.html")
-    if options.format == "json":
-        print(json.dumps({"report": str(page), "runs": list(map(str, folders))}))
-    else:
-        print(page)
+    tell(options, {"report": page, "runs": folders}, str(page), indent=None)

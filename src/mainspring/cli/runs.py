@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mainspring.cli.common import add_format_option, refuse_overrides
-from mainspring.json_text import json_text
+from mainspring.cli.common import add_verb, tell
 
 if TYPE_CHECKING:
     from mainspring.config.diff import Difference
@@ -22,23 +22,25 @@ _MOST_CHANGES = 3
 
 def add_parser(verbs: Any) -> None:
     """Add the verb to the command."""
-    parser = verbs.add_parser(
+    parser = add_verb(
+        verbs,
         "runs",
-        help="list the runs below a folder",
-        description="List the runs below a folder, oldest first: how each stands, how long it "
+        run,
+        short="list the runs below a folder",
+        long="List the runs below a folder, oldest first: how each stands, how long it "
         "took, its best metric, and in what its config differs from that of the run above.",
+        changes=argparse.SUPPRESS,
+        refusal=("runs takes a folder, but got {!r}", "give --sort KEY to choose an order"),
+        folder={"nargs": "?", "default": "work_dirs", "metavar": "DIR"},
     )
-    parser.add_argument("folder", nargs="?", default="work_dirs", metavar="DIR")
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "--sort",
         default="began",
         metavar="KEY",
         help="began, name, state, seconds, best, or the name of a loss or metric",
     )
-    parser.add_argument("--reverse", action="store_true", help="begin with the greatest")
-    add_format_option(parser)
-    parser.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)
-    parser.set_defaults(run=run)
+    add("--reverse", action="store_true", help="begin with the greatest")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -50,19 +52,18 @@ def run(options: argparse.Namespace) -> None:
     """
     from mainspring.tools.runs import find_runs, sorted_runs
 
-    refuse_overrides(options, "runs takes a folder", "give --sort KEY to choose an order")
     found = find_runs(options.folder)
     if options.sort != "began" or options.reverse:
         found = sorted_runs(found, options.sort, descending=options.reverse)
-    if options.format == "json":
-        print(json_text([_as_json(each) for each in found], indent=2))
-    elif found:
-        _print_table(found, Path(options.folder))
-    else:
-        print(f"{options.folder}: no runs")
+    lines = _lines(found, Path(options.folder)) if found else [f"{options.folder}: no runs"]
+    as_json = [
+        {**each.as_json(), "changes": {it.path: _described(it) for it in each.changes}}
+        for each in found
+    ]
+    tell(options, as_json, "\n".join(lines))
 
 
-def _print_table(runs: list[RunSummary], root: Path) -> None:
+def _lines(runs: list[RunSummary], root: Path) -> Iterator[str]:
     from mainspring.cli.printing import paint
     from mainspring.columns import as_duration, as_number, in_columns
     from mainspring.output import is_terminal
@@ -70,42 +71,34 @@ def _print_table(runs: list[RunSummary], root: Path) -> None:
     rows = [("run", "state", "began", "took", "done", "best", "last")]
     for each in runs:
         best = each.best
+        progress = "" if each.iter is None else f"{each.iter} iterations"
+        progress = progress if each.epoch is None else f"{each.epoch} epochs"
         rows.append(
             (
                 "." if each.path == root else str(each.path.relative_to(root)),
                 each.state,
                 time.strftime("%Y-%m-%d %H:%M", time.localtime(each.began)),
                 "" if each.seconds is None else as_duration(each.seconds),
-                _progress(each),
+                progress,
                 "" if best is None else f"{best['metric']} {as_number(best['score'])}",
                 "".join(f"{name} {as_number(each.last[name])}" for name in list(each.last)[:1]),
             )
         )
     room = shutil.get_terminal_size().columns if is_terminal() else None
     heads, *lines = in_columns(rows, right=[3], spare=[6, 3, 4, 2], room=room)
-    print(paint(heads, "title"))
+    yield paint(heads, "title")
     for line, each in zip(lines, runs, strict=True):
-        print(line)
+        yield line
         if each.reason:
-            print(paint(f"    {each.reason}", "removed"))
+            yield paint(f"    {each.reason}", "removed")
         for change in each.changes[:_MOST_CHANGES]:
-            print(paint(f"    {change.path} {_described(change)}", change.kind))
+            verb = "" if change.kind == "removed" else "= "
+            yield paint(f"    {change.path} {verb}{_described(change)}", change.kind)
         if len(each.changes) > _MOST_CHANGES:
-            print(f"    and {len(each.changes) - _MOST_CHANGES} more: mainspring diff")
+            yield f"    and {len(each.changes) - _MOST_CHANGES} more: mainspring diff"
 
 
 def _described(change: Difference) -> str:
     from mainspring.cli.printing import in_one_line
 
-    return "is not set" if change.kind == "removed" else f"= {in_one_line(change.right, 60)}"
-
-
-def _progress(run: RunSummary) -> str:
-    if run.epoch is not None:
-        return f"{run.epoch} epochs"
-    return "" if run.iter is None else f"{run.iter} iterations"
-
-
-def _as_json(run: RunSummary) -> dict[str, Any]:
-    changes = {change.path: _described(change).removeprefix("= ") for change in run.changes}
-    return {**run.as_json(), "changes": changes}
+    return "is not set" if change.kind == "removed" else in_one_line(change.right, 60)

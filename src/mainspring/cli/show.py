@@ -6,7 +6,13 @@ import argparse
 import os
 from typing import TYPE_CHECKING, Any
 
-from mainspring.cli.common import add_allow_option, aside, looks_like_override, read_config
+from mainspring.cli.common import (
+    add_allow_option,
+    add_verb,
+    aside,
+    looks_like_override,
+    read_config,
+)
 from mainspring.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
@@ -23,23 +29,26 @@ config that it was made with."""
 
 def add_parser(verbs: Any) -> None:
     """Add the verb to the command."""
-    parser = verbs.add_parser(
-        "show", help="print a config, and where its values come from", description=_DESCRIPTION
+    parser = add_verb(
+        verbs,
+        "show",
+        run,
+        short="print a config, and where its values come from",
+        long=_DESCRIPTION,
+        has_format=False,
+        config={"metavar": "CONFIG", "help": "config file, or a checkpoint: .pth"},
     )
-    parser.add_argument("config", metavar="CONFIG", help="config file, or a checkpoint: .pth")
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "overrides",
         nargs="*",
         default=[],
         metavar="KEY or key=value",
         help="the part to explain, such as model.backbone; changes, such as epochs=5",
     )
-    parser.add_argument("--origin", action="store_true", help="print the lines that set each value")
-    parser.add_argument(
-        "--format", choices=["py", "json", "yaml"], help="the format to print (default: py)"
-    )
+    add("--origin", action="store_true", help="print the lines that set each value")
+    add("--format", choices=["py", "json", "yaml"], help="the format to print (default: py)")
     add_allow_option(parser)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:

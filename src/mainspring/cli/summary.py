@@ -15,6 +15,7 @@ def add_parser(verbs: Any) -> None:
     parser = add_trial_parser(
         verbs,
         "summary",
+        run,
         short="list the modules of a model",
         long="Make one training step on the first batch, and list the modules with the shapes of "
         "their outputs, parameters and FLOPs, and the memory of the step. Weights are not kept, "
@@ -23,7 +24,6 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument(
         "--depth", type=count, default=3, metavar="N", help="how deep to go into modules (3)"
     )
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -37,7 +37,5 @@ def run(options: argparse.Namespace) -> None:
     from mainspring.tools.preview import summary_as_json, summary_as_text, summary_of
 
     found = summary_of(cfg)
-    if options.format == "json":
-        print(summary_as_json(found))
-    else:
-        print(summary_as_text(found, options.depth))
+    is_json = options.format == "json"
+    print(summary_as_json(found) if is_json else summary_as_text(found, options.depth))

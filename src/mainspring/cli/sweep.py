@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mainspring.cli.common import (
+    CONFIG,
     add_allow_option,
-    add_format_option,
+    add_verb,
+    default_work_dir,
     read_config,
     telling_result,
 )
@@ -19,14 +22,15 @@ from mainspring.fileio.local_folder import local_folder
 
 if TYPE_CHECKING:
     from mainspring.config import Config
-    from mainspring.tools.sweeps import Axis, Grid, Metric, Processes, Search
+    from mainspring.tools.sweeps import Axis, Grid, Search
 
     Load = Callable[[Sequence[str]], Config]
-    Prepared = tuple[Path, Metric | None, Grid | Search | None, dict[str, Any]]
+    Prepared = tuple[dict[str, Any], Grid | Search | None]
 
 __all__ = ["add_parser", "run"]
 
 _FAILED_RUN = 1
+_report = partial(print, flush=True)
 _DESCRIPTION = """\
 Make a run for each combination of the values that the config sweeps (`lr = sweep(1e-3, 1e-4)`), or
 that --sweep gives, and print a table of their results. With --trials, Optuna chooses the values."""
@@ -34,20 +38,17 @@ that --sweep gives, and print a table of their results. With --trials, Optuna ch
 
 def add_parser(verbs: Any) -> None:
     """Add the verb to the command."""
-    parser = verbs.add_parser(
+    parser = add_verb(
+        verbs,
         "sweep",
-        help="train with each combination of several values, and compare the results",
-        description=_DESCRIPTION,
+        run,
+        short="train with each combination of several values, and compare the results",
+        long=_DESCRIPTION,
+        changes="changes for all runs, such as epochs=5",
+        config=CONFIG,
     )
-    parser.add_argument("config", metavar="CONFIG", help="config file: .py, .yaml or .json")
-    parser.add_argument(
-        "overrides",
-        nargs="*",
-        default=[],
-        metavar="key=value",
-        help="changes for all runs, such as epochs=5",
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "--sweep",
         nargs="+",
         action="extend",
@@ -55,27 +56,17 @@ def add_parser(verbs: Any) -> None:
         metavar="KEY=V1,V2",
         help="values to try, such as lr=1e-3,1e-4 or 'lr=loguniform(1e-5,1e-2)'",
     )
-    parser.add_argument("--work-dir", metavar="DIR", help="where the runs' work directories go")
-    parser.add_argument("--jobs", type=int, metavar="N", help="runs at a time (default: 1)")
-    parser.add_argument(
-        "--devices", metavar="IDS", help="GPUs to hand out, one to a run, such as 0,1,2,3"
-    )
-    parser.add_argument("--metric", metavar="NAME", help="what to compare the runs by")
-    parser.add_argument(
-        "--direction", choices=["maximize", "minimize"], help="what is better (default: by name)"
-    )
-    parser.add_argument("--dry-run", action="store_true", help="only print the runs")
-    parser.add_argument(
-        "--resume", action="store_true", help="leave out what is finished, continue what is not"
-    )
-    parser.add_argument("--trials", type=int, metavar="N", help="search with so many runs")
-    parser.add_argument(
-        "--prune", action="store_true", help="stop runs of a search that fall behind"
-    )
-    parser.add_argument("--seed", type=int, help="makes a search repeatable")
-    add_format_option(parser)
+    add("--work-dir", metavar="DIR", help="where the runs' work directories go")
+    add("--jobs", type=int, metavar="N", help="runs at a time (default: 1)")
+    add("--devices", metavar="IDS", help="GPUs to hand out, one to a run, such as 0,1,2,3")
+    add("--metric", metavar="NAME", help="what to compare the runs by")
+    add("--direction", choices=["maximize", "minimize"], help="what is better (default: by name)")
+    add("--dry-run", action="store_true", help="only print the runs")
+    add("--resume", action="store_true", help="leave out what is finished, continue what is not")
+    add("--trials", type=int, metavar="N", help="search with so many runs")
+    add("--prune", action="store_true", help="stop runs of a search that fall behind")
+    add("--seed", type=int, help="makes a search repeatable")
     add_allow_option(parser)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -91,17 +82,38 @@ def run(options: argparse.Namespace) -> None:
     def load(words: Sequence[str]) -> Config:
         return read_config(options.config, words)
 
-    from mainspring.tools.sweeps import Processes, train_command
+    from mainspring.tools.sweeps import (
+        Processes,
+        format_table,
+        ranked,
+        train_command,
+        write_results,
+    )
 
     prepare = _grid if options.trials is None else _search
     with telling_result(options) as told:
-        folder, metric, followed, planned = prepare(options, load, *_changes(options))
-        if followed is None or metric is None:
-            told.append(planned)
+        plan, followed = prepare(options, load, *_changes(options))
+        if followed is None:
+            told.append(plan)
             return
         jobs = options.jobs if options.jobs is not None else max(1, len(devices))
         processes = Processes(train_command(options.config, options.allow), jobs, devices)
-        _finish(folder, metric, followed, processes, told)
+        folder, metric = Path(plan["folder"]), followed.metric
+        try:
+            processes.run(followed.waiting(), followed)
+        except KeyboardInterrupt:
+            _report("interrupted: the runs were stopped; --resume continues")
+            raise
+        finally:  # the table, however it ended
+            runs = ranked(followed.runs, metric)
+            if runs and folder.is_dir():
+                told.append(write_results(folder, runs, metric))
+                print(f"\n{format_table(runs, metric)}\n")
+                print(f"results: {folder / 'sweep.json'}, {folder / 'sweep.csv'}")
+                if runs[0].record.status == "finished" and runs[0].record.best is not None:
+                    print(f"best: {runs[0].name} in {runs[0].folder}", flush=True)
+        if any(each.record.status == "failed" for each in runs):
+            raise SystemExit(_FAILED_RUN)
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -160,12 +172,12 @@ def _grid(
         planned.append({"name": each.name, "command": command, "work_dir": str(each.folder)})
     plan = {"folder": str(folder), "runs": planned}
     if options.dry_run:
-        return folder, None, None, plan
+        return plan, None
     metric = metric_for(found[0].config, options.metric, options.direction)
     grid = Grid(runs, metric, _report)
     if options.resume:
         grid.take_up()
-    return folder, metric, grid, plan
+    return plan, grid
 
 
 def _search(
@@ -190,37 +202,9 @@ def _search(
     print(f"{options.trials} runs in {folder}, in search of the {aim} {metric.name}")
     plan = {"folder": str(folder), "trials": options.trials, "metric": metric.name, "aim": aim}
     if options.dry_run:
-        return folder, metric, None, plan
+        return plan, None
     settings = {name: getattr(options, name) for name in ("trials", "prune", "seed")}
-    search = Search(load, overrides, given, folder, metric, report=_report, **settings)
-    return folder, metric, search, plan
-
-
-def _finish(
-    folder: Path,
-    metric: Metric,
-    followed: Grid | Search,
-    processes: Processes,
-    told: list[Any],
-) -> None:
-    """Run everything, then print and write the table, however it ended."""
-    from mainspring.tools.sweeps import format_table, ranked, write_results
-
-    try:
-        processes.run(followed.waiting(), followed)
-    except KeyboardInterrupt:
-        _report("interrupted: the runs were stopped; --resume continues")
-        raise
-    finally:
-        runs = ranked(followed.runs, metric)
-        if runs and folder.is_dir():
-            told.append(write_results(folder, runs, metric))
-            print(f"\n{format_table(runs, metric)}\n")
-            print(f"results: {folder / 'sweep.json'}, {folder / 'sweep.csv'}")
-            if runs[0].record.status == "finished" and runs[0].record.best is not None:
-                print(f"best: {runs[0].name} in {runs[0].folder}", flush=True)
-    if any(each.record.status == "failed" for each in runs):
-        raise SystemExit(_FAILED_RUN)
+    return plan, Search(load, overrides, given, folder, metric, report=_report, **settings)
 
 
 def _folder(options: argparse.Namespace, cfg: Config) -> Path:
@@ -228,9 +212,4 @@ def _folder(options: argparse.Namespace, cfg: Config) -> Path:
         return Path(local_folder(options.work_dir, "--work-dir"))
     if cfg.get("work_dir") is not None:
         return Path(local_folder(cfg.work_dir, "work_dir")) / "sweep"
-    name = Path(options.config).name.replace(":", "_").replace(".py", "")
-    return Path("work_dirs") / Path(name).stem / "sweep"
-
-
-def _report(line: str) -> None:
-    print(line, flush=True)
+    return default_work_dir(options.config) / "sweep"

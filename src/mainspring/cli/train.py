@@ -6,13 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from mainspring.cli.common import (
-    add_config_options,
-    add_format_option,
-    load_config,
-    looks_like_override,
-    telling_result,
-)
+from mainspring.cli.common import add_config_verb, load_config, looks_like_override, telling_result
 from mainspring.cli.trial_options import use_device
 from mainspring.dist import is_main_process, names_peers
 from mainspring.errors import ConfigError
@@ -22,48 +16,37 @@ __all__ = ["add_parser", "run"]
 
 def add_parser(verbs: Any) -> None:
     """Add the verb to the command."""
-    parser = verbs.add_parser(
+    parser = add_config_verb(
+        verbs,
         "train",
-        help="train what a config describes",
-        description="Train what a config describes; validate, log and save on the way.",
+        run,
+        short="train what a config describes",
+        long="Train what a config describes; validate, log and save on the way.",
+        changes="changes, such as train_cfg.max_epochs=5",
     )
-    parser.add_argument("config", metavar="CONFIG", help="config file: .py, .yaml or .json")
-    parser.add_argument(
-        "overrides",
-        nargs="*",
-        default=[],
-        metavar="key=value",
-        help="changes, such as train_cfg.max_epochs=5",
-    )
-    add_config_options(parser)
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "--resume",
         nargs="?",
         const="auto",
         metavar="PATH",
         help="continue the newest checkpoint of the work directory, or the one at PATH",
     )
-    parser.add_argument(
+    add(
         "--anew",
         nargs="+",
         metavar="NAME",
         help="with --resume: settings that count as they are now, not as in the checkpoint: lr, "
         "weight_decay, ..., schedule, optimizer",
     )
-    parser.add_argument("--amp", action="store_true", help="train with automatic mixed precision")
-    parser.add_argument(
-        "--auto-scale-lr", action="store_true", help="scale the learning rate by the batch size"
-    )
-    parser.add_argument(
-        "--device", metavar="DEVICE", help="cpu, cuda or cuda:1 (default: the best there is)"
-    )
-    parser.add_argument(
+    add("--amp", action="store_true", help="train with automatic mixed precision")
+    add("--auto-scale-lr", action="store_true", help="scale the learning rate by the batch size")
+    add("--device", metavar="DEVICE", help="cpu, cuda or cuda:1 (default: the best there is)")
+    add(
         "--no-report",
         action="store_true",
         help="leave no curves.png and report.html in the work directory",
     )
-    add_format_option(parser)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -94,26 +77,34 @@ def _runner(options: argparse.Namespace) -> Any:
     if options.amp:
         _use_mixed_precision(cfg)
     if options.auto_scale_lr:
-        _enable_lr_scaling(cfg)
+        section = cfg.get("auto_scale_lr")
+        if section is None or "base_batch_size" not in section:
+            raise ConfigError(
+                "--auto-scale-lr needs auto_scale_lr = dict(base_batch_size=...) in the config",
+                config_path="auto_scale_lr",
+            )
+        section["enable"] = True
     weights = cfg.get("load_from") if options.resume == "auto" and not cfg.get("resume") else None
     if options.resume:
         cfg.resume = True
         cfg.load_from = None if options.resume == "auto" else options.resume
     if options.anew:
-        words = [word for word in options.anew if not looks_like_override(word)]
         if not (options.resume or cfg.get("resume")):
             raise ConfigError(
                 "--anew is for runs that go on from a checkpoint", help="add --resume"
             )
-        cfg.anew = words
+        cfg.anew = [word for word in options.anew if not looks_like_override(word)]
 
-    from mainspring.registry import RUNNERS
-    from mainspring.runner import Runner
+    from mainspring.tools.trial import build_runner
 
-    runner = RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
+    runner = build_runner(cfg)
     runner.weights_to_begin_with = weights
     if not options.no_report:
-        _leave_report(runner)
+        from mainspring.hooks import ReportHook
+
+        hooks = getattr(runner, "hooks", None)
+        if hooks is not None and not any(isinstance(hook, ReportHook) for hook in hooks):
+            runner.register_hook(ReportHook())
     runner.invocation = _invocation(options)
     return runner
 
@@ -125,25 +116,11 @@ def _invocation(options: argparse.Namespace) -> Any:
     if names_peers():  # the words of their launcher are not known here
         return None
     words: list[str] = []
-    for name in ("work_dir", "launcher", "device"):
-        if getattr(options, name):
-            words += [f"--{name.replace('_', '-')}", getattr(options, name)]
-    words += [
-        f"--{name.replace('_', '-')}" for name in ("amp", "auto_scale_lr") if getattr(options, name)
-    ]
-    for name in ("cfg_options", "allow"):
-        if getattr(options, name):
-            words += [f"--{name.replace('_', '-')}", *getattr(options, name)]
+    for name in ("work_dir", "launcher", "device", "amp", "auto_scale_lr", "cfg_options", "allow"):
+        if given := getattr(options, name):
+            words.append(f"--{name.replace('_', '-')}")
+            words += given if isinstance(given, list) else [] if given is True else [given]
     return Invocation(options.config, options.overrides, words)
-
-
-def _leave_report(runner: Any) -> None:
-    """Add the hook that draws the report, unless the config lists one."""
-    from mainspring.hooks import ReportHook
-
-    hooks = getattr(runner, "hooks", None)
-    if hooks is not None and not any(isinstance(hook, ReportHook) for hook in hooks):
-        runner.register_hook(ReportHook())
 
 
 def _use_mixed_precision(cfg: Any) -> None:
@@ -168,13 +145,3 @@ def _use_mixed_precision(cfg: Any) -> None:
                 config_path=".".join(filter(None, ("optim_wrapper", path, "type"))),
                 help="set up mixed precision in the config instead",
             )
-
-
-def _enable_lr_scaling(cfg: Any) -> None:
-    section = cfg.get("auto_scale_lr")
-    if section is None or "base_batch_size" not in section:
-        raise ConfigError(
-            "--auto-scale-lr needs auto_scale_lr = dict(base_batch_size=...) in the config",
-            config_path="auto_scale_lr",
-        )
-    section["enable"] = True

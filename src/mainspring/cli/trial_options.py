@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mainspring.cli.common import add_config_options, add_format_option, load_config
+from mainspring.cli.common import Run, add_config_verb, load_config
 from mainspring.config import Config
 from mainspring.errors import ConfigError
 
@@ -26,25 +26,22 @@ __all__ = [
 _HIGHEST_PORT = 65535
 
 
-def add_trial_parser(verbs: Any, name: str, *, short: str, long: str) -> argparse.ArgumentParser:
-    """A parser with the words and options of all these verbs.
+def add_trial_parser(
+    verbs: Any, name: str, run: Run, *, short: str, long: str
+) -> argparse.ArgumentParser:
+    """Add a verb with the words and options of all these verbs; returns its parser.
 
     Args:
         verbs: What it is added to.
         name: Name of the verb.
+        run: What it does.
         short: What it does, for the list of verbs.
         long: What it does, for its own help.
     """
-    parser: argparse.ArgumentParser = verbs.add_parser(name, help=short, description=long)
-    parser.add_argument("config", metavar="CONFIG", help="config file: .py, .yaml or .json")
-    parser.add_argument(
-        "overrides", nargs="*", default=[], metavar="key=value", help="changes of the config"
-    )
-    add_format_option(parser)
+    parser = add_config_verb(verbs, name, run, short=short, long=long)
     parser.add_argument(
         "--device", metavar="DEVICE", help="cpu, cuda or cuda:1 (default: the best there is)"
     )
-    add_config_options(parser)
     return parser
 
 
@@ -163,8 +160,7 @@ def require_folder(option: str, path: str | None) -> None:
     there = next(each for each in (folder, *folder.parents) if each.exists())
     if not there.is_dir():
         raise ConfigError(
-            f"{option} is {path!r}, but {os.path.relpath(there)!r} is a file",
-            help="give a folder",
+            f"{option} is {path!r}, but {os.path.relpath(there)!r} is a file", help="give a folder"
         )
     if not os.access(there, os.W_OK):
         raise ConfigError(f"{option} is {path!r}, where nothing can be written")

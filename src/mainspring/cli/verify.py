@@ -28,16 +28,16 @@ def add_parser(verbs: Any) -> None:
     parser = add_trial_parser(
         verbs,
         "verify",
+        run,
         short="prove what holds for a config: repeatable, resumable, and so on",
         long="Train a few iterations several times, in processes of their own, and compare: the "
         "same seed twice, killed and resumed, saved and loaded, with and without workers, with "
         "accumulated gradients, on two ranks. Nothing is written to the work directory. The exit "
         "code is 1 if something is broken.",
     )
-    parser.add_argument(
-        "--iterations", type=count, default=12, metavar="N", help="length of the trainings (12)"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("--iterations", type=count, default=12, metavar="N", help="length of the trainings (12)")
+    add(
         "--only",
         nargs="+",
         action="extend",
@@ -45,15 +45,14 @@ def add_parser(verbs: Any) -> None:
         metavar="CHECK",
         help="same-seed, kill-and-resume, save-and-load, workers, accumulation, ranks",
     )
-    parser.add_argument(
+    add(
         "--timeout",
         type=count,
         default=1800,
         metavar="SECONDS",
         help="after which a trial counts as hanging and the check as broken (1800)",
     )
-    parser.add_argument("--keep", metavar="DIR", help="keep what the trials write in this folder")
-    parser.set_defaults(run=run)
+    add("--keep", metavar="DIR", help="keep what the trials write in this folder")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -65,7 +64,13 @@ def run(options: argparse.Namespace) -> None:
     """
     options.overrides = [*options.overrides, *filter(looks_like_override, options.only)]
     only = [word for word in options.only if not looks_like_override(word)]
-    folder = _empty_folder(options.keep)
+    folder = None if options.keep is None else Path(options.keep).absolute()
+    if folder is not None:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise ConfigError(
+                f"--keep is {options.keep!r}, which is not empty", help="give a new folder"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
     use_device(options.device)
     cfg = load_config(options, options.overrides)
     if cfg.get("train_cfg") is None:
@@ -76,9 +81,13 @@ def run(options: argparse.Namespace) -> None:
         Trials,
         chosen_checks,
         finding_details,
+        finding_line,
         findings_as_json,
         verify,
     )
+
+    def report(finding: Finding) -> None:
+        print(finding_line(finding), flush=True)
 
     chosen_checks(only)
     with ExitStack() as stack:
@@ -90,15 +99,17 @@ def run(options: argparse.Namespace) -> None:
         trials = stack.enter_context(
             Trials([sys.executable, "-m", "mainspring.cli.verify"], options.timeout)
         )
-        with aside(options):
-            _refuse_mistakes(cfg)
+        with aside(options):  # the trials' processes start meanwhile
+            from mainspring.runner.quick_check import refuse_mistakes
+
+            refuse_mistakes(cfg)
         findings = verify(
             trials,
             folder,
             request,
             iterations=options.iterations,
             only=only,
-            report=_print_line if options.format == "text" else None,
+            report=report if options.format == "text" else None,
         )
     broken = [finding for finding in findings if finding.outcome == "broken"]
     if options.format == "json":
@@ -108,38 +119,6 @@ def run(options: argparse.Namespace) -> None:
             print(f"\n{finding_details(finding)}")
     if broken:
         raise SystemExit(_BROKEN)
-
-
-def _print_line(finding: Finding) -> None:
-    from mainspring.tools.verify import finding_line
-
-    print(finding_line(finding), flush=True)
-
-
-def _empty_folder(keep: str | None) -> Path | None:
-    """The folder that is kept, created.
-
-    Raises:
-        ConfigError: There is something in it.
-    """
-    if keep is None:
-        return None
-    folder = Path(keep).absolute()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigError(f"--keep is {keep!r}, which is not empty", help="give a new folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _refuse_mistakes(cfg: Any) -> None:
-    """Say what is certainly wrong with a config, while the trials' processes start.
-
-    Raises:
-        ConfigError: Something is.
-    """
-    from mainspring.runner.quick_check import refuse_mistakes
-
-    refuse_mistakes(cfg)
 
 
 def _read(request: Mapping[str, Any]) -> Any:

@@ -23,12 +23,7 @@ from mainspring.config.model_index import indexed_models
 from mainspring.dataset import pseudo_collate
 from mainspring.dataset.build import collate_function
 from mainspring.device import get_device
-from mainspring.errors import (
-    ArgumentTypeError,
-    ConfigError,
-    ConfigTypeError,
-    did_you_mean,
-)
+from mainspring.errors import ArgumentTypeError, ConfigError, ConfigTypeError, did_you_mean
 from mainspring.fileio import get_file_backend, isdir, join_path, list_dir_or_file
 from mainspring.logging import print_log
 from mainspring.names.openmmlab import MODULE2PACKAGE
@@ -228,9 +223,15 @@ class BaseInferencer(metaclass=InferencerMeta):
 
     def _init_model(self, cfg: Any, weights: str | None, device: str = "cpu") -> nn.Module:
         """The model of a config, or else of the one in the checkpoint, ready to predict."""
-        checkpoint = None if weights is None else _load_checkpoint(weights, map_location="cpu")
+        checkpoint: Any = None if weights is None else _load_checkpoint(weights, map_location="cpu")
         if not cfg:
-            cfg.update(Config.fromstring(_config_in(checkpoint), ".py")._cfg_dict)
+            hub = checkpoint.get("message_hub") or {}
+            text = hub.get("runtime_info", {}).get("cfg") or checkpoint.get("meta", {}).get("cfg")
+            if not text:
+                raise ConfigError(
+                    "Cannot find the config in the checkpoint", help="give the model too"
+                )
+            cfg.update(Config.fromstring(str(text), ".py")._cfg_dict)
         described = cfg.model
         if isinstance(described, dict) and described.get("pretrained") is not None:
             del described["pretrained"]
@@ -375,12 +376,3 @@ def _known_scope(scope: str | None) -> str:
 def _names(entry: Mapping[str, Any]) -> list[str]:
     aliases = entry.get("Alias") or []
     return [entry["Name"], *([aliases] if isinstance(aliases, str) else aliases)]
-
-
-def _config_in(checkpoint: Any) -> str:
-    """The text of the config that a checkpoint was written under."""
-    hub = checkpoint.get("message_hub") or {}
-    text = hub.get("runtime_info", {}).get("cfg") or checkpoint.get("meta", {}).get("cfg")
-    if not text:
-        raise ConfigError("Cannot find the config in the checkpoint", help="give the model too")
-    return str(text)

@@ -12,6 +12,9 @@ from mainspring.config.in_words import in_one_line
 
 __all__ = ["changes_between", "changes_of"]
 
+OF_THE_PLACE = ("work_dir", "resume", "load_from", "launcher")
+"""Settings that differ from run to run of one config."""
+
 _LIMIT = 160
 
 Changes = list[tuple[str, str, str]]
@@ -48,12 +51,10 @@ def changes_between(left: Mapping[Any, Any], right: Mapping[Any, Any]) -> Change
         left: Values of one config.
         right: Values of another one.
     """
-    return [
-        (
-            difference.path,
-            "" if difference.kind == "added" else in_one_line(difference.left, _LIMIT),
-            "" if difference.kind == "removed" else in_one_line(difference.right, _LIMIT),
-        )
-        for difference in differences(left, right)
-        if difference.path not in ("work_dir", "resume", "load_from", "launcher")
-    ]
+    changes: Changes = []
+    for each in differences(left, right):
+        one = "" if each.kind == "added" else in_one_line(each.left, _LIMIT)
+        other = "" if each.kind == "removed" else in_one_line(each.right, _LIMIT)
+        if each.path not in OF_THE_PLACE:
+            changes.append((each.path, one, other))
+    return changes

@@ -52,22 +52,20 @@ class Evaluation:
         """
         samples = [plain_sample(output) for output in outputs]
         losses = self._compare(samples)
-        is_full = len(self._worst) == self._wanted_worst
-        limit = (self._worst[0][0] if self._worst else math.inf) if is_full else -math.inf
-        is_worse = [index for index, loss in enumerate(losses) if loss is not None and loss > limit]
-        missing = range(min(max(self._wanted - len(self._first), 0), len(samples)))
-        if missing or is_worse:
-            inputs = inputs_and_targets(batch)
-            inputs = inputs if len(inputs) == len(samples) else [(None, None)] * len(samples)
-            for index in missing:
-                self._first.append((*_kept(inputs[index], samples[index]), losses[index]))
-            for index in is_worse:
-                loss = losses[index]
-                full = len(self._worst) == self._wanted_worst
-                if loss is not None and not (full and loss <= self._worst[0][0]):
-                    place = self._seen + index
-                    entry = (loss, -place, *_kept(inputs[index], samples[index]))
-                    (heapq.heappushpop if full else heapq.heappush)(self._worst, entry)
+        inputs: list[tuple[Any, Any]] | None = None
+        for index, (sample, loss) in enumerate(zip(samples, losses, strict=True)):
+            is_first = len(self._first) < self._wanted
+            is_full = len(self._worst) == self._wanted_worst
+            limit = (self._worst[0][0] if self._worst else math.inf) if is_full else -math.inf
+            is_worse = loss is not None and loss > limit
+            if (is_first or is_worse) and inputs is None:
+                inputs = inputs_and_targets(batch)
+                inputs = inputs if len(inputs) == len(samples) else [(None, None)] * len(samples)
+            if is_first and inputs is not None:
+                self._first.append((*_kept(inputs[index], sample), loss))
+            if is_worse and inputs is not None and loss is not None:
+                entry = (loss, -self._seen - index, *_kept(inputs[index], sample))
+                (heapq.heappushpop if is_full else heapq.heappush)(self._worst, entry)
         self._seen += len(samples)
 
     def tables(self, metrics: Mapping[str, Any] | None, display: Display) -> list[Table]:
@@ -209,29 +207,22 @@ def _tables_of_counts(counts: Tensor, display: Display) -> list[Table]:
     if len(present) > _MOST_ROWS:
         shown = sorted(present, key=lambda index: float(scores["f1"][index]))[:_MOST_ROWS]
         title = f"By class: the {_MOST_ROWS} worst of {len(present)}"
-    by_class = Table(
-        title,
-        ["samples", "precision %", "recall %", "F1 %"],
-        [display.name(index) for index in shown],
-        [
-            [
-                int(of_class[index]),
-                *(float(s[index]) if s[index].isfinite() else None for s in scores.values()),
-            ]
-            for index in shown
-        ],
-    )
+    names = [display.name(index) for index in shown]
+    rows: list[list[float | None]] = [
+        [int(of_class[index])]
+        + [float(s[index]) if s[index].isfinite() else None for s in scores.values()]
+        for index in shown
+    ]
+    by_class = Table(title, ["samples", "precision %", "recall %", "F1 %"], names, rows)
     if len(present) <= _MOST_IN_MATRIX and len(counts) <= _MOST_IN_MATRIX:
         return [by_class, _confusion("Confusion matrix", counts, display)]
     off = counts.clone()
     off.fill_diagonal_(0)
     most, cells = off.flatten().topk(min(20, off.numel()))
-    pairs = [
-        (f"{display.name(cell // len(counts))} taken for {display.name(cell % len(counts))}", count)
-        for count, cell in zip(most.tolist(), cells.tolist(), strict=True)
-        if count
-    ]
-    confused = Table(
-        "Most confused", ["samples"], [name for name, _ in pairs], [[count] for _, count in pairs]
-    )
-    return [by_class, confused] if pairs else [by_class]
+    confused = Table("Most confused", ["samples"], [], [])
+    for count, cell in zip(most.tolist(), cells.tolist(), strict=True):
+        if count:
+            right, taken = divmod(cell, len(counts))
+            confused.rows.append(f"{display.name(right)} taken for {display.name(taken)}")
+            confused.values.append([count])
+    return [by_class, confused] if confused.rows else [by_class]

@@ -9,16 +9,7 @@ from collections.abc import Iterable, Sequence
 from mainspring.columns import as_number
 from mainspring.comparison import is_number
 
-__all__ = [
-    "Html",
-    "as_bytes",
-    "as_date",
-    "escaped",
-    "facts",
-    "section",
-    "table",
-    "tag",
-]
+__all__ = ["Html", "as_bytes", "as_date", "escaped", "facts", "section", "table", "tag"]
 
 
 def escaped(text: object) -> str:
@@ -63,13 +54,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], class_: str = "
     }
 
     def line(name: str, row: Sequence[object]) -> str:
-        return tag(
-            "tr",
-            "".join(
-                tag(name, _content(value), class_="number" if place in right else None)
-                for place, value in enumerate(row)
-            ),
-        )
+        kinds = ("number" if place in right else None for place in range(len(row)))
+        shown = zip(map(_content, row), kinds, strict=True)
+        return tag("tr", "".join(tag(name, value, class_=kind) for value, kind in shown))
 
     body = "".join(line("td", row) for row in cells)
     whole = tag("thead", line("th", head)) + tag("tbody", body)

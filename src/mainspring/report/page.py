@@ -56,26 +56,20 @@ def page_of(runs: Sequence[RunFiles], *, reload: bool = False) -> str:
     # "<" would let a name in the data end the element.
     data = json.dumps(_data(runs)).replace("<", "\\u003c")
     written = time.strftime("%Y-%m-%d %H:%M:%S")
-    return "".join(
-        [
-            _head(title, chart_styles),
-            f'<body data-reload="{"yes" if reload else ""}">',
-            overview(runs, title),
-            tag(
-                "section",
-                tag("h2", "Curves") + _CONTROLS + '<div class="panels" id="curves"></div>',
-                id="curves-section",
-            ),
-            *(details_of(run, index, is_only=len(runs) == 1) for index, run in enumerate(runs)),
-            tag(
-                "footer",
-                f"mainspring {__version__}, written {written}. Charts by uPlot (MIT licence).",
-            ),
-            f'<script type="application/json" id="data">{data}</script>',
-            f"<script>{charts}</script>\n<script>{script}</script>",
-            "</body></html>\n",
-        ]
-    )
+    curves = tag("h2", "Curves") + _CONTROLS + '<div class="panels" id="curves"></div>'
+    made = f"mainspring {__version__}, written {written}. Charts by uPlot (MIT licence)."
+    parts = [
+        _head(title, chart_styles),
+        f'<body data-reload="{"yes" if reload else ""}">',
+        overview(runs, title),
+        tag("section", curves, id="curves-section"),
+        *(details_of(run, index, is_only=len(runs) == 1) for index, run in enumerate(runs)),
+        tag("footer", made),
+        f'<script type="application/json" id="data">{data}</script>',
+        f"<script>{charts}</script>\n<script>{script}</script>",
+        "</body></html>\n",
+    ]
+    return "".join(parts)
 
 
 def gallery_page(samples: Sequence[Shown], contents: Sequence[Sequence[object]], title: str) -> str:
@@ -87,15 +81,9 @@ def gallery_page(samples: Sequence[Shown], contents: Sequence[Sequence[object]],
         title: What stands above them.
     """
     batch = table(["batch", "type", "shape", "values"], contents)
-    return "".join(
-        [
-            _head(title),
-            "<body>",
-            tag("header", tag("h1", escaped(title))),
-            tag("section", gallery(samples)) + tag("section", batch),
-            "</body></html>\n",
-        ]
-    )
+    header = tag("header", tag("h1", escaped(title)))
+    body = header + tag("section", gallery(samples)) + tag("section", batch)
+    return f"{_head(title)}<body>{body}</body></html>\n"
 
 
 def _head(title: str, styles: str = "") -> str:
@@ -130,12 +118,9 @@ def _data(runs: Sequence[RunFiles]) -> dict[str, Any]:
                     {"run": index, "kind": kind, **_thinned(curve)}
                 )
     order = sorted(panels, key=_group_of)
-    return {
-        "runs": [{"name": run.name, "epochLength": run.epoch_length} for run in runs],
-        "panels": [
-            {"name": name, "group": _group_of(name), "curves": panels[name]} for name in order
-        ],
-    }
+    shown = [{"name": name, "group": _group_of(name), "curves": panels[name]} for name in order]
+    named = [{"name": run.name, "epochLength": run.epoch_length} for run in runs]
+    return {"runs": named, "panels": shown}
 
 
 def _group_of(name: str) -> int:

@@ -60,9 +60,10 @@ class Start:
             name, colon, value = line.strip().partition(": ")
             if colon and not name.startswith("- ") and name != "PyTorch compiling details":
                 start.environment[name] = value.strip()
-        start.warnings = dict(Counter(map(_first_line, _WARNING.findall(text))))
+        logged: list[str] = _WARNING.findall(text)
+        start.warnings = dict(Counter(logged))
         for warning, count in (start.noted.warnings if start.noted else {}).items():
-            start.warnings[_first_line(warning)] = count
+            start.warnings[warning.partition("\n")[0]] = count
         resumed = _RESUMED.search(text)
         start.resumed_from = str(start.record.get("start") or (resumed[1] if resumed else ""))
         return start
@@ -249,39 +250,25 @@ def _iterations_of_epoch(record: Mapping[str, Any]) -> float | None:
 
 def _log_of(log_dir: Path) -> str:
     """The text of a start's log; of a very long one, its beginning and its end."""
-    for path in sorted(log_dir.glob("*.log")):
-        with path.open("rb") as file:
-            text = file.read(_LONGEST_LOG)
-            size = path.stat().st_size
-            if size > 2 * _LONGEST_LOG:
-                file.seek(size - _LONGEST_LOG)
-            text += file.read(_LONGEST_LOG)
-        return text.decode(errors="replace")
-    return ""
-
-
-def _first_line(text: str) -> str:
-    return text.partition("\n")[0]
+    path = min(log_dir.glob("*.log"), default=None)
+    if path is None:
+        return ""
+    with path.open("rb") as file:
+        text = file.read(_LONGEST_LOG)
+        file.seek(max(path.stat().st_size - _LONGEST_LOG, len(text)))
+        text += file.read(_LONGEST_LOG)
+    return text.decode(errors="replace")
 
 
 def _checkpoints(folder: Path) -> list[Checkpoint]:
     found = []
     for path in folder.glob("*"):
         match = _CHECKPOINT.search(path.name)
-        if match is None or not path.is_file():
-            continue
-        status = path.stat()
-        number = int(match["number"]) if match["number"] else None
-        is_epoch = match["unit"] == "epoch"
-        found.append(
-            Checkpoint(
-                path.name,
-                status.st_size,
-                status.st_mtime,
-                iteration=None if is_epoch else number,
-                epoch=number if is_epoch else None,
-            )
-        )
+        if match is not None and path.is_file():
+            status = path.stat()
+            names = {"epoch": "epoch", "iter": "iteration"}
+            place = {names[match["unit"]]: int(match["number"])} if match["unit"] else {}
+            found.append(Checkpoint(path.name, status.st_size, status.st_mtime, **place))
     return sorted(found, key=lambda checkpoint: -checkpoint.saved)
 
 

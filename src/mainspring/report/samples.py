@@ -7,8 +7,8 @@ samples. What a model predicts of it is a list of samples, as metrics take them.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from mainspring.structures import BaseDataElement
 from mainspring.visualization.drawing import Color, Drawing
 from mainspring.visualization.images import png_bytes
 
-__all__ = ["Display", "first_of", "inputs_and_targets", "plain_sample"]
+__all__ = ["Display", "first_of", "inputs_and_targets", "pixel_classes", "plain_sample"]
 
 Image = np.ndarray[Any, Any]
 
@@ -37,12 +37,9 @@ _MOST_BOXES = 30
 _MOST_VALUES = 8
 _MOST_LETTERS = 400
 _TARGET_COLOR, _PREDICTED_COLOR = (46, 160, 67), (230, 126, 34)
-_PALETTE = tuple(
-    (int(r), int(g), int(b))
-    for r, g, b in (
-        (230, 126, 34), (59, 111, 182), (46, 160, 67), (155, 89, 182), (231, 76, 60),
-        (22, 160, 133), (241, 196, 15), (127, 140, 141), (233, 30, 99), (121, 85, 72),
-    )
+_PALETTE: tuple[tuple[int, int, int], ...] = (
+    (230, 126, 34), (59, 111, 182), (46, 160, 67), (155, 89, 182), (231, 76, 60),
+    (22, 160, 133), (241, 196, 15), (127, 140, 141), (233, 30, 99), (121, 85, 72),
 )  # fmt: skip
 
 
@@ -91,12 +88,12 @@ class Display:
     """How samples of a data set are shown.
 
     Attributes:
-        classes: Names of its classes, if they are known.
+        classes: Names of its classes; empty where they are not known.
         decode: Makes a text of token ids, if the data set can.
         bgr: Whether its images have blue first.
     """
 
-    classes: Sequence[str] | None = None
+    classes: list[str] = field(default_factory=list)
     decode: Callable[[list[int]], str] | None = None
     bgr: bool = False
 
@@ -114,8 +111,13 @@ class Display:
         classes = classes or getattr(dataset, "classes", None)
         decode = getattr(dataset, "decode", None)
         decode = decode or getattr(getattr(dataset, "tokenizer", None), "decode", None)
-        names = list(map(str, classes)) if isinstance(classes, list | tuple) else None
-        return cls(names, decode, bool(getattr(preprocessor, "_channel_conversion", False)))
+        if not isinstance(classes, Collection) or isinstance(classes, str):
+            classes = ()
+        return cls(
+            list(map(str, classes)),
+            decode,
+            bool(getattr(preprocessor, "_channel_conversion", False)),
+        )
 
     def show(self, inputs: Any, sample: Any = None, target: Any = None) -> Shown:
         """A sample as a page shows it.
@@ -152,8 +154,7 @@ class Display:
 
     def name(self, index: int) -> str:
         """Name of a class."""
-        known = self.classes or ()
-        return known[index] if 0 <= index < len(known) else str(index)
+        return self.classes[index] if 0 <= index < len(self.classes) else str(index)
 
     def _image(self, value: Any) -> tuple[Image, tuple[int, int]] | None:
         """RGB of shape (H, W, 3), uint8, and its size before; ``None`` for what is no image."""
@@ -196,11 +197,11 @@ class Display:
         """
         height, width = image.shape[:2]
         masks = [_mask(value, size, (height, width)) for value in (target, predicted)]
-        if any(mask is not None for mask in masks):
-            panels = [image] + [_with_mask(image, mask) for mask in masks if mask is not None]
-            return np.concatenate(panels, axis=1)
+        with_masks = [_with_mask(image, mask) for mask in masks if mask is not None]
+        if with_masks:
+            return np.concatenate([image, *with_masks], axis=1)
         boxes = [_boxes(value) for value in (target, predicted)]
-        if all(found is None for found in boxes):
+        if boxes == [None, None]:
             return image
         zoom = max(1, -(-_SMALLEST // max(height, width)))
         scale = zoom * width / size[1]
@@ -212,11 +213,9 @@ class Display:
                 corners, labels, scores = found
                 drawing.draw_bboxes(corners * scale, edge_colors=color)
                 if color == _PREDICTED_COLOR:
+                    pairs = zip(labels, scores, strict=True)
                     drawing.draw_texts(
-                        [
-                            f"{self.name(int(label))} {score:.0%}"
-                            for label, score in zip(labels, scores, strict=True)
-                        ],
+                        [f"{self.name(int(label))} {score:.0%}" for label, score in pairs],
                         (corners[:, :2] * scale).clip(0, zoom * max(height, width) - 1),
                         colors="white",
                         bboxes={"facecolor": "#00000099", "edgecolor": "none", "pad": 1},
@@ -268,10 +267,8 @@ def _class_of(value: Any) -> int | None:
 
 def _probability(scores: Any) -> float | None:
     """The share of the highest score, or ``None`` for a label."""
-    if not isinstance(scores, Tensor | np.ndarray):
-        return None
-    tensor = torch.as_tensor(scores)
-    if not tensor.is_floating_point() or tensor.dim() != 1:
+    tensor = torch.as_tensor(scores) if isinstance(scores, Tensor | np.ndarray) else None
+    if tensor is None or not tensor.is_floating_point() or tensor.dim() != 1:
         return None
     values = tensor.float()
     is_distribution = bool((values >= 0).all()) and abs(float(values.sum()) - 1) < 1e-3
@@ -285,14 +282,12 @@ def _boxes(value: Any) -> tuple[Image, list[int], list[float]] | None:
         return None
     corners = torch.as_tensor(getattr(found, "tensor", found)).detach().cpu().float().reshape(-1, 4)
     count = len(corners)
-    labels = first_of(value, ("labels", "label"))
-    scores = first_of(value, ("scores", "score"))
+    labels, scores = first_of(value, ("labels", "label")), first_of(value, ("scores", "score"))
     each_label = [0] * count if labels is None else torch.as_tensor(labels).tolist()
     each_score = [1.0] * count if scores is None else torch.as_tensor(scores).tolist()
     order = sorted(range(count), key=lambda index: -each_score[index])[:_MOST_BOXES]
-    kept = [index for index in order if scores is None or each_score[index] >= _CONFIDENT]
-    chosen = corners[kept].numpy()
-    return chosen, [each_label[index] for index in kept], [each_score[index] for index in kept]
+    kept = [index for index in order if each_score[index] >= _CONFIDENT]
+    return corners[kept].numpy(), [each_label[i] for i in kept], [each_score[i] for i in kept]
 
 
 def _mask(value: Any, size: tuple[int, int], shown: tuple[int, int]) -> Image | None:
@@ -303,14 +298,20 @@ def _mask(value: Any, size: tuple[int, int], shown: tuple[int, int]) -> Image | 
         size: Height and width of the image that it belongs to.
         shown: Those of the image that is shown.
     """
-    classes = _pixel_classes(value, size)
+    classes = pixel_classes(value, size)
     if classes is None or size == shown:
         return None if classes is None else classes.numpy()
     smaller = functional.interpolate(classes[None, None].double(), size=shown, mode="nearest")
     return smaller[0, 0].long().numpy()
 
 
-def _pixel_classes(value: Any, size: tuple[int, int]) -> Tensor | None:
+def pixel_classes(value: Any, size: tuple[int, int]) -> Tensor | None:
+    """Class of each pixel, 0 for the background; ``None`` for what is no map of an image.
+
+    Args:
+        value: Classes, scores of classes, masks of instances, or a mapping that holds such.
+        size: Height and width of the image.
+    """
     if isinstance(value, Mapping):
         instances = value.get("masks")
         if isinstance(instances, Tensor | np.ndarray):

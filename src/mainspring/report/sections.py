@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mainspring.columns import as_duration, as_number
 from mainspring.report.changes import changes_between
-from mainspring.report.html import (
-    Html,
-    as_bytes,
-    as_date,
-    escaped,
-    facts,
-    section,
-    table,
-    tag,
-)
+from mainspring.report.html import Html, as_bytes, as_date, escaped, facts, section, table, tag
 from mainspring.report.record import Shown, StartRecord, Table
-from mainspring.report.run import RunFiles, Start
+from mainspring.report.run import RunFiles
 
 __all__ = ["details_of", "gallery", "overview"]
 
@@ -27,12 +19,7 @@ _PARTS = (("step", "training step"), ("data", "waiting for data"), ("validation"
           ("saving", "saving"), ("other", "other"))  # fmt: skip
 _MOST_CHANGES = 60
 _LARGE = 160
-_STATES = {
-    "running": "running",
-    "finished": "finished",
-    "stopped": "stopped",
-    "crashed": "crashed",
-}
+_STATES = ("running", "finished", "stopped", "crashed")
 
 
 def overview(runs: Sequence[RunFiles], title: str) -> str:
@@ -43,7 +30,10 @@ def overview(runs: Sequence[RunFiles], title: str) -> str:
         return head + tag("section", _table_of(runs))
     run = runs[0]
     head = tag("h1", escaped(title) + _badge(run.newest.state)) + theme
-    return tag("header", head) + tag("section", facts(_facts(run)) + _ending(run.newest))
+    newest, ending = run.newest, ""
+    if newest.state in ("stopped", "crashed") and newest.reason:
+        ending = tag("p", escaped(newest.reason), class_=f"ending {newest.state}")
+    return tag("header", head) + tag("section", facts(_facts(run)) + ending)
 
 
 def details_of(run: RunFiles, index: int, *, is_only: bool) -> str:
@@ -54,21 +44,19 @@ def details_of(run: RunFiles, index: int, *, is_only: bool) -> str:
         index: Its number on the page.
         is_only: Whether it is the only one; others can be folded away.
     """
-    noted = run.noted
-    content = "".join(
-        [
-            section("Checkpoints", _checkpoints(run), id=f"checkpoints-{index}"),
-            *_tables(noted.tables if noted else []),
-            section("Predictions", gallery(noted.samples if noted else []), class_="wide"),
-            section("Highest losses", gallery(noted.top_losses if noted else []), class_="wide"),
-            section("Time", _time_budget(run), id=f"time-{index}"),
-            section("Warnings", _warnings(run)),
-            section(f"Changes to {noted.base}" if noted else "", _changes(noted)),
-            section("Starts", _starts(run)),
-            section("Environment", facts(run.newest.environment.items())),
-        ]
-    )
-    grid = tag("div", content, class_="cards")
+    noted = run.noted or StartRecord()
+    content = [
+        section("Checkpoints", _checkpoints(run), id=f"checkpoints-{index}"),
+        *map(_table, noted.tables),
+        section("Predictions", gallery(noted.samples), class_="wide"),
+        section("Highest losses", gallery(noted.top_losses), class_="wide"),
+        section("Time", _time_budget(run), id=f"time-{index}"),
+        section("Warnings", _warnings(run)),
+        section(f"Changes to {noted.base}", _changes(noted)),
+        section("Starts", _starts(run)),
+        section("Environment", facts(run.newest.environment.items())),
+    ]
+    grid = tag("div", "".join(content), class_="cards")
     if is_only:
         return grid
     summary = tag("summary", _swatch(index) + escaped(run.name) + _badge(run.newest.state))
@@ -157,14 +145,8 @@ def _total_seconds(run: RunFiles) -> float | None:
     return sum(known) if known else None
 
 
-def _ending(start: Start) -> str:
-    if start.state not in ("stopped", "crashed") or not start.reason:
-        return ""
-    return tag("p", escaped(start.reason), class_=f"ending {start.state}")
-
-
 def _badge(state: str) -> str:
-    return tag("span", _STATES[state], class_=f"badge {state}") if state in _STATES else ""
+    return tag("span", state, class_=f"badge {state}") if state in _STATES else ""
 
 
 def _swatch(index: int) -> str:
@@ -181,12 +163,10 @@ def _checkpoints(run: RunFiles) -> str:
         for name in dict.fromkeys(name for found in values.values() for name in found)
         if not name.endswith("time")
     ]
+    badge = tag("span", "best", class_="badge")
     rows = [
         [
-            Html(
-                escaped(file.name)
-                + (tag("span", "best", class_="badge") if file.name in best else "")
-            ),
+            Html(escaped(file.name) + badge * (file.name in best)),
             *(values[file.name].get(name) for name in metrics),
             as_bytes(file.size),
             as_date(file.saved),
@@ -196,17 +176,10 @@ def _checkpoints(run: RunFiles) -> str:
     return table(["file", *metrics, "size", "saved"], rows)
 
 
-def _tables(tables: Iterable[Table]) -> Iterable[str]:
-    for found in tables:
-        content = (
-            _matrix(found)
-            if found.is_confusion
-            else table(
-                ["", *found.columns],
-                [[name, *row] for name, row in zip(found.rows, found.values, strict=True)],
-            )
-        )
-        yield section(found.title, content, class_="wide" if len(found.columns) > 12 else None)
+def _table(found: Table) -> str:
+    rows = ([name, *row] for name, row in zip(found.rows, found.values, strict=True))
+    content = _matrix(found) if found.is_confusion else table(["", *found.columns], rows)
+    return section(found.title, content, class_="wide" if len(found.columns) > 12 else None)
 
 
 def _matrix(found: Table) -> str:
@@ -269,11 +242,10 @@ def _figure(sample: Shown) -> str:
 
 def _time_budget(run: RunFiles) -> str:
     """Where the time of all starts went, as a bar and its parts."""
-    totals: dict[str, float] = {}
-    for start in run.starts:
-        for name, seconds in (start.noted.seconds if start.noted else {}).items():
-            totals[name] = totals.get(name, 0.0) + seconds
-    total = totals.pop("total", 0.0)
+    noted = [start.noted.seconds for start in run.starts if start.noted is not None]
+    names = ("total", *dict(_PARTS))
+    totals = {name: sum(each.get(name, 0.0) for each in noted) for name in names}
+    total = totals.pop("total")
     if total <= 0:
         return ""
     totals["other"] = max(total - sum(totals.values()), 0.0)
@@ -288,25 +260,19 @@ def _time_budget(run: RunFiles) -> str:
 
 
 def _warnings(run: RunFiles) -> str:
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
     for start in run.starts:
-        for text, count in start.warnings.items():
-            counts[text] = counts.get(text, 0) + count
-    ordered = sorted(counts.items(), key=lambda item: -item[1])
-    rows = [[count, text] for text, count in ordered]
+        counts.update(start.warnings)
+    rows = [[count, text] for text, count in counts.most_common()]
     return table(["times", "warning"], rows, class_="wrap") if rows else ""
 
 
-def _changes(noted: StartRecord | None) -> str:
-    if noted is None or not noted.changes:
+def _changes(noted: StartRecord) -> str:
+    if not noted.changes:
         return ""
     shown = [
-        [
-            Html(tag("code", escaped(path))),
-            Html(tag("code", escaped(left))),
-            Html(tag("code", escaped(right))),
-        ]
-        for path, left, right in noted.changes[:_MOST_CHANGES]
+        [Html(tag("code", escaped(each))) for each in change]
+        for change in noted.changes[:_MOST_CHANGES]
     ]
     more = len(noted.changes) - _MOST_CHANGES
     note = tag("p", f"and {more} more", class_="hint") if more > 0 else ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -56,7 +57,13 @@ class PageServer(ThreadingHTTPServer):
 
     def version(self) -> str:
         """What changes when a run has left something new."""
-        seen = [f"{file}:{_changed(file)}" for folder in self.folders for file in _files(folder)]
+        seen = []
+        for folder in self.folders:
+            records = (*folder.glob("*/report.json"), *folder.glob("*/run.json"))
+            for file in (*scalar_files(folder), *records):
+                with suppress(OSError):  # replaced at this moment
+                    status = file.stat()
+                    seen.append((file, status.st_mtime, status.st_size))
         return str(hash(tuple(seen)))
 
 
@@ -101,15 +108,3 @@ def serve(folders: Sequence[Path], port: int) -> None:
             server.serve_forever()
         except KeyboardInterrupt:
             return
-
-
-def _files(folder: Path) -> Iterable[Path]:
-    return [*scalar_files(folder), *folder.glob("*/report.json"), *folder.glob("*/run.json")]
-
-
-def _changed(file: Path) -> tuple[float, int]:
-    try:
-        status = file.stat()
-    except OSError:  # replaced at this moment
-        return 0.0, 0
-    return status.st_mtime, status.st_size

@@ -15,12 +15,12 @@ from mainspring.config.diff import Difference, differences
 from mainspring.errors import ConfigError, did_you_mean
 from mainspring.logging.run_record import RECORD, read_record, record_files, state_of
 from mainspring.logging.scalar_lines import scalar_files
+from mainspring.report.changes import OF_THE_PLACE
 from mainspring.tools.sweeps.scalars import Scalars, best_of
 
 __all__ = ["RunSummary", "find_runs", "sorted_runs", "summarize"]
 
 _KEYS = ("began", "name", "state", "seconds", "best")
-_OF_THE_PLACE = ("work_dir", "resume", "load_from", "launcher")
 
 
 @dataclass
@@ -96,9 +96,15 @@ def sorted_runs(
     Raises:
         ConfigError: No run has a value of that name.
     """
-    values = [_value(run, key) for run in runs]
+    values = []
+    known = set(_KEYS)
+    for run in runs:
+        known_of: dict[str, Any] = {**run.last, "name": str(run.path)}
+        known_of |= {name: getattr(run, name) for name in ("began", "state", "seconds")}
+        known_of["best"] = run.best and run.best["score"]
+        values.append(known_of.get(key))
+        known |= {*run.last}
     if runs and all(value is None for value in values):
-        known = {*_KEYS, *(name for run in runs for name in run.last)}
         raise ConfigError(f"no run has {key!r} to sort by", help=did_you_mean(key, sorted(known)))
     pairs = sorted(
         ((value, run) for value, run in zip(values, runs, strict=True) if value is not None),
@@ -109,20 +115,11 @@ def sorted_runs(
     ordered = [run for _, run in pairs] + rest
     configs = [_config(run.path) for run in ordered]
     for run, before, own in zip(ordered, [None, *configs], configs, strict=False):
+        run.changes = []
         if before is not None and own is not None:
             found = differences(before._own_values(), own._own_values())
-            run.changes = [change for change in found if change.path not in _OF_THE_PLACE]
-        else:
-            run.changes = []
+            run.changes = [change for change in found if change.path not in OF_THE_PLACE]
     return ordered
-
-
-def _value(run: RunSummary, key: str) -> Any:
-    if key == "best":
-        return run.best and run.best["score"]
-    if key == "name":
-        return str(run.path)
-    return getattr(run, key) if key in ("began", "state", "seconds") else run.last.get(key)
 
 
 def summarize(path: Path) -> RunSummary:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from mainspring.cli.common import add_format_option
+from mainspring.cli.common import add_format_option, tell
 
 if TYPE_CHECKING:
     from mainspring.checkpoint import Comparison, Difference
@@ -15,7 +16,6 @@ __all__ = ["add_parsers"]
 
 _DIFFERENT = 1
 _SHOWN_NAMES = 10
-_TITLES = {"state_dict": "weights"}
 
 
 def add_parsers(inner: Any) -> list[tuple[Any, Any]]:
@@ -54,79 +54,61 @@ def _diff(options: argparse.Namespace) -> None:
     if options.weights:
         found = {key: part for key, part in found.items() if key == "state_dict"}
     are_equal = all(part.are_equal for part in found.values())
-    if options.format == "json":
-        print(_as_json(found, are_equal))
-    else:
-        if not are_equal:
-            print(f"A: {options.left}\nB: {options.right}")
-        for key, part in found.items():
-            _print_part(key, part, options.top)
+    lines = [f"A: {options.left}\nB: {options.right}"] if not are_equal else []
+    for key, part in found.items():
+        lines += _lines(key, part, options.top)
+    tell(options, {"equal": are_equal, **_as_json(found)}, "\n".join(lines))
     if not are_equal:
         raise SystemExit(_DIFFERENT)
 
 
-def _print_part(key: str, part: Comparison, top: int) -> None:
-    title = _TITLES.get(key, key)
-    said = f"{title}: {_summary(part)}"
+def _lines(key: str, part: Comparison, top: int) -> Iterator[str]:
+    sides = ((part.only_left, "A"), (part.only_right, "B"))
+    counts = [f"{len(part.different)} of {part.compared} values differ"] if part.compared else []
+    counts += [f"{len(names)} only in {file}" for names, file in sides if names]
+    said = f"equal ({part.compared} values)" if part.are_equal else ", ".join(counts)
+    said = f"{'weights' if key == 'state_dict' else key}: {said}"
     if key not in ("state_dict", "meta"):
         # Where a part differs most, or where it has another shape or kind.
         for first in part.different[:1]:
             if first.largest is None:
                 said += f"; first {first.path}: {first.left} -> {first.right}"
             else:
-                said += f"; largest difference {_number(first.largest)} at {first.path}"
-        print(said)
+                said += f"; largest difference {first.largest:.3g} at {first.path}"
+        yield said
         return
-    print(said)
-    for names, file in ((part.only_left, "A"), (part.only_right, "B")):
+    yield said
+    for names, file in sides:
         for name in names[:_SHOWN_NAMES]:
-            print(f"  only in {file}: {name}")
+            yield f"  only in {file}: {name}"
         if len(names) > _SHOWN_NAMES:
-            print(f"  only in {file}: {len(names) - _SHOWN_NAMES} more")
+            yield f"  only in {file}: {len(names) - _SHOWN_NAMES} more"
     if key == "state_dict":
-        _print_weights(part.different, top)
+        yield from _weights(part.different, top)
         return
-    for difference in part.different:
-        print(f"  {difference.path}: {difference.left} -> {difference.right}")
+    for each in part.different:
+        yield f"  {each.path}: {each.left} -> {each.right}"
 
 
-def _summary(part: Comparison) -> str:
-    if part.are_equal:
-        return f"equal ({part.compared} values)"
-    counts = [f"{len(part.different)} of {part.compared} values differ"] if part.compared else []
-    for names, file in ((part.only_left, "A"), (part.only_right, "B")):
-        if names:
-            counts.append(f"{len(names)} only in {file}")
-    return ", ".join(counts)
-
-
-def _print_weights(different: tuple[Difference, ...], top: int) -> None:
+def _weights(different: tuple[Difference, ...], top: int) -> Iterator[str]:
     shown = different[:top]
     width = max((len(each.path) for each in shown), default=0)
     if shown:
-        print(f"  {'':<{width}}  {'max abs':>9}  {'relative':>9}  values")
+        yield f"  {'':<{width}}  {'max abs':>9}  {'relative':>9}  values"
     for each in shown:
         if each.largest is None or each.relative is None:
-            print(f"  {each.path:<{width}}  {each.left} -> {each.right}")
+            yield f"  {each.path:<{width}}  {each.left} -> {each.right}"
             continue
         kinds = f"{each.left} -> {each.right}" if each.left != each.right else each.left
         many = f"{each.count} of " if each.count is not None else ""
-        print(
-            f"  {each.path:<{width}}  {_number(each.largest):>9}  {_number(each.relative):>9}  "
-            f"{many}{kinds}"
-        )
+        numbers = f"{each.largest:>9.3g}  {each.relative:>9.3g}"
+        yield f"  {each.path:<{width}}  {numbers}  {many}{kinds}"
     if len(different) > top:
-        print(f"  and {len(different) - top} more: --top {len(different)} shows all")
+        yield f"  and {len(different) - top} more: --top {len(different)} shows all"
 
 
-def _number(value: float) -> str:
-    return f"{value:.3g}"
-
-
-def _as_json(found: dict[str, Comparison], are_equal: bool) -> str:
-    import json
-
-    parts = {
+def _as_json(found: dict[str, Comparison]) -> dict[str, Any]:
+    return {
         key: {
             "compared": part.compared,
             "only_a": list(part.only_left),
@@ -145,7 +127,6 @@ def _as_json(found: dict[str, Comparison], are_equal: bool) -> str:
         }
         for key, part in found.items()
     }
-    return json.dumps({"equal": are_equal, **parts}, indent=2)
 
 
 def _finite(value: float | None) -> float | str | None:

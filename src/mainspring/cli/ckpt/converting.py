@@ -91,7 +91,12 @@ def _average(options: argparse.Namespace) -> dict[str, Any]:
     paths = [Path(name) for name in options.files]
     try:
         if options.last is not None:
-            paths = last_checkpoints(_work_dir(paths), options.last)
+            if len(paths) != 1 or not paths[0].is_dir():
+                raise CheckpointError(
+                    f"--last takes one work directory, not {' '.join(map(str, paths))}",
+                    help="mainspring ckpt average --last 5 WORK_DIR -o OUT",
+                )
+            paths = last_checkpoints(paths[0], options.last)
         averaged = average_checkpoints(paths, options.weights)
     except ValueError as error:
         raise CheckpointError(str(error)) from None
@@ -103,15 +108,6 @@ def _average(options: argparse.Namespace) -> dict[str, Any]:
             "update_bn takes them anew over training data"
         )
     return {"file": str(out), "averaged": list(map(str, paths))}
-
-
-def _work_dir(paths: list[Path]) -> Path:
-    if len(paths) != 1 or not paths[0].is_dir():
-        raise CheckpointError(
-            f"--last takes one work directory, not {' '.join(map(str, paths))}",
-            help="mainspring ckpt average --last 5 WORK_DIR -o OUT",
-        )
-    return paths[0]
 
 
 def _strip(options: argparse.Namespace) -> dict[str, Any]:
@@ -191,20 +187,15 @@ def _target(options: argparse.Namespace, *suffixes: str) -> Path:
         raise CheckpointError(
             f"{out} is of no known kind", help=f"end the name in {' or '.join(suffixes)}"
         )
-    if not suffixes:
-        _require_pth(out)
-    is_final = not getattr(options, "hash_name", False)
-    if is_final and out.exists() and not options.force:
-        raise CheckpointError(f"{out} exists already", help="--force replaces it")
-    return out
-
-
-def _require_pth(out: Path) -> None:
-    if out.suffix == ".safetensors":
+    if not suffixes and out.suffix == ".safetensors":
         raise CheckpointError(
             f"{out} would be no file of safetensors",
             help="mainspring ckpt export FILE -o OUT.safetensors writes one",
         )
+    is_final = not getattr(options, "hash_name", False)
+    if is_final and out.exists() and not options.force:
+        raise CheckpointError(f"{out} exists already", help="--force replaces it")
+    return out
 
 
 def _megabytes(path: Path) -> str:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mainspring.cli.common import add_format_option
+from mainspring.cli.common import add_format_option, tell
 from mainspring.columns import as_number, in_columns
+from mainspring.comparison import in_short
 from mainspring.errors import CheckpointError
+from mainspring.json_text import json_text
 from mainspring.logging.scalar_lines import ScalarLine, scalar_files
 
 __all__ = ["add_parsers"]
 
-_LONGEST_VALUE = 100
+_LONGEST_VALUE = 103
 
 
 def add_parsers(inner: Any) -> list[tuple[Any, Any]]:
@@ -54,21 +55,15 @@ def _list(options: argparse.Namespace) -> None:
     paths = _checkpoints_in(folder)
     metrics = _metrics_by_step(folder)
     rows = [_row(path, metrics) for path in paths]
-    if options.format == "json":
-        print(json.dumps(rows, indent=2))
-        return
-    if not paths:
-        print(f"{folder}: no checkpoints")
-        return
     heads = ("file", "MB", "date", "epoch", "iteration", "metric", "state")
-    for line in in_columns(
-        [heads, *([_cell(row[name]) for name in _COLUMNS] for row in rows)], [1]
-    ):
-        print(line)
-    from mainspring.checkpoint import find_resumable_checkpoint
+    cells = [[_cell(row[name]) for name in _COLUMNS] for row in rows]
+    lines = in_columns([heads, *cells], [1]) if rows else [f"{folder}: no checkpoints"]
+    tell(options, rows, "\n".join(lines))
+    if rows and options.format == "text":
+        from mainspring.checkpoint import find_resumable_checkpoint
 
-    found = find_resumable_checkpoint(str(folder))
-    print(f"resume=True takes {Path(found.path).name}" if found else "nothing to resume")
+        found = find_resumable_checkpoint(str(folder))
+        print(f"resume=True takes {Path(found.path).name}" if found else "nothing to resume")
 
 
 def _checkpoints_in(folder: Path) -> list[Path]:
@@ -135,9 +130,9 @@ def _info(options: argparse.Namespace) -> None:
             unread += 1
             found.append({"file": str(path), "error": str(getattr(error, "message", error))})
         if options.format == "text":
-            _print_info(found[-1])
+            print("\n".join(_info_lines(found[-1])))
     if options.format == "json":
-        print(json.dumps(found, indent=2))
+        print(json_text(found, indent=2))
     if unread:
         raise SystemExit(2)
 
@@ -149,7 +144,7 @@ def _info_of(path: Path) -> dict[str, Any]:
 
     content = read_checkpoint(path)
     meta = {
-        str(key): "..." if key == "cfg" else _in_one_line(value)
+        str(key): "..." if key == "cfg" else in_short(" ".join(str(value).split()), _LONGEST_VALUE)
         for key, value in _meta_of(content).items()
     }
     if all(isinstance(value, Tensor) for value in content.values()):
@@ -160,28 +155,18 @@ def _info_of(path: Path) -> dict[str, Any]:
     return {"file": str(path), "megabytes": size, "state": state, "meta": meta, "parts": parts}
 
 
-def _print_info(found: Mapping[str, Any]) -> None:
+def _info_lines(found: Mapping[str, Any]) -> list[str]:
     if "error" in found:
-        print(found["error"])
-        return
-    print(f"{found['file']}  {found['megabytes']} MB, {found['state']}")
-    for key, value in found["meta"].items():
-        print(f"  meta.{key}: {value}")
-    for key, value in found["parts"].items():
-        print(f"  {key}: {value}")
-
-
-def _in_one_line(value: Any) -> str:
-    text = " ".join(str(value).split())
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
+        return [found["error"]]
+    named = {f"meta.{key}": value for key, value in found["meta"].items()} | found["parts"]
+    head = f"{found['file']}  {found['megabytes']} MB, {found['state']}"
+    return [head, *(f"  {key}: {value}" for key, value in named.items())]
 
 
 def _described(value: Any) -> str:
-    import torch
+    from mainspring.structures.nested import tensors_in
 
-    tensors: list[torch.Tensor] = []
-    _collect(value, tensors)
-    if tensors:
+    if tensors := list(tensors_in(value)):
         count = sum(tensor.numel() for tensor in tensors)
         return f"{len(tensors)} tensors, {count:,} values"
     if isinstance(value, Mapping):
@@ -189,39 +174,25 @@ def _described(value: Any) -> str:
     return f"{type(value).__name__} of {len(value)}" if hasattr(value, "__len__") else repr(value)
 
 
-def _collect(value: Any, into: list[Any]) -> None:
-    import torch
-
-    if isinstance(value, torch.Tensor):
-        into.append(value)
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            _collect(item, into)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            _collect(item, into)
-
-
 def _verify(options: argparse.Namespace) -> None:
     from mainspring.checkpoint import verify_file
 
-    damaged = 0
+    is_text = options.format == "text"
     names: list[Path] = []
     for path in map(Path, options.files):
         found = _checkpoints_in(path) if path.is_dir() else [path]
         names += found
-        if not found and options.format == "text":
+        if not found and is_text:
             print(f"{path}: no checkpoints")
     verdicts = []
     for name in names:
         verdict = verify_file(name)
-        damaged += not verdict.is_valid
         verdicts.append({"file": str(name), **dataclasses.asdict(verdict)})
-        if options.format == "json":
-            continue
         digest = f"  {verdict.digest}" if verdict.is_valid and verdict.digest else ""
-        print(f"{'ok     ' if verdict.is_valid else 'DAMAGED'}  {name}: {verdict.reason}{digest}")
-    if options.format == "json":
-        print(json.dumps(verdicts, indent=2))
-    if damaged:
+        state = "ok     " if verdict.is_valid else "DAMAGED"
+        if is_text:
+            print(f"{state}  {name}: {verdict.reason}{digest}")
+    if not is_text:
+        print(json_text(verdicts, indent=2))
+    if not all(verdict["is_valid"] for verdict in verdicts):
         raise SystemExit(1)

@@ -75,19 +75,14 @@ def _readings(node: ast.AST, names: set[str]) -> Iterator[tuple[ast.AST, str]]:
 
 
 def _importing_copy(edited: EditedText) -> str:
-    ours = [
-        node
-        for node in edited.tree.body
-        if isinstance(node, ast.ImportFrom) and node.module == "mainspring.config"
-    ]
-    if ours:
-        names = sorted({"copy", *(ast.unparse(alias) for alias in ours[0].names)})
-        line = f"from mainspring.config import {', '.join(names)}"
-        edited.replace(ours[0], line)
-        return edited.result()
-    imports = [node for node in edited.tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
-    last = next((node for node in reversed(imports) if not getattr(node, "level", 0)), None)
-    place = edited.end(last) if last is not None else edited.start(edited.tree.body[0])
-    line = "from mainspring.config import copy"
-    edited.change(place, place, f"\n{line}" if last is not None else f"{line}\n")
+    body, line = edited.tree.body, "from mainspring.config import copy"
+    imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+    outside = [node for node in imports if not getattr(node, "level", 0)]
+    for node in outside:
+        if isinstance(node, ast.ImportFrom) and node.module == "mainspring.config":
+            names = sorted({"copy", *map(ast.unparse, node.names)})
+            edited.replace(node, f"from mainspring.config import {', '.join(names)}")
+            return edited.result()
+    place = edited.end(outside[-1]) if outside else edited.start(body[0])
+    edited.change(place, place, f"\n{line}" if outside else f"{line}\n")
     return edited.result()

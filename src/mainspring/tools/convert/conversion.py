@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -41,11 +41,7 @@ __all__ = ["convert"]
 Write = Callable[[Attempt], str]
 
 
-_STYLES = (
-    Style(),
-    Style(repeats=True),
-    Style(aliases=False),
-)
+_STYLES = (Style(), Style(repeats=True), Style(aliases=False))
 """What is tried in turn, the most readable first."""
 
 
@@ -204,18 +200,15 @@ class _FileConversion:
         self._inherit(attempt)
         for key in map(str, dict.keys(self.file.loaded.values)):
             if key == "_deprecation_" or (key.startswith("_") and key not in attempt.old):
-                attempt.remark(
-                    attempt.place_of(key).line,
-                    f"{key}: a private name is no part of a recorded config",
-                )
+                said = f"{key}: a private name is no part of a recorded config"
+                attempt.remark(attempt.place_of(key).line, said)
         return SourceRewriter(attempt, self._base_lines, style).rewritten()
 
     def _changes(self, attempt: Attempt) -> str:
         self._inherit(attempt)
         new_imports(attempt, set(self.final), {})
         lines = list(changes_between(attempt, self.final))
-        bases = self._base_lines(attempt.imports)
-        return assemble(_header(self.file) + "\n".join(lines), attempt.imports, bases)
+        return self._assembled(attempt, lines, self._base_lines(attempt.imports))
 
     def _printed(self, attempt: Attempt) -> str:
         for key in self.final:
@@ -225,7 +218,14 @@ class _FileConversion:
         printer = Printer(attempt)
         lines = printer.shared_lines(self.final)
         lines += [printer.assignment(key, value, (key,)) for key, value in self.final.items()]
-        return assemble(_header(self.file) + "\n".join(lines), attempt.imports, [])
+        return self._assembled(attempt, lines)
+
+    def _assembled(self, attempt: Attempt, lines: list[str], bases: Sequence[str] = ()) -> str:
+        """The lines of a file, behind the comments that the old one begins with."""
+        old = self.file.source.text.split("\n")
+        comments = "\n".join(itertools.takewhile(lambda line: line.startswith("#"), old))
+        text = f"{comments}\n\n" * bool(comments) + "\n".join(lines)
+        return assemble(text, attempt.imports, bases)
 
     def _base_lines(self, imports: Imports) -> list[str]:
         own = self.paths[self.file.key]
@@ -247,18 +247,11 @@ class _FileConversion:
 
 
 def _told(error: Exception) -> str:
-    if isinstance(error, ConfigError | TemplateError):
-        return error.message if isinstance(error, ConfigError) else str(error)
-    return f"{type(error).__name__}: {error}"
+    if isinstance(error, ConfigError):
+        return error.message
+    return str(error) if isinstance(error, TemplateError) else f"{type(error).__name__}: {error}"
 
 
 def _own(loaded: LoadedConfig) -> dict[Any, Any]:
     values: ConfigDict = loaded.values
     return public({k: v for k, v in dict.items(values) if k not in loaded.imported_names})
-
-
-def _header(file: OldFile) -> str:
-    """The comments that a file begins with."""
-    lines = itertools.takewhile(lambda line: line.startswith("#"), file.source.text.split("\n"))
-    comments = "\n".join(lines)
-    return f"{comments}\n\n" if comments else ""

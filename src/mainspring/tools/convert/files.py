@@ -6,6 +6,7 @@ import ast
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -100,12 +101,10 @@ def read_chain(path: str) -> list[OldFile]:
 def _dialect(source: Source) -> Dialect:
     if source.format != ".py":
         return "data"
-    try:
-        if deciding_line(source) is None:
-            return "text"
-    except ConfigSyntaxError:
-        return "text"
-    return "recorded" if Outline(ast.parse(source.text)).is_ours else "new"
+    with suppress(ConfigSyntaxError):
+        if deciding_line(source) is not None:
+            return "recorded" if Outline(ast.parse(source.text)).is_ours else "new"
+    return "text"
 
 
 def _bases(source: Source, dialect: Dialect) -> Iterator[Base]:

@@ -163,8 +163,7 @@ class Merging:
             known = part_of(old, [key])
             if isinstance(value, ast.Name) and isinstance(known, dict):
                 value = self.displays.get(value.id, value)
-            merges = isinstance(known, dict) and is_display(value) and not deletes(value)
-            if merges and not _replaces(known, value):
+            if isinstance(known, dict) and _merges(known, value):
                 self._add_lines(found, root, value, (*keys, key))
                 continue
             text = self._new_text(root, keys, key, known, value, where)
@@ -236,12 +235,11 @@ def deletes(node: ast.expr) -> bool:
     return getattr(_written(node).get(DELETE_KEY), "value", None) is True
 
 
-def _replaces(known: dict[Any, Any], node: ast.expr) -> bool:
-    """Whether a written dict of another type leaves nothing of the inherited one."""
+def _merges(known: dict[Any, Any], node: ast.expr) -> bool:
+    """Whether a value is a written dict of which something of the inherited one is left."""
     kind = _written(node).get("type")
-    if not isinstance(kind, ast.Constant) or kind.value == dict.get(known, "type"):
-        return False
-    return _covers(known, node)
+    is_other = isinstance(kind, ast.Constant) and kind.value != dict.get(known, "type")
+    return is_display(node) and not deletes(node) and not (is_other and _covers(known, node))
 
 
 def _covers(known: Any, node: ast.expr | None) -> bool:
@@ -319,6 +317,5 @@ def changes_between(attempt: Attempt, final: Mapping[str, Any]) -> Iterator[str]
 
 def _shares(old: dict[Any, Any], new: dict[Any, Any]) -> bool:
     """Whether a dict is better described by changes of another than by itself."""
-    if dict.get(old, "type") == dict.get(new, "type"):
-        return True
-    return any(dict.__contains__(old, key) for key in dict.keys(new) if key != "type")
+    same = (dict.keys(old) & dict.keys(new)) - {"type"}
+    return bool(same) or dict.get(old, "type") == dict.get(new, "type")

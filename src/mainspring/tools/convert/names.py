@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import inspect
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from mainspring.registry.autoimport import import_scope
 from mainspring.registry.default_scope import ROOT_SCOPE, canonical_scope
 from mainspring.registry.lookup import search_tree, split_scope_key
 from mainspring.registry.nested_specs import with_parts_built
+from mainspring.registry.signatures import signature_of
 
 __all__ = [
     "Form",
@@ -87,13 +87,11 @@ class Meaning:
             is_open: Whether there are more, which are not known.
         """
         given = set(arguments)
-        parameters = _parameters(self.target)
-        known = {} if parameters is None else parameters
-        is_variadic = any(p.kind is p.VAR_KEYWORD for p in known.values())
+        signature = signature_of(self.target)
+        known = {} if signature is None else signature.parameters
+        takes_any = signature is None or any(p.kind is p.VAR_KEYWORD for p in known.values())
         by_name = {n for n, p in known.items() if p.kind is not p.POSITIONAL_ONLY}
-        if not all(map(is_name, given)) or not (
-            parameters is None or is_variadic or given <= by_name
-        ):
+        if not all(map(is_name, given)) or not (takes_any or given <= by_name):
             return Form.DICT
         if self.late and next(iter(known), None) not in given:
             return Form.LATE
@@ -117,14 +115,6 @@ class Meaning:
             return False
         built = with_parts_built(self.target, {argument: Node("part")}, lambda _: _MISSING)
         return built[argument] is _MISSING
-
-
-@lru_cache(maxsize=512)
-def _parameters(target: Any) -> dict[str, inspect.Parameter] | None:
-    try:
-        return dict(inspect.signature(target).parameters)
-    except (TypeError, ValueError):
-        return None
 
 
 @dataclass(slots=True)
@@ -189,17 +179,17 @@ class Names:
                 found.setdefault(id(target), (target, kind))
                 if kind == first:
                     break
-        if len(found) > 1:
-            several = ", ".join(kind for _, kind in found.values())
-            self.why[name] = f"{name!r} means several things ({several})"
-            return None
-        for target, kind in found.values():
+        if len(found) == 1:
+            [(target, kind)] = found.values()
             parts = import_parts(target)
             if parts is not None:
                 return Meaning(target, *parts, late=kind in _LATE)
             self.why[name] = f"{name!r} is registered, but no module has it by a public name"
-            return None
-        self.why[name] = f"no package gives {name!r}"
+        elif found:
+            several = ", ".join(kind for _, kind in found.values())
+            self.why[name] = f"{name!r} means several things ({several})"
+        else:
+            self.why[name] = f"no package gives {name!r}"
         return None
 
     def _in_registry(self, registry: Registry, name: str) -> Any:

@@ -14,12 +14,7 @@ from mainspring.errors import ConfigError
 from mainspring.names import DataName, origin_of
 from mainspring.registry.recorded import POSITIONAL_KEY
 from mainspring.registry.shared import repeated_calls
-from mainspring.tools.convert.names import (
-    Form,
-    Meaning,
-    import_parts,
-    lazy_import_parts,
-)
+from mainspring.tools.convert.names import Form, Meaning, import_parts, lazy_import_parts
 from mainspring.tools.convert.report import Attempt
 from mainspring.walk import items_of
 
@@ -138,24 +133,20 @@ class Printer(config_printer.Printer):
         """The text of a value that holds no others."""
         if isinstance(value, _Name):
             return str(value)
-        if isinstance(value, LazyObject | LazyAttr):
-            parts = lazy_import_parts(value)
-            if parts is None:
-                module, _, name = dotted_path(value).rpartition(".")
-                parts = module, name
-            if parts[0]:
-                return self._imports.name(*parts)
         if type(value) in (*LITERALS, DataName, set, frozenset):
             return self.literal(value)
         if isinstance(value, PurePath):
             return f"{self._imports.name('pathlib', 'Path')}({self.quoted(str(value))})"
-        if isinstance(value, enum.Enum):
-            parts = import_parts(type(value))
-            if parts is not None:
-                return f"{self._imports.name(*parts)}.{value.name}"
-        parts = import_parts(value) if callable(value) else None
-        if parts is not None:
-            return self._imports.name(*parts)
+        member, parts = "", None
+        if isinstance(value, LazyObject | LazyAttr):
+            module, _, name = dotted_path(value).rpartition(".")
+            parts = lazy_import_parts(value) or ((module, name) if module else None)
+        elif isinstance(value, enum.Enum):
+            parts, member = import_parts(type(value)), f".{value.name}"
+        elif callable(value):
+            parts = import_parts(value)
+        if parts is not None and parts[0]:
+            return f"{self._imports.name(*parts)}{member}"
         raise ConfigError(
             f"{value!r:.80} cannot be written in a config",
             config_path=".".join(how[0] if how else ()),

@@ -118,12 +118,7 @@ class ConversionReport:
             {"file": each.where.file, "line": each.where.line, "text": each.text}
             for each in self.remarks
         ]
-        return {
-            "written": self.written,
-            "remarks": remarks,
-            "calls": self.calls,
-            "kept": self.kept,
-        }
+        return {"written": self.written, "remarks": remarks, "calls": self.calls, "kept": self.kept}
 
     def __str__(self) -> str:
         lines = [str(remark) for remark in self.remarks]

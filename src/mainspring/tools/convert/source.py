@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mainspring.config.config_dict import DELETE_KEY
@@ -210,7 +210,7 @@ class SourceRewriter:
 
     def _base_values(self, statement: ast.stmt) -> None:
         """``_base_.x`` as the variable that the bases give."""
-        for node, parent in _chains(statement):
+        for node, parent in _chains(statement, statement):
             chain = chain_of(node)
             if chain is None or chain[0] != BASE_KEY or not chain[1]:
                 continue
@@ -317,7 +317,7 @@ class SourceRewriter:
     def _base_block(self, block: ast.With) -> None:
         """``with read_base():`` around relative imports is not needed."""
         file = self.text
-        if any(not (isinstance(s, ast.ImportFrom) and s.level) for s in block.body):
+        if _is_needed(block):
             return
         first = file.line_start(file.start(block.body[0]))
         lines = file.text[first : file.end(block)].split("\n")
@@ -331,11 +331,7 @@ class SourceRewriter:
             return
         module = statement.module or ""
         names = [alias for alias in statement.names if alias.name != "read_base"]
-        blocks = self.outline.base_blocks
-        needs_block = any(
-            not (isinstance(s, ast.ImportFrom) and s.level) for block in blocks for s in block.body
-        )
-        if not names and not needs_block:
+        if not names and not any(map(_is_needed, self.outline.base_blocks)):
             self._drop(statement)
             return
         if module.partition(".")[0] != _ALIAS or not names:
@@ -347,16 +343,15 @@ class SourceRewriter:
             file.change(start, start + len(module), found.pop())
 
 
-def _chains(statement: ast.AST) -> list[tuple[ast.AST, ast.AST]]:
-    """The longest attribute chains of a statement, each with what it stands in."""
-    found: list[tuple[ast.AST, ast.AST]] = []
+def _chains(node: ast.AST, parent: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
+    """The longest attribute chains in a node, each with what it stands in."""
+    if isinstance(node, ast.Attribute | ast.Subscript) and chain_of(node) is not None:
+        yield node, parent
+        return
+    for child in ast.iter_child_nodes(node):
+        yield from _chains(child, node)
 
-    def walk(node: ast.AST, parent: ast.AST) -> None:
-        if isinstance(node, ast.Attribute | ast.Subscript) and chain_of(node) is not None:
-            found.append((node, parent))
-            return
-        for child in ast.iter_child_nodes(node):
-            walk(child, node)
 
-    walk(statement, statement)
-    return found
+def _is_needed(block: ast.With) -> bool:
+    """Whether ``with read_base():`` stands around more than relative imports."""
+    return not all(isinstance(each, ast.ImportFrom) and each.level for each in block.body)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mainspring.config.source import Source
 from mainspring.config.template import BASE_VALUE, ENVIRONMENT, PREDEFINED, predefined_variables
@@ -21,8 +21,7 @@ class TemplateError(Exception):
     """A template stands where no Python can take its place."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(NamedTuple):
     name: str
     default: str
 

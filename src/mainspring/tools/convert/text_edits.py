@@ -7,46 +7,43 @@ import io
 import itertools
 import tokenize
 from bisect import bisect_right
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["EditedText"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Comment:
+class _Comment(NamedTuple):
     start: int
     text: str
     line: int
 
 
-@dataclass(slots=True)
 class EditedText:
     """The text of a Python file, its syntax tree, and changes that are applied at the end.
 
-    Attributes:
+    Args:
         text: The text as it was.
+
+    Attributes:
+        text: The same.
         tree: Its syntax tree.
         comments: Its comments, in order.
     """
 
-    text: str
-    tree: ast.Module = field(init=False)
-    comments: list[_Comment] = field(init=False)
-    _starts: list[int] = field(init=False)
-    _lines: list[str] = field(init=False)
-    _changes: list[tuple[int, int, str]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.tree = ast.parse(self.text)
-        self._lines = self.text.split("\n")
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tree = ast.parse(text)
+        self._lines = text.split("\n")
         lengths = (len(line) + 1 for line in self._lines)
         self._starts = list(itertools.accumulate(lengths, initial=0))
-        self.comments = []
-        for token in tokenize.generate_tokens(io.StringIO(self.text).readline):
-            if token.type == tokenize.COMMENT:
-                line, column = token.start
-                self.comments.append(_Comment(self._starts[line - 1] + column, token.string, line))
+        self._changes: list[tuple[int, int, str]] = []
+        self.comments = [
+            _Comment(
+                self._starts[token.start[0] - 1] + token.start[1], token.string, token.start[0]
+            )
+            for token in tokenize.generate_tokens(io.StringIO(text).readline)
+            if token.type == tokenize.COMMENT
+        ]
 
     def _offset(self, line: int, column: int) -> int:
         """The place of a character, from what `ast` calls it (columns count bytes)."""
@@ -77,9 +74,9 @@ class EditedText:
     def change(self, start: int, end: int, new: str) -> None:
         """Put a text in the place of another one; changes within it are dropped."""
         self._changes = [
-            (first, last, text)
-            for first, last, text in self._changes
-            if not (start <= first and last <= end) or first == last == start
+            change
+            for change in self._changes
+            if not (start <= change[0] and change[1] <= end) or change[0] == change[1] == start
         ]
         self._changes.append((start, end, new))
 

@@ -14,6 +14,7 @@ import torch
 
 from mainspring.checkpoint.apply import unwrap
 from mainspring.errors import MainspringError
+from mainspring.hooks.run import Run
 from mainspring.tools.eject.parts import Parts
 from mainspring.tools.trial import EnoughError, Watch, build_runner, train_watched
 
@@ -60,7 +61,7 @@ class _Recorder(Watch):
         self.weights: dict[str, Any] = {}
 
     def after_train_iter(
-        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
+        self, runner: Run, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         losses = outputs.values() if self.of_all else [outputs["loss"]]
         self.losses.append([float(loss) for loss in losses])
@@ -124,10 +125,5 @@ def compare(
     )
     longest = max(len(recorder.losses), len(theirs["losses"]))
     equal += [False] * (longest - len(pairs))  # one of them ended before the other
-    return Comparison(
-        sum(equal),
-        longest,
-        same,
-        len(ours),
-        equal.index(False) + 1 if False in equal else None,
-    )
+    first = equal.index(False) + 1 if False in equal else None
+    return Comparison(sum(equal), longest, same, len(ours), first)

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import enum
 import inspect
-import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mainspring.config.node import Node
-from mainspring.config.plain import has_literal, is_name
+from mainspring.config.plain import has_literal
+from mainspring.config.printer import Parts, Printer, double_quoted
 from mainspring.errors import ConfigError, ConfigTypeError
 from mainspring.registry.nested_specs import with_parts_built
 from mainspring.registry.recorded import POSITIONAL_KEY, RecordedName
+from mainspring.tools.convert.names import import_parts
 
 __all__ = ["Expressions", "not_by_default"]
 
 
-class Expressions:
+class Expressions(Printer):
     """Writes expressions, and keeps what has to be imported for them.
 
     Attributes:
@@ -27,6 +28,7 @@ class Expressions:
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.imports: dict[str, set[str]] = {}
 
     def call(self, function: Any, arguments: Mapping[str, Any], *positional: Any) -> str:
@@ -37,37 +39,54 @@ class Expressions:
             arguments: Arguments by name.
             *positional: Arguments by position.
         """
-        given = [self.value(argument) for argument in positional]
-        given += [f"{name}={self.value(value)}" for name, value in arguments.items()]
+        given = [self.flat(argument) for argument in positional]
+        given += [f"{name}={self.flat(value)}" for name, value in arguments.items()]
         return f"{self.name(function)}({', '.join(given)})"
 
-    def value(self, value: Any) -> str:
-        """Any value of a config.
+    def parts(self, value: Any, how: Any) -> Parts:
+        """What a container, or the call that a recorded one stands for, is made of."""
+        if not isinstance(value, dict):
+            return super().parts(value, how)
+        if not isinstance(value, Node):
+            return self.entries(None, (), {key: value[key] for key in value})
+        value.try_bind()
+        arguments = dict(dict.items(value))
+        target = arguments.pop("type")
+        function = target.build() if isinstance(target, RecordedName) else target
+        # A class that builds its parts itself is given their descriptions.
+        built = with_parts_built(function, arguments, str)
+        arguments = {
+            name: _described(value) if built[name] is value else value
+            for name, value in arguments.items()
+        }
+        positional = arguments.pop(POSITIONAL_KEY, [])
+        if value.is_late:
+            self.imports.setdefault("functools", set()).add("partial")
+            return self.entries("partial", [function, *positional], arguments)
+        return self.entries(self.name(function), positional, arguments)
+
+    def leaf(self, value: Any, how: Any = None) -> str:
+        """The text of a value that holds no others.
 
         Raises:
             ConfigTypeError: Nothing can be written that gives it.
         """
-        if isinstance(value, Node):
-            return self._recorded(value)
         if isinstance(value, RecordedName):
             return self.name(value.build())
         if isinstance(value, enum.Enum | type) or hasattr(value, "__qualname__"):
             return self.name(value)
-        if isinstance(value, Mapping):
-            return self._dict({key: value[key] for key in value})
-        if isinstance(value, list | tuple):
-            inner = ", ".join(map(self.value, value))
-            if isinstance(value, list):
-                return f"[{inner}]"
-            return f"({inner},)" if len(value) == 1 else f"({inner})"
         if has_literal(value):
-            return _literal(value)
+            return self.literal(value)
         if type(value).__module__ == "torch" and type(value).__name__ in ("dtype", "device"):
             return repr(value)
         raise ConfigTypeError(
             f"a {type(value).__name__} cannot be written down: {value!r}",
             help="give the config what makes it",
         )
+
+    def quoted(self, text: str) -> str:
+        """A text in quotes."""
+        return double_quoted(text)
 
     def name(self, what: Any) -> str:
         """A class, function or constant by its name, which is imported.
@@ -94,34 +113,10 @@ class Expressions:
         if module.startswith("torch.nn.functional"):
             self.imports.setdefault("torch.nn", set()).add("functional as F")
             return f"F.{qualname}"
-        module = _public(module, qualname.partition(".")[0])
-        self.imports.setdefault(module, set()).add(qualname.partition(".")[0])
+        outer = qualname.partition(".")[0]
+        best = import_parts(getattr(sys.modules.get(module), outer, None))
+        self.imports.setdefault(best[0] if best else module, set()).add(outer)
         return str(qualname)
-
-    def _recorded(self, node: Node) -> str:
-        node.try_bind()
-        arguments = dict(dict.items(node))
-        target = arguments.pop("type")
-        function = target.build() if isinstance(target, RecordedName) else target
-        # A class that builds its parts itself is given their descriptions.
-        built = with_parts_built(function, arguments, str)
-        arguments = {
-            name: _described(value) if built[name] is value else value
-            for name, value in arguments.items()
-        }
-        positional = arguments.pop(POSITIONAL_KEY, [])
-        if node.is_late:
-            self.imports.setdefault("functools", set()).add("partial")
-            given = [self.name(function), *map(self.value, positional)]
-            given += [f"{key}={self.value(item)}" for key, item in arguments.items()]
-            return f"partial({', '.join(given)})"
-        return self.call(function, arguments, *positional)
-
-    def _dict(self, items: Mapping[Any, Any]) -> str:
-        if all(is_name(key) for key in items):
-            return f"dict({', '.join(f'{key}={self.value(item)}' for key, item in items.items())})"
-        inner = ", ".join(f"{self.value(key)}: {self.value(item)}" for key, item in items.items())
-        return f"{{{inner}}}"
 
     def is_own(self, module: str) -> bool:
         """Whether a module belongs to the user: neither Python nor an installed package has it."""
@@ -158,22 +153,3 @@ def not_by_default(function: Any, settings: Mapping[str, Any]) -> dict[str, Any]
         for name, value in settings.items()
         if name in known and known[name].default != value
     }
-
-
-def _public(module: str, name: str) -> str:
-    """The shortest package that gives the same object."""
-    parts = module.split(".")
-    target = getattr(sys.modules.get(module), name, None)
-    for length in range(1, len(parts)):
-        shorter = ".".join(parts[:length])
-        if target is not None and vars(sys.modules.get(shorter, object())).get(name) is target:
-            return shorter
-    return module
-
-
-def _literal(value: Any) -> str:
-    if isinstance(value, float) and not math.isfinite(value):
-        return f'float("{value}")'
-    shown = repr(value)
-    is_simple = isinstance(value, str) and '"' not in shown and shown.count("'") == 2
-    return f'"{shown[1:-1]}"' if is_simple else shown

@@ -21,10 +21,10 @@ from mainspring.tools.eject.expressions import Expressions, not_by_default
 from mainspring.tools.eject.parts import Parts
 from mainspring.tools.eject.schedules import rows_of, torchs_of
 
-__all__ = ["Making", "filled"]
+__all__ = ["SEEDED", "Making", "filled"]
 
 _TEMPLATES = Path(__file__).with_name("templates")
-_SEEDED = {  # how each generator is seeded for an item, read, and put back
+SEEDED = {
     "torch": ("torch.default_generator.manual_seed(key)", "torch.{}_rng_state"),
     "python": (
         "random.setstate((3, (*twister_words(key, 0).tolist(), 0), None))",
@@ -35,6 +35,7 @@ _SEEDED = {  # how each generator is seeded for an item, read, and put back
         "np.random.{}_state",
     ),
 }
+"""How each generator is seeded for an item, and read or put back."""
 
 
 def filled(name: str, **slots: str | list[str]) -> str:
@@ -79,14 +80,9 @@ class Making:
     # Data
 
     def _data_expression(self, section: Any) -> str:
-        loader = section
-        if isinstance(loader, Node):
-            loader.try_bind()
-        described = loader["dataset"]
-        if isinstance(described, Mapping) and not isinstance(described, Node):
-            arguments = {key: described[key] for key in described if key != "type"}
-            return self.write.call(self.parts.class_of(described, True), arguments)
-        return self.write.value(described)
+        if isinstance(section, Node):
+            section.try_bind()
+        return self._part(section["dataset"], of_data=True)
 
     def _loaders(self) -> str:
         loader, sampler = self.parts.loader, self.parts.loader.sampler
@@ -137,14 +133,14 @@ class Making:
                 help="write a function of your own",
             )
         named = FUNCTIONS.get(found) if isinstance(found, str) else found
-        return [f"collate_fn={self.write.value(named)}"]
+        return [f"collate_fn={self.write.flat(named)}"]
 
     def _seeding(self) -> None:
         """Helpers that seed items: those of the generators that are drawn from."""
         self._need("mix")
         if self.draws - {"torch"}:
             self._need("twister_words")
-        seeded = [_SEEDED[name] for name in _SEEDED if name in self.draws]
+        seeded = [SEEDED[name] for name in SEEDED if name in self.draws]
         self.own_helpers.append(
             filled(
                 "items",
@@ -170,7 +166,10 @@ class Making:
         else:
             lines += [f"model = {self._part(section)}", "model.to(DEVICE)"]
         lines.append(f"dataset = {self._data_expression(parts.section('train_dataloader'))}")
-        variables = self._variables()
+        variables = {
+            name: f"{name}_optimizer" if name.isidentifier() else f"optimizer{number or ''}"
+            for number, name in enumerate(parts.wrappers)
+        }
         for name, variable in variables.items():
             lines.append(f"{variable} = {self._optimizer(name)}")
         if parts.has_own_step:
@@ -201,7 +200,7 @@ class Making:
         if not path:
             return []
         lines = [
-            f"weights = torch.load({self.write.value(str(path))}, map_location=DEVICE)",
+            f"weights = torch.load({self.write.flat(str(path))}, map_location=DEVICE)",
             'weights = weights["state_dict"]',
         ]
         if self.parts.is_supervised:
@@ -212,20 +211,13 @@ class Making:
         self._need("fitting")
         return [*lines, "model.load_state_dict(fitting(weights, model), strict=False)"]
 
-    def _part(self, section: Any) -> str:
+    def _part(self, section: Any, *, of_data: bool = False) -> str:
         if isinstance(section, Mapping) and not isinstance(section, Node):
             arguments = {key: section[key] for key in section if key != "type"}
-            return self.write.call(self.parts.class_of(section, False), arguments)
-        if isinstance(section, type):
+            return self.write.call(self.parts.class_of(section, of_data), arguments)
+        if isinstance(section, type) and not of_data:
             return self.write.call(section, {})
-        return self.write.value(section)
-
-    def _variables(self) -> dict[str, str]:
-        """What the script calls each optimizer."""
-        return {
-            name: f"{name}_optimizer" if name.isidentifier() else f"optimizer{number or ''}"
-            for number, name in enumerate(self.parts.wrappers)
-        }
+        return self.write.flat(section)
 
     def _updates(self, name: str, variable: str) -> str:
         """What the model's own step is given for an optimizer."""
@@ -238,7 +230,7 @@ class Making:
         return f"ClippedUpdates({variable}, partial({self._clipping(wrapper)}))"
 
     def _clipping(self, wrapper: Any) -> str:
-        arguments = [f"{k}={self.write.value(v)}" for k, v in wrapper.clip_grad_kwargs.items()]
+        arguments = [f"{k}={self.write.flat(v)}" for k, v in wrapper.clip_grad_kwargs.items()]
         return ", ".join([f"nn.utils.{wrapper.clip_func.__name__}", *arguments])
 
     def _optimizer(self, name: str) -> str:
@@ -259,7 +251,7 @@ class Making:
         what = f"{owner}.parameters()"
         if names != list(everything):
             what = f"[p for p in {owner}.parameters() if p.requires_grad]"
-        arguments = [f"{key}={self.write.value(value)}" for key, value in given.items()]
+        arguments = [f"{key}={self.write.flat(value)}" for key, value in given.items()]
         return f"{self.write.name(kind)}({', '.join([what, *arguments])})"
 
     def _optimizer_of_groups(
@@ -284,11 +276,11 @@ class Making:
         for own, names in sorted(merged.values(), key=lambda group: group is rest):
             others = sorted(set(everything) - set(names))
             patterns = ["*"] if names is rest[1] else patterns_of(names, others)
-            row = f"    ({self.write.value(own)}, {self.write.value(patterns)}),"
+            row = f"    ({self.write.flat(own)}, {self.write.flat(patterns)}),"
             self.constants += textwrap.wrap(row, 100, subsequent_indent="     ")
         self.constants.append("]")
         self._need("parameter_groups")
-        arguments = ", ".join(f"{key}={self.write.value(value)}" for key, value in given.items())
+        arguments = ", ".join(f"{key}={self.write.flat(value)}" for key, value in given.items())
         return f"{self.write.name(kind)}(parameter_groups(model, {table}), {arguments})"
 
     def _constant(self, optimizer: str, what: str) -> str:
@@ -306,7 +298,7 @@ class Making:
             if schedule in in_table:
                 continue
             kind, arguments = torchs[schedule] or (None, {})
-            words = "".join(f", {k}={self.write.value(v)}" for k, v in arguments.items())
+            words = "".join(f", {k}={self.write.flat(v)}" for k, v in arguments.items())
             lines.append(f"{variable} = {self.write.name(kind)}({optimizer}{words})")
             needs_metric = schedule.need_val_args
             found = f'found["{schedule.monitor}"]' if needs_metric else ""

@@ -30,6 +30,7 @@ from mainspring.optim.optimizer.two_modes import has_two_modes
 from mainspring.registry import DATASETS, MODELS
 from mainspring.rng.global_generators import undone_draws
 from mainspring.rng.own_generators import generators_in
+from mainspring.runner import Runner
 from mainspring.runner.loops import EpochBasedTrainLoop, IterBasedTrainLoop
 from mainspring.tools.eject.helpers import Updates
 from mainspring.tools.eject.schedules import why_not
@@ -71,7 +72,7 @@ class Parts:
         unused: What is not in the script and changes neither losses nor weights, likewise.
     """
 
-    runner: Any
+    runner: Runner
     left_out: list[tuple[str, str]] = field(default_factory=list)
     unused: list[tuple[str, str]] = field(default_factory=list)
 
@@ -105,13 +106,12 @@ class Parts:
         Raises:
             ConfigError: Something is.
         """
-        if not self.left_out:
-            return
-        raise ConfigError(
-            "these parts of the config cannot be ejected:\n  "
-            + "\n  ".join(map(self.in_words, self.left_out)),
-            help="change them, or give --partial to leave them out",
-        )
+        if self.left_out:
+            parts = "".join(f"\n  {self.in_words(part)}" for part in self.left_out)
+            raise ConfigError(
+                f"these parts of the config cannot be ejected:{parts}",
+                help="change them, or give --partial to leave them out",
+            )
 
     def in_words(self, part: tuple[str, str]) -> str:
         """A part that is left out, with its place in the config."""
@@ -147,20 +147,17 @@ class Parts:
     @property
     def needs_initialising(self) -> bool:
         """Whether `init_weights` does something."""
-        if self.is_supervised:
-            return hasattr(self.network, "init_weights")
-        if self.returns_loss:
-            return hasattr(self.network, "init_weights") and not hasattr(
-                type(self.network), "from_pretrained"
-            )
-        return any(
-            getattr(module, "init_cfg", None) is not None
-            or (
-                hasattr(module, "init_weights")
-                and getattr(type(module), "init_weights", None) is not BaseModel.init_weights
-            )
-            for module in self.network.modules()
-        )
+        if self.is_supervised or self.returns_loss:
+            is_loaded = self.returns_loss and hasattr(type(self.network), "from_pretrained")
+            return hasattr(self.network, "init_weights") and not is_loaded
+
+        def has_own(module: nn.Module) -> bool:
+            own = getattr(type(module), "init_weights", None)
+            return hasattr(module, "init_weights") and own is not BaseModel.init_weights
+
+        modules = list(self.network.modules())
+        has_cfg = any(getattr(module, "init_cfg", None) is not None for module in modules)
+        return has_cfg or any(map(has_own, modules))
 
     def section(self, name: str) -> Any:
         """A section of the config; of a model with the preprocessor that it takes over."""
@@ -319,22 +316,15 @@ class Parts:
                 self.left_out.append((self.path_of(hook), f"the hook {type(hook).__name__}"))
 
     def _is_plain(self, hook: EMAHook) -> bool:
-        kind = hook.ema_cfg["type"]
-        name = kind if isinstance(kind, str) else getattr(kind, "__name__", "")
-        begins = hook.begin_iter == hook.begin_epoch == 0
-        return (
-            name == "ExponentialMovingAverage"
-            and begins
-            and set(hook.ema_cfg) <= {"type", "momentum"}
-        )
+        is_usual = _name_of(hook.ema_cfg) == "ExponentialMovingAverage"
+        begins_at_once = hook.begin_iter == hook.begin_epoch == 0
+        return is_usual and begins_at_once and set(hook.ema_cfg) <= {"type", "momentum"}
 
     def path_of(self, hook: Any) -> str:
         """The config path of a hook."""
         custom = self.cfg.get("custom_hooks") or []
         for number, described in enumerate(custom):
-            kind = described.get("type") if isinstance(described, Mapping) else described
-            name = kind if isinstance(kind, str) else getattr(kind, "__name__", str(kind))
-            if name.rpartition(".")[2].rstrip("'>") == type(hook).__name__:
+            if _name_of(described).rpartition(".")[2].rstrip("'>") == type(hook).__name__:
                 return f"custom_hooks.{number}"
         return "default_hooks"
 
@@ -371,6 +361,12 @@ class Parts:
     def is_endless(self) -> bool:
         """Whether the order of the training data is one stream."""
         return isinstance(self.loader.sampler, InfiniteSampler)
+
+
+def _name_of(described: Any) -> str:
+    """The name of the class that a section names or is."""
+    kind = described.get("type") if isinstance(described, Mapping) else described
+    return kind if isinstance(kind, str) else getattr(kind, "__name__", str(kind))
 
 
 def _is_ours(model: Any, name: str) -> bool:

@@ -22,7 +22,7 @@ from mainspring.model.adapt import TARGET_KEYS
 from mainspring.optim import AmpOptimWrapper
 from mainspring.optim.scheduler import curves
 from mainspring.tools.eject import helpers
-from mainspring.tools.eject.making import Making, filled
+from mainspring.tools.eject.making import SEEDED, Making, filled
 from mainspring.tools.eject.parts import Parts
 from mainspring.tools.eject.validation import Validation
 from mainspring.version import __version__
@@ -159,7 +159,8 @@ class _Script(Making):
         if parts.has_own_step:
             return ["losses = model.train_step(batch, optim_wrapper=updates)", *self._average()]
         accumulate = wrapper._accumulative_counts
-        lines = self._forward()
+        lines, given = self._moved(parts.batch, training=True)
+        lines = [*lines, f"loss = {self._loss(given, parts.batch)}"]
         if isinstance(wrapper, AmpOptimWrapper):
             dtype = wrapper.cast_dtype
             lines = [
@@ -199,10 +200,6 @@ class _Script(Making):
         self.constants.append(f"MOMENTUM = {ema.ema_cfg.get('momentum', 0.0002)}  # of the average")
         return ["average(averaged, model, MOMENTUM if iteration else 1.0)"]
 
-    def _forward(self) -> list[str]:
-        lines, given = self._moved(self.parts.batch, training=True)
-        return [*lines, f"loss = {self._loss(given, self.parts.batch)}"]
-
     def _loss(self, given: str, batch: Any) -> str:
         if self.parts.is_supervised:
             inputs, targets = given.split(", ")
@@ -227,20 +224,19 @@ class _Script(Making):
             return [f"batch = model.data_preprocessor(batch, training={training})"], stars
         if isinstance(batch, torch.Tensor):
             return ["batch = batch.to(DEVICE)"], "batch"
-        is_dict = isinstance(batch, Mapping)
-        moved = "[part.to(DEVICE) for part in batch]"
-        if is_dict:
+        values, given = batch, "*batch"
+        moved, of_loss = "[part.to(DEVICE) for part in batch]", "inputs, targets"
+        if isinstance(batch, Mapping):
+            values, given = batch.values(), "**batch"
             moved = "{key: value.to(DEVICE) for key, value in batch.items()}"
-        values = batch.values() if is_dict else batch
+            of_loss = 'batch["inputs"], batch["targets"]'
         if not all(isinstance(each, torch.Tensor) for each in values):
             self._need("to_device")
             moved = "to_device(batch)"
-        if parts.is_supervised and not is_dict:
-            return [f"inputs, targets = {moved}"], "inputs, targets"
-        given = "**batch" if is_dict else "*batch"
-        return [f"batch = {moved}"], (
-            'batch["inputs"], batch["targets"]' if parts.is_supervised else given
-        )
+        if not parts.is_supervised:
+            return [f"batch = {moved}"], given
+        target = "batch" if isinstance(batch, Mapping) else of_loss
+        return [f"{target} = {moved}"], of_loss
 
     # Validation and the loop
 
@@ -276,11 +272,11 @@ class _Script(Making):
         self._need(*validation.helpers)
         result = " | ".join(values)
         back = []
-        for name, module in (("python", "random"), ("numpy", "np.random")):
+        for name in ("python", "numpy"):
             if name in validation.drawn:
-                state = "state" if name == "python" else "_state"
-                begin.append(f"{name}_state = {module}.get{state}()")
-                back.append(f"{module}.set{state}({name}_state)")
+                _, state = SEEDED[name]
+                begin.append(f"{name}_state = {state.format('get')}()")
+                back.append(f"{state.format('set')}({name}_state)")
         slots: dict[str, Any] = {"begin": begin, "lines": lines, "back": back, "result": result}
         return filled("validate", arguments=arguments, **slots)
 
@@ -309,7 +305,11 @@ class _Script(Making):
             to_train.append(f"{part}.eval()  # it came in evaluation mode")
         if parts.stop is not None and validates:
             self._need("Patience")
-            make.append(f"patience = {self._patience(parts.stop)}")
+            hook, sign = parts.stop, 1 if parts.stop.rule == "greater" else -1
+            words = [f"{max(hook.patience, 1)}, delta={sign * hook.min_delta!r}, sign={sign}"]
+            if hook.stopping_threshold is not None:
+                words.append(f"enough={sign * hook.stopping_threshold!r}")
+            make.append(f"patience = Patience({', '.join(words)})")
         if parts.wrapper._accumulative_counts > 1:
             total = "EPOCHS * len(training_batches(dataset, 0))" if self.by_epoch else "ITERATIONS"
             make.append(f"total = {total}")
@@ -347,13 +347,6 @@ class _Script(Making):
             loop=loop.split("\n"),
             model=model,
         )
-
-    def _patience(self, hook: Any) -> str:
-        sign = 1 if hook.rule == "greater" else -1
-        enough = hook.stopping_threshold
-        words = [max(hook.patience, 1), f"delta={sign * hook.min_delta!r}", f"sign={sign}"]
-        words += [] if enough is None else [f"enough={sign * enough!r}"]
-        return f"Patience({', '.join(map(str, words))})"
 
     def _validating(self, model: str, to_train: list[str]) -> list[str]:
         """Lines of the loop that validate, and what waits for the metrics."""

@@ -18,20 +18,14 @@ __all__ = ["Validation"]
 
 _COUNTS = "count_pairs(predictions{labels}, targets, {classes})[:-1]"
 _METRICS = {
-    "Accuracy": (
-        "count_right(predictions, targets, {m.topk})",
-        "accuracy({sums}, {names})",
-    ),
+    "Accuracy": ("count_right(predictions, targets, {m.topk})", "accuracy({sums}, {names})"),
     "MeanIoU": (_COUNTS, "overlap({sums})"),
     "Perplexity": ("surprise(predictions, targets, {m.ignore_index})", "perplexity({sums})"),
     "PrecisionRecallF1": (_COUNTS, 'average_scores({sums}, "{m.average}")'),
     "RegressionErrors": ("error_sums(predictions, targets)", "errors({sums})"),
 }
 """What is added up over the batches, and what follows from the sums."""
-_CALLED = {
-    "average_scores": ("percent", "precision_recall_f1"),
-    "overlap": ("percent",),
-}
+_CALLED = {"average_scores": ("percent", "precision_recall_f1"), "overlap": ("percent",)}
 """Further functions that these call."""
 
 
@@ -60,7 +54,11 @@ class Validation:
         metrics = list(getattr(first.evaluator, "metrics", ()))
         with undone_draws() as drawn:
             self.batch = parts.collated(self.loader)
-            self.sample = self._predicted() if metrics else {}
+            self.sample: Any = {}  # what the engine gives its metrics
+            if metrics:
+                with parts.trying():
+                    found, *_ = parts.model.val_step(self.batch)
+                self.sample = found.to_dict() if isinstance(found, BaseDataElement) else found
         self.drawn = {*drawn} | parts.draws_from(self.loader.dataset)
         self.with_loss = loop.compute_loss and not parts.has_own_step
         self.names = ["val_loss"] if self.with_loss else []
@@ -80,12 +78,6 @@ class Validation:
     def needs_criterion(self) -> bool:
         """Whether the loss is not the model's own."""
         return self.with_loss and self.parts.is_supervised
-
-    def _predicted(self) -> Any:
-        """What the engine gives its metrics for a sample."""
-        with self.parts.trying():
-            sample, *_ = self.parts.model.val_step(self.batch)
-        return sample.to_dict() if isinstance(sample, BaseDataElement) else sample
 
     def key(self, names: tuple[str, ...]) -> str:
         """Under which of some names a sample has a tensor."""

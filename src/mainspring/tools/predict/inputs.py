@@ -6,6 +6,7 @@ import csv
 import glob
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -99,15 +100,10 @@ def _lines(name: str, lines: Iterable[str]) -> Iterator[Input]:
     for number, line in enumerate(lines, 1):
         text = line.rstrip("\r\n")
         if text.strip():
-            yield Input(f"{name}:{number}", _value(text))
-
-
-def _value(text: str) -> Any:
-    """What a line holds: JSON, or else text."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+            value: Any = text
+            with suppress(ValueError):  # it may hold JSON
+                value = json.loads(text)
+            yield Input(f"{name}:{number}", value)
 
 
 def _number(cell: Any) -> Any:

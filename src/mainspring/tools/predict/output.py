@@ -68,7 +68,7 @@ class Output:
             fields = named_fields(prediction, self._predictor.classes)
         row = {"input": given.name}
         for key, value in fields.items():
-            row[key] = self._cell(_plain(value), f"{name}-{key}")
+            row[key] = self._cell(value, f"{name}-{key}")
         if self._draws and given.is_file and is_image(given.source):
             self._draw(given, prediction, fields, name)
         self.rows.append(row)
@@ -86,7 +86,13 @@ class Output:
         return [lines, table]
 
     def _cell(self, value: Any, name: str) -> Any:
-        if isinstance(value, np.ndarray):
+        """A value as JSON can hold it; of a large array the name of a file."""
+        if isinstance(value, torch.Tensor):
+            value = value.detach().cpu()
+            value = value.float().numpy() if value.dtype == torch.bfloat16 else value.numpy()
+        if isinstance(value, np.ndarray | np.generic):
+            if value.size <= _LARGEST:
+                return value.tolist()
             if self._folder is None:
                 shape = " x ".join(map(str, value.shape))
                 return f"{value.dtype} {shape} (--out keeps it)"
@@ -94,9 +100,13 @@ class Output:
             path.parent.mkdir(parents=True, exist_ok=True)
             np.save(path, value)
             return str(path.relative_to(self._folder))
-        if isinstance(value, dict):
-            return {key: self._cell(inner, f"{name}-{key}") for key, inner in value.items()}
-        return value
+        if isinstance(value, BaseDataElement):
+            value = dict(value.items())
+        if isinstance(value, Mapping):
+            return {str(key): self._cell(inner, f"{name}-{key}") for key, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._cell(inner, f"{name}-{number}") for number, inner in enumerate(value)]
+        return value if isinstance(value, str | int | float | bool | None) else str(value)
 
     def _draw(self, given: Input, prediction: Any, fields: Mapping[str, Any], name: str) -> None:
         assert self._folder is not None
@@ -161,22 +171,6 @@ def _one_number(value: Any) -> int | None:
     if isinstance(value, torch.Tensor) and value.numel() == 1 and not value.is_floating_point():
         return int(value)
     return value if isinstance(value, int) else None
-
-
-def _plain(value: Any) -> Any:
-    """What JSON can hold, and large arrays."""
-    if isinstance(value, torch.Tensor):
-        value = value.detach().cpu()
-        value = value.float().numpy() if value.dtype == torch.bfloat16 else value.numpy()
-    if isinstance(value, np.ndarray | np.generic):
-        return value if value.size > _LARGEST else value.tolist()
-    if isinstance(value, BaseDataElement):
-        value = dict(value.items())
-    if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
 def write_csv(rows: Iterable[Mapping[str, Any]], file: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from mainspring.report.samples import pixel_classes
 from mainspring.structures import BaseDataElement
 from mainspring.visualization import Visualizer
 
@@ -47,14 +48,20 @@ def draw(
         drawn: np.ndarray[Any, Any] = visualizer.get_image()
         return drawn
     found = _flat(fields)
-    mask = next((value for value in found.values() if _is_map(value, image.shape[:2])), None)
-    if mask is not None:
-        _draw_classes(visualizer, _class_map(mask))
+    maps = (pixel_classes(value, image.shape[:2]) for value in found.values())
+    of_pixels = next((found for found in maps if found is not None), None)
+    if of_pixels is not None:
+        for number in of_pixels.unique().tolist():
+            if number:  # class 0 is the background
+                color = _PALETTE[number % len(_PALETTE)]
+                mask = (of_pixels == number).numpy()
+                visualizer.draw_binary_masks(mask, colors=color, alphas=0.5)
     boxes = found.get("bboxes", found.get("boxes"))
     if boxes is not None and boxes.ndim == 2 and boxes.shape[1] == 4:
         _draw_boxes(visualizer, boxes, found.get("labels"), found.get("scores"), classes)
-    title = _title(fields)
-    if title:
+    title, score = fields.get("label", fields.get("pred_label")), fields.get("score")
+    if isinstance(title, str) and title:  # of the whole image
+        title = title if score is None else f"{title} {float(score):.2f}"
         background = {"facecolor": "black", "alpha": 0.7, "pad": 2, "edgecolor": "none"}
         visualizer.draw_texts(title, np.array([1, 1]), colors="w", bboxes=background)
     result: np.ndarray[Any, Any] = visualizer.get_image()
@@ -72,26 +79,6 @@ def _flat(fields: Mapping[str, Any]) -> dict[str, np.ndarray[Any, Any]]:
     return found
 
 
-def _is_map(value: np.ndarray[Any, Any], size: tuple[int, ...]) -> bool:
-    return 2 <= value.ndim <= 3 and value.shape[-2:] == size
-
-
-def _class_map(value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The class of each pixel: from the classes themselves, or from a score for each."""
-    if value.ndim == 3 and value.shape[0] > 1:
-        best: np.ndarray[Any, Any] = value.argmax(0)
-        return best
-    value = value.reshape(value.shape[-2:])
-    return value > (0.5 if value.min() >= 0 else 0) if value.dtype.kind == "f" else value
-
-
-def _draw_classes(visualizer: Any, classes: np.ndarray[Any, Any]) -> None:
-    for number in np.unique(classes):
-        if number:  # class 0 is the background
-            color = _PALETTE[int(number) % len(_PALETTE)]
-            visualizer.draw_binary_masks(classes == number, colors=color, alphas=0.5)
-
-
 def _draw_boxes(
     visualizer: Any, boxes: Any, labels: Any, scores: Any, classes: Sequence[str]
 ) -> None:
@@ -106,12 +93,3 @@ def _draw_boxes(
         text = f"{name} {score:.2f}".strip() if score is not None else name
         if text:
             visualizer.draw_texts(text, box[:2], colors="w", bboxes={"facecolor": "black"})
-
-
-def _title(fields: Mapping[str, Any]) -> str:
-    """The label and score of the whole image."""
-    label = fields.get("label", fields.get("pred_label"))
-    if not isinstance(label, str):
-        return ""
-    score = fields.get("score")
-    return label if score is None else f"{label} {float(score):.2f}"

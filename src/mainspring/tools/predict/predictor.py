@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from mainspring.infer import BaseInferencer, ReadsInputs
 from mainspring.model.samples import rows
 from mainspring.names.packages import import_optional
 from mainspring.registry import VISUALIZERS, DefaultScope
+from mainspring.report.samples import Display
 from mainspring.runner.evaluation import precision
 from mainspring.tools.predict.inputs import Input, is_image
 from mainspring.visualization import Visualizer
@@ -124,7 +126,7 @@ class Predictor(BaseInferencer):
                 loader = build_dataloader(section, seed=0)
             dataset = self.dataset = loader.dataset
             self._collate = loader.collate_fn
-            self.classes = _classes_of(dataset)
+            self.classes = Display.of_dataset(dataset).classes
         if isinstance(dataset, ReadsInputs):
             return lambda given: self._named(dataset.read_input(given.source))
         transform = getattr(dataset, "transform", None)
@@ -151,7 +153,9 @@ class Predictor(BaseInferencer):
         if self._collate is not None:
             return self._collate
         if isinstance(section, Mapping) and "type" not in section:
-            collate: Callable[[Any], Any] = super()._init_collate(_TestLoader(section))
+            collate: Callable[[Any], Any] = super()._init_collate(
+                SimpleNamespace(test_dataloader=section)
+            )
             return collate
         return default_collate
 
@@ -177,13 +181,6 @@ class Predictor(BaseInferencer):
         return preds
 
 
-class _TestLoader:
-    """A config that has this loader."""
-
-    def __init__(self, section: Any) -> None:
-        self.test_dataloader = section
-
-
 def _first_loader(cfg: Any) -> Any:
     """The section of the test or validation data; of several loaders, the first."""
     section = cfg.get("test_dataloader") or cfg.get("val_dataloader")
@@ -200,12 +197,6 @@ def _pipeline_in(section: Any) -> Any:
             return described["pipeline"]
         described = described.get("dataset")
     return None
-
-
-def _classes_of(dataset: Any) -> list[str]:
-    meta = getattr(dataset, "metainfo", None)
-    classes = meta.get("classes") if isinstance(meta, Mapping) else None
-    return list(map(str, classes or getattr(dataset, "classes", None) or ()))
 
 
 def _as_sample(given: Input) -> dict[str, Any]:

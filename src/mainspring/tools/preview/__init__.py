@@ -7,12 +7,7 @@ from mainspring.tools.preview.schedules import (
     schedules_as_text,
     schedules_of,
 )
-from mainspring.tools.preview.summary import (
-    Summary,
-    summary_as_json,
-    summary_as_text,
-    summary_of,
-)
+from mainspring.tools.preview.summary import Summary, summary_as_json, summary_as_text, summary_of
 
 __all__ = [
     "Batches",

@@ -16,6 +16,7 @@ from torch import Tensor
 from mainspring.checkpoint.apply import unwrap
 from mainspring.columns import in_columns
 from mainspring.dataset.any_loader import length_of
+from mainspring.hooks.run import Run
 from mainspring.names.packages import import_optional
 from mainspring.report.page import gallery_page
 from mainspring.report.record import Shown
@@ -53,17 +54,12 @@ class Batches:
         if not shown:
             return
         yield ""
-        names = list(dict.fromkeys(name for sample in shown for name in sample.row))
-        text = ["sample"] if any(sample.text for sample in shown) else []
-        rows = [
-            [
-                *([sample.text] if text else []),
-                *(sample.row.get(n, "") for n in names),
-                sample.target,
-            ]
-            for sample in shown
-        ]
-        yield from in_columns([[*text, *names, "target"], *rows])
+        values = [{"sample": sample.text, **sample.row} for sample in shown]
+        names = list(dict.fromkeys(name for row in values for name in row))
+        names = names if any(sample.text for sample in shown) else names[1:]
+        cells = [[row.get(name, "") for name in names] for row in values]
+        rows = [[*row, sample.target] for row, sample in zip(cells, shown, strict=True)]
+        yield from in_columns([[*names, "target"], *rows])
 
 
 def first_batches(cfg: Any, count: int = 16) -> Batches:
@@ -89,11 +85,11 @@ class _Look(PlannedTrial):
         self.count = count
         self.found = Batches()
 
-    def plan(self, runner: Any) -> Iterator[None]:
+    def plan(self, runner: Run) -> Iterator[None]:
         while True:
             yield
 
-    def batch_came(self, runner: Any, data_batch: Any) -> None:
+    def batch_came(self, runner: Run, data_batch: Any) -> None:
         preprocessor: Any = getattr(unwrap(runner.model), "data_preprocessor", None)
         batch = data_batch if preprocessor is None else preprocessor(data_batch, training=True)
         loader = runner.train_dataloader

@@ -6,6 +6,7 @@ from typing import Any
 
 from mainspring.columns import as_number, in_columns, sparkline
 from mainspring.errors import ConfigError
+from mainspring.hooks.run import Run
 from mainspring.json_text import json_text
 from mainspring.names.packages import import_optional
 from mainspring.optim.scheduler.preview import PlannedValues, planned_values
@@ -48,7 +49,7 @@ class _Look(PlannedTrial):
         self.points = points
         self.found: PlannedValues | None = None
 
-    def training_begins(self, runner: Any) -> None:
+    def training_begins(self, runner: Run) -> None:
         if self.max_iters <= 0:
             raise ConfigError(
                 "the length of the run is not known, because its loader has none",

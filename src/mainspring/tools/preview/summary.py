@@ -15,8 +15,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from mainspring.analysis.tables import scaled
 from mainspring.checkpoint.apply import unwrap
 from mainspring.columns import in_columns
+from mainspring.hooks.run import Run
+from mainspring.hooks.run_state import wrappers_of
 from mainspring.json_text import json_text
 from mainspring.model.samples import batch_size
+from mainspring.structures.nested import tensors_in
 from mainspring.tools.profiling.planned_run import PlannedTrial, run_trial
 from mainspring.tools.profiling.report import bytes_as_text
 from mainspring.tools.trial import EnoughError
@@ -45,6 +48,13 @@ class ModuleRow:
     parameters: int = 0
     trained: int = 0
     flops: int = 0
+
+    def _note(self, _module: nn.Module, _inputs: Any, output: Any) -> None:
+        """Note a call, as a hook of the module."""
+        self.calls += 1
+        first = output[0] if isinstance(output, tuple | list) and output else output
+        if self.shape is None and isinstance(first, Tensor):
+            self.shape = list(first.shape)
 
 
 @dataclass
@@ -89,10 +99,10 @@ class _Look(PlannedTrial):
     def __init__(self) -> None:
         self.found: Summary | None = None
 
-    def plan(self, runner: Any) -> Iterator[None]:
+    def plan(self, runner: Run) -> Iterator[None]:
         yield
 
-    def batch_came(self, runner: Any, data_batch: Any) -> None:
+    def batch_came(self, runner: Run, data_batch: Any) -> None:
         self.found = _summary(unwrap(runner.model), data_batch, runner.optim_wrapper)
         raise EnoughError
 
@@ -128,10 +138,15 @@ class _Stepper:
 
 
 def _summary(model: nn.Module, batch: Any, optim_wrapper: Any) -> Summary:
-    rows = {name: _row_of(name, module) for name, module in model.named_modules()}
-    handles = [
-        module.register_forward_hook(_noting(rows[name])) for name, module in model.named_modules()
-    ]
+    rows: dict[str, ModuleRow] = {}
+    handles = []
+    for name, module in model.named_modules():
+        sizes = [(it.numel(), it.requires_grad) for it in module.parameters()]
+        trained = sum(size for size, is_trained in sizes if is_trained)
+        total = sum(size for size, _ in sizes)
+        row = ModuleRow(name, type(module).__name__, parameters=total, trained=trained)
+        rows[name] = row
+        handles.append(module.register_forward_hook(row._note))
     activations: dict[int, int] = {}
     own = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
 
@@ -155,26 +170,20 @@ def _summary(model: nn.Module, batch: Any, optim_wrapper: Any) -> Summary:
     for handle in handles:
         handle.remove()
     forward_ended()
-    total = counter.get_total_flops()
     root = type(model).__name__
     for row in rows.values():
         row.flops = forward.get(f"{root}.{row.name}" if row.name else root, 0)
     rows[""].flops = rows[""].flops or forward.get("Global", 0)
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     flops = forward.get("Global", 0)
-    return Summary(
-        modules=list(rows.values()),
-        batch=_samples_in(batch),
-        flops=flops,
-        backward_flops=max(total - flops, 0),
-        memory={
-            "parameters": _bytes(model.parameters()),
-            "buffers": _bytes(model.buffers()),
-            "gradients": _bytes(trained),
-            "optimizer": _state_bytes(optim_wrapper),
-            "activations": sum(activations.values()),
-        },
-    )
+    backward = max(counter.get_total_flops() - flops, 0)
+    memory = {
+        "parameters": _bytes(model.parameters()),
+        "buffers": _bytes(model.buffers()),
+        "gradients": _bytes(it for it in model.parameters() if it.requires_grad),
+        "optimizer": _state_bytes(optim_wrapper),
+        "activations": sum(activations.values()),
+    }
+    return Summary(list(rows.values()), _samples_in(batch), flops, backward, memory)
 
 
 def _samples_in(batch: Any) -> int | None:
@@ -184,45 +193,18 @@ def _samples_in(batch: Any) -> int | None:
         return len(batch) if isinstance(batch, list) else None
 
 
-def _row_of(name: str, module: nn.Module) -> ModuleRow:
-    parameters = list(module.parameters())
-    return ModuleRow(
-        name,
-        type(module).__name__,
-        parameters=sum(parameter.numel() for parameter in parameters),
-        trained=sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
-    )
-
-
-def _noting(row: ModuleRow) -> Callable[[nn.Module, Any, Any], None]:
-    def note(_module: nn.Module, _inputs: Any, output: Any) -> None:
-        row.calls += 1
-        first = output[0] if isinstance(output, tuple | list) and output else output
-        if row.shape is None and isinstance(first, Tensor):
-            row.shape = list(first.shape)
-
-    return note
-
-
 def _bytes(tensors: Any) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
 def _state_bytes(optim_wrapper: Any) -> int:
     """What optimizers remember after a step with the gradients that are there."""
-    several = hasattr(optim_wrapper, "optim_wrappers")
     total = 0
-    for wrapper in optim_wrapper.values() if several else [optim_wrapper]:
+    for _, wrapper in wrappers_of(optim_wrapper):
         optimizer = getattr(wrapper, "optimizer", None)
-        if not isinstance(optimizer, torch.optim.Optimizer):
-            continue
-        optimizer.step()  # the run ends here, so the weights are nobody's any more
-        total += _bytes(
-            value
-            for state in optimizer.state.values()
-            for value in state.values()
-            if isinstance(value, Tensor)
-        )
+        if isinstance(optimizer, torch.optim.Optimizer):
+            optimizer.step()  # the run ends here, so the weights are nobody's any more
+            total += _bytes(tensors_in(list(optimizer.state.values())))
     return total
 
 
@@ -242,44 +224,29 @@ def summary_as_text(found: Summary, depth: int = 3) -> str:
         name = "  " * level + (row.name.rpartition(".")[2] if row.name else "model")
         shape = "" if row.shape is None else " x ".join(map(str, row.shape))
         frozen = " frozen" if row.parameters and not row.trained else ""
-        rows.append(
-            (
-                name,
-                row.kind,
-                shape,
-                f"{row.parameters:,}{frozen}" if row.parameters else "",
-                _count(row.flops) if row.flops else "",
-                f"{row.flops / total:.0%}" if row.flops else "",
-            )
-        )
+        size = f"{row.parameters:,}{frozen}" if row.parameters else ""
+        flops, share = (_count(row.flops), f"{row.flops / total:.0%}") if row.flops else ("", "")
+        rows.append((name, row.kind, shape, size, flops, share))
     model = found.modules[0]
-    per_batch = "" if found.batch is None else f" for a batch of {found.batch}"
+    frozen_count = model.parameters - model.trained
+    trained = (
+        f"{model.trained:,} trained, {frozen_count:,} frozen" if frozen_count else "all trained"
+    )
+    per_batch = "" if found.batch is None else f"for a batch of {found.batch}"
     memory = {name: count for name, count in found.memory.items() if count}
+    whole = "of a training step, parameters included, at least"
     facts = [
         (
             "parameters",
             f"{model.parameters:,}",
-            f"{bytes_as_text(found.memory['parameters'])}, {_of_them(model)}",
+            f"{bytes_as_text(memory.pop('parameters', 0))}, {trained}",
         ),
-        ("forward", f"{_count(found.flops)} FLOPs", per_batch.strip()),
+        ("forward", f"{_count(found.flops)} FLOPs", per_batch),
         ("backward", f"{_count(found.backward_flops)} FLOPs", ""),
-        *(
-            (name, bytes_as_text(count), "")
-            for name, count in memory.items()
-            if name != "parameters"
-        ),
-        (
-            "memory",
-            bytes_as_text(sum(memory.values())),
-            "of a training step, parameters included, at least",
-        ),
+        *((name, bytes_as_text(count), "") for name, count in memory.items()),
+        ("memory", bytes_as_text(sum(found.memory.values())), whole),
     ]
     return "\n".join([*in_columns(rows, right=(3, 4, 5)), "", *in_columns(facts)])
-
-
-def _of_them(model: ModuleRow) -> str:
-    frozen = model.parameters - model.trained
-    return f"{model.trained:,} trained, {frozen:,} frozen" if frozen else "all trained"
 
 
 def _count(number: float) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from mainspring.errors import ConfigError
+from mainspring.hooks.run import Run
 from mainspring.tools.profiling.memory import MemoryPeak, available_memory, resident_memory
 from mainspring.tools.profiling.planned_run import PlannedTrial, run_trial
 from mainspring.tools.profiling.setup_of_run import batch_size_of, device_of
@@ -211,7 +212,7 @@ class _Throughput(PlannedTrial):
         self.memory = 0
         self.samples_per_second = 0.0
 
-    def built(self, runner: Any) -> None:
+    def built(self, runner: Run) -> None:
         """Look where the run takes place, before memory can run out."""
         self.device = device_of(runner)
         loader = runner.train_loop.dataloader
@@ -225,7 +226,7 @@ class _Throughput(PlannedTrial):
         dataset: Any = getattr(loader, "dataset", None)
         self.samples = len(dataset) if hasattr(dataset, "__len__") else None
 
-    def plan(self, runner: Any) -> Iterator[None]:
+    def plan(self, runner: Run) -> Iterator[None]:
         """Two iterations for memory, of which the second has the optimizer's state; then timing."""
         with MemoryPeak(self.device, self.baseline) as memory:
             yield from repeat(None, _WARMUP)

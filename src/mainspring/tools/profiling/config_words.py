@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from mainspring.config.plain import path_of
@@ -35,15 +36,11 @@ def applicable(cfg: Any, words: Iterable[str]) -> list[str]:
             name = kind if isinstance(kind, str) else path_of(kind)
             wanted = [f"{section}.{hook}.type={name}", word] if name else [word]
         for change in wanted:
-            # A part that was made by the config's own code cannot be changed from outside.
-            spellings = (change, f"+{change}")
-            found.append(next((it for it in spellings if _applies(changed, it)), change))
+            for spelling in (change, f"+{change}"):
+                with suppress(ConfigError):
+                    changed.override([spelling])
+                    break
+            else:  # made by the config's own code, which cannot be changed from outside
+                spelling = change
+            found.append(spelling)
     return found
-
-
-def _applies(cfg: Any, word: str) -> bool:
-    try:
-        cfg.override([word])
-    except ConfigError:
-        return False
-    return True

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -41,7 +42,7 @@ class Instruments:
 
     def __init__(self, clock: SectionClock) -> None:
         self._clock = clock
-        self._undo: list[Callable[[], None]] = []
+        self._stack = ExitStack()
 
     def time_hooks(self, hooks: Iterable[Any]) -> None:
         """Time each hook: those that record and log as ``logging``, others by their class.
@@ -77,8 +78,7 @@ class Instruments:
 
     def put_back(self) -> None:
         """Undo everything."""
-        while self._undo:
-            self._undo.pop()()
+        self._stack.close()
 
     def _time(self, owner: Any, name: str, section: str) -> None:
         method = getattr(owner, name, None)
@@ -91,4 +91,4 @@ class Instruments:
         before = vars(owner).get(name)
         setattr(owner, name, self._clock.wrap(method, section))
         undo = partial(setattr, owner, name, before) if before else partial(delattr, owner, name)
-        self._undo.append(undo)
+        self._stack.callback(undo)

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from mainspring.errors import ConfigError
+from mainspring.hooks.run import Run
 from mainspring.optim import OptimWrapperDict
 from mainspring.tools.profiling.planned_run import PlannedTrial, run_trial
 
@@ -163,7 +164,7 @@ class _RisingRate(PlannedTrial):
         self._rate = 0.0
         self._groups: list[tuple[dict[str, Any], float]] = []
 
-    def plan(self, runner: Any) -> Iterator[None]:
+    def plan(self, runner: Run) -> Iterator[None]:
         """Train with one learning rate after the other."""
         runner.param_schedulers = None
         self._groups = _groups_with_ratios(runner.optim_wrapper)
@@ -186,7 +187,7 @@ class _RisingRate(PlannedTrial):
                 self.diverged = True
                 return
 
-    def batch_came(self, runner: Any, data_batch: Any) -> None:
+    def batch_came(self, runner: Run, data_batch: Any) -> None:
         """Set the learning rate of the iteration to come."""
         for group, ratio in self._groups:
             if isinstance(group["lr"], torch.Tensor):

@@ -14,6 +14,7 @@ from typing import Any
 
 from mainspring.errors import ConfigError, LoopError
 from mainspring.hooks import CheckpointHook, DivergenceHook, Hook, NPUProfilerHook, ProfilerHook
+from mainspring.hooks.run import Run
 from mainspring.runner.error_places import building
 from mainspring.runner.release import release_run
 from mainspring.tools.trial import EnoughError, Watch, as_trial, build_runner, train_watched
@@ -43,14 +44,14 @@ class PlannedTrial(Watch):
     steps: Iterator[None] = iter(())
     done = 0
 
-    def built(self, runner: Any) -> None:
+    def built(self, runner: Run) -> None:
         """Called when the run is constructed, before it prepares its training.
 
         Args:
             runner: The runner.
         """
 
-    def plan(self, runner: Any) -> Iterator[None]:
+    def plan(self, runner: Run) -> Iterator[None]:
         """What the trial does, as a generator: each ``yield`` trains one iteration.
 
         It begins when the loop does, before everything else, and continues behind the hooks of an
@@ -64,7 +65,7 @@ class PlannedTrial(Watch):
     def put_back(self) -> None:
         """Called in the end, also of a trial that failed."""
 
-    def training_begins(self, runner: Any) -> None:
+    def training_begins(self, runner: Run) -> None:
         """Begin the plan, and let no validation take place."""
         loop = runner.val_loop
         if loop is not None:
@@ -73,7 +74,7 @@ class PlannedTrial(Watch):
         next(self.steps)
 
     def after_train_iter(
-        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
+        self, runner: Run, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         """Go on with the plan."""
         self.done += 1
@@ -117,12 +118,11 @@ def run_trial(cfg: Any, watch: PlannedTrial, iterations: int) -> None:
                         length[name] = max(length[name], iterations)
                 release_run(runner.experiment_name)
                 runner = build_runner(cfg)
+            saving = [hook for hook in runner.hooks if isinstance(hook, CheckpointHook)]
+            watch.checkpoint_hook = next(iter(saving), watch.checkpoint_hook)
             left_out: tuple[type[Hook], ...] = (CheckpointHook, ProfilerHook, NPUProfilerHook)
             left_out += (DivergenceHook,) if watch.may_diverge else ()
-            for hook in [hook for hook in runner.hooks if isinstance(hook, left_out)]:
-                if isinstance(hook, CheckpointHook) and watch.checkpoint_hook is None:
-                    watch.checkpoint_hook = hook
-                runner.hooks.remove(hook)
+            runner.hooks[:] = [hook for hook in runner.hooks if not isinstance(hook, left_out)]
             watch.built(runner)
             if not train_watched(runner, watch):
                 raise ConfigError(

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from mainspring.checkpoint.apply import unwrap
+from mainspring.hooks.run import Run
 from mainspring.tools.profiling.advice import WORTH_WAITING
 from mainspring.tools.profiling.instruments import COMPILED_STEP, HOOK, REST_OF_STEP, Instruments
 from mainspring.tools.profiling.matmul_peak import measure_matmul_peak
@@ -87,7 +88,7 @@ class _Profile(PlannedTrial):
         self.batch: Any = None
         self.measured: dict[str, Any] = {}
 
-    def built(self, runner: Any) -> None:
+    def built(self, runner: Run) -> None:
         """Time the hooks, before it is settled which methods are called."""
         self.device = device_of(runner)
         self.synchronize = torch.cuda.synchronize if self.device == "cuda" else None
@@ -95,7 +96,7 @@ class _Profile(PlannedTrial):
         self.instruments = Instruments(self.clock)
         self.instruments.time_hooks(runner.hooks)
 
-    def plan(self, runner: Any) -> Iterator[None]:
+    def plan(self, runner: Run) -> Iterator[None]:
         """Warm up, time, look inside, count, trace; then validate and save."""
         self.instruments.time_step(runner.model, runner.optim_wrapper)
         self.began = time.perf_counter()
@@ -142,7 +143,7 @@ class _Profile(PlannedTrial):
         if hook is not None:
             measured["checkpoint"] = time_checkpoint(runner, hook, self.synchronize)
 
-    def batch_came(self, runner: Any, data_batch: Any) -> None:
+    def batch_came(self, runner: Run, data_batch: Any) -> None:
         """The wait for data ends."""
         if self.first_wait is None:
             self.first_wait = time.perf_counter() - self.began

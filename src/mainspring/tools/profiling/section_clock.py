@@ -28,9 +28,7 @@ class SectionClock:
     """
 
     def __init__(
-        self,
-        synchronize: Callable[[], Any] | None = None,
-        now: Callable[[], float] | None = None,
+        self, synchronize: Callable[[], Any] | None = None, now: Callable[[], float] | None = None
     ) -> None:
         self._synchronize = synchronize
         self._now = now or time.perf_counter

@@ -13,21 +13,17 @@ from mainspring.checkpoint.apply import unwrap
 from mainspring.dataset.any_loader import length_of
 from mainspring.device.multi_processing import usable_cores
 from mainspring.hooks import LoggerHook
+from mainspring.hooks.run import Run
 from mainspring.optim import OptimWrapperDict
 from mainspring.tools.profiling.loading import handover_seconds, loading_seconds
 from mainspring.tools.profiling.measurement import Setup
 
-__all__ = [
-    "batch_size_of",
-    "device_of",
-    "precision_of",
-    "setup_of_run",
-]
+__all__ = ["batch_size_of", "device_of", "precision_of", "setup_of_run"]
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
-def setup_of_run(runner: Any, checkpoint_hook: Any, first_wait: float, batch: Any = None) -> Setup:
+def setup_of_run(runner: Run, checkpoint_hook: Any, first_wait: float, batch: Any = None) -> Setup:
     """What a run is made of.
 
     Args:
@@ -69,7 +65,7 @@ def setup_of_run(runner: Any, checkpoint_hook: Any, first_wait: float, batch: An
     )
 
 
-def device_of(runner: Any) -> str:
+def device_of(runner: Run) -> str:
     """Kind of the device of the model: ``cpu``, ``cuda`` or another."""
     parameter = next(unwrap(runner.model).parameters(), None)
     return "cpu" if parameter is None else parameter.device.type
@@ -83,7 +79,7 @@ def batch_size_of(loader: Any) -> int | None:
     return next((size for size in sizes if isinstance(size, int)), None)
 
 
-def precision_of(runner: Any) -> tuple[torch.dtype, bool]:
+def precision_of(runner: Run) -> tuple[torch.dtype, bool]:
     """Type in which the forward pass computes its products, and whether autocast chooses it."""
     cast: Any = getattr(runner.optim_wrapper, "cast_dtype", None)
     if cast in (torch.float16, torch.bfloat16):

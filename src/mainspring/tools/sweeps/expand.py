@@ -7,10 +7,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from mainspring.config import Config
 from mainspring.config.config_dict import keeping_lazy
+from mainspring.config.places import steps_to
 from mainspring.config.sweep import Sweep, bind_swept, finding_sweeps, refuse_unchosen, sweeps_in
 from mainspring.errors import ConfigError
 from mainspring.tools.sweeps.choices import Axis, Choice, axis_of_sweep
@@ -119,14 +120,11 @@ def open_axes(load: Loader, words: Sequence[str]) -> list[Axis]:
         config = load(words)
     axes = [axis_of_sweep(name, (name,), sweep) for name, sweep in variables.items()]
     bind_swept(config._cfg_dict)
-    paths: dict[int, list[str]] = {}
-    sweeps: dict[int, Sweep] = {}
+    found: dict[int, tuple[Sweep, list[str]]] = {}
     for path, sweep in sweeps_in(config._cfg_dict):
         _check_path(config, path, sweep)
-        paths.setdefault(id(sweep), []).append(path)
-        sweeps[id(sweep)] = sweep
-    axes += [axis_of_sweep(paths[key][0], paths[key], sweep) for key, sweep in sweeps.items()]
-    return axes
+        found.setdefault(id(sweep), (sweep, []))[1].append(path)
+    return axes + [axis_of_sweep(paths[0], paths, sweep) for sweep, paths in found.values()]
 
 
 def _check_path(config: Config, path: str, sweep: Sweep) -> None:
@@ -135,14 +133,8 @@ def _check_path(config: Config, path: str, sweep: Sweep) -> None:
     Raises:
         ConfigError: The path has other characters than names have, or leads through a tuple.
     """
-    part: Any = config._cfg_dict
-    inside_tuple = False
-    for name in path.split(".")[:-1]:
-        if isinstance(part, dict):
-            part = dict.get(part, name)
-        elif isinstance(part, list | tuple) and name.isdecimal():
-            part = part[int(name)]
-        inside_tuple = inside_tuple or isinstance(part, tuple)
+    above = steps_to(config._cfg_dict, path.split(".")[:-1])
+    inside_tuple = any(isinstance(step.value, tuple) for step in above)
     if inside_tuple or _PATH.fullmatch(path) is None:
         raise ConfigError(
             f"{sweep!r} stands "

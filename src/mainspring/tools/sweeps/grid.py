@@ -41,11 +41,15 @@ class Followed:
         metric: What runs are compared by.
         report: Prints a line.
         total: How many there will be.
+
+    Attributes:
+        runs: Those so far.
+        metric: What they are compared by.
     """
 
     def __init__(self, runs: Sequence[Run], metric: Metric, report: Report, total: int) -> None:
         self.runs = list(runs)
-        self._metric = metric
+        self.metric = metric
         self._print = report
         self._total = total
 
@@ -64,18 +68,18 @@ class Followed:
 
     def ended(self, run: Run, status: Status, exit_code: int | None) -> None:
         """Note and say how a run ended."""
-        run.end(status, exit_code, self._metric)
-        record, name = run.record, self._metric.name_in(run.scalars)
+        run.end(status, exit_code, self.metric)
+        record, name = run.record, self.metric.name_in(run.scalars)
         said = "" if record.best is None else f", best {name} {record.best:.6g}"
         if status == "failed":
             said = f", {run.exit_reason}: {run.last_line}".removesuffix(": ")
         elif status == "finished" and (instead := self._measured_instead(run)) is not None:
-            said = f", but it did not measure {self._metric.name!r}: {instead}"
+            said = f", but it did not measure {self.metric.name!r}: {instead}"
         self._report(run, f"{status} after {record.seconds:.0f} s{said}")
 
     def _measured_instead(self, run: Run) -> str | None:
         """What a run measured, where that is not what runs are compared by."""
-        if self._metric.name is None or self._metric.name_in(run.scalars) is not None:
+        if self.metric.name is None or self.metric.name_in(run.scalars) is not None:
             return None
         return f"it measured {', '.join(run.scalars.names) or 'nothing'}"
 
@@ -88,7 +92,7 @@ class Followed:
         Raises:
             MetricError: The run did not measure it; with the metrics that it did.
         """
-        name, instead = str(self._metric.name), self._measured_instead(run)
+        name, instead = str(self.metric.name), self._measured_instead(run)
         if instead is not None:
             near = did_you_mean(name, run.scalars.names)
             raise MetricError(

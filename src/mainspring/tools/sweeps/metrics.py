@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from mainspring.config import Config
+from mainspring.config.places import value_at
 from mainspring.errors import ConfigError
 from mainspring.tools.sweeps.scalars import Scalars
 
@@ -47,8 +48,7 @@ def metric_for(cfg: Config, name: str | None, direction: Direction | None) -> Me
     from mainspring.hooks.metric_rule import infer_rule
 
     # Nothing is imported for what the config says of its checkpoint hook.
-    hooks = dict.get(cfg._cfg_dict, "default_hooks")
-    written = dict.get(hooks, "checkpoint") if isinstance(hooks, dict) else None
+    written = value_at(cfg._cfg_dict, ["default_hooks", "checkpoint"])
     hook = dict(dict.items(written)) if isinstance(written, dict) else {}
     saved = hook.get("save_best")
     saved = saved[0] if isinstance(saved, list | tuple) and saved else saved

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import warnings
 from collections.abc import Iterator, Sequence
@@ -78,6 +79,7 @@ class Search(Followed):
         self._prune = prune
         self._trials: dict[int, Any] = {}
         self._reported: dict[int, int] = {}
+        self._states: Any = importlib.import_module("optuna.trial").TrialState
         self._study = self._open(seed)
         self._put_back()
 
@@ -88,7 +90,7 @@ class Search(Followed):
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._folder.mkdir(parents=True, exist_ok=True)
-        direction: Direction = "maximize" if self._metric.maximize else "minimize"
+        direction: Direction = "maximize" if self.metric.maximize else "minimize"
         # The first runs set the standard by which later ones are stopped.
         first = max(1, min(5, self._total // 4))
         with warnings.catch_warnings():
@@ -103,12 +105,12 @@ class Search(Followed):
                 direction=direction,
                 load_if_exists=True,
             )
-        about = {"metric": self._metric.name, "direction": direction}
+        about = {"metric": self.metric.name, "direction": direction}
         before = study.user_attrs.get("about", about)
         if before != about:
             raise ConfigError(
                 f"the search in {self._folder} has the aim to {before['direction']} "
-                f"{before['metric']}, not to {direction} {self._metric.name}",
+                f"{before['metric']}, not to {direction} {self.metric.name}",
                 help="give another --work-dir for another aim",
             )
         study.set_user_attr("about", about)
@@ -116,11 +118,9 @@ class Search(Followed):
 
     def _put_back(self) -> None:
         """Propose again what was interrupted, and remember the results of what was not."""
-        from optuna.trial import TrialState
-
         for trial in self._study.get_trials(deepcopy=False):
-            if trial.state == TrialState.RUNNING:
-                self._study.tell(trial.number, state=TrialState.FAIL)
+            if trial.state == self._states.RUNNING:
+                self._study.tell(trial.number, state=self._states.FAIL)
                 if trial.params:
                     self._study.enqueue_trial(trial.params)
             elif trial.state.is_finished():
@@ -150,7 +150,7 @@ class Search(Followed):
 
         (found,) = grow(self._load, self._overrides, self._given, suggest)
         if not found.choices:
-            self._study.tell(trial, state=_state("FAIL"))
+            self._study.tell(trial, state=self._states.FAIL)
             raise ConfigError(
                 "there is nothing to search: the config describes one run",
                 help="write lr = loguniform(1e-5, 1e-2) in the config, or say "
@@ -169,7 +169,7 @@ class Search(Followed):
         """Tell the study what a run has measured since the last time; whether it falls behind."""
         trial = self._trials[id(run)]
         run.scalars.update()
-        measured = run.scalars.of(str(self._metric.name))
+        measured = run.scalars.of(str(self.metric.name))
         # One value after another, so that the same runs are stopped however often somebody looks.
         for value in measured[self._reported[id(run)] :]:
             self._reported[id(run)] += 1
@@ -186,9 +186,9 @@ class Search(Followed):
             self._tell_new_values(run)
             self._study.tell(trial, run.record.best)
         elif status == "pruned":
-            self._study.tell(trial, state=_state("PRUNED"))
+            self._study.tell(trial, state=self._states.PRUNED)
         else:
-            self._study.tell(trial, state=_state("FAIL"))
+            self._study.tell(trial, state=self._states.FAIL)
             if status == "interrupted" and trial.params:
                 self._study.enqueue_trial(trial.params)
         if status == "finished":
@@ -205,9 +205,3 @@ def _earlier(folder: Path, trial: Any, record: Record) -> Run:
     run = Run(name, folder / trial.user_attrs["folder"], (), chosen, record.digest)
     run.record, run.words = record, tuple(record.words)
     return run
-
-
-def _state(name: str) -> Any:
-    from optuna.trial import TrialState
-
-    return TrialState[name]

@@ -79,20 +79,13 @@ def write_results(folder: Path, runs: Sequence[Run], metric: Metric) -> dict[str
         metric: What they are compared by.
     """
     compared = _compared(runs, metric)
-    rows = [
-        {
-            "name": run.name,
-            "choices": {name: choice.value for name, choice in run.choices.items()},
-            "work_dir": str(run.folder),
-            "log": str(run.output),
-            **{
-                name: value
-                for name, value in dataclasses.asdict(run.record).items()
-                if name not in ("choices", "ignored")
-            },
-        }
-        for run in runs
-    ]
+    rows = []
+    for run in runs:
+        choices = {name: choice.value for name, choice in run.choices.items()}
+        places = {"work_dir": run.folder, "log": run.output}
+        record = {**dataclasses.asdict(run.record), "choices": choices}
+        del record["ignored"]
+        rows.append({"name": run.name, "choices": choices, **places, **record})
     direction = "maximize" if metric.maximize else "minimize"
     content = {"metric": compared, "direction": direction, "runs": rows}
     fileio.put_text(json_text(content, indent=1) + "\n", folder / "sweep.json")

@@ -17,6 +17,7 @@ from mainspring.checkpoint.apply import unwrap
 from mainspring.dataset.resumable_loader import ResumableLoader
 from mainspring.errors import ConfigError
 from mainspring.rng.seeding import set_random_seed
+from mainspring.runner import Runner
 from mainspring.runner.model_setup import prepare_model
 from mainspring.runner.run_length import EndlessBatches
 from mainspring.structures.nested_digest import named_leaves
@@ -26,8 +27,8 @@ from mainspring.tools.verify.trial_run import (
     GeneratorWatch,
     Gradients,
     nature_of,
+    rebuilt,
     run_of,
-    with_workers,
     without_dropout,
 )
 
@@ -37,7 +38,7 @@ _MOST_WORKERS = 4
 _BATCHES = 3
 
 
-def save_and_load(runner: Any, first_batch: Any, read: Callable[[], Any], job: Job) -> None:
+def save_and_load(runner: Runner, first_batch: Any, read: Callable[[], Any], job: Job) -> None:
     """Compare a trained model with a new one that has read its weights from a file.
 
     Args:
@@ -102,7 +103,7 @@ def stream(read: Callable[[], Any], job: Job) -> None:
     section = cfg.get("train_dataloader")
     own = section.get("num_workers", 0) if isinstance(section, Mapping) else 0
     counts = {"none": 0, "workers": max(2, min(own, _MOST_WORKERS))}
-    sections = {folder: with_workers(section, count) for folder, count in counts.items()}
+    sections = {folder: rebuilt(section, count) for folder, count in counts.items()}
     runner = run_of(cfg, job)
     for folder, loading in sections.items():
         set_random_seed(runner.seed)
@@ -130,7 +131,7 @@ def accumulate(read: Callable[[], Any], job: Job) -> None:
         NotApplicableError: There is no such batch, or no single optimizer.
     """
     cfg = read()
-    section = with_workers(cfg.get("train_dataloader"), 0)
+    section = rebuilt(cfg.get("train_dataloader"), 0)
     runner = run_of(cfg, job)
     loader = runner.ready_dataloader(section)
     prepare_model(runner.model, runner.cfg)
@@ -177,23 +178,24 @@ def _items_of_batches(loader: Any) -> Iterator[list[Any]]:
 
 
 def _gradients(
-    runner: Any, groups: list[list[Any]], weights: Mapping[str, Any], watch: GeneratorWatch
+    runner: Runner, groups: list[list[Any]], weights: Mapping[str, Any], watch: GeneratorWatch
 ) -> Observation:
     """The gradients with which the optimizer would step from the same weights on each group."""
+    model: Any = runner.model
     wrapper = runner.build_optim_wrapper(copy.deepcopy(runner.optim_wrapper))
-    gradients = Gradients(runner.model, wrapper)
+    gradients = Gradients(model, wrapper)
     if not hasattr(wrapper, "_accumulative_counts"):
         raise NotApplicableError(f"{type(wrapper).__name__} does not accumulate")
     counts = wrapper._accumulative_counts = len(groups[0])
     wrapper.accumulation_schedule = None
-    wrapper.initialize_count_status(runner.model, 0, counts * len(groups))
-    runner.model.train()
-    runner.model.zero_grad()
+    wrapper.initialize_count_status(model, 0, counts * len(groups))
+    model.train()
+    model.zero_grad()
     set_random_seed(runner.seed)
     for group in groups:
-        runner.model.load_state_dict(weights)
+        model.load_state_dict(weights)
         watch.begin()
         for batch in group:
-            runner.model.train_step(batch, optim_wrapper=wrapper)
+            model.train_step(batch, optim_wrapper=wrapper)
         watch.end()
     return Observation(gradients.tensors)

@@ -12,6 +12,8 @@ from torch import nn
 from mainspring.checkpoint.apply import unwrap
 from mainspring.dist import barrier, destroy_dist
 from mainspring.hooks import CheckpointHook
+from mainspring.hooks.run import Run
+from mainspring.runner import Runner
 from mainspring.structures.nested_digest import leaf_in_short, named_leaves
 from mainspring.tools.trial import EnoughError, Watch, train_watched
 from mainspring.tools.verify.job import Job, NotApplicableError
@@ -20,8 +22,8 @@ from mainspring.tools.verify.trial_run import (
     GeneratorWatch,
     Gradients,
     nature_of,
+    rebuilt,
     run_of,
-    with_workers,
     without_dropout,
 )
 
@@ -39,7 +41,7 @@ def train_as_rank(read: Callable[[], Any], job: Job) -> None:
         NotApplicableError: The batches cannot be halved.
     """
     cfg = read()
-    section = with_workers(cfg.get("train_dataloader"), 0)
+    section = rebuilt(cfg.get("train_dataloader"), 0)
     batch_sampler = section.get("batch_sampler")
     has_own_size = isinstance(batch_sampler, Mapping) and "batch_size" in batch_sampler
     sized: Any = batch_sampler if has_own_size else section
@@ -58,8 +60,7 @@ def train_as_rank(read: Callable[[], Any], job: Job) -> None:
     runner = run_of(cfg, job)
     if any(isinstance(module, nn.SyncBatchNorm) for module in runner.model.modules()):
         raise NotApplicableError("SyncBatchNorm needs GPUs, and this check uses the CPU")
-    for hook in [hook for hook in runner.hooks if isinstance(hook, CheckpointHook)]:
-        runner.hooks.remove(hook)
+    runner.hooks[:] = [hook for hook in runner.hooks if not isinstance(hook, CheckpointHook)]
     watch = _Rank(job, size)
     watch.record_items(runner)
     without_dropout(runner.model)
@@ -87,7 +88,7 @@ class _Rank(Watch):
         self.draws = GeneratorWatch()
         self._items: list[str] = []
 
-    def record_items(self, runner: Any) -> None:
+    def record_items(self, runner: Runner) -> None:
         """Note each item that the loader puts into a batch."""
         loader = runner.ready_dataloader(runner._sections["train_dataloader"])
         with contextlib.suppress(TypeError):
@@ -107,21 +108,21 @@ class _Rank(Watch):
         loader.collate_fn = recording
         runner._sections["train_dataloader"] = loader
 
-    def before_train(self, runner: Any) -> None:
+    def before_train(self, runner: Run) -> None:
         self.gradients = Gradients(runner.model, runner.optim_wrapper)
 
-    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
+    def before_train_iter(self, runner: Run, batch_idx: int, data_batch: Any = None) -> None:
         # What was put together so far is this batch: nothing loads ahead in this process.
         for item in self._items:
             self.seen.add(runner.iter + 1, "item", item)
         self._items.clear()
         self.draws.begin()
 
-    def step_ended(self, runner: Any) -> None:
+    def step_ended(self, runner: Run) -> None:
         self.draws.end()
 
     def after_train_iter(
-        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
+        self, runner: Run, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         if runner.iter + 1 >= self._iterations:
             self.seen.facts["iterations"] = runner.iter + 1

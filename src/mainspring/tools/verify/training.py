@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import os
 import signal
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from mainspring.checkpoint import record_latest_checkpoint
 from mainspring.comparison import is_number
 from mainspring.dataset.any_loader import length_of
 from mainspring.hooks import CheckpointHook
+from mainspring.hooks.run import Run
 from mainspring.hooks.run_state import named_state, wrappers_of
+from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.structures.nested_digest import named_leaves
 from mainspring.tools.profiling.setup_of_run import device_of
-from mainspring.tools.trial import EnoughError, Watch, train_watched
+from mainspring.tools.trial import EnoughError, Watch, save_as, train_watched
 from mainspring.tools.verify.job import Job
 from mainspring.tools.verify.observation import Observation
 from mainspring.tools.verify.partial_trials import save_and_load
@@ -96,7 +99,7 @@ class _Training(Watch):
         self._is_written = False
         self.first_batch: Any = None
 
-    def before_train(self, runner: Any) -> None:
+    def before_train(self, runner: Run) -> None:
         self._last = min(self._job.iterations, runner.max_iters or self._job.iterations)
         length = length_of(runner.train_loop.dataloader)
         places = positions(self._last, length)
@@ -108,13 +111,13 @@ class _Training(Watch):
             "device": device_of(runner),
         }
 
-    def batch_came(self, runner: Any, data_batch: Any) -> None:
+    def batch_came(self, runner: Run, data_batch: Any) -> None:
         self._seen.add(runner.iter + 1, "batch", data_batch)
         if self._job.save_and_load and self.first_batch is None:
             self.first_batch = copy.deepcopy(data_batch)
 
     def after_train_iter(
-        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
+        self, runner: Run, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         done = runner.iter + 1
         for name, value in (outputs or {}).items():
@@ -126,19 +129,19 @@ class _Training(Watch):
             self._write(runner, done)
             raise EnoughError
 
-    def after_train_epoch(self, runner: Any) -> None:
+    def after_train_epoch(self, runner: Run) -> None:
         if _counts_epochs(runner) and self._positions.get(runner.train_loop.completed_iters):
             _save(runner, runner.train_loop.completed_iters)
 
-    def after_val_epoch(self, runner: Any, metrics: Any = None) -> None:
+    def after_val_epoch(self, runner: Run, metrics: Any = None) -> None:
         for name, value in (metrics or {}).items():
             self._seen.add(runner.iter, f"validation {name}", value)
 
-    def after_train(self, runner: Any) -> None:
+    def after_train(self, runner: Run) -> None:
         if not self._is_written:
             self._write(runner, runner.iter)
 
-    def _write(self, runner: Any, done: int) -> None:
+    def _write(self, runner: Run, done: int) -> None:
         self._is_written = True
         self._seen.facts["iterations"] = done
         for kind, name, value in named_state(runner):
@@ -146,10 +149,8 @@ class _Training(Watch):
         for prefix, wrapper in wrappers_of(runner.optim_wrapper):
             if hasattr(wrapper, "accumulation_state_dict"):
                 self._keep("accumulated gradient", prefix, wrapper.accumulation_state_dict())
-        schedulers = runner.param_schedulers or []
-        if isinstance(schedulers, Mapping):
-            schedulers = [item for items in schedulers.values() for item in items]
-        for number, scheduler in enumerate(schedulers):
+        schedulers = by_optimizer(runner.param_schedulers or []).values()
+        for number, scheduler in enumerate(itertools.chain(*schedulers)):
             self._seen.add(0, f"param_scheduler {number}", scheduler.state_dict())
         self._seen.write(Path(self._job.folder) / FINAL)
         if self._job.kill:
@@ -164,19 +165,13 @@ class _Training(Watch):
                 self._seen.tensors[f"{kind} {path}"] = leaf
 
 
-def _counts_epochs(runner: Any) -> bool:
-    return bool(getattr(runner.train_loop, "by_epoch", False)) and hasattr(
-        runner.train_loop, "completed_iters"
-    )
+def _counts_epochs(runner: Run) -> bool:
+    loop = runner.train_loop
+    return bool(getattr(loop, "by_epoch", False)) and hasattr(loop, "completed_iters")
 
 
-def _save(runner: Any, done: int) -> None:
+def _save(runner: Run, done: int) -> None:
     """Write a checkpoint that holds what the checkpoints of this config hold."""
     hook = next((hook for hook in runner.hooks if isinstance(hook, CheckpointHook)), None)
-    runner.save_checkpoint(
-        runner.work_dir,
-        checkpoint_name(done),
-        save_optimizer=hook is None or hook.save_optimizer,
-        save_param_scheduler=hook is None or hook.save_param_scheduler,
-    )
+    save_as(hook, runner, checkpoint_name(done))
     record_latest_checkpoint(checkpoint_name(done), runner.work_dir)

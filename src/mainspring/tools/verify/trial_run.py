@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,22 +10,15 @@ from torch import nn
 
 from mainspring.checkpoint.apply import unwrap
 from mainspring.hooks import CheckpointHook
+from mainspring.hooks.run import Run
 from mainspring.hooks.run_state import generator_digests
-from mainspring.tools.trial import as_trial, build_runner
+from mainspring.tools.trial import as_trial, build_runner, with_workers
 from mainspring.tools.verify.job import Job, NotApplicableError
 
-__all__ = [
-    "GeneratorWatch",
-    "Gradients",
-    "nature_of",
-    "run_of",
-    "with_workers",
-    "without_dropout",
-]
+__all__ = ["GeneratorWatch", "Gradients", "nature_of", "rebuilt", "run_of", "without_dropout"]
 
 _RENDEZVOUS_SECONDS = 300
 _MOST_GRADIENT_VALUES = 100_000_000
-_OF_WORKERS = ("persistent_workers", "prefetch_factor", "timeout", "multiprocessing_context")
 
 
 def run_of(cfg: Any, job: Job) -> Any:
@@ -49,7 +41,7 @@ def run_of(cfg: Any, job: Job) -> Any:
     return runner
 
 
-def with_workers(section: Any, workers: int) -> Any:
+def rebuilt(section: Any, workers: int) -> Any:
     """The section of a training loader with another number of workers.
 
     Args:
@@ -59,14 +51,9 @@ def with_workers(section: Any, workers: int) -> Any:
     Raises:
         NotApplicableError: It is no section but a ready loader.
     """
-    if not isinstance(section, Mapping) or "dataset" not in section:
+    changed = with_workers(section, workers)
+    if changed is section:
         raise NotApplicableError("train_dataloader is a ready loader, which cannot be rebuilt")
-    changed: Any = copy.deepcopy(section)
-    if workers or "num_workers" in section:
-        changed["num_workers"] = workers
-    if not workers:
-        for name in _OF_WORKERS:
-            changed.pop(name, None)
     return changed
 
 
@@ -119,7 +106,7 @@ class Gradients:
                 self.tensors[f"gradient {self._steps} {name}"] = copied
 
 
-def nature_of(runner: Any) -> dict[str, Any]:
+def nature_of(runner: Run) -> dict[str, Any]:
     """What in a run can make batches of other sizes differ, and how exactly it computes.
 
     Args:
