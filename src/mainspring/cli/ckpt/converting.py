@@ -19,7 +19,7 @@ def add_parsers(inner: Any) -> list[tuple[Any, Any]]:
     made = []
 
     def making(name: str, short: str, long: str, function: Any) -> Callable[..., Any]:
-        parser = inner.add_parser(name, help=short, description=long)
+        parser: argparse.ArgumentParser = inner.add_parser(name, help=short, description=long)
         parser.add_argument("-o", "--out", required=True, metavar="OUT", help="file to write")
         parser.add_argument("--force", action="store_true", help="replace OUT if it exists")
         add_format_option(parser)
