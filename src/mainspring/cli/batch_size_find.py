@@ -27,12 +27,8 @@ def add_parser(verbs: Any) -> None:
     )
     add = parser.add_argument
     add("--max", dest="largest", type=count, metavar="N", help="largest to try")
-    add(
-        "--memory",
-        type=amount,
-        metavar="SIZE",
-        help="limit, such as 4GiB (default: what a GPU has, or 80%% of the free memory)",
-    )
+    text = "limit, such as 4GiB (default: what a GPU has, or 80%% of the free memory)"
+    add("--memory", type=amount, metavar="SIZE", help=text)
 
 
 def amount(word: str) -> int:

@@ -27,12 +27,8 @@ def add_parser(verbs: Any) -> None:
     )
     add = parser.add_argument
     add("--samples", type=count, default=16, metavar="N", help="how many to show (16)")
-    add(
-        "--out",
-        metavar="FILE",
-        help="where images go: .png or .html (default: browse.png); texts and values are printed, "
-        "and go to an .html as well",
-    )
+    text = "where images go: .png or .html (default: browse.png); texts and values are printed, "
+    add("--out", metavar="FILE", help=f"{text}and go to an .html as well")
 
 
 def run(options: argparse.Namespace) -> None:

@@ -29,11 +29,8 @@ def add_parser(verbs: Any) -> None:
         long="Import what a config names, compare each call with its signature, and say "
         "everything that is wrong, with its place. Nothing is trained.",
     )
-    parser.add_argument(
-        "--build",
-        action="store_true",
-        help="also build the model and one batch, and run one training step on the CPU",
-    )
+    text = "also build the model and one batch, and run one training step on the CPU"
+    parser.add_argument("--build", action="store_true", help=text)
 
 
 def run(options: argparse.Namespace) -> None:

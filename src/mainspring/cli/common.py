@@ -145,11 +145,8 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="changes to the config, as MMEngine's tools take them",
     )
-    parser.add_argument(
-        "--launcher",
-        choices=["none", "pytorch", "slurm", "mpi"],
-        help="how the processes of this run are started (default: as the config says)",
-    )
+    text = "how the processes of this run are started (default: as the config says)"
+    parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], help=text)
     add_allow_option(parser)
     parser.add_argument("--local_rank", "--local-rank", type=int, help=argparse.SUPPRESS)
 

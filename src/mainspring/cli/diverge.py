@@ -77,22 +77,19 @@ def _compare(a: str, b: str) -> Comparison:
     without = [name for name, run_dir in (("A", a), ("B", b)) if not digest_files(run_dir)]
     if not without:
         return compare_digests(read_digests(a), read_digests(b))
+    lacking = f"{' and '.join(without)} recorded no digests"
     for run_dir in (a, b):
-        if scalar_files(run_dir):
-            continue
-        if digest_files(run_dir):
+        if not scalar_files(run_dir):
             raise FileNotFoundError(
-                f"{' and '.join(without)} recorded no digests, and {run_dir!r} holds no logged "
-                "scalars: there is nothing to compare"
+                f"{lacking}, and {run_dir!r} holds no logged scalars: there is nothing to compare"
+                if digest_files(run_dir)
+                else f"{run_dir!r} holds neither digests nor logged scalars: it is no work "
+                "directory of a run, nor the log directory in one"
             )
-        raise FileNotFoundError(
-            f"{run_dir!r} holds neither digests nor logged scalars: it is no work directory of a "
-            "run, nor the log directory in one"
-        )
     compared = compare_scalars(a, b)
     compared.notes.append(
-        f"{' and '.join(without)} recorded no digests, so only logged numbers are compared; train "
-        "with record_digests = 1 to see which batch or tensor differs first"
+        f"{lacking}, so only logged numbers are compared; train with record_digests = 1 to see "
+        "which batch or tensor differs first"
     )
     return compared
 

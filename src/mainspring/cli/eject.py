@@ -35,12 +35,8 @@ def add_parser(verbs: Any) -> None:
     add = parser.add_argument
     add("--out", metavar="FILE.py", help="the script (default: printed)")
     add("--partial", action="store_true", help="leave out what cannot be ejected, and say so in it")
-    add(
-        "--verify",
-        type=count,
-        metavar="N",
-        help="run N iterations of both and compare; the exit code is 1 if anything differs",
-    )
+    text = "run N iterations of both and compare; the exit code is 1 if anything differs"
+    add("--verify", type=count, metavar="N", help=text)
 
 
 def run(options: argparse.Namespace) -> None:

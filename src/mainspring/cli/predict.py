@@ -38,13 +38,8 @@ def add_parser(verbs: Any) -> None:
         checkpoint=CHECKPOINT,
     )
     add = parser.add_argument
-    add(
-        "inputs",
-        nargs="+",
-        metavar="INPUT",
-        help="files, folders, patterns in quotes; - for lines of standard input; key=value changes "
-        "the config",
-    )
+    text = "files, folders, patterns in quotes; - for lines of standard input; key=value changes "
+    add("inputs", nargs="+", metavar="INPUT", help=f"{text}the config")
     add_config_options(parser)
     add("--out", metavar="DIR", help="write tables, arrays and drawn images into this folder")
     add("--batch-size", type=count, default=1, metavar="N", help="inputs at a time (1)")

@@ -34,12 +34,8 @@ def add_parser(verbs: Any) -> None:
         folder={"nargs": "?", "default": "work_dirs", "metavar": "DIR"},
     )
     add = parser.add_argument
-    add(
-        "--sort",
-        default="began",
-        metavar="KEY",
-        help="began, name, state, seconds, best, or the name of a loss or metric",
-    )
+    text = "began, name, state, seconds, best, or the name of a loss or metric"
+    add("--sort", default="began", metavar="KEY", help=text)
     add("--reverse", action="store_true", help="begin with the greatest")
 
 

@@ -39,13 +39,8 @@ def add_parser(verbs: Any) -> None:
         config={"metavar": "CONFIG", "help": "config file, or a checkpoint: .pth"},
     )
     add = parser.add_argument
-    add(
-        "overrides",
-        nargs="*",
-        default=[],
-        metavar="KEY or key=value",
-        help="the part to explain, such as model.backbone; changes, such as epochs=5",
-    )
+    text = "the part to explain, such as model.backbone; changes, such as epochs=5"
+    add("overrides", nargs="*", default=[], metavar="KEY or key=value", help=text)
     add("--origin", action="store_true", help="print the lines that set each value")
     add("--format", choices=["py", "json", "yaml"], help="the format to print (default: py)")
     add_allow_option(parser)

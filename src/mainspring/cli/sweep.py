@@ -48,14 +48,8 @@ def add_parser(verbs: Any) -> None:
         config=CONFIG,
     )
     add = parser.add_argument
-    add(
-        "--sweep",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="KEY=V1,V2",
-        help="values to try, such as lr=1e-3,1e-4 or 'lr=loguniform(1e-5,1e-2)'",
-    )
+    text = "values to try, such as lr=1e-3,1e-4 or 'lr=loguniform(1e-5,1e-2)'"
+    add("--sweep", nargs="+", action="extend", default=[], metavar="KEY=V1,V2", help=text)
     add("--work-dir", metavar="DIR", help="where the runs' work directories go")
     add("--jobs", type=int, metavar="N", help="runs at a time (default: 1)")
     add("--devices", metavar="IDS", help="GPUs to hand out, one to a run, such as 0,1,2,3")

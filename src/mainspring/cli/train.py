@@ -25,28 +25,16 @@ def add_parser(verbs: Any) -> None:
         changes="changes, such as train_cfg.max_epochs=5",
     )
     add = parser.add_argument
-    add(
-        "--resume",
-        nargs="?",
-        const="auto",
-        metavar="PATH",
-        help="continue the newest checkpoint of the work directory, or the one at PATH",
-    )
-    add(
-        "--anew",
-        nargs="+",
-        metavar="NAME",
-        help="with --resume: settings that count as they are now, not as in the checkpoint: lr, "
-        "weight_decay, ..., schedule, optimizer",
-    )
+    text = "continue the newest checkpoint of the work directory, or the one at PATH"
+    add("--resume", nargs="?", const="auto", metavar="PATH", help=text)
+    text = "with --resume: settings that count as they are now, not as in the checkpoint: lr, "
+    text += "weight_decay, ..., schedule, optimizer"
+    add("--anew", nargs="+", metavar="NAME", help=text)
     add("--amp", action="store_true", help="train with automatic mixed precision")
     add("--auto-scale-lr", action="store_true", help="scale the learning rate by the batch size")
     add("--device", metavar="DEVICE", help="cpu, cuda or cuda:1 (default: the best there is)")
-    add(
-        "--no-report",
-        action="store_true",
-        help="leave no curves.png and report.html in the work directory",
-    )
+    text = "leave no curves.png and report.html in the work directory"
+    add("--no-report", action="store_true", help=text)
 
 
 def run(options: argparse.Namespace) -> None:

@@ -37,21 +37,10 @@ def add_parser(verbs: Any) -> None:
     )
     add = parser.add_argument
     add("--iterations", type=count, default=12, metavar="N", help="length of the trainings (12)")
-    add(
-        "--only",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="CHECK",
-        help="same-seed, kill-and-resume, save-and-load, workers, accumulation, ranks",
-    )
-    add(
-        "--timeout",
-        type=count,
-        default=1800,
-        metavar="SECONDS",
-        help="after which a trial counts as hanging and the check as broken (1800)",
-    )
+    text = "same-seed, kill-and-resume, save-and-load, workers, accumulation, ranks"
+    add("--only", nargs="+", action="extend", default=[], metavar="CHECK", help=text)
+    text = "after which a trial counts as hanging and the check as broken (1800)"
+    add("--timeout", type=count, default=1800, metavar="SECONDS", help=text)
     add("--keep", metavar="DIR", help="keep what the trials write in this folder")
 
 

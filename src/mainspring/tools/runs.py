@@ -106,13 +106,10 @@ def sorted_runs(
         known |= {*run.last}
     if runs and all(value is None for value in values):
         raise ConfigError(f"no run has {key!r} to sort by", help=did_you_mean(key, sorted(known)))
-    pairs = sorted(
-        ((value, run) for value, run in zip(values, runs, strict=True) if value is not None),
-        key=lambda pair: (pair[0], str(pair[1].path)),
-        reverse=descending,
-    )
-    rest = [run for value, run in zip(values, runs, strict=True) if value is None]
-    ordered = [run for _, run in pairs] + rest
+    pairs = list(zip(values, runs, strict=True))
+    known_pairs = [pair for pair in pairs if pair[0] is not None]
+    known_pairs.sort(key=lambda pair: (pair[0], str(pair[1].path)), reverse=descending)
+    ordered = [run for _, run in (*known_pairs, *(pair for pair in pairs if pair[0] is None))]
     configs = [_config(run.path) for run in ordered]
     for run, before, own in zip(ordered, [None, *configs], configs, strict=False):
         run.changes = []

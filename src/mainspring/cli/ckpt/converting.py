@@ -16,65 +16,48 @@ __all__ = ["add_parsers"]
 
 def add_parsers(inner: Any) -> list[tuple[Any, Any]]:
     """Add the parsers; returns each with its function."""
-    average = inner.add_parser(
-        "average",
-        help="the mean of several checkpoints' weights",
-        description="Average the weights of checkpoints of one architecture (model soups, "
-        "arXiv:2203.05482).",
-    )
-    average.add_argument("files", nargs="+", metavar="FILE", help="or WORK_DIR, with --last")
-    average.add_argument(
-        "--last", type=int, metavar="N", help="the N newest whole checkpoints of a work directory"
-    )
-    average.add_argument(
-        "--weights", type=float, nargs="+", metavar="W", help="how much each counts (default: same)"
-    )
-    strip = inner.add_parser(
-        "strip",
-        help="weights and meta information only, for publishing",
-        description="Write a checkpoint without what only training needs, such as the state of "
-        "the optimizer.",
-    )
-    strip.add_argument("file", metavar="FILE")
-    strip.add_argument(
-        "--hash-name",
-        action="store_true",
-        help="end the name in the first digits of its SHA-256, as torch.hub expects",
-    )
-    export = inner.add_parser(
-        "export",
-        help="weights for other programs",
-        description="Write weights alone: as safetensors, or as a plain state dict (.pth).",
-    )
-    export.add_argument("file", metavar="FILE")
-    export.add_argument("--dtype", choices=["fp32", "fp16", "bf16"], help="type of the numbers")
-    export.add_argument(
-        "--prefix", default="", help="take only weights below it, and cut it off: backbone."
-    )
-    foreign = inner.add_parser(
-        "import-mmengine",
-        help="a checkpoint of MMEngine or MMCV 1.x as one of mainspring",
-        description="Make a checkpoint of MMEngine 0.x or MMCV 1.x into one of plain types that "
-        "resumes here, and say what it lacks.",
-    )
-    foreign.add_argument("file", metavar="FILE")
-    foreign.add_argument(
-        "--trust",
-        action="store_true",
-        help="let the file run code while it is read: only for files that you made yourself",
-    )
-    for parser in (strip, export):
-        parser.add_argument(
-            "--ema",
-            choices=["averaged", "raw"],
-            help="which weights of a run that averages them (default: averaged)",
-        )
-    for parser in (average, strip, export, foreign):
+    made = []
+
+    def making(name: str, short: str, long: str, function: Any) -> Callable[..., Any]:
+        parser: argparse.ArgumentParser = inner.add_parser(name, help=short, description=long)
         parser.add_argument("-o", "--out", required=True, metavar="OUT", help="file to write")
         parser.add_argument("--force", action="store_true", help="replace OUT if it exists")
         add_format_option(parser)
-    made = ((average, _average), (strip, _strip), (export, _export), (foreign, _import))
-    return [(parser, functools.partial(_make, function)) for parser, function in made]
+        made.append((parser, functools.partial(_make, function)))
+        return parser.add_argument
+
+    of_run = "which weights of a run that averages them (default: averaged)"
+    long = "Average the weights of checkpoints of one architecture (model soups, arXiv:2203.05482)."
+    add = making("average", "the mean of several checkpoints' weights", long, _average)
+    add("files", nargs="+", metavar="FILE", help="or WORK_DIR, with --last")
+    newest = "the N newest whole checkpoints of a work directory"
+    add("--last", type=int, metavar="N", help=newest)
+    each = "how much each counts (default: same)"
+    add("--weights", type=float, nargs="+", metavar="W", help=each)
+
+    long = (
+        "Write a checkpoint without what only training needs, such as the state of the optimizer."
+    )
+    add = making("strip", "weights and meta information only, for publishing", long, _strip)
+    add("file", metavar="FILE")
+    digits = "end the name in the first digits of its SHA-256, as torch.hub expects"
+    add("--hash-name", action="store_true", help=digits)
+    add("--ema", choices=["averaged", "raw"], help=of_run)
+
+    long = "Write weights alone: as safetensors, or as a plain state dict (.pth)."
+    add = making("export", "weights for other programs", long, _export)
+    add("file", metavar="FILE")
+    add("--dtype", choices=["fp32", "fp16", "bf16"], help="type of the numbers")
+    add("--prefix", default="", help="take only weights below it, and cut it off: backbone.")
+    add("--ema", choices=["averaged", "raw"], help=of_run)
+
+    short = "a checkpoint of MMEngine or MMCV 1.x as one of mainspring"
+    long = "Make a checkpoint of MMEngine 0.x or MMCV 1.x into one of plain types that resumes "
+    add = making("import-mmengine", short, f"{long}here, and say what it lacks.", _import)
+    add("file", metavar="FILE")
+    risk = "let the file run code while it is read: only for files that you made yourself"
+    add("--trust", action="store_true", help=risk)
+    return made
 
 
 def _make(

@@ -14,6 +14,7 @@ from mainspring.config.schema import RUNNER_SECTIONS
 from mainspring.config.sharing import first_places
 from mainspring.registry.shared import repeated_calls
 from mainspring.tools.convert.calls import chain_of
+from mainspring.tools.convert.file_names import bound_names
 from mainspring.tools.convert.text_edits import EditedText
 from mainspring.walk import parts_of
 
@@ -46,15 +47,8 @@ def apart(text: str, names: Mapping[str, Any]) -> str:
         name for name, value in names.items() if any(id(part) in shared for part in parts_of(value))
     }
     edited = EditedText(text)
-    assigned = {
-        target.id
-        for node in ast.walk(edited.tree)
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
     # The first place of a helper variable keeps it; a section or an inherited name is a place.
-    used = held - (assigned - set(RUNNER_SECTIONS))
+    used = held - (set(bound_names(edited.tree)) - set(RUNNER_SECTIONS))
     for node, name in _readings(edited.tree, held):
         if name in used:
             edited.replace(node, f"copy({edited.text_of(node)})")

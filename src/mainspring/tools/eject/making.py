@@ -141,14 +141,10 @@ class Making:
         if self.draws - {"torch"}:
             self._need("twister_words")
         seeded = [SEEDED[name] for name in SEEDED if name in self.draws]
-        self.own_helpers.append(
-            filled(
-                "items",
-                states=", ".join(f"{state.format('get')}()" for _, state in seeded),
-                seeds=[seed for seed, _ in seeded],
-                back=[f"{s.format('set')}(before[{n}])" for n, (_, s) in enumerate(seeded)],
-            )
-        )
+        seeds = [seed for seed, _ in seeded]
+        states = ", ".join(f"{state.format('get')}()" for _, state in seeded)
+        back = [f"{s.format('set')}(before[{n}])" for n, (_, s) in enumerate(seeded)]
+        self.own_helpers.append(filled("items", states=states, seeds=seeds, back=back))
 
     # Model, optimizers, schedules
 
@@ -320,11 +316,8 @@ class Making:
                     f"     lambda value, base, step: {call}),"
                 )
         table = self._constant(name, "SCHEDULES")
-        self.constants += [
-            f"{table} = [  # counted in, setting, begin, end, from one value to the next",
-            *rows,
-            "]",
-        ]
+        said = "# counted in, setting, begin, end, from one value to the next"
+        self.constants += [f"{table} = [  {said}", *rows, "]"]
         self._need("follow_schedules")
         done = {"epoch": "epoch + 1", "iteration": "iteration + 1"}
         for unit in units:

@@ -233,7 +233,6 @@ class Parts:
         self.weights_fit = True
         if not path:
             return
-        own = self.model.state_dict()
         try:
             weights = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
         except (OSError, LookupError, RuntimeError, TypeError, UnpicklingError) as error:
@@ -241,7 +240,7 @@ class Parts:
             return
         shapes, given = (
             {name: getattr(each, "shape", None) for name, each in state.items()}
-            for state in (own, weights)
+            for state in (self.model.state_dict(), weights)
         )
         self.weights_fit = shapes == given
         if not shapes.items() & given.items():

@@ -160,17 +160,13 @@ def named_fields(prediction: Any, classes: list[str]) -> dict[str, Any]:
         if is_scores and "label" not in fields and value.is_floating_point():
             best = int(value.argmax())
             return {"label": classes[best], "score": value[best], **fields}
-    for key, value in fields.items():
-        label = _one_number(value)
-        if key in ("label", "pred_label") and label is not None and 0 <= label < len(classes):
-            fields[key] = classes[int(label)]
+    for key in ("label", "pred_label"):
+        label = fields.get(key)
+        if isinstance(label, torch.Tensor) and label.numel() == 1 and not label.is_floating_point():
+            label = int(label)
+        if isinstance(label, int) and 0 <= label < len(classes):
+            fields[key] = classes[label]
     return fields
-
-
-def _one_number(value: Any) -> int | None:
-    if isinstance(value, torch.Tensor) and value.numel() == 1 and not value.is_floating_point():
-        return int(value)
-    return value if isinstance(value, int) else None
 
 
 def write_csv(rows: Iterable[Mapping[str, Any]], file: Any) -> None:

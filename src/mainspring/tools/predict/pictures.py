@@ -51,7 +51,7 @@ def draw(
     maps = (pixel_classes(value, image.shape[:2]) for value in found.values())
     of_pixels = next((found for found in maps if found is not None), None)
     if of_pixels is not None:
-        for number in of_pixels.unique().tolist():
+        for number in torch.unique(of_pixels).tolist():
             if number:  # class 0 is the background
                 color = _PALETTE[number % len(_PALETTE)]
                 mask = (of_pixels == number).numpy()

@@ -142,13 +142,9 @@ def find_batch_size(
         else:
             failing = middle
     ended = "samples" if search.samples in search.tried else "max"
-    return BatchSizeSearch(
-        tried=[search.tried[size] for size in sorted(search.tried)],
-        device=search.device,
-        limit=search.limit,
-        samples=search.samples,
-        ended_by=ended if failing is None else "memory",
-    )
+    ended = ended if failing is None else "memory"
+    tried = [search.tried[size] for size in sorted(search.tried)]
+    return BatchSizeSearch(tried, search.device, search.limit, search.samples, ended)
 
 
 class _Search:

@@ -116,12 +116,8 @@ def batch_sizes_as_json(search: BatchSizeSearch) -> str:
     Args:
         search: The outcome of a search.
     """
-    content = {
-        **dataclasses.asdict(search),
-        "largest": search.largest,
-        "suggested": search.suggested,
-    }
-    return json_text(content, indent=2)
+    further = {"largest": search.largest, "suggested": search.suggested}
+    return json_text({**dataclasses.asdict(search), **further}, indent=2)
 
 
 def _suggestions(test: RangeTest, line: str | None) -> Iterator[str]:

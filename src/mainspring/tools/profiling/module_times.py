@@ -68,14 +68,9 @@ class ModuleTimer:
         """
         ran = {name: self._seconds[name] for name in self._modules if name in self._seconds}
         total = sum(ran.values()) or 1.0
-        times = [
-            ModuleTime(
-                name=name,
-                kind=type(self._modules[name]).__name__,
-                seconds=seconds / max(iterations, 1),
-                share=seconds / total,
-                comes_with_torch=type(self._modules[name]).__module__.partition(".")[0] == "torch",
-            )
-            for name, seconds in ran.items()
-        ]
+        times = []
+        for name, seconds in ran.items():
+            kind, each = type(self._modules[name]), seconds / max(iterations, 1)
+            is_torchs = kind.__module__.partition(".")[0] == "torch"
+            times.append(ModuleTime(name, kind.__name__, each, seconds / total, is_torchs))
         return sorted(times, key=lambda item: -item.seconds)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from mainspring.columns import in_columns
 from mainspring.json_text import json_text
@@ -34,12 +33,8 @@ def profile_as_json(m: Measurement, advice: Sequence[Advice]) -> str:
         m: The measurement.
         advice: What to change.
     """
-    content: dict[str, Any] = {
-        **dataclasses.asdict(m),
-        "achieved": m.achieved,
-        "advice": [dataclasses.asdict(item) for item in advice],
-    }
-    return json_text(content, indent=2)
+    told = {"achieved": m.achieved, "advice": [dataclasses.asdict(item) for item in advice]}
+    return json_text({**dataclasses.asdict(m), **told}, indent=2)
 
 
 def seconds_as_text(seconds: float) -> str:
@@ -64,11 +59,8 @@ def bar(share: float, width: int = _BAR) -> str:
         share: Part of the whole width, 0 to 1.
         width: Characters of the whole.
     """
-    eighths = round(min(max(share, 0.0), 1.0) * width * 8)
-    return (
-        "\u2588" * (eighths // 8)
-        + " \u258f\u258e\u258d\u258c\u258b\u258a\u2589"[eighths % 8].strip()
-    )
+    whole, eighths = divmod(round(min(max(share, 0.0), 1.0) * width * 8), 8)
+    return "\u2588" * whole + " \u258f\u258e\u258d\u258c\u258b\u258a\u2589"[eighths].strip()
 
 
 def _iteration(m: Measurement) -> Iterator[str]:

@@ -25,12 +25,8 @@ def grid_runs(combinations: Sequence[Combination], folder: Path) -> list[Run]:
         folder: The directory of the sweep.
     """
     choices = [each.choices for each in combinations]
-    return [
-        Run(name, folder / own, each.words, each.choices, each.digest)
-        for each, name, own in zip(
-            combinations, run_names(choices), folder_names(choices), strict=True
-        )
-    ]
+    named = zip(combinations, run_names(choices), folder_names(choices), strict=True)
+    return [Run(name, folder / own, c.words, c.choices, c.digest) for c, name, own in named]
 
 
 class Followed:

@@ -93,14 +93,14 @@ class Search(Followed):
         direction: Direction = "maximize" if self.metric.maximize else "minimize"
         # The first runs set the standard by which later ones are stopped.
         first = max(1, min(5, self._total // 4))
+        pruners = optuna.pruners
+        pruner = pruners.MedianPruner(n_startup_trials=first) if self._prune else None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             study = optuna.create_study(
                 storage=JournalStorage(JournalFileBackend(str(self._folder / STUDY_FILE))),
                 sampler=optuna.samplers.TPESampler(seed=seed, constant_liar=True),
-                pruner=optuna.pruners.MedianPruner(n_startup_trials=first)
-                if self._prune
-                else optuna.pruners.NopPruner(),
+                pruner=pruner or pruners.NopPruner(),
                 study_name="sweep",
                 direction=direction,
                 load_if_exists=True,

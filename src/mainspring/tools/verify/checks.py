@@ -56,14 +56,9 @@ class _Verification:
     seed_is_broken: bool = False
 
     def job(self, kind: Any, name: str, work_dir: str | None = None, **settings: Any) -> Job:
-        return Job(
-            kind,
-            str(self.folder / name),
-            str(self.folder / (work_dir or name) / "work_dir"),
-            settings.pop("iterations", self.iterations),
-            self.request,
-            **settings,
-        )
+        folder, run = self.folder / name, self.folder / (work_dir or name) / "work_dir"
+        iterations = settings.pop("iterations", self.iterations)
+        return Job(kind, str(folder), str(run), iterations, self.request, **settings)
 
     @cached_property
     def again(self) -> Observation:

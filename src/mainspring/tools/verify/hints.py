@@ -10,6 +10,8 @@ from mainspring.tools.verify.observation import Observation
 
 __all__ = ["on_accumulation", "on_loading", "on_ranks", "on_resuming", "on_seed", "on_workers"]
 
+_ITEMS = "an item may depend on its index and on the generators of random, numpy and torch only"
+
 
 def on_seed(found: Sequence[Difference], device: str) -> str:
     """Why the same training twice differs.
@@ -19,10 +21,7 @@ def on_seed(found: Sequence[Difference], device: str) -> str:
         device: Kind of the device of the model.
     """
     if found[0].is_batch:
-        return (
-            "the data differs: an item may depend on its index and on the generators of random, "
-            "numpy and torch only, not on the time, hashes or generators of its own"
-        )
+        return f"the data differs: {_ITEMS}, not on the time, hashes or generators of its own"
     if device != "cpu":
         return "non-deterministic kernels: set randomness=dict(deterministic=True)"
     return (
@@ -42,10 +41,7 @@ def on_resuming(found: Sequence[Difference], seed_is_broken: bool) -> str:
         return "two trainings that nothing interrupts differ already: see same-seed"
     first = found[0]
     if first.is_batch:
-        return (
-            "the data differs: an item may depend on its index and on the generators of random, "
-            "numpy and torch only, not on what was loaded before it (a counter, a cache)"
-        )
+        return f"the data differs: {_ITEMS}, not on what was loaded before it (a counter, a cache)"
     if first.name.split()[0] in ("optimizer", "param_scheduler"):
         return (
             "the checkpoint holds no such state: leave save_optimizer and save_param_scheduler on"
@@ -84,9 +80,8 @@ def on_workers(none: Observation, some: Observation) -> str:
             "give, see torch.utils.data.get_worker_info"
         )
     return (
-        "an item may depend on its index and on the generators of random, numpy and torch only, "
-        "not on the worker or on what was loaded before; with sample_rng='worker', torch's own "
-        "DataLoader or an iterable data set, random numbers belong to the workers: use "
+        f"{_ITEMS}, not on the worker or on what was loaded before; with sample_rng='worker', "
+        "torch's own DataLoader or an iterable data set, random numbers belong to the workers: use "
         "mainspring.dataset.DataLoader"
     )
 
@@ -132,8 +127,8 @@ def on_ranks(facts: Mapping[str, Any], is_batch: bool, seed_is_broken: bool) -> 
     if is_batch:
         return (
             "the ranks do not share out the batches of one: use mainspring.dataset.DataLoader with "
-            "DefaultSampler (shuffle=True), sample_rng='sample' and diff_rank_seed=False; and an "
-            "item may depend on its index and on the generators of random, numpy and torch only"
+            "DefaultSampler (shuffle=True), sample_rng='sample' and diff_rank_seed=False; and "
+            f"{_ITEMS}"
         )
     norms = facts["batch_norms"]
     if norms:
