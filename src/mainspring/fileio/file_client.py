@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections import ChainMap
 from contextlib import AbstractContextManager
@@ -31,13 +32,10 @@ from mainspring.fileio.io import _parse_uri_prefix
 
 __all__ = ["FileClient", "HardDiskBackend"]
 
-_said: set[str] = set()
 
-
+@functools.cache
 def _say_once(message: str) -> None:
-    if message not in _said:
-        _said.add(message)
-        logging.getLogger(__name__).info(message)
+    logging.getLogger(__name__).info(message)
 
 
 class HardDiskBackend(LocalBackend):
