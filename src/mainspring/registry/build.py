@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mainspring.defaults import DEFAULTS
@@ -148,8 +148,7 @@ def build_scheduler_from_cfg(cfg: Any, registry: Registry, default_args: Any = N
                 "convert_to_iter_based=True needs a scheduler with by_epoch=True and the number "
                 f"of iterations in an epoch (epoch_length), but got {cfg!r}"
             )
-        named, scope = _type_of(args), args.pop("_scope_", None)
-        with _found(named, registry, scope) as scheduler, describing_calls(scheduler, args):
+        with _target_of(args, registry) as scheduler, describing_calls(scheduler, args):
             return scheduler.build_iter_from_epoch(**args)
 
 
@@ -172,9 +171,7 @@ def _arguments(cfg: Any, registry: Registry, default_args: Any) -> dict[str, Any
     args = {key: cfg[key] for key in _keys(cfg)}
     if default_args is not None:
         _check_mapping(default_args, "default_args")
-        for key in _keys(default_args):
-            if key not in args:
-                args[key] = default_args[key]
+        args |= {key: default_args[key] for key in _keys(default_args) if key not in args}
     return args
 
 
@@ -196,9 +193,18 @@ def _found(named: Any, registry: Registry, scope: str | None) -> Iterator[Any]:
         yield named
 
 
+def _target_of(args: dict[str, Any], registry: Registry) -> AbstractContextManager[Any]:
+    """What the ``type`` of arguments means; it and the scope are taken out of them."""
+    if "type" not in args:
+        raise ConfigKeyError(
+            f'`cfg` or `default_args` must contain the key "type", but got {args!r}',
+            help='a spec is written dict(type="Name", argument=value)',
+        )
+    return _found(args.pop("type"), registry, args.pop("_scope_", None))
+
+
 def _build(args: dict[str, Any], registry: Registry, late: bool) -> Any:
-    named, scope = _type_of(args), args.pop("_scope_", None)
-    with _found(named, registry, scope) as target, describing_calls(target, args):
+    with _target_of(args, registry) as target, describing_calls(target, args):
         args = with_parts_built(target, args, lambda part: build_from_cfg(part, registry))
         positional = args.pop(POSITIONAL_KEY, ())
         signature = signature_of(target) if late else None
@@ -233,12 +239,3 @@ def _call_with_first(
     target: Any, args: Sequence[Any], kwargs: Mapping[str, Any], first: Any
 ) -> Any:
     return target(first, *args, **kwargs)
-
-
-def _type_of(args: dict[str, Any]) -> Any:
-    if "type" not in args:
-        raise ConfigKeyError(
-            f'`cfg` or `default_args` must contain the key "type", but got {args!r}',
-            help='a spec is written dict(type="Name", argument=value)',
-        )
-    return args.pop("type")
