@@ -7,15 +7,22 @@ values that are no plain literals.
 from __future__ import annotations
 
 import abc
-import collections.abc
 import enum
 import inspect
 import sys
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import (
+    Collection,
+    Iterable,
+    Mapping,
+    MutableMapping,
+    MutableSequence,
+    Sequence,
+)
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from mainspring.comparison import in_short
 from mainspring.names.kinds import is_part
 from mainspring.registry.recorded import RecordedCall
 
@@ -33,14 +40,8 @@ _WRITTEN: dict[Any, Any] = {int: int, float: int | float, complex: int | float, 
 """What stands for a number or text in a config."""
 
 _UNION = (Union, types.UnionType)
-_MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
-_SEQUENCES = (
-    list,
-    collections.abc.Sequence,
-    collections.abc.MutableSequence,
-    collections.abc.Iterable,
-    collections.abc.Collection,
-)
+_MAPPINGS = (dict, Mapping, MutableMapping)
+_SEQUENCES = (list, Sequence, MutableSequence, Iterable, Collection)  # the first three by index
 _UNKNOWN = object
 
 
@@ -117,9 +118,7 @@ def _leaves(annotation: Any) -> Sequence[Any]:
     if origin in _UNION or origin is tuple or origin in _SEQUENCES or origin is Annotated:
         inner = arguments[:1] if origin is Annotated else arguments
         return [leaf for item in inner if item is not Ellipsis for leaf in _leaves(item)]
-    return (
-        [float] if annotation is int else [_UNKNOWN] if annotation in _SEQUENCES else [annotation]
-    )
+    return [float if annotation is int else _UNKNOWN if annotation in _SEQUENCES else annotation]
 
 
 def _plain_violates(value: Any, annotation: Any, origin: Any, target_of: Any) -> bool:
@@ -173,22 +172,14 @@ def _tuple_violates(value: Any, arguments: tuple[Any, ...], target_of: Any) -> b
         return any(violates(item, arguments[0], target_of) for item in value)
     if not arguments:
         return False
-    if arguments == ((),):
-        return len(value) > 0
-    if len(value) != len(arguments):
-        return True
-    return any(
-        violates(item, option, target_of) for item, option in zip(value, arguments, strict=True)
-    )
+    pairs = zip(value, arguments, strict=False)
+    return len(value) != len(arguments) or any(violates(*pair, target_of) for pair in pairs)
 
 
 def _sequence_violates(value: Any, kind: Any, arguments: tuple[Any, ...], target_of: Any) -> bool:
     if isinstance(value, dict):
         # A dict may be iterated over; of its keys nothing is said here.
-        return kind is list or kind in (
-            collections.abc.Sequence,
-            collections.abc.MutableSequence,
-        )
+        return kind in _SEQUENCES[:3]
     if isinstance(value, str):
         return kind is list or (len(arguments) == 1 and violates(value, arguments[0], target_of))
     if not isinstance(value, list | tuple):
@@ -251,8 +242,7 @@ def shown_value(value: Any) -> str:
         return "a dict" if kind is None else f"{kind!s}(...)"
     if isinstance(value, list | tuple) and any(isinstance(item, dict) for item in value):
         return f"a {type(value).__name__}"
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return in_short(repr(value))
 
 
 def literal_options(annotation: Any) -> Sequence[Any]:

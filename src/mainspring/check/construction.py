@@ -113,9 +113,8 @@ class _Trial:
         self.parts.trains = sections.get("train_dataloader") is not None or loop is not None
         self.parts.validates = sections.get("val_dataloader") is not None
         if loop is not None:
-            made = self._try(
-                ("train_cfg",), loop, lambda spec: build.build_train_loop(run, spec, run.loader)
-            )
+            make_loop = partial(build.build_train_loop, run, dataloader=run.loader)
+            made = self._try(("train_cfg",), loop, make_loop)
             self.parts.train_loop = made if isinstance(made, BaseLoop) else None
         by_epoch = self.parts.by_epoch
         self.parts.log_processor = self._try(
@@ -194,9 +193,8 @@ class _Trial:
             if several is None:
                 return None
             names = several.loaders
-            made: Any = [[None] for _ in names]
-            if isinstance(names, Mapping):
-                made = dict(zip(names, made, strict=True))
+            by_name = isinstance(names, Mapping)
+            made: Any = {name: [None] for name in names} if by_name else [[None] for _ in names]
             return CombinedLoader(made, **several.options)
 
         for name in _LOADERS:
@@ -225,15 +223,11 @@ class _Trial:
             stream: Any = type("Stream", (IterableDataset,), {"__iter__": lambda _: iter(())})
             kept["dataset"] = stream() if streams else range(MANY)
         for part, written in arguments_of(section).items():
-            if (
-                part == "batch_sampler"
-                and self.calls.targets.get(id(written)) is TokenBudgetBatchSampler
-            ):
-                kept.pop(part)  # it asks the data set, which is none here
+            # Such a sampler asks the data set, which is none here.
+            asks = self.calls.targets.get(id(written)) is TokenBudgetBatchSampler
+            if part == "dataset" or (self._is_ours(written) and not asks):
                 continue
-            if part == "dataset" or self._is_ours(written):
-                continue
-            if part not in ("collate_fn", "worker_init_fn"):
+            if part not in ("collate_fn", "worker_init_fn") and not asks:
                 return
             kept.pop(part)
         self._try(path, section, build_dataloader, prepared=kept)
@@ -349,11 +343,8 @@ class _Trial:
         """What a part's description makes; ``None`` if it is not tried, or refused."""
         from mainspring.logging.print_log import receiving_messages
 
-        if (
-            spec is None
-            or self._has(path, "error")
-            or (prepared is None and not self._is_ours(spec))
-        ):
+        is_made = spec is not None and (prepared is not None or self._is_ours(spec))
+        if not is_made or self._has(path, "error"):
             return None
         described = spec if prepared is None else prepared
         said: list[tuple[Any, int]] = []
@@ -371,9 +362,8 @@ class _Trial:
             except Exception:  # noqa: BLE001 - what a stand-in cannot do says nothing of the config
                 return None
         for message, level in said:
-            unsure = not self._has_model and _CUSTOM_KEYS in str(
-                getattr(message, "config_path", "")
-            )
+            named = str(getattr(message, "config_path", ""))
+            unsure = not self._has_model and _CUSTOM_KEYS in named
             if level >= logging.WARNING and not unsure and not self._has(path, "warning"):
                 self._add("warning", message, self._path_in(path, message))
         return made
