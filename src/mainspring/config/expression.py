@@ -15,8 +15,8 @@ from typing import Any
 from mainspring.config.config_dict import ConfigDict
 from mainspring.config.lazy import LazyAttr, LazyObject, LostObject, dotted_path
 from mainspring.config.node import Node
+from mainspring.config.plain import MAKERS, builtin_of
 from mainspring.config.reference import Reference, ReferenceAttr, reference_to
-from mainspring.config.values import MAKERS, builtin_of
 from mainspring.config.words import ByEpoch, ByIteration
 from mainspring.errors import ConfigParsingError, Location
 from mainspring.output import MASK, Secret, note_secrets

@@ -112,8 +112,8 @@ def _is_recorded(source: Source, asked: bool | None) -> bool:
         return False
     if asked is None and not _MAY_BE_RECORDED.search(source.text):
         return False
+    from mainspring.config.lint import base_statement
     from mainspring.config.recorded import deciding_line
-    from mainspring.config.text import base_statement
 
     try:
         line = deciding_line(source)

@@ -15,9 +15,9 @@ from mainspring.config.instrument import site_of, spot_of
 from mainspring.config.marking import Marker
 from mainspring.config.marks import Mark, MarkedText, overlay, session
 from mainspring.config.node import Node
+from mainspring.config.plain import MAKERS
 from mainspring.config.reference import Reference
 from mainspring.config.sharing import refuse_endless
-from mainspring.config.values import MAKERS
 from mainspring.errors import ConfigError, ConfigParsingError, ConfigSyntaxError, Location
 from mainspring.names import with_names_marked
 

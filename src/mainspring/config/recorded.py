@@ -21,7 +21,6 @@ from mainspring import config
 from mainspring.config import words
 from mainspring.config.config_dict import ConfigDict, duplicate, keeping_lazy
 from mainspring.config.edit import Editor
-from mainspring.config.effects import without_effects
 from mainspring.config.external import resolve_base
 from mainspring.config.lint import (
     PURE_MODULES,
@@ -33,13 +32,6 @@ from mainspring.config.lint import (
 )
 from mainspring.config.marking import Marker
 from mainspring.config.marks import key_marks, overlay, session
-from mainspring.config.namespace import Namespace
-from mainspring.config.private_modules import (
-    ASKING,
-    asking_type,
-    operating_system,
-    recording_functools,
-)
 from mainspring.config.recording import (
     calling_place,
     calling_token,
@@ -48,8 +40,15 @@ from mainspring.config.recording import (
 )
 from mainspring.config.reference import Reference
 from mainspring.config.root import unpack_runner
-from mainspring.config.run_source import executed
+from mainspring.config.run_source import Namespace, executed
 from mainspring.config.source import FileReader, LoadedConfig, ReadOptions, Source
+from mainspring.config.surroundings import (
+    ASKING,
+    asking_type,
+    operating_system,
+    recording_functools,
+    without_effects,
+)
 from mainspring.config.text import Program, is_machinery, program_of
 from mainspring.config.unfinished import refuse_dead_changes, refuse_unfinished
 from mainspring.errors import (

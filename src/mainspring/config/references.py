@@ -12,8 +12,15 @@ from typing import Any
 
 from mainspring.config.lazy import LazyAttr, LazyObject, LostObject, is_lazy
 from mainspring.config.node import Node
-from mainspring.config.plain import DOTTED, LITERALS, is_scalar_of_numpy, path_of
-from mainspring.config.values import builtin_of, call_of, maker_path
+from mainspring.config.plain import (
+    DOTTED,
+    LITERALS,
+    builtin_of,
+    call_of,
+    is_scalar_of_numpy,
+    maker_path,
+    path_of,
+)
 from mainspring.names import DataName, is_of_stdlib
 from mainspring.output import Secret
 from mainspring.registry.shared import repeated_calls

@@ -6,12 +6,14 @@ import ast
 import builtins
 import inspect
 import re
+from collections.abc import Mapping
 from types import CodeType
 from typing import Any
 
 from mainspring.config.lazy import dotted_path, is_lazy
 from mainspring.config.recording import CONFIG_MODULE, RefusedError, failing_place
-from mainspring.config.source import Source
+from mainspring.config.source import ReadOptions, Source
+from mainspring.config.sweep import assigned
 from mainspring.errors import (
     ConfigError,
     ConfigSyntaxError,
@@ -20,7 +22,7 @@ from mainspring.errors import (
     place_error,
 )
 
-__all__ = ["compiled", "executed", "parsed"]
+__all__ = ["Namespace", "compiled", "executed", "parsed"]
 
 _STAND_IN = re.compile(r"\b(Node|Reference|ReferenceAttr)\b")
 """In a message of Python: what stands for a value that is not there, where it takes none."""
@@ -80,11 +82,52 @@ def _line(text: str, number: int) -> str:
     return lines[number - 1] if number <= len(lines) else ""
 
 
+class Namespace(dict[str, Any]):
+    """Passes every assignment on to the globals of the file.
+
+    A variable that the command line gives takes that value where the file assigns it, so that what
+    the file computes from it follows. Only plain values do; parts of the run are changed when the
+    config is complete.
+
+    Args:
+        names: The globals of the file.
+        options: Holds the variables that the command line gives.
+    """
+
+    def __init__(self, names: dict[str, Any], options: ReadOptions) -> None:
+        super().__init__()
+        self._names = names
+        self._options = options
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._names[name] = assigned(name, value, self._options.value_of(name, value))
+
+    def __getitem__(self, name: str) -> Any:
+        return self._names[name]
+
+    def __delitem__(self, name: str) -> None:
+        del self._names[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The variables that took the value of the command line."""
+        return {name: self._options.variables[name] for name in sorted(self._options.used)}
+
+    def take_over(self, names: Mapping[str, Any]) -> None:
+        """Bind the names of a base, as ``from base import *`` does."""
+        for name, value in names.items():
+            if not name.startswith("_"):
+                self._names[name] = value
+
+
 def executed(
     code: CodeType,
     source: Source,
     names: dict[str, Any],
-    assigned: dict[str, Any] | None = None,
+    namespace: Namespace,
 ) -> None:
     """Run the code of a file.
 
@@ -92,7 +135,7 @@ def executed(
         code: The code.
         source: The file.
         names: The names it starts with; its own are added.
-        assigned: Where its assignments go, if not directly to the names.
+        namespace: Where its assignments go.
 
     Raises:
         Exception: Whatever the file raises, with a note on the line of the file.
@@ -100,7 +143,7 @@ def executed(
     names.setdefault("__file__", source.path)
     names.setdefault("__name__", CONFIG_MODULE)
     try:
-        exec(code, names, names if assigned is None else assigned)
+        exec(code, names, namespace)
     except ConfigError:
         raise
     except Exception as error:
@@ -112,7 +155,7 @@ def executed(
         meant = _meant(error, names)
         if meant is not None:
             error.add_note(f"help: {meant}")
-        for name, value in getattr(assigned, "given", {}).items():
+        for name, value in namespace.given.items():
             error.add_note(f"the command line gives {name} the value {value!r}")
         error.add_note(f"while reading the config, {location or source.path}")
         place_error(error, location, meant)

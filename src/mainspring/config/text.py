@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType, FunctionType, ModuleType
-from typing import Any, TypeGuard
+from typing import Any
 
 from mainspring.config.config_dict import ConfigDict, duplicate, keeping_lazy
 from mainspring.config.data_formats import revive
@@ -25,17 +25,16 @@ from mainspring.config.data_marks import (
 )
 from mainspring.config.external import resolve_base
 from mainspring.config.instrument import Site, instrumented
+from mainspring.config.lint import BASE_KEY, base_statement, check_values_only, sets_base
 from mainspring.config.marking import Marker
 from mainspring.config.marks import MarkedText, session
 from mainspring.config.merge import join_bases, merge
-from mainspring.config.namespace import Namespace
 from mainspring.config.places import locate
 from mainspring.config.recording import CONFIG_MODULE
-from mainspring.config.run_source import compiled, executed, parsed
+from mainspring.config.run_source import Namespace, compiled, executed, parsed
 from mainspring.config.sharing import MOST_VALUES
 from mainspring.config.source import FileReader, LoadedConfig, ReadOptions, Source
 from mainspring.config.template import BaseValues, fill_text, with_secrets_marked
-from mainspring.config.values_only import check_values_only
 from mainspring.config.yaml_scalars import changed_words, yaml_loader
 from mainspring.errors import (
     ConfigAttributeError,
@@ -49,14 +48,12 @@ from mainspring.names import with_names_marked
 
 __all__ = [
     "DEPRECATION_KEY",
-    "base_statement",
     "bases_of_python",
     "is_machinery",
     "load_text",
     "program_of",
 ]
 
-BASE_KEY = "_base_"
 DEPRECATION_KEY = "_deprecation_"
 
 
@@ -128,20 +125,6 @@ def load_text(
         return _result(source, values, own, bases, env_variables)
 
 
-def base_statement(tree: ast.Module) -> ast.Assign | ast.AnnAssign | None:
-    """The first statement at the top level of a Python file that sets ``_base_``."""
-    return next((node for node in tree.body if _is_base(node)), None)
-
-
-def _is_base(node: ast.AST) -> TypeGuard[ast.Assign | ast.AnnAssign]:
-    targets: list[ast.expr] = []
-    if isinstance(node, ast.AnnAssign):
-        targets = [node.target] if node.value is not None else []
-    elif isinstance(node, ast.Assign):
-        targets = node.targets
-    return [target.id for target in targets if isinstance(target, ast.Name)] == [BASE_KEY]
-
-
 Bases = list[tuple[str, Location | None]]
 """What a file names as its bases, and where it names each."""
 
@@ -200,7 +183,7 @@ def bases_of_python(tree: ast.Module, source: Source) -> tuple[ast.Module, Bases
     """
     node = base_statement(tree)
     for inner in ast.walk(tree) if BASE_KEY in source.text else ():
-        if _is_base(inner) and inner not in tree.body:
+        if sets_base(inner) and inner not in tree.body:
             raise ConfigError(
                 "_base_ is assigned inside of another statement",
                 location=source.place_of(inner),
@@ -208,7 +191,7 @@ def bases_of_python(tree: ast.Module, source: Source) -> tuple[ast.Module, Bases
             )
     if node is None or node.value is None:
         return tree, [], None
-    rest = ast.Module([other for other in tree.body if not _is_base(other)], tree.type_ignores)
+    rest = ast.Module([other for other in tree.body if not sets_base(other)], tree.type_ignores)
     location = source.place_of(node.value)
     try:
         value = eval(compile(ast.Expression(node.value), source.absolute_path, "eval"), {})
