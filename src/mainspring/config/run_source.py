@@ -68,13 +68,11 @@ def compiled(tree: ast.Module, source: Source, flags: int = 0) -> CodeType:
 
 
 def _readable(error: SyntaxError, source: Source, parsed_text: str) -> ConfigSyntaxError:
-    line, column = error.lineno or 1, error.offset
-    shown = _line(source.text, line)
-    if shown != _line(parsed_text, line):
-        # A template before the mistake was replaced by something of another length.
-        column = None
-    message = f"{error.msg}: {shown.strip()}" if shown.strip() else error.msg
-    return ConfigSyntaxError(message, location=source.location(line, column or None))
+    line = error.lineno or 1
+    shown = _line(source.text, line).strip()
+    message = f"{error.msg}: {shown}" if shown else error.msg
+    place = source.place_in(parsed_text, line, error.offset or None)
+    return ConfigSyntaxError(message, location=place)
 
 
 def _line(text: str, number: int) -> str:

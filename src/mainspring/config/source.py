@@ -142,6 +142,11 @@ class Source:
         """A place in this file; lines and columns count from 1."""
         return Location(self.path, line, column)
 
+    def place_in(self, parsed: str, line: int, column: int | None) -> Location:
+        """A place in a text with templates filled; the column only where the line is the same."""
+        lines = [text.split("\n")[line - 1 : line] for text in (self.text, parsed)]
+        return self.location(line, column if lines[0] == lines[1] else None)
+
     def place_of(self, node: ast.AST) -> Location:
         """The place of a node of the syntax tree; the file's first line for what has none."""
         return self.location(getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1)
