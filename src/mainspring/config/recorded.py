@@ -201,18 +201,14 @@ class _Importer:
         stack: tuple[str, ...],
     ) -> None:
         self.source = source
-        file = outline_of(source)
-        self.base_lines = file.base_lines
-        self.eager_lines = file.eager_lines
+        self.file = file = outline_of(source)
         self.read_file = read_file
         self.stack = stack
-        self.ours = file.is_ours
         self.bases: dict[str, LoadedConfig] = {}
         self.imported_names: set[str] = set()
         self.globals: dict[str, Any] = {}
         self.marker = Marker(program.sites, self.globals, program.text)
-        private = {**vars(builtins), **self.marker.words, "__import__": self}
-        private |= ASKING
+        private = {**vars(builtins), **self.marker.words, **ASKING, "__import__": self}
         if file.only_calls_type:
             private["type"] = asking_type
         self.globals["__builtins__"] = private
@@ -229,17 +225,17 @@ class _Importer:
         if isinstance(fromlist, list):  # Python's own C code needs a module, as for `strptime`
             return builtins.__import__(name, globals, locals, fromlist, level)
         fromlist = fromlist or ()
+        package, ours = name.partition(".")[0], self.file.is_ours
         with not_recording():
-            if level or line in self.base_lines:
+            if level or line in self.file.base_lines:
                 return self._config(name, fromlist, level, self._import_place(line))
-            if line in self.eager_lines:
+            if line in self.file.eager_lines:
                 return builtins.__import__(name, globals, locals, fromlist, level)
-            package = name.partition(".")[0]
-            if is_stdlib(name) and (not self.ours or package in PURE_MODULES):
-                if self.ours and package == "os" and (name == "os" or not fromlist):
+            if is_stdlib(name) and (not ours or package in PURE_MODULES):
+                if ours and package == "os" and (name == "os" or not fromlist):
                     return operating_system
                 module = builtins.__import__(name, globals, locals, fromlist)
-                return recording_functools if self.ours and name == "functools" else module
+                return recording_functools if ours and name == "functools" else module
         place = f"{self.source.path}, line {line}"
         if not fromlist:
             return Reference(package, None, place)
@@ -262,7 +258,7 @@ class _Importer:
         found = _WORDS.get(module, {})
         if not found and "read_base" in module:
             return {}
-        if module in ("mainspring", "mmengine") or module.startswith(("mainspring.", "mmengine.")):
+        if module.partition(".")[0] in ("mainspring", "mmengine"):
             found = {"read_base": words.read_base, **found}
         if "include" in found:
             found = {**found, "include": self._include}
@@ -292,14 +288,10 @@ class _Importer:
         if not name:
             # `from . import base`: the configs themselves, as modules.
             place = lambda _: calling_token() or location  # noqa: E731 - two names of one import
-            folder = self._path("x", level, location)
-            paths = {
-                inner: os.path.join(os.path.dirname(folder), f"{inner}.py") for inner in fromlist
-            }
-            return _Names(
-                {k: _Names(self.read(p, location).namespace, place) for k, p in paths.items()},
-                place,
-            )
+            paths = {inner: self._path(inner, level, location) for inner in fromlist}
+            loaded_configs = {inner: self.read(path, location) for inner, path in paths.items()}
+            modules = {k: _Names(one.namespace, place) for k, one in loaded_configs.items()}
+            return _Names(modules, place)
         path = self._path(name, level, location)
         try:
             loaded = self.read(path, location)
@@ -309,21 +301,17 @@ class _Importer:
             raise MissingBaseError(
                 error.message, location=error.location, help=error.help
             ) from None
-        wanted = loaded.namespace if "*" in fromlist else fromlist
-        self.imported_names.update(name for name in wanted if name in loaded.imported_names)
-        names = loaded.namespace
+        names, takes_all = loaded.namespace, "*" in fromlist
+        self.imported_names |= loaded.imported_names.intersection(names if takes_all else fromlist)
         self.marker.imported = loaded.marks
-        public = _public(names) if self.ours and "*" in fromlist else names
+        public = _public(names) if self.file.is_ours and takes_all else names
         return _Names(public, lambda name: self._import_place(location.line, name))
 
     def _path(self, name: str, level: int, location: Location) -> str:
-        parts = name.split(".") if name else []
+        package, *inner = name.split(".")
         if level:
-            folder = os.path.dirname(self.source.path)
-            return os.path.normpath(
-                os.path.join(folder, *[os.pardir] * (level - 1), *parts) + ".py"
-            )
-        package, *inner = parts
+            above = [os.path.dirname(self.source.path), *[os.pardir] * (level - 1)]
+            return os.path.normpath(os.path.join(*above, package, *inner) + ".py")
         if is_installed(package):
             plain = os.path.join(get_installed_path(package), *inner) + ".py"
             if os.path.isfile(plain):

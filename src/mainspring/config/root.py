@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import inspect
 from collections.abc import Mapping
 from types import FunctionType
 from typing import Any, TypeGuard
@@ -18,6 +17,7 @@ from mainspring.config.schema import RUNNER_SECTIONS
 from mainspring.config.source import ReadOptions, Source
 from mainspring.errors import ConfigError, did_you_mean
 from mainspring.registry.recorded import POSITIONAL_KEY
+from mainspring.registry.signatures import callee_of
 
 __all__ = ["unpack_runner"]
 
@@ -71,15 +71,11 @@ def _called(
             or (f"it has {', '.join(functions)}" if functions else "it has no functions"),
         )
     place = source.location(function.__code__.co_firstlineno)
-    parameters = inspect.signature(function).parameters
+    callee = callee_of(function)
+    parameters = callee.parameters if callee is not None else {}
     arguments = {name: options.take(name) for name in parameters if name in options.variables}
-    missing = [
-        name
-        for name, parameter in parameters.items()
-        if parameter.default is parameter.empty
-        and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-        and name not in arguments
-    ]
+    required = callee.required if callee is not None else ()
+    missing = [name for name in required if name in parameters and name not in arguments]
     if missing:
         raise ConfigError(
             f"{function_name}() needs {', '.join(missing)}",

@@ -386,11 +386,8 @@ def _result(
     bases: Sequence[LoadedConfig],
     env_variables: dict[str, Any],
 ) -> LoadedConfig:
-    origins: dict[str, tuple[str, ...]] = {}
-    for base in bases:
-        origins.update(base.origins)
-    for key in own:
-        origins[key] = (*origins.get(key, ()), source.absolute_path)
+    origins = {key: files for base in bases for key, files in base.origins.items()}
+    origins |= {key: (*origins.get(key, ()), source.absolute_path) for key in own}
     own_text = f"{source.absolute_path}\n{source.text}"
     return LoadedConfig.of(
         source,
