@@ -302,19 +302,18 @@ class _Trial:
             if _is_by_name(section):
                 wrapper = OptimWrapperDict(**dict.fromkeys(section or (), OptimWrapper(wrapper)))
         by_epoch = self.parts.by_epoch is not False
-        lengths = {
-            "max_epochs": loop.max_epochs if loop is not None and by_epoch else MANY,
-            "max_iters": loop.max_iters if loop is not None and not by_epoch else MANY,
-        }
+        known: Any = {"by_epoch": by_epoch, "epoch_length": 100}
+        known |= {"max_epochs": MANY, "max_iters": MANY}
+        if loop is not None:
+            length = "max_epochs" if by_epoch else "max_iters"
+            known[length] = getattr(loop, length)
 
         def build_one(spec: Any) -> Any:
-            return build_optimization.build_schedulers(
-                spec, copy.copy(wrapper), by_epoch=by_epoch, epoch_length=100, **lengths
-            )
+            return build_optimization.build_schedulers(spec, copy.copy(wrapper), **known)
 
         entries = enumerate(section) if isinstance(section, list | tuple) else [(None, section)]
         for index, entry in entries:
-            path: Path = ("param_scheduler",) if index is None else ("param_scheduler", str(index))
+            path: Path = ("param_scheduler", *([] if index is None else [str(index)]))
             made = self._try(path, entry, build_one)
             for scheduler in made.values() if isinstance(made, dict) else [made or []]:
                 for one in scheduler:

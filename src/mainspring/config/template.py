@@ -62,13 +62,9 @@ def predefined_variables(source: Source) -> Mapping[str, str]:
     """The variables that name the file itself, with forward slashes."""
     folder, name = os.path.split(source.absolute_path)
     stem, extension = os.path.splitext(name)
-    variables = {
-        "fileDirname": folder,
-        "fileBasename": name,
-        "fileBasenameNoExtension": stem,
-        "fileExtname": extension,
-    }
-    return {key: value.replace("\\", "/") for key, value in variables.items()}
+    names = ("fileDirname", "fileBasename", "fileBasenameNoExtension", "fileExtname")
+    values = (part.replace("\\", "/") for part in (folder, name, stem, extension))
+    return dict(zip(names, values, strict=True))
 
 
 def _environment_value(match: re.Match[str], source: Source, env_variables: dict[str, Any]) -> str:
@@ -159,10 +155,10 @@ class BaseValues:
                         return match.group()
                     raise ConfigSyntaxError(
                         f"{match.group()} stands in a string",
-                        location=self._location(text, match.start()),
+                        location=self._location(match),
                         help=f"write it without quotes: key = {match.group()}",
                     )
-            return f"{BASE_VALUE_FUNCTION}({self._remember(text, match)})"
+            return f"{BASE_VALUE_FUNCTION}({self._remember(match)})"
 
         return BASE_VALUE.sub(replace, text)
 
@@ -180,7 +176,7 @@ class BaseValues:
     def _fill_data(self, text: str) -> str:
         quoted_or_bare = re.compile(rf"(?P<quote>['\"]?){BASE_VALUE.pattern}(?P=quote)")
         return quoted_or_bare.sub(
-            lambda match: f'"__mainspring_base_value_{self._remember(text, match)}__"', text
+            lambda match: f'"__mainspring_base_value_{self._remember(match)}__"', text
         )
 
     def fill_values(self, value: Any, bases: ConfigDict) -> Any:
@@ -209,13 +205,13 @@ class BaseValues:
 
     # Both
 
-    def _remember(self, text: str, match: re.Match[str]) -> int:
-        self._references.append(_Reference(match["path"], self._location(text, match.start())))
+    def _remember(self, match: re.Match[str]) -> int:
+        self._references.append(_Reference(match["path"], self._location(match)))
         return len(self._references) - 1
 
-    def _location(self, text: str, offset: int) -> Location:
-        place = replace(self._source, text=text).location_of(offset)
-        return self._source.place_in(text, place.line, place.column)
+    def _location(self, match: re.Match[str]) -> Location:
+        place = replace(self._source, text=match.string).location_of(match.start())
+        return self._source.place_in(match.string, place.line, place.column)
 
     def _value(self, index: int, bases: ConfigDict) -> Any:
         reference = self._references[index]

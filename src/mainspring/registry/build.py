@@ -66,7 +66,7 @@ def build_from_cfg(cfg: Any, registry: Registry, default_args: Any = None) -> An
         args = _arguments(cfg, registry, default_args)
         own = set(_keys(cfg))
         added = {key: value for key, value in args.items() if key not in own}
-        return shared.built(cfg, added, lambda: _build(args, registry, _is_late(cfg)))
+        return shared.built(cfg, added, lambda: _build(cfg, args, registry))
 
 
 def build_model_from_cfg(cfg: Any, registry: Registry, default_args: Any = None) -> Any:
@@ -142,7 +142,7 @@ def build_scheduler_from_cfg(cfg: Any, registry: Registry, default_args: Any = N
         args = _arguments(cfg, registry, default_args)
         if not args.pop("convert_to_iter_based", False):
             args.pop("epoch_length", None)
-            return _build(args, registry, _is_late(cfg))
+            return _build(cfg, args, registry)
         if args.get("epoch_length") is None or not args.get("by_epoch", True):
             raise ConfigError(
                 "convert_to_iter_based=True needs a scheduler with by_epoch=True and the number "
@@ -203,7 +203,8 @@ def _target_of(args: dict[str, Any], registry: Registry) -> AbstractContextManag
     return _found(args.pop("type"), registry, args.pop("_scope_", None))
 
 
-def _build(args: dict[str, Any], registry: Registry, late: bool) -> Any:
+def _build(cfg: Any, args: dict[str, Any], registry: Registry) -> Any:
+    late = isinstance(cfg, RecordedCall) and cfg.is_late
     with _target_of(args, registry) as target, describing_calls(target, args):
         args = with_parts_built(target, args, lambda part: build_from_cfg(part, registry))
         positional = args.pop(POSITIONAL_KEY, ())
@@ -216,10 +217,6 @@ def _build(args: dict[str, Any], registry: Registry, late: bool) -> Any:
         # Classes of this package build each description that they get once, others as they like.
         with building_apart(not getattr(target, "__module__", "").startswith("mainspring.")):
             return make(*positional, **args)
-
-
-def _is_late(cfg: Any) -> bool:
-    return isinstance(cfg, RecordedCall) and cfg.is_late
 
 
 def later_partial(target: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:

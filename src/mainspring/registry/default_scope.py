@@ -97,10 +97,6 @@ def init_default_scope(scope: str) -> None:
     if current is None or not DefaultScope.check_instance_created(scope):
         DefaultScope.get_instance(scope, scope_name=scope)
     elif current.scope_name != scope:
-        logging.getLogger(__name__).warning(
-            "The current default scope %r is not %r, `init_default_scope` sets it to %r.",
-            current.scope_name,
-            scope,
-            scope,
-        )
+        said = "The current default scope %r is not %r, `init_default_scope` sets it to %r."
+        logging.getLogger(__name__).warning(said, current.scope_name, scope, scope)
         DefaultScope.get_instance(f"{scope}-{next(_serial)}", scope_name=scope)
