@@ -105,9 +105,8 @@ class _Trial:
         }
         for name, look in plain.items():
             self._try((name,), sections.get(name), look)
-        resume: Any = sections.get("resume")
-        load_from: Any = sections.get("load_from")
-        self._try((), {}, lambda _: request.resume_request(resume, load_from))
+        asked: Any = (sections.get("resume"), sections.get("load_from"))
+        self._try((), {}, lambda _: request.resume_request(*asked))
         run = StandIn()
         loop = sections.get("train_cfg")
         self.parts.trains = sections.get("train_dataloader") is not None or loop is not None
@@ -116,13 +115,10 @@ class _Trial:
             make_loop = partial(build.build_train_loop, run, dataloader=run.loader)
             made = self._try(("train_cfg",), loop, make_loop)
             self.parts.train_loop = made if isinstance(made, BaseLoop) else None
-        by_epoch = self.parts.by_epoch
-        self.parts.log_processor = self._try(
-            ("log_processor",),
-            sections.get("log_processor"),
-            lambda spec: build.build_log_processor(spec, by_epoch),
-        )
-        unruled = self._hooks(sections, by_epoch)
+        make = partial(build.build_log_processor, by_epoch=self.parts.by_epoch)
+        processor = self._try(("log_processor",), sections.get("log_processor"), make)
+        self.parts.log_processor = processor
+        unruled = self._hooks(sections, self.parts.by_epoch)
         self._loaders(sections)
         self._evaluation(sections, run)
         self._visualizer(sections)
@@ -277,10 +273,9 @@ class _Trial:
         section, preprocessor = sections.get("model"), sections.get("data_preprocessor")
         model: Any = None
         if self._is_ours(preprocessor) and (isinstance(section, dict) or section is None):
+            make_model = partial(build.build_model, data_preprocessor=preprocessor)
             with torch.device("meta"):
-                model = self._try(
-                    ("model",), section, lambda spec: build.build_model(spec, preprocessor)
-                )
+                model = self._try(("model",), section, make_model)
         self._has_model = model is not None
         if model is None:
             model = torch.nn.ParameterDict({"stand_in": torch.nn.Parameter(torch.zeros(1))})
@@ -289,11 +284,8 @@ class _Trial:
         constructor = arguments_of(written).get("constructor")
         if isinstance(constructor, str) and not _is_ours(find_name(constructor, _CONSTRUCTORS)[0]):
             written = None
-        wrapper = self._try(
-            ("optim_wrapper",),
-            written,
-            lambda spec: build_optimization.build_optimizer_wrapper(model, spec),
-        )
+        make_wrapper = partial(build_optimization.build_optimizer_wrapper, model)
+        wrapper = self._try(("optim_wrapper",), written, make_wrapper)
         loop, section = self.parts.train_loop, sections.get("param_scheduler")
         if wrapper is None and written is not None and self._is_ours(written):
             return
