@@ -41,7 +41,7 @@ _WRITTEN: dict[Any, Any] = {int: int, float: int | float, complex: int | float, 
 
 _UNION = (Union, types.UnionType)
 _MAPPINGS = (dict, Mapping, MutableMapping)
-_SEQUENCES = (list, Sequence, MutableSequence, Iterable, Collection)  # the first three by index
+_SEQUENCES = (list, Sequence, MutableSequence, Iterable, Collection)
 _UNKNOWN = object
 
 
@@ -136,10 +136,12 @@ def _plain_violates(value: Any, annotation: Any, origin: Any, target_of: Any) ->
             len(arguments) == 2
             and any(violates(item, arguments[1], target_of) for item in dict.values(value))
         )
-    if kind is tuple:
-        return _tuple_violates(value, arguments, target_of)
-    if kind in _SEQUENCES:
-        return _sequence_violates(value, kind, arguments, target_of)
+    if kind is tuple and arguments and arguments[-1] is not Ellipsis:
+        if not isinstance(value, list | tuple) or len(value) != len(arguments):
+            return True
+        return any(violates(*pair, target_of) for pair in zip(value, arguments, strict=True))
+    if kind is tuple or kind in _SEQUENCES:
+        return _sequence_violates(value, kind, arguments[:1], target_of)
     return isinstance(value, int | float) and _is_made_of_no_number(kind)
 
 
@@ -165,26 +167,15 @@ def _is_made_of_no_number(kind: Any) -> bool:
     return package not in sys.stdlib_module_names
 
 
-def _tuple_violates(value: Any, arguments: tuple[Any, ...], target_of: Any) -> bool:
-    if not isinstance(value, list | tuple):
-        return True
-    if len(arguments) == 2 and arguments[1] is Ellipsis:
-        return any(violates(item, arguments[0], target_of) for item in value)
-    if not arguments:
-        return False
-    pairs = zip(value, arguments, strict=False)
-    return len(value) != len(arguments) or any(violates(*pair, target_of) for pair in pairs)
-
-
-def _sequence_violates(value: Any, kind: Any, arguments: tuple[Any, ...], target_of: Any) -> bool:
+def _sequence_violates(value: Any, kind: Any, item_kind: tuple[Any, ...], target_of: Any) -> bool:
     if isinstance(value, dict):
         # A dict may be iterated over; of its keys nothing is said here.
-        return kind in _SEQUENCES[:3]
-    if isinstance(value, str):
-        return kind is list or (len(arguments) == 1 and violates(value, arguments[0], target_of))
-    if not isinstance(value, list | tuple):
+        return kind in (list, tuple, Sequence, MutableSequence)
+    stands_for_item = isinstance(value, str) and kind not in (list, tuple)
+    if not stands_for_item and not isinstance(value, list | tuple):
         return True
-    return len(arguments) == 1 and any(violates(item, arguments[0], target_of) for item in value)
+    items = [value] if stands_for_item else value
+    return any(violates(item, option, target_of) for item in items for option in item_kind)
 
 
 def _call_violates(call: RecordedCall, annotation: Any, target_of: Any) -> bool:
@@ -194,11 +185,8 @@ def _call_violates(call: RecordedCall, annotation: Any, target_of: Any) -> bool:
     if call.is_late:
         return True
     target = None if target_of is None else target_of(call)
-    if not inspect.isclass(target):
-        return False
-    if annotation is None or annotation is type(None):
-        return True
-    return not issubclass(target, (int, float) if annotation is float else annotation)
+    bases: Any = {float: (int, float), None: (), type(None): ()}.get(annotation, annotation)
+    return inspect.isclass(target) and not issubclass(target, bases)
 
 
 def _is_tensor(annotation: Any) -> bool:

@@ -15,7 +15,6 @@ from mainspring.config.recording import (
     calling_frame,
     calling_place,
     calling_token,
-    is_recording,
     not_recording,
     refuse,
 )
@@ -175,22 +174,17 @@ def _shown(part: Any) -> str:
 def _refuse_shared(part: Any) -> None:
     """Refuse to edit what stands under two names: the other one would change as well."""
     frame = calling_frame()
-    if not is_recording() or frame is None:
+    if frame is None:
         return
-    names = [
-        name
-        for name, value in frame.f_globals.items()
-        if value is part and not name.startswith("__")
-    ]
+    values = {k: v for k, v in frame.f_globals.items() if not k.startswith("__")}
+    names = [name for name, value in values.items() if value is part]
     if len(names) > 1:
         names = [name for name in names if name not in _loop_variables(frame)]
     if len(names) > 1:
-        other = names[1] if names[0] != names[1] else names[0]
         refuse(
             f"{' and '.join(names)} are the same object, so editing one changes the other",
-            f"write {other} = copy({names[0]}) first",
+            f"write {names[1]} = copy({names[0]}) first",
         )
-    values = {k: v for k, v in frame.f_globals.items() if not k.startswith("__")}
     sections = {name: values[name] for name in RUNNER_SECTIONS if name in values}
     for searched in (sections, *({name: value} for name, value in values.items())):
         places = places_of(searched, part)

@@ -130,28 +130,23 @@ class _Reader:
     def _assign(self, statement: ast.Assign) -> None:
         value = self._evaluator.value(statement.value)
         for target in statement.targets:
-            if isinstance(target, ast.Name):
-                if isinstance(value, Node):
-                    self._imported[target.id] = value
-                if not target.id.startswith(SHARED):
-                    self._set(target, statement.value, value)
-                continue
-            names = target.elts if isinstance(target, ast.Tuple) else []
-            if not isinstance(value, tuple) or len(names) != len(value) or not names:
+            is_several = isinstance(target, ast.Tuple) and isinstance(value, tuple)
+            items = value if is_several else (value,)
+            targets: list[ast.expr] = getattr(target, "elts", []) if is_several else [target]
+            names = [name for name in targets if isinstance(name, ast.Name)]
+            if len(names) != len(targets) or len(names) != len(items) or not names:
                 raise DumpError(
                     f"{ast.unparse(target):.60} cannot be assigned in a file of data",
                     location=self._source.place_of(target),
                 )
-            for name, item in zip(names, value, strict=True):
-                if not isinstance(name, ast.Name):
-                    raise DumpError("only names are assigned", location=self._source.place_of(name))
-                self._set(name, statement.value, item)
-
-    def _set(self, name: ast.Name, written: ast.expr, value: Any) -> None:
-        self._values[name.id] = value
-        with session() as current:
-            spot = spot_of(name, written, self._text)
-            current.marks(self._values).set(name.id, Mark(spot))
+            for name, item in zip(names, items, strict=True):
+                if isinstance(item, Node):
+                    self._imported[name.id] = item
+                if not name.id.startswith(SHARED):
+                    self._values[name.id] = item
+                    mark = Mark(spot_of(name, statement.value, self._text))
+                    with session() as current:
+                        current.marks(self._values).set(name.id, mark)
 
     def _is_update(self, statement: ast.stmt) -> bool:
         """``globals().update({...})``: keys that are no names of Python."""

@@ -102,23 +102,20 @@ def _prepared(source: Source, absolute_path: str) -> Program:
     return program_of(source, absolute_path, source.text, (), flags)
 
 
-def load_recorded(
-    source: Source, options: ReadOptions, read_file: FileReader, stack: tuple[str, ...]
-) -> LoadedConfig:
+def load_recorded(source: Source, options: ReadOptions, read_file: FileReader) -> LoadedConfig:
     """Read a recorded or new-style file and its bases.
 
     Args:
         source: The file.
         options: Values that the command line gives to variables, and the function to call.
         read_file: Reads a base.
-        stack: The files that are being read, this one last.
 
     Raises:
         ConfigError: The file or a base cannot be read, or does what a config may not do.
     """
     program = _prepared(source, source.absolute_path)
     file = outline_of(source)
-    importer = _Importer(source, program, read_file, stack)
+    importer = _Importer(source, program, read_file)
     names = Namespace(importer.globals, options)
     with not_recording():
         for entry, place in program.bases:
@@ -193,17 +190,10 @@ def _is_word(value: Any) -> bool:
 class _Importer:
     """The ``__import__`` of one config file, and what else it finds among its builtins."""
 
-    def __init__(
-        self,
-        source: Source,
-        program: Program,
-        read_file: FileReader,
-        stack: tuple[str, ...],
-    ) -> None:
+    def __init__(self, source: Source, program: Program, read_file: FileReader) -> None:
         self.source = source
         self.file = file = outline_of(source)
         self.read_file = read_file
-        self.stack = stack
         self.bases: dict[str, LoadedConfig] = {}
         self.imported_names: set[str] = set()
         self.globals: dict[str, Any] = {}
@@ -268,9 +258,7 @@ class _Importer:
         """Read a base, once for this file."""
         if path not in self.bases:
             with session() as current, current.sharing(False):
-                self.bases[path] = self.read_file(
-                    path, named_at=location, stack=self.stack, scope=scope
-                )
+                self.bases[path] = self.read_file(path, location, scope)
         return self.bases[path]
 
     def _include(self, path: str) -> Any:

@@ -74,17 +74,14 @@ def is_recording() -> bool:
     return _source.get() is not None
 
 
-def is_asked_by_config(depth: int = 2) -> bool:
+def is_asked_by_config() -> bool:
     """Whether the code that called a method is of a config file, or of a library that it calls.
 
     Methods that Python itself calls, such as ``__str__``, serve the engine's own messages as well.
-
-    Args:
-        depth: How many frames lie between: 2 in the method itself.
     """
     if not is_recording():
         return False
-    return not str(sys._getframe(depth).f_globals.get("__name__")).startswith("mainspring.")
+    return not str(sys._getframe(2).f_globals.get("__name__")).startswith("mainspring.")
 
 
 def calling_frame() -> FrameType | None:

@@ -6,11 +6,11 @@ import ast
 import io
 import os
 import tokenize
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FunctionType, MethodType, ModuleType
-from typing import Any, Protocol
+from typing import Any
 
 from mainspring.config.config_dict import ConfigDict
 from mainspring.config.lazy import LazyAttr, LazyObject
@@ -237,26 +237,11 @@ class LoadedConfig:
         )
 
 
-class FileReader(Protocol):
-    """Reads another config file, for one that builds on it."""
+FileReader = Callable[[str, Location | None, str | None], LoadedConfig]
+"""Reads another config file, for one that builds on it.
 
-    def __call__(
-        self,
-        path: str,
-        *,
-        named_at: Location | None,
-        stack: tuple[str, ...],
-        scope: str | None = None,
-    ) -> LoadedConfig:
-        """Read a file.
-
-        Args:
-            path: Path of the file.
-            named_at: Where it is named.
-            stack: The files that are being read, the outermost first.
-            scope: Scope of the package that the file belongs to, if it is of another package.
-        """
-        ...
+It takes the path, the place that names it, and the scope of its package, if it is of another one.
+"""
 
 
 def check_acyclic(source: Source, stack: tuple[str, ...], named_at: Location | None) -> None:

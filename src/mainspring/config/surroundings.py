@@ -8,6 +8,7 @@ config reached it. So it is the kind of an event that decides: what reads is all
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -93,15 +94,12 @@ def _asking(function: Any, instead: str) -> Any:
             return function(*arguments, **named)
         if function is getattr and len(arguments) == 2:
             return getattr(*arguments)  # as with a dot
-        for value in arguments[:2] if function in (isinstance, issubclass) else arguments[:1]:
-            for one in value if isinstance(value, tuple) else (value,):
-                named_one: Any = one
-                if is_lazy(one) or (isinstance(one, Node) and function not in (getattr, hasattr)):
-                    shown = dotted_path(named_one) if is_lazy(one) else repr(one)
-                    refuse(
-                        f"{function.__name__}() of {shown}: the object is not there yet",
-                        instead,
-                    )
+        asked = arguments[:2] if function in (isinstance, issubclass) else arguments[:1]
+        several = (value if isinstance(value, tuple) else (value,) for value in asked)
+        for one in itertools.chain(*several):
+            if is_lazy(one) or (isinstance(one, Node) and function not in (getattr, hasattr)):
+                shown = dotted_path(one) if is_lazy(one) else repr(one)
+                refuse(f"{function.__name__}() of {shown}: the object is not there yet", instead)
         return function(*arguments, **named)
 
     return ask

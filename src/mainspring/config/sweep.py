@@ -229,7 +229,7 @@ def uniform(low: float, high: float) -> float:
     Raises:
         ConfigError: These are no numbers, or the second is not the greater.
     """
-    return _range(low, high, log=False)
+    return _range(low, high, "uniform")
 
 
 def loguniform(low: float, high: float) -> float:
@@ -248,7 +248,7 @@ def loguniform(low: float, high: float) -> float:
     Raises:
         ConfigError: These are no positive numbers, or the second is not the greater.
     """
-    return _range(low, high, log=True)
+    return _range(low, high, "loguniform")
 
 
 def _one_of(choices: tuple[T, ...], word: str) -> T:
@@ -261,15 +261,14 @@ def _one_of(choices: tuple[T, ...], word: str) -> T:
     return cast("T", Sweep(choices, calling_place(), word))
 
 
-def _range(low: Any, high: Any, *, log: bool) -> float:
+def _range(low: Any, high: Any, word: str) -> float:
+    log = word == "loguniform"
     numbers = all(isinstance(x, int | float) and not isinstance(x, bool) for x in (low, high))
     if not numbers or not low < high or (log and low <= 0):
-        word = "loguniform" if log else "uniform"
-        positive = "positive " if log else ""
         raise ConfigError(
             f"{word}({low!r}, {high!r}) is no range",
             location=calling_place(),
-            help=f"give two {positive}numbers, the less one first",
+            help=f"give two {'positive ' if log else ''}numbers, the less one first",
         )
     return cast("float", Range(float(low), float(high), log, calling_place()))
 

@@ -61,7 +61,6 @@ def load_text(
     source: Source,
     options: ReadOptions,
     read_file: FileReader,
-    stack: tuple[str, ...],
     *,
     for_data: bool = False,
 ) -> LoadedConfig:
@@ -71,7 +70,6 @@ def load_text(
         source: The file.
         options: What is replaced in its text.
         read_file: Reads a base.
-        stack: The files that are being read, this one last.
         for_data: Whether it is a base of a file of data, which has no programs as bases.
 
     Raises:
@@ -101,7 +99,7 @@ def load_text(
     bases: list[LoadedConfig] = []
     for entry, place in entries:
         path, scope = resolve_base(entry, source.path, place)
-        bases.append(read_file(path, named_at=place, stack=stack, scope=scope))
+        bases.append(read_file(path, place, scope))
     base = join_bases(bases, location)
     with session() as current:
         if program is not None:
