@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from functools import lru_cache
 from types import CodeType, FrameType
@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from mainspring.config.marking import Marker
 from mainspring.config.source import Source
 from mainspring.errors import ConfigParsingError, Location
+from mainspring.registry.within import within
 
 __all__ = [
     "ARITHMETIC",
@@ -48,25 +49,18 @@ class RefusedError(ConfigParsingError, TypeError):
     """A config file uses something that it imports, or a recorded call, as if it were there."""
 
 
-@contextmanager
-def recording(source: Source | None) -> Iterator[None]:
+def recording(source: Source | None) -> AbstractContextManager[Source | None]:
     """Within the block calls of imported names are recorded, in this thread or task.
 
     Args:
         source: The file that is executed; ``None`` to record nothing.
     """
-    token = _source.set(source)
-    try:
-        yield
-    finally:
-        _source.reset(token)
+    return within(_source, source)
 
 
-@contextmanager
-def not_recording() -> Iterator[None]:
+def not_recording() -> AbstractContextManager[None]:
     """Within the block nothing is recorded: the engine itself is at work."""
-    with recording(None):
-        yield
+    return within(_source, None)
 
 
 def is_recording() -> bool:

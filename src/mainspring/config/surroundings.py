@@ -12,7 +12,7 @@ import itertools
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from types import FrameType, ModuleType
 from typing import Any
@@ -22,6 +22,7 @@ from mainspring.config.node import Node
 from mainspring.config.recording import CONFIG_MODULE, is_recording, refuse
 from mainspring.config.reference import EAGER
 from mainspring.config.words import env, partial
+from mainspring.registry.within import within
 
 __all__ = ["ASKING", "asking_type", "operating_system", "recording_functools", "without_effects"]
 
@@ -135,8 +136,7 @@ _INNER = (
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC
 
 
-@contextmanager
-def without_effects(refused: bool) -> Iterator[None]:
+def without_effects(refused: bool) -> AbstractContextManager[bool]:
     """Within the block a config file that is being read changes nothing outside of it.
 
     Args:
@@ -144,11 +144,7 @@ def without_effects(refused: bool) -> Iterator[None]:
     """
     if refused:
         _listen()
-    token = _refused.set(refused)
-    try:
-        yield
-    finally:
-        _refused.reset(token)
+    return within(_refused, refused)
 
 
 @functools.cache

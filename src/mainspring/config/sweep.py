@@ -9,7 +9,7 @@ from __future__ import annotations
 import dis
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any, NoReturn, TypeVar, cast
 
@@ -24,6 +24,7 @@ from mainspring.config.recording import (
 )
 from mainspring.errors import ConfigError, ConfigTypeError, Location
 from mainspring.registry.recorded import POSITIONAL_KEY
+from mainspring.registry.within import within
 from mainspring.walk import parts_of, paths_of
 
 __all__ = [
@@ -276,19 +277,14 @@ def _range(low: Any, high: Any, word: str) -> float:
 # Choosing
 
 
-@contextmanager
-def finding_sweeps() -> Iterator[dict[str, Sweep]]:
+def finding_sweeps() -> AbstractContextManager[dict[str, Sweep]]:
     """Within the block a swept variable takes its first value, and is noted.
 
     Returns:
         The swept variables of the configs that are read, by name; it fills while they are.
     """
     found: dict[str, Sweep] = {}
-    token = _found.set(found)
-    try:
-        yield found
-    finally:
-        _found.reset(token)
+    return within(_found, found)
 
 
 def assigned(name: str, written: Any, given: Any) -> Any:

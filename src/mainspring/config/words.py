@@ -11,7 +11,7 @@ import functools
 import importlib.util
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, overload
 
@@ -23,6 +23,7 @@ from mainspring.config.recording import calling_place, is_recording, refuse
 from mainspring.errors import ConfigError, Location
 from mainspring.output import Secret, note_secrets
 from mainspring.registry.build import later_partial
+from mainspring.registry.within import within
 
 __all__ = [
     "ByEpoch",
@@ -222,14 +223,9 @@ def _as_type_of(default: Any, written: str, name: str) -> Any:
     )
 
 
-@contextmanager
-def asked_variables(into: dict[str, Any]) -> Iterator[None]:
+def asked_variables(into: dict[str, Any]) -> AbstractContextManager[dict[str, Any]]:
     """Within the block `env` writes down here what it was asked for, and its answers."""
-    token = _asked.set(into)
-    try:
-        yield
-    finally:
-        _asked.reset(token)
+    return within(_asked, into)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import Self
 
 from mainspring.errors import ConfigError
 from mainspring.registry.manager import ManagerMixin
+from mainspring.registry.within import within
 
 __all__ = ["ROOT_SCOPE", "DefaultScope", "canonical_path", "canonical_scope", "init_default_scope"]
 
@@ -80,11 +81,8 @@ class DefaultScope(ManagerMixin):
             return
         temporary = cls(f"overwrite-{next(_serial)}", scope_name)
         temporary._is_temporary = True
-        token = cls._current.set(weakref.ref(temporary))
-        try:
+        with within(cls._current, weakref.ref(temporary)):
             yield
-        finally:
-            cls._current.reset(token)
 
 
 def init_default_scope(scope: str) -> None:
