@@ -11,16 +11,18 @@ import inspect
 import logging
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 from mainspring.check.annotations import annotation_of, shown_annotation, shown_value, violates
 from mainspring.check.calls import CallChecker, arguments_of
 from mainspring.check.problem import Problems
 from mainspring.check.references import find_name
-from mainspring.check.stand_ins import MANY, StandIn, copied, leaves
+from mainspring.config.config_dict import duplicate
 from mainspring.config.lazy import LazyAttr, LazyObject
+from mainspring.config.places import key_in, value_at
 from mainspring.config.schema import RUNNER_SECTIONS, misspelt_sections
 from mainspring.errors import MainspringError
 from mainspring.walk import items_of
@@ -38,6 +40,9 @@ _CONSTRUCTORS = "OPTIM_WRAPPER_CONSTRUCTORS"
 _PLAIN = (bool, int, float, str, list, tuple)
 _ALWAYS = (True, False, "forward", "loss", "step")
 """Values of ``compile`` that need no look at the model."""
+
+_MANY = 2**31
+"""As many batches, epochs or samples as no run asks for."""
 
 _LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 
@@ -107,7 +112,7 @@ class _Trial:
             self._try((name,), sections.get(name), look)
         asked: Any = (sections.get("resume"), sections.get("load_from"))
         self._try((), {}, lambda _: request.resume_request(*asked))
-        run = StandIn()
+        run = _StandIn()
         loop = sections.get("train_cfg")
         self.parts.trains = sections.get("train_dataloader") is not None or loop is not None
         self.parts.validates = sections.get("val_dataloader") is not None
@@ -212,12 +217,12 @@ class _Trial:
 
         if not isinstance(section, dict):
             return
-        kept = copied(section)
+        kept = _copied(section)
         if "dataset" in arguments_of(section):
             dataset = self.calls.targets.get(id(arguments_of(section)["dataset"]))
             streams = isinstance(dataset, type) and issubclass(dataset, IterableDataset)
             stream: Any = type("Stream", (IterableDataset,), {"__iter__": lambda _: iter(())})
-            kept["dataset"] = stream() if streams else range(MANY)
+            kept["dataset"] = stream() if streams else range(_MANY)
         for part, written in arguments_of(section).items():
             # Such a sampler asks the data set, which is none here.
             asks = self.calls.targets.get(id(written)) is TokenBudgetBatchSampler
@@ -228,7 +233,7 @@ class _Trial:
             kept.pop(part)
         self._try(path, section, build_dataloader, prepared=kept)
 
-    def _evaluation(self, sections: dict[str, Any], run: StandIn) -> None:
+    def _evaluation(self, sections: dict[str, Any], run: _StandIn) -> None:
         from mainspring.runner import build
         from mainspring.runner.misfits import metric_names
 
@@ -259,7 +264,7 @@ class _Trial:
 
         section = sections.get("visualizer")
         if isinstance(section, dict) and self._is_ours(section):
-            kept = copied(section)
+            kept = _copied(section)
             for name, value in (("type", "Visualizer"), ("name", "trial"), ("save_dir", "trial")):
                 kept.setdefault(name, value)
             self._try(("visualizer",), section, make, prepared=kept)
@@ -295,7 +300,7 @@ class _Trial:
                 wrapper = OptimWrapperDict(**dict.fromkeys(section or (), OptimWrapper(wrapper)))
         by_epoch = self.parts.by_epoch is not False
         known: Any = {"by_epoch": by_epoch, "epoch_length": 100}
-        known |= {"max_epochs": MANY, "max_iters": MANY}
+        known |= {"max_epochs": _MANY, "max_iters": _MANY}
         if loop is not None:
             length = "max_epochs" if by_epoch else "max_iters"
             known[length] = getattr(loop, length)
@@ -344,7 +349,7 @@ class _Trial:
             warnings.catch_warnings(action="ignore"),
         ):
             try:
-                made = make(copied(described))
+                made = make(_copied(described))
             except _REFUSALS as error:
                 at = self._path_in(path, error)
                 culprit = self._culprit(described, make, error) if at == path else ()
@@ -366,11 +371,11 @@ class _Trial:
 
     def _culprit(self, described: Any, make: Callable[[Any], Any], error: Exception) -> Path:
         """The argument without which the part is not refused, or which the message names."""
-        candidates = list(leaves(described))
+        candidates = list(_leaves(described))
         text = str(error)
         for path in candidates:
             try:
-                make(copied(described, without=path))
+                make(_copied(described, without=path))
             except Exception as other:  # noqa: BLE001 - refused in another way, too
                 if type(other) is not type(error):
                     continue
@@ -422,3 +427,47 @@ def _is_by_name(schedules: Any) -> bool:
         isinstance(name, str) and isinstance(item, dict | list | tuple)
         for name, item in schedules.items()
     )
+
+
+def _copied(spec: Any, without: Path = ()) -> Any:
+    """A copy of the dicts and lists of a description, without the key at a path."""
+    new = duplicate(spec, {})
+    holder = value_at(new, without[:-1]) if without else None
+    if isinstance(holder, dict):
+        dict.pop(holder, key_in(holder, without[-1]), None)
+    return new
+
+
+def _leaves(spec: Any, path: Path = ()) -> Iterator[Path]:
+    """The paths of all keys, inner ones first."""
+    for key, value in items_of(spec):
+        here = (*path, str(key))
+        yield from _leaves(value, here)
+        if isinstance(spec, dict) and key not in ("type", "_scope_", "dataset"):
+            yield here
+
+
+class _Batches(list[Any]):
+    """A loader of more batches than any run asks for."""
+
+    sample_rng = "sample"
+
+    def __len__(self) -> int:
+        return _MANY
+
+
+class _StandIn:
+    """What a loop needs of a runner while it is constructed."""
+
+    def __init__(self) -> None:
+        self.loader = _Batches([None])
+        self.visualizer = self
+        self.model = SimpleNamespace(val_step=None, test_step=None)
+
+    def ready_dataloader(self, loader: Any, _section: str = "") -> Any:
+        """The loader as it is."""
+        return loader
+
+    def ready_evaluator(self, evaluator: Any, _mode: str) -> Any:
+        """The evaluator as it is."""
+        return evaluator

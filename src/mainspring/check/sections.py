@@ -1,13 +1,18 @@
-"""Top-level names that no run reads: misspelt or old ones, and assignments without effect."""
+"""Top-level names that no run reads: misspelt or old ones, and assignments without effect.
+
+And checkpoints that a run loads and that are not there.
+"""
 
 from __future__ import annotations
 
 import ast
 import itertools
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from mainspring.check.nearest import alike, nearest
@@ -25,7 +30,11 @@ from mainspring.config.schema import (
 from mainspring.config.source import Source
 from mainspring.errors import Location, suggestion
 
-__all__ = ["check_names"]
+__all__ = ["check_names", "find_missing_files"]
+
+_REMOTE = re.compile(r"[A-Za-z][\w+.-]+:")
+"""``https://``, ``s3://``, ``torchvision://``, ``mmpretrain://``, ``open-mmlab:``, ...; a drive of
+Windows has one letter."""
 
 _BASE_VALUE = re.compile(r"\{\{\s*_base_\.(\w+)")
 
@@ -149,3 +158,29 @@ def _uses(text: str) -> _Uses:
         for name in _BASE_VALUE.findall(line):
             found.read[name].append(number)
     return found
+
+
+def find_missing_files(values: dict[Any, Any], problems: Problems) -> None:
+    """Find local checkpoints that ``load_from`` or ``resume`` names and that do not exist.
+
+    Args:
+        values: The whole config, not imported.
+        problems: Where to report.
+    """
+    for name in ("load_from", "resume"):
+        path = dict.get(values, name)
+        if not isinstance(path, str) or not path or path == "auto" or _REMOTE.match(path):
+            continue
+        work_dir = dict.get(values, "work_dir")
+        in_work_dir = path
+        if isinstance(work_dir, str) and os.path.dirname(path) == "":
+            in_work_dir = os.path.join(work_dir, path)
+        if "\0" in path or any(map(os.path.exists, (os.path.expanduser(path), in_work_dir))):
+            continue
+        folder = Path(path).parent
+        try:
+            hint = suggestion(nearest(Path(path).name, [entry.name for entry in folder.iterdir()]))
+            advice = hint and f"{hint} (in {folder})"
+        except OSError:
+            advice = f"there is no folder {str(folder)!r}"
+        problems.add("error", f"{name} is {path!r}, which does not exist", (name,), advice)

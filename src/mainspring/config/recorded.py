@@ -32,6 +32,7 @@ from mainspring.config.lint import (
 )
 from mainspring.config.marking import Marker
 from mainspring.config.marks import key_marks, overlay, session
+from mainspring.config.outcome import refuse_dead_changes, refuse_unfinished, unpack_runner
 from mainspring.config.recording import (
     calling_place,
     calling_token,
@@ -39,7 +40,6 @@ from mainspring.config.recording import (
     recording,
 )
 from mainspring.config.reference import Reference
-from mainspring.config.root import unpack_runner
 from mainspring.config.run_source import Namespace, executed
 from mainspring.config.source import FileReader, LoadedConfig, ReadOptions, Source
 from mainspring.config.surroundings import (
@@ -50,7 +50,6 @@ from mainspring.config.surroundings import (
     without_effects,
 )
 from mainspring.config.text import Program, is_machinery, program_of
-from mainspring.config.unfinished import refuse_dead_changes, refuse_unfinished
 from mainspring.errors import (
     ConfigKeyError,
     ConfigParsingError,
