@@ -12,14 +12,7 @@ import inspect
 import sys
 import types
 import typing
-from collections.abc import (
-    Collection,
-    Iterable,
-    Mapping,
-    MutableMapping,
-    MutableSequence,
-    Sequence,
-)
+from collections.abc import Collection, Iterable, Mapping, MutableMapping, MutableSequence, Sequence
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from mainspring.comparison import in_short

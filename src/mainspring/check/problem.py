@@ -41,10 +41,7 @@ class Problem:
     def __str__(self) -> str:
         return str(
             MainspringError(
-                self.message,
-                location=self.location,
-                config_path=self.config_path,
-                help=self.help,
+                self.message, location=self.location, config_path=self.config_path, help=self.help
             )
         )
 

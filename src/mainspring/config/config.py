@@ -190,9 +190,7 @@ class Config:
         return cfg
 
     @staticmethod
-    def auto_argparser(
-        description: str | None = None,
-    ) -> tuple[argparse.ArgumentParser, Config]:
+    def auto_argparser(description: str | None = None) -> tuple[argparse.ArgumentParser, Config]:
         """A parser with an option for each leaf of the config that the command line names first.
 
         Args:

@@ -15,14 +15,7 @@ from mainspring.config.marks import Marked, carry, current_session
 from mainspring.registry.recorded import RecordedCall
 from mainspring.registry.within import within
 
-__all__ = [
-    "DELETE_KEY",
-    "ConfigDict",
-    "duplicate",
-    "keeping_lazy",
-    "map_items",
-    "reading_imports",
-]
+__all__ = ["DELETE_KEY", "ConfigDict", "duplicate", "keeping_lazy", "map_items", "reading_imports"]
 
 DELETE_KEY = "_delete_"
 """In a dict that changes another: drop what the other has."""

@@ -33,12 +33,7 @@ from mainspring.config.lint import (
 from mainspring.config.marking import Marker
 from mainspring.config.marks import key_marks, overlay, session
 from mainspring.config.outcome import refuse_dead_changes, refuse_unfinished, unpack_runner
-from mainspring.config.recording import (
-    calling_place,
-    calling_token,
-    not_recording,
-    recording,
-)
+from mainspring.config.recording import calling_place, calling_token, not_recording, recording
 from mainspring.config.reference import Reference
 from mainspring.config.run_source import Namespace, executed
 from mainspring.config.source import FileReader, LoadedConfig, ReadOptions, Source
@@ -135,11 +130,7 @@ def load_recorded(source: Source, options: ReadOptions, read_file: FileReader) -
 
 
 def _result(
-    source: Source,
-    file: Outline,
-    importer: _Importer,
-    asked: dict[str, Any],
-    options: ReadOptions,
+    source: Source, file: Outline, importer: _Importer, asked: dict[str, Any], options: ReadOptions
 ) -> LoadedConfig:
     bound = {
         name: value

@@ -121,12 +121,7 @@ class Namespace(dict[str, Any]):
                 self._names[name] = value
 
 
-def executed(
-    code: CodeType,
-    source: Source,
-    names: dict[str, Any],
-    namespace: Namespace,
-) -> None:
+def executed(code: CodeType, source: Source, names: dict[str, Any], namespace: Namespace) -> None:
     """Run the code of a file.
 
     Args:

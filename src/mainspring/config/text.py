@@ -24,31 +24,16 @@ from mainspring.config.recording import CONFIG_MODULE
 from mainspring.config.run_source import Namespace, compiled, executed, parsed
 from mainspring.config.source import FileReader, LoadedConfig, ReadOptions, Source
 from mainspring.config.template import BaseValues, fill_text, with_secrets_marked
-from mainspring.errors import (
-    ConfigError,
-    ConfigKeyError,
-    ConfigTypeError,
-    Location,
-)
+from mainspring.errors import ConfigError, ConfigKeyError, ConfigTypeError, Location
 from mainspring.names import with_names_marked
 
-__all__ = [
-    "DEPRECATION_KEY",
-    "bases_of_python",
-    "is_machinery",
-    "load_text",
-    "program_of",
-]
+__all__ = ["DEPRECATION_KEY", "bases_of_python", "is_machinery", "load_text", "program_of"]
 
 DEPRECATION_KEY = "_deprecation_"
 
 
 def load_text(
-    source: Source,
-    options: ReadOptions,
-    read_file: FileReader,
-    *,
-    for_data: bool = False,
+    source: Source, options: ReadOptions, read_file: FileReader, *, for_data: bool = False
 ) -> LoadedConfig:
     """Read a file of the text dialect and its bases.
 
@@ -134,11 +119,7 @@ class Program:
 
 @lru_cache(maxsize=256)
 def program_of(
-    source: Source,
-    _absolute_path: str,
-    text: str,
-    templates: tuple[str, ...] = (),
-    flags: int = 0,
+    source: Source, _absolute_path: str, text: str, templates: tuple[str, ...] = (), flags: int = 0
 ) -> Program:
     """Prepare a Python file to run.
 
@@ -203,11 +184,7 @@ def _listed(value: Any, location: Location | None, places: Sequence[Location]) -
 
 
 def _run(
-    program: Program,
-    source: Source,
-    templates: BaseValues,
-    base: ConfigDict,
-    options: ReadOptions,
+    program: Program, source: Source, templates: BaseValues, base: ConfigDict, options: ReadOptions
 ) -> dict[str, Any]:
     names: dict[str, Any] = {BASE_KEY: base, **templates.names(base)}
     added = set(names)

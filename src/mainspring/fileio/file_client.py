@@ -23,11 +23,7 @@ from mainspring.fileio.backends import (
     prefix_to_backends,
     register_backend,
 )
-from mainspring.fileio.backends.registry import (
-    checked_prefixes,
-    client_backends,
-    client_prefixes,
-)
+from mainspring.fileio.backends.registry import checked_prefixes, client_backends, client_prefixes
 from mainspring.fileio.io import _parse_uri_prefix
 
 __all__ = ["FileClient", "HardDiskBackend"]

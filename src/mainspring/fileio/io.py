@@ -78,10 +78,7 @@ def _get_file_backend(prefix: str, backend_args: dict[str, Any]) -> Any:
 
 
 def get_file_backend(
-    uri: PathLike | None = None,
-    *,
-    backend_args: BackendArgs = None,
-    enable_singleton: bool = False,
+    uri: PathLike | None = None, *, backend_args: BackendArgs = None, enable_singleton: bool = False
 ) -> Any:
     """The backend of a path.
 

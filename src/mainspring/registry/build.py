@@ -9,12 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mainspring.defaults import DEFAULTS
-from mainspring.errors import (
-    ArgumentTypeError,
-    ConfigError,
-    ConfigKeyError,
-    mark_user_mistake,
-)
+from mainspring.errors import ArgumentTypeError, ConfigError, ConfigKeyError, mark_user_mistake
 from mainspring.names import origin_of, refuse_trust
 from mainspring.registry.default_scope import DefaultScope
 from mainspring.registry.manager import ManagerMixin

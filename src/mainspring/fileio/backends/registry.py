@@ -44,10 +44,7 @@ def checked_prefixes(name: str, backend: Any, prefixes: Prefixes) -> list[str]:
 
 
 def register_backend(
-    name: str,
-    backend: BackendClass | None = None,
-    force: bool = False,
-    prefixes: Prefixes = None,
+    name: str, backend: BackendClass | None = None, force: bool = False, prefixes: Prefixes = None
 ) -> Any:
     """Register a storage backend, directly or as a decorator.
 
