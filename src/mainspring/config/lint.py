@@ -77,6 +77,7 @@ class Outline:
     Attributes:
         tree: The file.
         nodes: All nodes of the tree.
+        calls: The calls among them.
         base: The statement that sets ``_base_``, if there is one.
         base_blocks: The blocks ``with read_base():``.
         base_lines: The lines of the statements in them.
@@ -87,6 +88,7 @@ class Outline:
     def __init__(self, tree: ast.Module) -> None:
         self.tree = tree
         self.nodes = list(ast.walk(tree))
+        self.calls = [node for node in self.nodes if isinstance(node, ast.Call)]
         self.base = base_statement(tree)
         self.base_blocks = self._blocks("read_base")
         self.base_lines = _lines_in(self.base_blocks)
@@ -106,11 +108,7 @@ class Outline:
     @cached_property
     def only_calls_type(self) -> bool:
         """Whether the file uses ``type`` for nothing but to ask for the type of one value."""
-        asked = {
-            id(node.func)
-            for node in self.nodes
-            if isinstance(node, ast.Call) and len(node.args) == 1
-        }
+        asked = {id(call.func) for call in self.calls if len(call.args) == 1}
         names = (node for node in self.nodes if isinstance(node, ast.Name) and node.id == "type")
         return all(id(node) in asked for node in names)
 
@@ -127,12 +125,9 @@ class Outline:
     @property
     def imports_us(self) -> bool:
         """Whether the file takes names from this package."""
-        return any(
-            isinstance(node, ast.ImportFrom)
-            and not node.level
-            and (node.module or "").partition(".")[0] == "mainspring"
-            for node in self.imports
-        )
+        statements = (node for node in self.imports if isinstance(node, ast.ImportFrom))
+        modules = (node.module or "" for node in statements if not node.level)
+        return any(module.partition(".")[0] == "mainspring" for module in modules)
 
     @cached_property
     def imports(self) -> list[ast.Import | ast.ImportFrom]:
@@ -157,7 +152,7 @@ class Outline:
             if not imports_stdlib(node):
                 names |= _bound(node)
         names.discard("read_base")
-        for call in (node for node in self.nodes if isinstance(node, ast.Call)):
+        for call in self.calls:
             is_partial = ast.unparse(call.func) in ("partial", "functools.partial")
             called = [call.func, *(call.args if is_partial else ())]
             if any(_root(part) in names for part in called):

@@ -128,11 +128,8 @@ def _is_recorded(source: Source, asked: bool | None) -> bool:
             location=source.place_of(base),
             help="import the bases inside of `with read_base():`, or leave lazy_import out",
         )
-    if (
-        not asked
-        and line is not None
-        and any(isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(tree))
-    ):
+    imports = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
+    if not asked and line is not None and any(node.level for node in imports):
         raise ConfigParsingError(
             "lazy_import=False, but the file imports from other configs",
             location=source.location(line),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 from collections import OrderedDict
 from collections.abc import Mapping
 from types import FunctionType, GeneratorType
@@ -157,14 +158,11 @@ def _gives_runner(value: Any, source: Source) -> bool:
     if returns is not None:
         text = returns if isinstance(returns, str) else str(returns)
         return text.rpartition(".")[2] == "Runner"
-    return any(
-        isinstance(node, ast.Return)
-        and isinstance(node.value, ast.Call)
-        and ast.unparse(node.value.func).rpartition(".")[2] == "Runner"
-        for function in outline_of(source).tree.body
-        if isinstance(function, ast.FunctionDef) and function.name == value.__name__
-        for node in ast.walk(function)
-    )
+    functions = (node for node in outline_of(source).tree.body if isinstance(node, ast.FunctionDef))
+    own = itertools.chain(*(ast.walk(node) for node in functions if node.name == value.__name__))
+    returned = (node.value for node in own if isinstance(node, ast.Return))
+    called = (ast.unparse(node.func) for node in returned if isinstance(node, ast.Call))
+    return any(name.rpartition(".")[2] == "Runner" for name in called)
 
 
 def refuse_unfinished(value: Any, path: str, source: Source, where: Location | None = None) -> None:

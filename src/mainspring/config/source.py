@@ -101,19 +101,16 @@ class Source:
             OSError: If its extension is none of `FORMATS`, or it cannot be read.
         """
         if os.path.isdir(path):
-            raise MissingConfigError(
-                f"{path!r} is a directory, not a config file", location=named_at
-            )
+            message = f"{path!r} is a directory, not a config file"
+            raise MissingConfigError(message, location=named_at)
         if not os.path.isfile(path):
             folder = os.path.dirname(path) or os.curdir
-            is_there = os.path.isdir(folder)
-            siblings = os.listdir(folder) if is_there else []
-            raise MissingConfigError(
-                f"there is no config file {path!r}",
-                location=named_at,
-                help=did_you_mean(Path(path).name, siblings)
-                or (None if is_there else f"there is no directory {folder!r} either"),
-            )
+            if os.path.isdir(folder):
+                advice = did_you_mean(Path(path).name, os.listdir(folder))
+            else:
+                advice = f"there is no directory {folder!r} either"
+            message = f"there is no config file {path!r}"
+            raise MissingConfigError(message, location=named_at, help=advice)
         extension = os.path.splitext(path)[1]
         check_format(extension, f"the config file {path!r}", named_at)
         text = _decoded(Path(path).read_bytes(), path, extension)

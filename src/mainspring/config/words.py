@@ -6,6 +6,7 @@ makes nodes in scripts. `ByEpoch` and `ByIteration` are typed forms of ``train_c
 
 from __future__ import annotations
 
+import contextlib
 import copy as copying
 import functools
 import importlib.util
@@ -204,18 +205,11 @@ def env(name: str, default: Any = None) -> Any:
 
 
 def _as_type_of(default: Any, written: str, name: str) -> Any:
-    if isinstance(default, bool):
-        words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
-        value = words.get(written.lower())
-        if value is not None:
-            return value
-    elif default is None or isinstance(default, str):
+    if default is None or isinstance(default, str):
         return written
-    else:
-        try:
-            return type(default)(written)
-        except ValueError:
-            pass
+    words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+    with contextlib.suppress(ValueError, KeyError):
+        return words[written.lower()] if isinstance(default, bool) else type(default)(written)
     raise ConfigError(
         f"the environment variable {name} is {written!r}, which is no {type(default).__name__}",
         location=calling_place(),
