@@ -162,10 +162,9 @@ class Evaluator:
                 more = self.value(keyword.value)
                 if not isinstance(more, dict) or not all(isinstance(key, str) for key in more):
                     raise self._refused(keyword.value)
-            for key, value in dict.items(more):
-                if key in kwargs:
-                    raise self._refused(keyword.value)
-                kwargs[key] = value
+            if kwargs.keys() & dict.keys(more):
+                raise self._refused(keyword.value)
+            kwargs |= dict(dict.items(more))
         return args, kwargs
 
     def _made(self, maker: Callable[..., Any], node: ast.expr, *args: Any, **kwargs: Any) -> Any:

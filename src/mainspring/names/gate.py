@@ -109,14 +109,9 @@ def with_names_marked(value: Any) -> Any:
                 marked: Any = DataName(item)
             elif key == "custom_imports" and isinstance(item, dict):
                 marked = with_names_marked({**item, "imports": _marked(item.get("imports"))})
-            elif (
-                key == "compile"
-                and isinstance(item, dict)
-                and isinstance(item.get("options"), dict)
-            ):
+            elif key == "compile" and isinstance(item, dict) and "options" in item:
                 # Settings of torch's compilers name programs to run.
-                options = {name: _marked(option) for name, option in item["options"].items()}
-                marked = {**item, "options": options}
+                marked = {**item, "options": _marked(item["options"])}
             else:
                 marked = with_names_marked(item)
             if marked is not item:
@@ -142,6 +137,8 @@ def _is_path(name: str) -> bool:
 def _marked(value: Any) -> Any:
     if isinstance(value, str):
         return DataName(value)
+    if isinstance(value, dict):
+        return {name: _marked(item) for name, item in value.items()}
     return [_marked(item) for item in value] if isinstance(value, list | tuple) else value
 
 
