@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import linecache
 from collections.abc import Iterator
 from types import FrameType
@@ -198,10 +199,6 @@ def _refuse_shared(part: Any) -> None:
 def _loop_variables(frame: FrameType) -> set[str]:
     """The names that loops of the file bind, which are no names of the config's parts."""
     tree = ast.parse("".join(linecache.getlines(frame.f_code.co_filename)))
-    return {
-        name.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.For)
-        for name in ast.walk(node.target)
-        if isinstance(name, ast.Name)
-    }
+    targets = (node.target for node in ast.walk(tree) if isinstance(node, ast.For))
+    bound = itertools.chain(*map(ast.walk, targets))
+    return {node.id for node in bound if isinstance(node, ast.Name)}

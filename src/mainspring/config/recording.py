@@ -113,8 +113,10 @@ def failing_place(error: BaseException, word: str | None = None) -> Location | N
 
 def _place(frame: FrameType, instruction: int, line_number: int) -> Location:
     line, column, *_ = _spans(frame.f_code)[instruction // 2]
-    known = line is not None and column is not None
-    return Location(frame.f_globals["__file__"], line or line_number, column + 1 if known else None)
+    file = frame.f_globals["__file__"]
+    if line is None or column is None:
+        return Location(file, line or line_number)
+    return Location(file, line, column + 1)
 
 
 def _token(frame: FrameType, instruction: int, word: str | None = None) -> Location | None:

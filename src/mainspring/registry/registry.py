@@ -195,11 +195,8 @@ class Registry:
         """
         if not isinstance(force, bool):
             raise TypeError(f"force must be a boolean, but got {type(force)}")
-        given: object = name
-        if not (
-            isinstance(given, Sequence | None)
-            and all(isinstance(each, str) for each in given or ())
-        ):
+        names: object = () if name is None else name
+        if not isinstance(names, Sequence) or not all(isinstance(each, str) for each in names):
             raise TypeError(
                 f"name must be None, an instance of str, or a sequence of str, but got {type(name)}"
             )
