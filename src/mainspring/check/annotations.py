@@ -7,15 +7,15 @@ values that are no plain literals.
 from __future__ import annotations
 
 import abc
-import collections.abc
 import enum
 import inspect
 import sys
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, MutableMapping, MutableSequence, Sequence
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from mainspring.comparison import in_short
 from mainspring.names.kinds import is_part
 from mainspring.registry.recorded import RecordedCall
 
@@ -33,14 +33,8 @@ _WRITTEN: dict[Any, Any] = {int: int, float: int | float, complex: int | float, 
 """What stands for a number or text in a config."""
 
 _UNION = (Union, types.UnionType)
-_MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
-_SEQUENCES = (
-    list,
-    collections.abc.Sequence,
-    collections.abc.MutableSequence,
-    collections.abc.Iterable,
-    collections.abc.Collection,
-)
+_MAPPINGS = (dict, Mapping, MutableMapping)
+_SEQUENCES = (list, Sequence, MutableSequence, Iterable, Collection)
 _UNKNOWN = object
 
 
@@ -117,9 +111,7 @@ def _leaves(annotation: Any) -> Sequence[Any]:
     if origin in _UNION or origin is tuple or origin in _SEQUENCES or origin is Annotated:
         inner = arguments[:1] if origin is Annotated else arguments
         return [leaf for item in inner if item is not Ellipsis for leaf in _leaves(item)]
-    return (
-        [float] if annotation is int else [_UNKNOWN] if annotation in _SEQUENCES else [annotation]
-    )
+    return [float if annotation is int else _UNKNOWN if annotation in _SEQUENCES else annotation]
 
 
 def _plain_violates(value: Any, annotation: Any, origin: Any, target_of: Any) -> bool:
@@ -137,10 +129,12 @@ def _plain_violates(value: Any, annotation: Any, origin: Any, target_of: Any) ->
             len(arguments) == 2
             and any(violates(item, arguments[1], target_of) for item in dict.values(value))
         )
-    if kind is tuple:
-        return _tuple_violates(value, arguments, target_of)
-    if kind in _SEQUENCES:
-        return _sequence_violates(value, kind, arguments, target_of)
+    if kind is tuple and arguments and arguments[-1] is not Ellipsis:
+        if not isinstance(value, list | tuple) or len(value) != len(arguments):
+            return True
+        return any(violates(*pair, target_of) for pair in zip(value, arguments, strict=True))
+    if kind is tuple or kind in _SEQUENCES:
+        return _sequence_violates(value, kind, arguments[:1], target_of)
     return isinstance(value, int | float) and _is_made_of_no_number(kind)
 
 
@@ -166,34 +160,15 @@ def _is_made_of_no_number(kind: Any) -> bool:
     return package not in sys.stdlib_module_names
 
 
-def _tuple_violates(value: Any, arguments: tuple[Any, ...], target_of: Any) -> bool:
-    if not isinstance(value, list | tuple):
-        return True
-    if len(arguments) == 2 and arguments[1] is Ellipsis:
-        return any(violates(item, arguments[0], target_of) for item in value)
-    if not arguments:
-        return False
-    if arguments == ((),):
-        return len(value) > 0
-    if len(value) != len(arguments):
-        return True
-    return any(
-        violates(item, option, target_of) for item, option in zip(value, arguments, strict=True)
-    )
-
-
-def _sequence_violates(value: Any, kind: Any, arguments: tuple[Any, ...], target_of: Any) -> bool:
+def _sequence_violates(value: Any, kind: Any, item_kind: tuple[Any, ...], target_of: Any) -> bool:
     if isinstance(value, dict):
         # A dict may be iterated over; of its keys nothing is said here.
-        return kind is list or kind in (
-            collections.abc.Sequence,
-            collections.abc.MutableSequence,
-        )
-    if isinstance(value, str):
-        return kind is list or (len(arguments) == 1 and violates(value, arguments[0], target_of))
-    if not isinstance(value, list | tuple):
+        return kind in (list, tuple, Sequence, MutableSequence)
+    stands_for_item = isinstance(value, str) and kind not in (list, tuple)
+    if not stands_for_item and not isinstance(value, list | tuple):
         return True
-    return len(arguments) == 1 and any(violates(item, arguments[0], target_of) for item in value)
+    items = [value] if stands_for_item else value
+    return any(violates(item, option, target_of) for item in items for option in item_kind)
 
 
 def _call_violates(call: RecordedCall, annotation: Any, target_of: Any) -> bool:
@@ -203,11 +178,8 @@ def _call_violates(call: RecordedCall, annotation: Any, target_of: Any) -> bool:
     if call.is_late:
         return True
     target = None if target_of is None else target_of(call)
-    if not inspect.isclass(target):
-        return False
-    if annotation is None or annotation is type(None):
-        return True
-    return not issubclass(target, (int, float) if annotation is float else annotation)
+    bases: Any = {float: (int, float), None: (), type(None): ()}.get(annotation, annotation)
+    return inspect.isclass(target) and not issubclass(target, bases)
 
 
 def _is_tensor(annotation: Any) -> bool:
@@ -251,8 +223,7 @@ def shown_value(value: Any) -> str:
         return "a dict" if kind is None else f"{kind!s}(...)"
     if isinstance(value, list | tuple) and any(isinstance(item, dict) for item in value):
         return f"a {type(value).__name__}"
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return in_short(repr(value))
 
 
 def literal_options(annotation: Any) -> Sequence[Any]:

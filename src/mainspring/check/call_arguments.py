@@ -112,14 +112,11 @@ def _unknown(call: Call, callee: Callee) -> Iterator[Mistake]:
             if not close:
                 continue
         known = [item for item in callee.parameters if item not in call.role.supplied]
-        yield Mistake(
-            severity,
-            f"{callee.name} has no parameter {name!r}",
-            name,
-            suggestion(close) or (f"it has {', '.join(known)}" if known else "it has none"),
-            meant=close[0] if close else None,
-            only_checked=severity == "warning" and callee.openness in ("closed", "passes_on"),
-        )
+        message = f"{callee.name} has no parameter {name!r}"
+        advice = suggestion(close) or f"it has {', '.join(known) or 'none'}"
+        meant = close[0] if close else None
+        unsure = severity == "warning" and callee.openness in ("closed", "passes_on")
+        yield Mistake(severity, message, name, advice, meant, only_checked=unsure)
 
 
 def _missing(call: Call, callee: Callee, meant: Collection[str | None]) -> Iterator[Mistake]:
@@ -134,19 +131,12 @@ def _missing(call: Call, callee: Callee, meant: Collection[str | None]) -> Itera
     later = f"write later({callee.name})(...)"
     if needed:
         may_be_added = not call.role.certain and needed == [callee.first]
-        yield Mistake(
-            "error",
-            f"{callee.name} also needs {', '.join(map(repr, needed))}",
-            None,
-            f"give it; if it is added later, {later}" if may_be_added else None,
-        )
+        message = f"{callee.name} also needs {', '.join(map(repr, needed))}"
+        advice = f"give it; if it is added later, {later}" if may_be_added else None
+        yield Mistake("error", message, None, advice)
     elif call.is_recorded and missing == [callee.first]:
-        yield Mistake(
-            "warning",
-            f"{callee.name} is called without {missing[0]!r}, which is added later",
-            None,
-            later,
-        )
+        message = f"{callee.name} is called without {missing[0]!r}, which is added later"
+        yield Mistake("warning", message, None, later)
 
 
 def _of_wrong_type(
@@ -163,14 +153,11 @@ def _of_wrong_type(
         options = [item for item in literal_options(annotation) if isinstance(item, str)]
         built = call.built_alone or call.is_recorded
         holds = _is_checked(call.target) or contradicts(value, annotation, target_of)
-        yield Mistake(
-            "error" if built and holds else "warning",
-            f"{name} is {shown_value(value)}, but {callee.name} takes "
-            f"{shown_annotation(annotation)}",
-            name,
-            suggestion(nearest(value, options)) if isinstance(value, str) else None,
-            only_checked=not holds,
-        )
+        severity: Severity = "error" if built and holds else "warning"
+        takes = f"{callee.name} takes {shown_annotation(annotation)}"
+        message = f"{name} is {shown_value(value)}, but {takes}"
+        advice = suggestion(nearest(value, options)) if isinstance(value, str) else None
+        yield Mistake(severity, message, name, advice, only_checked=not holds)
 
 
 def _is_checked(target: Any) -> bool:

@@ -16,7 +16,7 @@ from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path
 from mainspring.config.node import Node
 from mainspring.config.recording import CONFIG_MODULE
 from mainspring.config.schema import NESTED, ROLES, Role, part_role, train_loop_of
-from mainspring.errors import ConfigError, Location, close_names
+from mainspring.errors import ConfigError, close_names
 from mainspring.names import ForbiddenNameError, origin_of, refuse_trust
 from mainspring.registry.default_scope import DefaultScope
 from mainspring.registry.nested_specs import with_parts_built
@@ -183,12 +183,9 @@ class CallChecker:
             if role.default is None:
                 if role.certain and not role.untyped:
                     close = close_names("type", map(str, dict.keys(spec)), count=1)
-                    self._add(
-                        "error",
-                        f"{'.'.join(path)} does not say what it is: it has no type",
-                        (*path, *close),
-                        help=f"{close[0]!r} looks like 'type'" if close else "add type=...",
-                    )
+                    message = f"{'.'.join(path)} does not say what it is: it has no type"
+                    advice = f"{close[0]!r} looks like 'type'" if close else "add type=..."
+                    self._add("error", message, (*path, *close), help=advice)
                 return None
             kind = role.default
         elif isinstance(kind, str) and kind in _SAME_AS_OURS and role is ROLES["loader"]:
@@ -242,15 +239,10 @@ class CallChecker:
         local = "<lambda>" in value.__qualname__ or "<locals>" in value.__qualname__
         if not (local or value.__module__ == CONFIG_MODULE):
             return
-        shown = (
-            "a lambda" if value.__name__ == "<lambda>" else f"the local function {value.__name__}"
-        )
-        self._add(
-            "error",
-            f"{path[-1]} is {shown}, which cannot be saved with the run",
-            path,
-            help="move it to a module and import it",
-        )
+        name = value.__name__
+        shown = "a lambda" if name == "<lambda>" else f"the local function {name}"
+        message = f"{path[-1]} is {shown}, which cannot be saved with the run"
+        self._add("error", message, path, help="move it to a module and import it")
 
     def _name_arguments(self, spec: dict[Any, Any], target: Any, path: Path) -> None:
         """Give the arguments of a recorded call their names, as far as its signature tells."""
@@ -281,28 +273,14 @@ class CallChecker:
         if callee is None:
             return
         for mistake in mistakes_of(call, callee, lambda part: self.targets.get(id(part))):
-            is_call = mistake.argument is None
-            self._add(
-                mistake.severity,
-                mistake.message,
-                path if mistake.argument is None else (*path, mistake.argument),
-                help=mistake.help,
-                location=self.places.of_call(path) if is_call else None,
-                only_checked=mistake.only_checked,
-            )
+            place, at = None, (*path, mistake.argument or "")
+            if mistake.argument is None:
+                place, at = self.places.of_call(path), path
+            more = {"help": mistake.help, "location": place, "only_checked": mistake.only_checked}
+            self._add(mistake.severity, mistake.message, at, **more)
 
-    def _add(
-        self,
-        severity: Severity,
-        message: str,
-        path: Path,
-        *,
-        help: str | None = None,  # noqa: A002 - the word that compilers print
-        location: Location | None = None,
-        only_checked: bool = False,
-    ) -> None:
-        known: Severity = "warning" if self._unused else severity
-        self.problems.add(known, message, path, help, location=location, only_checked=only_checked)
+    def _add(self, severity: Severity, message: str, path: Path, **more: Any) -> None:
+        self.problems.add("warning" if self._unused else severity, message, path, **more)
 
 
 def arguments_of(spec: Any) -> dict[Any, Any]:

@@ -8,9 +8,8 @@ from typing import Any
 
 from mainspring.check.calls import CallChecker
 from mainspring.check.construction import prepare, try_parts
-from mainspring.check.files import find_missing_files
 from mainspring.check.problem import Problem, Problems
-from mainspring.check.sections import check_names
+from mainspring.check.sections import check_names, find_missing_files
 from mainspring.config.config_dict import duplicate
 from mainspring.config.places import Places
 from mainspring.config.schema import role_of_section

@@ -11,16 +11,18 @@ import inspect
 import logging
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 from mainspring.check.annotations import annotation_of, shown_annotation, shown_value, violates
 from mainspring.check.calls import CallChecker, arguments_of
 from mainspring.check.problem import Problems
 from mainspring.check.references import find_name
-from mainspring.check.stand_ins import MANY, StandIn, copied, leaves
+from mainspring.config.config_dict import duplicate
 from mainspring.config.lazy import LazyAttr, LazyObject
+from mainspring.config.places import key_in, value_at
 from mainspring.config.schema import RUNNER_SECTIONS, misspelt_sections
 from mainspring.errors import MainspringError
 from mainspring.walk import items_of
@@ -38,6 +40,9 @@ _CONSTRUCTORS = "OPTIM_WRAPPER_CONSTRUCTORS"
 _PLAIN = (bool, int, float, str, list, tuple)
 _ALWAYS = (True, False, "forward", "loss", "step")
 """Values of ``compile`` that need no look at the model."""
+
+_MANY = 2**31
+"""As many batches, epochs or samples as no run asks for."""
 
 _LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 
@@ -105,25 +110,20 @@ class _Trial:
         }
         for name, look in plain.items():
             self._try((name,), sections.get(name), look)
-        resume: Any = sections.get("resume")
-        load_from: Any = sections.get("load_from")
-        self._try((), {}, lambda _: request.resume_request(resume, load_from))
-        run = StandIn()
+        asked: Any = (sections.get("resume"), sections.get("load_from"))
+        self._try((), {}, lambda _: request.resume_request(*asked))
+        run = _StandIn()
         loop = sections.get("train_cfg")
         self.parts.trains = sections.get("train_dataloader") is not None or loop is not None
         self.parts.validates = sections.get("val_dataloader") is not None
         if loop is not None:
-            made = self._try(
-                ("train_cfg",), loop, lambda spec: build.build_train_loop(run, spec, run.loader)
-            )
+            make_loop = partial(build.build_train_loop, run, dataloader=run.loader)
+            made = self._try(("train_cfg",), loop, make_loop)
             self.parts.train_loop = made if isinstance(made, BaseLoop) else None
-        by_epoch = self.parts.by_epoch
-        self.parts.log_processor = self._try(
-            ("log_processor",),
-            sections.get("log_processor"),
-            lambda spec: build.build_log_processor(spec, by_epoch),
-        )
-        unruled = self._hooks(sections, by_epoch)
+        make = partial(build.build_log_processor, by_epoch=self.parts.by_epoch)
+        processor = self._try(("log_processor",), sections.get("log_processor"), make)
+        self.parts.log_processor = processor
+        unruled = self._hooks(sections, self.parts.by_epoch)
         self._loaders(sections)
         self._evaluation(sections, run)
         self._visualizer(sections)
@@ -194,9 +194,8 @@ class _Trial:
             if several is None:
                 return None
             names = several.loaders
-            made: Any = [[None] for _ in names]
-            if isinstance(names, Mapping):
-                made = dict(zip(names, made, strict=True))
+            by_name = isinstance(names, Mapping)
+            made: Any = {name: [None] for name in names} if by_name else [[None] for _ in names]
             return CombinedLoader(made, **several.options)
 
         for name in _LOADERS:
@@ -218,27 +217,23 @@ class _Trial:
 
         if not isinstance(section, dict):
             return
-        kept = copied(section)
+        kept = _copied(section)
         if "dataset" in arguments_of(section):
             dataset = self.calls.targets.get(id(arguments_of(section)["dataset"]))
             streams = isinstance(dataset, type) and issubclass(dataset, IterableDataset)
             stream: Any = type("Stream", (IterableDataset,), {"__iter__": lambda _: iter(())})
-            kept["dataset"] = stream() if streams else range(MANY)
+            kept["dataset"] = stream() if streams else range(_MANY)
         for part, written in arguments_of(section).items():
-            if (
-                part == "batch_sampler"
-                and self.calls.targets.get(id(written)) is TokenBudgetBatchSampler
-            ):
-                kept.pop(part)  # it asks the data set, which is none here
+            # Such a sampler asks the data set, which is none here.
+            asks = self.calls.targets.get(id(written)) is TokenBudgetBatchSampler
+            if part == "dataset" or (self._is_ours(written) and not asks):
                 continue
-            if part == "dataset" or self._is_ours(written):
-                continue
-            if part not in ("collate_fn", "worker_init_fn"):
+            if part not in ("collate_fn", "worker_init_fn") and not asks:
                 return
             kept.pop(part)
         self._try(path, section, build_dataloader, prepared=kept)
 
-    def _evaluation(self, sections: dict[str, Any], run: StandIn) -> None:
+    def _evaluation(self, sections: dict[str, Any], run: _StandIn) -> None:
         from mainspring.runner import build
         from mainspring.runner.misfits import metric_names
 
@@ -269,7 +264,7 @@ class _Trial:
 
         section = sections.get("visualizer")
         if isinstance(section, dict) and self._is_ours(section):
-            kept = copied(section)
+            kept = _copied(section)
             for name, value in (("type", "Visualizer"), ("name", "trial"), ("save_dir", "trial")):
                 kept.setdefault(name, value)
             self._try(("visualizer",), section, make, prepared=kept)
@@ -283,10 +278,9 @@ class _Trial:
         section, preprocessor = sections.get("model"), sections.get("data_preprocessor")
         model: Any = None
         if self._is_ours(preprocessor) and (isinstance(section, dict) or section is None):
+            make_model = partial(build.build_model, data_preprocessor=preprocessor)
             with torch.device("meta"):
-                model = self._try(
-                    ("model",), section, lambda spec: build.build_model(spec, preprocessor)
-                )
+                model = self._try(("model",), section, make_model)
         self._has_model = model is not None
         if model is None:
             model = torch.nn.ParameterDict({"stand_in": torch.nn.Parameter(torch.zeros(1))})
@@ -295,11 +289,8 @@ class _Trial:
         constructor = arguments_of(written).get("constructor")
         if isinstance(constructor, str) and not _is_ours(find_name(constructor, _CONSTRUCTORS)[0]):
             written = None
-        wrapper = self._try(
-            ("optim_wrapper",),
-            written,
-            lambda spec: build_optimization.build_optimizer_wrapper(model, spec),
-        )
+        make_wrapper = partial(build_optimization.build_optimizer_wrapper, model)
+        wrapper = self._try(("optim_wrapper",), written, make_wrapper)
         loop, section = self.parts.train_loop, sections.get("param_scheduler")
         if wrapper is None and written is not None and self._is_ours(written):
             return
@@ -308,19 +299,18 @@ class _Trial:
             if _is_by_name(section):
                 wrapper = OptimWrapperDict(**dict.fromkeys(section or (), OptimWrapper(wrapper)))
         by_epoch = self.parts.by_epoch is not False
-        lengths = {
-            "max_epochs": loop.max_epochs if loop is not None and by_epoch else MANY,
-            "max_iters": loop.max_iters if loop is not None and not by_epoch else MANY,
-        }
+        known: Any = {"by_epoch": by_epoch, "epoch_length": 100}
+        known |= {"max_epochs": _MANY, "max_iters": _MANY}
+        if loop is not None:
+            length = "max_epochs" if by_epoch else "max_iters"
+            known[length] = getattr(loop, length)
 
         def build_one(spec: Any) -> Any:
-            return build_optimization.build_schedulers(
-                spec, copy.copy(wrapper), by_epoch=by_epoch, epoch_length=100, **lengths
-            )
+            return build_optimization.build_schedulers(spec, copy.copy(wrapper), **known)
 
         entries = enumerate(section) if isinstance(section, list | tuple) else [(None, section)]
         for index, entry in entries:
-            path: Path = ("param_scheduler",) if index is None else ("param_scheduler", str(index))
+            path: Path = ("param_scheduler", *([] if index is None else [str(index)]))
             made = self._try(path, entry, build_one)
             for scheduler in made.values() if isinstance(made, dict) else [made or []]:
                 for one in scheduler:
@@ -349,11 +339,8 @@ class _Trial:
         """What a part's description makes; ``None`` if it is not tried, or refused."""
         from mainspring.logging.print_log import receiving_messages
 
-        if (
-            spec is None
-            or self._has(path, "error")
-            or (prepared is None and not self._is_ours(spec))
-        ):
+        is_made = spec is not None and (prepared is not None or self._is_ours(spec))
+        if not is_made or self._has(path, "error"):
             return None
         described = spec if prepared is None else prepared
         if isinstance(described, LazyObject | LazyAttr):
@@ -364,7 +351,7 @@ class _Trial:
             warnings.catch_warnings(action="ignore"),
         ):
             try:
-                made = make(copied(described))
+                made = make(_copied(described))
             except _REFUSALS as error:
                 at = self._path_in(path, error)
                 culprit = self._culprit(described, make, error) if at == path else ()
@@ -373,9 +360,8 @@ class _Trial:
             except Exception:  # noqa: BLE001 - what a stand-in cannot do says nothing of the config
                 return None
         for message, level in said:
-            unsure = not self._has_model and _CUSTOM_KEYS in str(
-                getattr(message, "config_path", "")
-            )
+            named = str(getattr(message, "config_path", ""))
+            unsure = not self._has_model and _CUSTOM_KEYS in named
             if level >= logging.WARNING and not unsure and not self._has(path, "warning"):
                 self._add("warning", message, self._path_in(path, message))
         return made
@@ -387,11 +373,11 @@ class _Trial:
 
     def _culprit(self, described: Any, make: Callable[[Any], Any], error: Exception) -> Path:
         """The argument without which the part is not refused, or which the message names."""
-        candidates = list(leaves(described))
+        candidates = list(_leaves(described))
         text = str(error)
         for path in candidates:
             try:
-                make(copied(described, without=path))
+                make(_copied(described, without=path))
             except Exception as other:  # noqa: BLE001 - refused in another way, too
                 if type(other) is not type(error):
                     continue
@@ -443,3 +429,47 @@ def _is_by_name(schedules: Any) -> bool:
         isinstance(name, str) and isinstance(item, dict | list | tuple)
         for name, item in schedules.items()
     )
+
+
+def _copied(spec: Any, without: Path = ()) -> Any:
+    """A copy of the dicts and lists of a description, without the key at a path."""
+    new = duplicate(spec, {})
+    holder = value_at(new, without[:-1]) if without else None
+    if isinstance(holder, dict):
+        dict.pop(holder, key_in(holder, without[-1]), None)
+    return new
+
+
+def _leaves(spec: Any, path: Path = ()) -> Iterator[Path]:
+    """The paths of all keys, inner ones first."""
+    for key, value in items_of(spec):
+        here = (*path, str(key))
+        yield from _leaves(value, here)
+        if isinstance(spec, dict) and key not in ("type", "_scope_", "dataset"):
+            yield here
+
+
+class _Batches(list[Any]):
+    """A loader of more batches than any run asks for."""
+
+    sample_rng = "sample"
+
+    def __len__(self) -> int:
+        return _MANY
+
+
+class _StandIn:
+    """What a loop needs of a runner while it is constructed."""
+
+    def __init__(self) -> None:
+        self.loader = _Batches([None])
+        self.visualizer = self
+        self.model = SimpleNamespace(val_step=None, test_step=None)
+
+    def ready_dataloader(self, loader: Any, _section: str = "") -> Any:
+        """The loader as it is."""
+        return loader
+
+    def ready_evaluator(self, evaluator: Any, _mode: str) -> Any:
+        """The evaluator as it is."""
+        return evaluator

@@ -41,10 +41,7 @@ class Problem:
     def __str__(self) -> str:
         return str(
             MainspringError(
-                self.message,
-                location=self.location,
-                config_path=self.config_path,
-                help=self.help,
+                self.message, location=self.location, config_path=self.config_path, help=self.help
             )
         )
 
@@ -99,15 +96,13 @@ class Problems:
 
     def in_order(self) -> list[Problem]:
         """The problems by file, in the order in which files were first named, and by line."""
-        files: dict[str, int] = {}
-        for problem in self._found.values():
-            if problem.location is not None:
-                files.setdefault(problem.location.file, len(files))
+        places = (problem.location for problem in self.found)
+        files = list(dict.fromkeys(place.file for place in places if place is not None))
 
         def key(problem: Problem) -> tuple[int, int, int]:
             place = problem.location
             if place is None:
                 return len(files), 0, 0
-            return files[place.file], place.line, place.column or 0
+            return files.index(place.file), place.line, place.column or 0
 
-        return sorted(self._found.values(), key=key)
+        return sorted(self.found, key=key)

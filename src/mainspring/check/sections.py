@@ -1,13 +1,18 @@
-"""Top-level names that no run reads: misspelt or old ones, and assignments without effect."""
+"""Top-level names that no run reads: misspelt or old ones, and assignments without effect.
+
+And checkpoints that a run loads and that are not there.
+"""
 
 from __future__ import annotations
 
 import ast
 import itertools
+import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from mainspring.check.nearest import alike, nearest
@@ -27,7 +32,11 @@ from mainspring.config.source import Source
 from mainspring.errors import Location, suggestion
 from mainspring.walk import parts_of
 
-__all__ = ["check_names"]
+__all__ = ["check_names", "find_missing_files"]
+
+_REMOTE = re.compile(r"[A-Za-z][\w+.-]+:")
+"""``https://``, ``s3://``, ``torchvision://``, ``mmpretrain://``, ``open-mmlab:``, ...; a drive of
+Windows has one letter."""
 
 _BASE_VALUE = re.compile(r"\{\{\s*_base_\.(\w+)")
 
@@ -40,10 +49,10 @@ def check_names(cfg: Any, values: Mapping[Any, Any], problems: Problems) -> None
         values: Its values, not imported.
         problems: Where to report.
     """
-    sources: tuple[Source, ...] = getattr(cfg, "_sources", ()) if hasattr(cfg, "_cfg_dict") else ()
-    imported = getattr(cfg, "_imported_names", ()) if sources else ()
-    uses = [_uses(source.text) for source in sources if source.format == ".py"]
-    read = {name for use in uses for name in use.read}
+    read_files: Sequence[Source] = cfg._sources if hasattr(cfg, "_cfg_dict") else ()
+    imported = cfg._imported_names if read_files else ()
+    sources = [source for source in read_files if source.format == ".py"]
+    read = {name for source in sources for name in _uses(source.text).read}
     unread = [str(key) for key in values if str(key) not in read and key not in imported]
     meant = misspelt_sections(unread)
     for key in unread:
@@ -59,8 +68,8 @@ def check_names(cfg: Any, values: Mapping[Any, Any], problems: Problems) -> None
             problems.add("warning", message, (key,), OLD_SECTIONS[key])
     hooks = values.get("default_hooks")
     names = list(map(str, dict.keys(hooks))) if isinstance(hooks, dict) else []
+    known = SECTIONS["default_hooks"].keys
     for key in names:
-        known = SECTIONS["default_hooks"].keys
         hint = suggestion(nearest(key, [name for name in known if name not in names]))
         if key not in known and hint is not None:
             message = f"default_hooks has no hook {key!r}, so this one is added to the others"
@@ -109,13 +118,12 @@ _Dead = Iterator[tuple[str, Location, str, str | None]]
 
 
 def _misspelt_variables(
-    sources: tuple[Source, ...], values: Mapping[Any, Any], read: set[str], known: Mapping[str, str]
+    sources: Sequence[Source], values: Mapping[Any, Any], read: set[str], known: Mapping[str, str]
 ) -> _Dead:
     """Variables that nobody reads and that have nearly the name of one that is read."""
     used = {name for name in read if name in values}
     for source in sources:
-        use = _uses(source.text) if source.format == ".py" else _Uses()
-        for name, lines in use.assigned.items():
+        for name, lines in _uses(source.text).assigned.items():
             plain = name not in read and name not in (*RUNNER_SECTIONS, *OTHER_NAMES, *known)
             close = [other for other in nearest(name, used) if alike(name, other) >= NEAR]
             if plain and name in values and not name.startswith("_") and close:
@@ -123,12 +131,10 @@ def _misspelt_variables(
                 yield name, place, ": nothing reads it", suggestion(close)
 
 
-def _dead_assignments(sources: tuple[Source, ...]) -> _Dead:
+def _dead_assignments(sources: Sequence[Source]) -> _Dead:
     """Assignments that come too late, since a base has used the value, or are made again."""
     before: dict[str, tuple[str, int]] = {}
     for index, source in enumerate(sources):
-        if source.format != ".py":
-            continue
         use = _uses(source.text)
         later = {name for other in sources[index + 1 :] for name in _uses(other.text).read}
         for name, lines in use.assigned.items():
@@ -136,12 +142,7 @@ def _dead_assignments(sources: tuple[Source, ...]) -> _Dead:
                 if not any(line < at <= following for at in use.read.get(name, ())):
                     why = f" here: line {following} assigns it again"
                     yield name, Location(source.path, line, 1), why, "remove one of them"
-            if (
-                name in before
-                and name != "_base_"
-                and name not in (*RUNNER_SECTIONS, *OTHER_NAMES)
-                and name not in later
-            ):
+            if name in before and name not in ("_base_", *RUNNER_SECTIONS, *OTHER_NAMES, *later):
                 file, used_at = before[name]
                 if not any(at >= lines[-1] for at in use.read.get(name, ())):
                     why = f" here: {file}:{used_at} has used its former value"
@@ -192,3 +193,29 @@ def _uses(text: str) -> _Uses:
         for name in _BASE_VALUE.findall(line):
             found.read[name].append(number)
     return found
+
+
+def find_missing_files(values: dict[Any, Any], problems: Problems) -> None:
+    """Find local checkpoints that ``load_from`` or ``resume`` names and that do not exist.
+
+    Args:
+        values: The whole config, not imported.
+        problems: Where to report.
+    """
+    for name in ("load_from", "resume"):
+        path = dict.get(values, name)
+        if not isinstance(path, str) or not path or path == "auto" or _REMOTE.match(path):
+            continue
+        work_dir = dict.get(values, "work_dir")
+        in_work_dir = path
+        if isinstance(work_dir, str) and os.path.dirname(path) == "":
+            in_work_dir = os.path.join(work_dir, path)
+        if "\0" in path or any(map(os.path.exists, (os.path.expanduser(path), in_work_dir))):
+            continue
+        folder = Path(path).parent
+        try:
+            hint = suggestion(nearest(Path(path).name, [entry.name for entry in folder.iterdir()]))
+            advice = hint and f"{hint} (in {folder})"
+        except OSError:
+            advice = f"there is no folder {str(folder)!r}"
+        problems.add("error", f"{name} is {path!r}, which does not exist", (name,), advice)

@@ -105,16 +105,10 @@ class Config:
                 )
         if cfg_text is None:
             cfg_text = Path(filename).read_text(encoding="utf-8") if filename else ""
-        self.__setstate__(
-            (
-                values if isinstance(values, ConfigDict) else ConfigDict(values),
-                str(filename) if filename is not None else None,
-                cfg_text,
-                {} if env_variables is None else env_variables,
-                format_python_code,
-                set(),
-            )
-        )
+        held = values if isinstance(values, ConfigDict) else ConfigDict(values)
+        name = str(filename) if filename is not None else None
+        variables = {} if env_variables is None else env_variables
+        self.__setstate__((held, name, cfg_text, variables, format_python_code, set()))
 
     @staticmethod
     def fromfile(
@@ -196,9 +190,7 @@ class Config:
         return cfg
 
     @staticmethod
-    def auto_argparser(
-        description: str | None = None,
-    ) -> tuple[argparse.ArgumentParser, Config]:
+    def auto_argparser(description: str | None = None) -> tuple[argparse.ArgumentParser, Config]:
         """A parser with an option for each leaf of the config that the command line names first.
 
         Args:
@@ -291,12 +283,10 @@ class Config:
             TypeError: If the file has another extension.
         """
         extension = os.path.splitext(str(file) if file is not None else self.filename or ".py")[1]
-        if file is None and extension not in (".json", ".yaml", ".yml"):
-            extension = ".py"
-        if extension == ".py":
-            text = self.pretty_text
-        elif extension in (".json", ".yaml", ".yml"):
+        if extension in (".json", ".yaml", ".yml"):
             text = dump_data(self._own_values(), extension)
+        elif file is None or extension == ".py":
+            text = self.pretty_text
         else:
             raise ConfigTypeError(
                 f"a config cannot be written to {str(file)!r}",
@@ -434,9 +424,7 @@ class Config:
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         for name, value in zip(_STATE, state, strict=True):
             setattr(self, name, value)
-        self._sources = ()
-        self._changed = ()
-        self._overrides = ()
+        self._sources, self._changed, self._overrides = (), (), ()
 
     def __copy__(self) -> Self:
         return self._copied(self._cfg_dict.copy())
@@ -451,8 +439,7 @@ class Config:
         other.__setstate__((values, *self.__getstate__()[1:]))
         other._env_variables = dict(self._env_variables)
         other._imported_names = set(self._imported_names)
-        other._sources = self._sources
-        other._changed = self._changed
+        other._sources, other._changed = self._sources, self._changed
         other._overrides = self._overrides
         return other
 

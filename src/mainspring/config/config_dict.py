@@ -6,22 +6,16 @@ import copy
 import operator
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any, ClassVar, Self
 
 from mainspring.config.lazy import dotted_path, is_lazy
 from mainspring.config.marks import Marked, carry, current_session
 from mainspring.registry.recorded import RecordedCall
+from mainspring.registry.within import within
 
-__all__ = [
-    "DELETE_KEY",
-    "ConfigDict",
-    "duplicate",
-    "keeping_lazy",
-    "map_items",
-    "reading_imports",
-]
+__all__ = ["DELETE_KEY", "ConfigDict", "duplicate", "keeping_lazy", "map_items", "reading_imports"]
 
 DELETE_KEY = "_delete_"
 """In a dict that changes another: drop what the other has."""
@@ -273,18 +267,13 @@ class ConfigDict(Marked):
         return result
 
 
-@contextmanager
-def keeping_lazy(keep: bool = True) -> Iterator[None]:
+def keeping_lazy(keep: bool = True) -> AbstractContextManager[bool]:
     """Within the block, reading a `ConfigDict` imports nothing in this thread.
 
     Args:
         keep: False for the opposite, within another such block.
     """
-    token = _keeps_lazy.set(keep)
-    try:
-        yield
-    finally:
-        _keeps_lazy.reset(token)
+    return within(_keeps_lazy, keep)
 
 
 def map_items(value: Any, leaf: Any) -> Any:

@@ -23,11 +23,10 @@ from typing import Any
 from mainspring.config.expression import from_environment
 from mainspring.config.lazy import LostObject
 from mainspring.config.node import Node
-from mainspring.config.plain import has_literal, plain
+from mainspring.config.plain import MAKERS, builtin_of, call_of, has_literal, plain
 from mainspring.config.reference import Reference, reference_to
 from mainspring.config.references import is_printed_as_call, reference_of, shared_calls
 from mainspring.config.sharing import refuse_endless
-from mainspring.config.values import MAKERS, builtin_of, call_of
 from mainspring.config.yaml_scalars import knowing_numbers
 from mainspring.errors import ConfigError
 from mainspring.output import Secret, masked

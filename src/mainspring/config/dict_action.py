@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any, NoReturn
+from typing import Any
 
 from mainspring.errors import OverrideError
 
@@ -60,93 +60,69 @@ class DictAction(argparse.Action):
         quoted = text[:1] in _QUOTES and text.find(text[0], 1) == len(text) - 1
         bare = text[1:-1] if quoted else text
         try:
-            return _Reader(bare).whole()
-        except OverrideError:
+            items, has_comma, _ = _items(bare, "")
+        except _UnmatchedError as error:
             if quoted:
                 return bare
-            raise
+            raise OverrideError(
+                f"brackets do not match in {bare!r}",
+                help="write [a,b] for a list and (a,b) for a tuple",
+            ) from error
         except RecursionError as error:
             raise OverrideError("the value is nested too deep to be read") from error
+        return items if has_comma else items[0] if items else ""
 
     _parse_iterable = parse_value  # as MMEngine calls it, in which MMPretrain's tools call it
 
 
-class _Reader:
-    """Reads a value from left to right.
+class _UnmatchedError(Exception):
+    """A bracket has no partner."""
 
-    Quotes and brackets mean something only where a value begins: ``http://host/[1]`` is a string.
-    """
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.at = 0
+# These read from left to right, and also return what is left to read. Quotes and brackets mean
+# something only where a value begins: ``http://host/[1]`` is a string.
 
-    def whole(self) -> Any:
-        """The value of the whole text; commas outside of brackets make a list."""
-        items, has_comma = self._items("")
-        return items if has_comma else items[0] if items else ""
 
-    @property
-    def _char(self) -> str:
-        return self.text[self.at : self.at + 1]
+def _items(text: str, closing: str) -> tuple[list[Any], bool, str]:
+    """Values up to a closing bracket, and whether there was a comma; it may be the last one."""
+    items: list[Any] = []
+    has_comma, rest = False, text.lstrip()
+    while rest and rest[0] != closing:
+        value, rest = _item(rest, closing)
+        items.append(value)
+        if rest.startswith(","):
+            has_comma, rest = True, rest[1:].lstrip()
+    return items, has_comma, rest
 
-    def _skip_spaces(self) -> None:
-        while self._char.isspace():
-            self.at += 1
 
-    def _items(self, closing: str) -> tuple[list[Any], bool]:
-        """Values up to a closing bracket, and whether there was a comma; it may be the last one."""
-        items: list[Any] = []
-        has_comma = False
-        self._skip_spaces()
-        while self._char not in ("", closing):
-            items.append(self._item(closing))
-            if self._char == ",":
-                has_comma = True
-                self.at += 1
-                self._skip_spaces()
-        return items, has_comma
+def _item(text: str, closing: str) -> tuple[Any, str]:
+    opening, inside = text[0], text[1:]
+    if opening in _PAIRS:
+        items, _, rest = _items(inside, _PAIRS[opening])
+        if not rest:
+            raise _UnmatchedError
+        value, rest = tuple(items) if opening == "(" else items, rest[1:].lstrip()
+    elif opening in _QUOTES and opening in inside:
+        quoted, _, rest = inside.partition(opening)
+        value, rest = _scalar(quoted), rest.lstrip()
+    else:
+        return _bare(text, closing)
+    ends = not rest or rest[0] in (",", closing)
+    return (value, rest) if ends else _bare(text, closing)
 
-    def _item(self, closing: str) -> Any:
-        start, opening = self.at, self._char
-        if opening in _PAIRS:
-            self.at += 1
-            items, _ = self._items(_PAIRS[opening])
-            if self._char != _PAIRS[opening]:
-                self._refuse()
-            self.at += 1
-            value: Any = tuple(items) if opening == "(" else items
-        elif opening in _QUOTES:
-            end = self.text.find(opening, start + 1)
-            value = _scalar(self.text[start + 1 : end])
-            # A quote without its pair is an ordinary character.
-            self.at = end + 1 if end >= 0 else start
-        else:
-            return self._bare(closing)
-        self._skip_spaces()
-        if self._char in (",", "", closing):
-            return value
-        self.at = start
-        return self._bare(closing)
 
-    def _bare(self, closing: str) -> Any:
-        start = self.at
-        expected: list[str] = []
-        while self._char and (expected or self._char not in (",", closing)):
-            if self._char in _PAIRS:
-                expected.append(_PAIRS[self._char])
-            elif self._char in _PAIRS.values() and (not expected or expected.pop() != self._char):
-                self._refuse()
-            self.at += 1
-        if expected:
-            self._refuse()
-        return _scalar(self.text[start : self.at])
-
-    def _refuse(self) -> NoReturn:
-        raise OverrideError(
-            f"brackets do not match in {self.text!r}",
-            help="write [a,b] for a list and (a,b) for a tuple",
-        )
+def _bare(text: str, closing: str) -> tuple[Any, str]:
+    expected: list[str] = []
+    for at, char in enumerate(text):
+        if not expected and char in (",", closing):
+            return _scalar(text[:at]), text[at:]
+        if char in _PAIRS:
+            expected.append(_PAIRS[char])
+        elif char in _PAIRS.values() and (not expected or expected.pop() != char):
+            raise _UnmatchedError
+    if expected:
+        raise _UnmatchedError
+    return _scalar(text), ""
 
 
 def _scalar(text: str) -> Any:

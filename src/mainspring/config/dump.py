@@ -14,10 +14,9 @@ from typing import Any
 from mainspring.config.data_formats import dump_data
 from mainspring.config.node import Node
 from mainspring.config.parse import MARK, SHARED
-from mainspring.config.plain import has_literal, is_name, plain
+from mainspring.config.plain import call_of, has_literal, is_name, plain
 from mainspring.config.printer import Display, Printer
 from mainspring.config.references import Imports, is_printed_as_call, shared_calls
-from mainspring.config.values import call_of
 from mainspring.names import holds_data_names
 from mainspring.output import Secret
 from mainspring.walk import items_of, parts_of

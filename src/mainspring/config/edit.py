@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import linecache
 from collections.abc import Iterator
 from types import FrameType
@@ -15,7 +16,6 @@ from mainspring.config.recording import (
     calling_frame,
     calling_place,
     calling_token,
-    is_recording,
     not_recording,
     refuse,
 )
@@ -175,22 +175,17 @@ def _shown(part: Any) -> str:
 def _refuse_shared(part: Any) -> None:
     """Refuse to edit what stands under two names: the other one would change as well."""
     frame = calling_frame()
-    if not is_recording() or frame is None:
+    if frame is None:
         return
-    names = [
-        name
-        for name, value in frame.f_globals.items()
-        if value is part and not name.startswith("__")
-    ]
+    values = {k: v for k, v in frame.f_globals.items() if not k.startswith("__")}
+    names = [name for name, value in values.items() if value is part]
     if len(names) > 1:
         names = [name for name in names if name not in _loop_variables(frame)]
     if len(names) > 1:
-        other = names[1] if names[0] != names[1] else names[0]
         refuse(
             f"{' and '.join(names)} are the same object, so editing one changes the other",
-            f"write {other} = copy({names[0]}) first",
+            f"write {names[1]} = copy({names[0]}) first",
         )
-    values = {k: v for k, v in frame.f_globals.items() if not k.startswith("__")}
     sections = {name: values[name] for name in RUNNER_SECTIONS if name in values}
     for searched in (sections, *({name: value} for name, value in values.items())):
         places = places_of(searched, part)
@@ -204,10 +199,6 @@ def _refuse_shared(part: Any) -> None:
 def _loop_variables(frame: FrameType) -> set[str]:
     """The names that loops of the file bind, which are no names of the config's parts."""
     tree = ast.parse("".join(linecache.getlines(frame.f_code.co_filename)))
-    return {
-        name.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.For)
-        for name in ast.walk(node.target)
-        if isinstance(name, ast.Name)
-    }
+    targets = (node.target for node in ast.walk(tree) if isinstance(node, ast.For))
+    bound = itertools.chain(*map(ast.walk, targets))
+    return {node.id for node in bound if isinstance(node, ast.Name)}

@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mainspring.config.config_dict import ConfigDict
-from mainspring.config.lazy import LazyAttr, LazyObject, LostObject, dotted_path
+from mainspring.config.lazy import LostObject, dotted_path, is_lazy
 from mainspring.config.node import Node
+from mainspring.config.plain import MAKERS, builtin_of
 from mainspring.config.reference import Reference, ReferenceAttr, reference_to
-from mainspring.config.values import MAKERS, builtin_of
 from mainspring.config.words import ByEpoch, ByIteration
 from mainspring.errors import ConfigParsingError, Location
 from mainspring.output import MASK, Secret, note_secrets
@@ -129,32 +129,26 @@ class Evaluator:
         return found
 
     def _call(self, node: ast.Call) -> Any:
-        late = isinstance(node.func, ast.Call)
-        function = node.func
+        function, late = node.func, isinstance(node.func, ast.Call)
         if isinstance(function, ast.Call):  # later(AdamW)(lr=1)
-            inner = function
-            is_later = isinstance(inner.func, ast.Name) and inner.func.id == "later"
-            if not is_later or len(inner.args) != 1 or inner.keywords:
+            is_later = isinstance(function.func, ast.Name) and function.func.id == "later"
+            if not is_later or len(function.args) != 1 or function.keywords:
                 raise self._refused(node)
-            function = inner.args[0]
+            function = function.args[0]
         args, kwargs = self._arguments(node)
-        known = isinstance(function, ast.Name) and (
-            self._names is None or function.id not in self._names
-        )
-        if known and isinstance(function, ast.Name) and not late:
+        if isinstance(function, ast.Name) and function.id not in (self._names or ()) and not late:
             if function.id == "lost" and len(args) == 1 and isinstance(args[0], str):
                 return LostObject(args[0], self._place(node))
             if function.id in _MAKERS:
                 return self._made(_MAKERS[function.id], node, *args, **kwargs)
         target = self.value(function)
-        if any(target is maker for maker in MAKERS.values()) and not late:
-            return self._made(target, node, *args, **kwargs)
-        word = (
-            _WORDS.get(dotted_path(target)) if isinstance(target, LazyObject | LazyAttr) else None
-        )
-        if word is not None and not late:
-            return ConfigDict(self._made(word, node, *args, **kwargs))
-        if not isinstance(target, LazyObject | LazyAttr):
+        if is_lazy(target):
+            maker = _WORDS.get(dotted_path(target))
+        else:
+            maker = next((known for known in MAKERS.values() if known is target), None)
+        if maker is not None and not late:
+            return self._made(maker, node, *args, **kwargs)
+        if not is_lazy(target):
             raise self._refused(node)
         return Node(target, args, kwargs, where=self._place(node), late=late)
 
@@ -168,10 +162,9 @@ class Evaluator:
                 more = self.value(keyword.value)
                 if not isinstance(more, dict) or not all(isinstance(key, str) for key in more):
                     raise self._refused(keyword.value)
-            for key, value in dict.items(more):
-                if key in kwargs:
-                    raise self._refused(keyword.value)
-                kwargs[key] = value
+            if kwargs.keys() & dict.keys(more):
+                raise self._refused(keyword.value)
+            kwargs |= dict(dict.items(more))
         return args, kwargs
 
     def _made(self, maker: Callable[..., Any], node: ast.expr, *args: Any, **kwargs: Any) -> Any:
@@ -249,7 +242,7 @@ def evaluate_call(text: str) -> Any:
     """
     tree = parse_expression(text)
     node = Evaluator(None, lambda _: None).value(tree)
-    if isinstance(node, dict | LazyObject | LazyAttr):
+    if isinstance(node, dict) or is_lazy(node):
         return node
     raise ExpressionError(f"{text!r} is no call", help="after @ comes a call: @zoo.Swin(depth=2)")
 

@@ -10,6 +10,7 @@ from mainspring.config.model_index import indexed_models
 from mainspring.errors import ConfigError, ConfigImportError, Location, MissingConfigError
 from mainspring.names.openmmlab import MODULE2PACKAGE
 from mainspring.names.packages import get_installed_path, is_installed
+from mainspring.walk import items_of
 
 __all__ = ["resolve_base", "with_scope"]
 
@@ -83,14 +84,10 @@ def with_scope(value: Any, scope: str) -> Any:
         value: Config of another package; it is changed.
         scope: Name of the package's scope.
     """
-    if isinstance(value, ConfigDict):
-        if dict.__contains__(value, "type"):
-            if dict.get(value, "_scope_") is None:
-                dict.__setitem__(value, "_scope_", scope)
-            return value
-        for item in dict.values(value):
-            with_scope(item, scope)
-    elif isinstance(value, list | tuple):
-        for item in value:
+    if isinstance(value, ConfigDict) and dict.__contains__(value, "type"):
+        if dict.get(value, "_scope_") is None:
+            dict.__setitem__(value, "_scope_", scope)
+    else:
+        for _, item in items_of(value):
             with_scope(item, scope)
     return value

@@ -78,11 +78,11 @@ def origins(cfg: Config, path: str) -> list[Origin]:
     result: list[Origin] = []
     for spot, variable in chain.items():
         is_literal, value = spot.literal()
-        if spot.text is None:
-            is_literal = value is not None and not spot.word.startswith("command line: ~")
-        line = spot.text.lines(spot.line)[0].strip() if spot.text is not None else spot.word
-        location = spot.location if spot.text is not None else None
-        line = line.removeprefix("command line: ")
+        if spot.text is not None:
+            location, line = spot.location, spot.text.lines(spot.line)[0].strip()
+        else:
+            location, line = None, spot.word.removeprefix("command line: ")
+            is_literal = value is not None and not line.startswith("~")
         result.append(Origin(location, line, is_literal, value, variable))
     for change in cfg._overrides:
         took_effect = change.sets_variable and change.path not in cfg._changed

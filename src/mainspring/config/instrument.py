@@ -82,21 +82,13 @@ class _Sites(ast.NodeTransformer):
 
     # Places
 
-    def spot(self, node: Any, value: ast.expr | None = None, *, is_change: bool = False) -> Spot:
+    def spot(self, node: Any, value: Any = None, *, is_change: bool = False) -> Spot:
         """The place of a token, and of the value that it stands for."""
         line, offset, span = node.lineno, node.col_offset, None
-        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-            line, offset = (
-                node.end_lineno or 0,
-                (node.end_col_offset or 0) - len(node.attr.encode()),
-            )
+        if isinstance(getattr(node, "ctx", None), ast.Store) and hasattr(node, "attr"):
+            line, offset = node.end_lineno, node.end_col_offset - len(node.attr.encode())
         if value is not None:
-            span = (
-                value.lineno,
-                value.col_offset,
-                value.end_lineno or 0,
-                value.end_col_offset or 0,
-            )
+            span = value.lineno, value.col_offset, value.end_lineno, value.end_col_offset
         return Spot(self.text, line, offset, span, self.parameters, is_change)
 
     def site(self, node: ast.expr) -> Site:

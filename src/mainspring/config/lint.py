@@ -1,4 +1,4 @@
-"""Read a recorded config before it runs, and refuse what could not mean what it seems to mean.
+"""Read a Python config before it runs, and refuse what could not mean what it seems to mean.
 
 Nothing is rewritten here; what runs is the file that was written, with the calls that set marks.
 """
@@ -13,21 +13,27 @@ from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from typing import TypeGuard
 
+from mainspring.config.marks import BASE_VALUE_FUNCTION
+from mainspring.config.plain import builtin_of
 from mainspring.config.run_source import parsed
 from mainspring.config.source import Source
-from mainspring.config.text import base_statement
-from mainspring.config.values import builtin_of
 from mainspring.errors import ConfigParsingError, IllegalImportError
 from mainspring.names.gate import CALCULATES
 
 __all__ = [
+    "BASE_KEY",
     "PURE_MODULES",
     "Outline",
+    "base_statement",
     "check",
+    "check_values_only",
     "imports_stdlib",
     "is_stdlib",
     "outline_of",
+    "sets_base",
 ]
+
+BASE_KEY = "_base_"
 
 PURE_MODULES = CALCULATES - {"random", "time"} | {
     *("__future__", "operator", "os", "pathlib", "types", "typing_extensions", "warnings")
@@ -47,6 +53,21 @@ def imports_stdlib(node: ast.Import | ast.ImportFrom) -> bool:
     return all(is_stdlib(alias.name) for alias in node.names)
 
 
+def base_statement(tree: ast.Module) -> ast.Assign | ast.AnnAssign | None:
+    """The first statement at the top level of a Python file that sets ``_base_``."""
+    return next((node for node in tree.body if sets_base(node)), None)
+
+
+def sets_base(node: ast.AST) -> TypeGuard[ast.Assign | ast.AnnAssign]:
+    """Whether a statement sets ``_base_``."""
+    targets: list[ast.expr] = []
+    if isinstance(node, ast.AnnAssign):
+        targets = [node.target] if node.value is not None else []
+    elif isinstance(node, ast.Assign):
+        targets = node.targets
+    return [target.id for target in targets if isinstance(target, ast.Name)] == [BASE_KEY]
+
+
 class Outline:
     """What a config file is made of, found in one walk over it.
 
@@ -56,6 +77,7 @@ class Outline:
     Attributes:
         tree: The file.
         nodes: All nodes of the tree.
+        calls: The calls among them.
         base: The statement that sets ``_base_``, if there is one.
         base_blocks: The blocks ``with read_base():``.
         base_lines: The lines of the statements in them.
@@ -66,6 +88,7 @@ class Outline:
     def __init__(self, tree: ast.Module) -> None:
         self.tree = tree
         self.nodes = list(ast.walk(tree))
+        self.calls = [node for node in self.nodes if isinstance(node, ast.Call)]
         self.base = base_statement(tree)
         self.base_blocks = self._blocks("read_base")
         self.base_lines = _lines_in(self.base_blocks)
@@ -85,11 +108,7 @@ class Outline:
     @cached_property
     def only_calls_type(self) -> bool:
         """Whether the file uses ``type`` for nothing but to ask for the type of one value."""
-        asked = {
-            id(node.func)
-            for node in self.nodes
-            if isinstance(node, ast.Call) and len(node.args) == 1
-        }
+        asked = {id(call.func) for call in self.calls if len(call.args) == 1}
         names = (node for node in self.nodes if isinstance(node, ast.Name) and node.id == "type")
         return all(id(node) in asked for node in names)
 
@@ -106,12 +125,9 @@ class Outline:
     @property
     def imports_us(self) -> bool:
         """Whether the file takes names from this package."""
-        return any(
-            isinstance(node, ast.ImportFrom)
-            and not node.level
-            and (node.module or "").partition(".")[0] == "mainspring"
-            for node in self.imports
-        )
+        statements = (node for node in self.imports if isinstance(node, ast.ImportFrom))
+        modules = (node.module or "" for node in statements if not node.level)
+        return any(module.partition(".")[0] == "mainspring" for module in modules)
 
     @cached_property
     def imports(self) -> list[ast.Import | ast.ImportFrom]:
@@ -136,7 +152,7 @@ class Outline:
             if not imports_stdlib(node):
                 names |= _bound(node)
         names.discard("read_base")
-        for call in (node for node in self.nodes if isinstance(node, ast.Call)):
+        for call in self.calls:
             is_partial = ast.unparse(call.func) in ("partial", "functools.partial")
             called = [call.func, *(call.args if is_partial else ())]
             if any(_root(part) in names for part in called):
@@ -323,3 +339,60 @@ def _root(node: ast.AST) -> str | None:
     while isinstance(node, ast.Attribute | ast.Call | ast.Subscript):
         node = node.func if isinstance(node, ast.Call) else node.value
     return node.id if isinstance(node, ast.Name) else None
+
+
+# Files that data may have as its bases
+
+_CALLED = frozenset((BASE_VALUE_FUNCTION, "dict", "float", "list", "set", "tuple"))
+_PLAIN = (
+    *(ast.Constant, ast.Dict, ast.List, ast.Set, ast.Tuple, ast.Slice, ast.Subscript, ast.keyword),
+    *(ast.BinOp, ast.UnaryOp, ast.unaryop, ast.Load, ast.Store),
+    *(ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod),
+)
+
+
+def check_values_only(tree: ast.Module, source: Source) -> None:
+    """Refuse a base of data that is a program; those that state values may be, as MMEngine's are.
+
+    They are assignments of literals, of ``dict(...)`` and of variables assigned before, so nothing
+    of the machine can be reached while they run. Data never runs a program.
+
+    Args:
+        tree: The file, its templates filled.
+        source: The file.
+
+    Raises:
+        ConfigParsingError: It does more than state values.
+    """
+    assigned: set[str] = set()
+    for statement in tree.body:
+        if isinstance(statement, ast.Assign):
+            names = [target.id for target in statement.targets if isinstance(target, ast.Name)]
+            is_plain = len(names) == len(statement.targets) and _CALLED.isdisjoint(names)
+            is_plain = is_plain and not any(name.startswith("__") for name in names)
+            value: ast.expr = statement.value
+        else:
+            names, is_plain = [], isinstance(statement, ast.Expr)
+            value = statement.value if isinstance(statement, ast.Expr) else ast.Constant(None)
+        if not is_plain or not _states_value(value, assigned):
+            raise ConfigParsingError(
+                f"{source.path!r} is a program ({ast.unparse(statement):.40}), and data has no "
+                "program as its base",
+                location=source.place_of(statement),
+                help="only literals, dict(...) and variables may stand in it; or make the config "
+                "that builds on it a Python file",
+            )
+        assigned.update(names)
+
+
+def _states_value(node: ast.AST, assigned: set[str]) -> bool:
+    if isinstance(node, ast.Name):
+        return node.id in assigned
+    inner = list(ast.iter_child_nodes(node))
+    if isinstance(node, ast.Call):
+        if not isinstance(node.func, ast.Name) or node.func.id not in _CALLED:
+            return False
+        inner = [*node.args, *node.keywords]
+    elif not isinstance(node, _PLAIN):
+        return False
+    return all(_states_value(part, assigned) for part in inner)

@@ -47,11 +47,10 @@ def load_source(
 
     def read_file(
         child: Source,
-        path: str,
-        *,
-        named_at: Location | None,
         stack: tuple[str, ...],
-        scope: str | None = None,
+        path: str,
+        named_at: Location | None,
+        scope: str | None,
     ) -> LoadedConfig:
         base = Source.read(path, named_at=named_at)
         if is_data(child) or child.path in for_data:
@@ -65,16 +64,15 @@ def load_source(
         return loaded
 
     def load(file: Source, stack: tuple[str, ...], lazy: bool | None) -> LoadedConfig:
-        inner = (*stack, os.path.realpath(file.path))
-        read_base = functools.partial(read_file, file)
+        read_base = functools.partial(read_file, file, (*stack, os.path.realpath(file.path)))
         if file.format == ".py" and is_data(file):
             values = parse_dump(file.text, file.path)
             origins = dict.fromkeys(values, (file.absolute_path,))
             return LoadedConfig.of(file, (), values, origins=origins)
         is_for_data = file.path in for_data
         if not is_for_data and _is_recorded(file, lazy):
-            return load_recorded(file, options, read_base, inner)
-        return load_text(file, options, read_base, inner, for_data=is_for_data)
+            return load_recorded(file, options, read_base)
+        return load_text(file, options, read_base, for_data=is_for_data)
 
     for_data: set[str] = set()
     try:
@@ -112,8 +110,8 @@ def _is_recorded(source: Source, asked: bool | None) -> bool:
         return False
     if asked is None and not _MAY_BE_RECORDED.search(source.text):
         return False
+    from mainspring.config.lint import base_statement
     from mainspring.config.recorded import deciding_line
-    from mainspring.config.text import base_statement
 
     try:
         line = deciding_line(source)
@@ -130,11 +128,8 @@ def _is_recorded(source: Source, asked: bool | None) -> bool:
             location=source.place_of(base),
             help="import the bases inside of `with read_base():`, or leave lazy_import out",
         )
-    if (
-        not asked
-        and line is not None
-        and any(isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(tree))
-    ):
+    imports = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
+    if not asked and line is not None and any(node.level for node in imports):
         raise ConfigParsingError(
             "lazy_import=False, but the file imports from other configs",
             location=source.location(line),

@@ -9,9 +9,7 @@ builtins of the file: ``__made__`` takes a new value, ``__source__`` what such a
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
-from types import FrameType
 from typing import Any
 
 from mainspring.config.instrument import EACH, WORDS, Site
@@ -25,31 +23,11 @@ from mainspring.config.marks import (
     overlay,
     session,
 )
-from mainspring.errors import Location
 from mainspring.registry.recorded import POSITIONAL_KEY
 
-__all__ = ["Marker", "token_in"]
+__all__ = ["Marker"]
 
 _SCALARS = (bool, int, float, str, bytes, type(None))
-
-
-def token_in(frame: FrameType, instruction: int, word: str | None = None) -> Location | None:
-    """The place that a config file stands at while it runs.
-
-    Args:
-        frame: Its frame.
-        instruction: Offset of the instruction.
-        word: Of a call, the keyword that counts.
-
-    Returns:
-        The place of the token; ``None`` where the text is not known.
-    """
-    marker = getattr(frame.f_builtins.get("__made__"), "__self__", None)
-    place = next(itertools.islice(frame.f_code.co_positions(), instruction // 2, None))
-    line, last, start, end = place
-    if not isinstance(marker, Marker) or None in place:
-        return None
-    return marker.text.token((line or 0, start or 0, last or 0, end or 0), word)
 
 
 class Marker:

@@ -11,12 +11,13 @@ import ast
 import itertools
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
 from mainspring.errors import Location
+from mainspring.registry.within import within
 
 __all__ = [
     "BASE_VALUE_FUNCTION",
@@ -296,19 +297,9 @@ class Session:
                 self.finish(value, seen, marks, (*trail, key))
 
 
-@contextmanager
-def session() -> Iterator[Session]:
+def session() -> AbstractContextManager[Session]:
     """Within the block plain dicts and lists have marks; blocks inside of it share them."""
-    current = _session.get()
-    if current is not None:
-        yield current
-        return
-    current = Session()
-    token = _session.set(current)
-    try:
-        yield current
-    finally:
-        _session.reset(token)
+    return within(_session, _session.get() or Session())
 
 
 def current_session() -> Session | None:

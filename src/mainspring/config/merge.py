@@ -52,9 +52,7 @@ def _merge_into(
                 result.bind()  # the key may be a parameter that is given by position
         at: Any = _index(result, key, here) if isinstance(result, list) else key
         exists = isinstance(result, list) or dict.__contains__(result, key)
-        old = (
-            (result[at] if isinstance(result, list) else dict.get(result, key)) if exists else None
-        )
+        old = result[at] if isinstance(result, list) else dict.get(result, key)
         replaces = not isinstance(value, dict) or dict.get(value, DELETE_KEY, False)
         if not replaces and exists:
             if isinstance(old, dict) or (allow_list_keys and isinstance(old, list)):
@@ -155,8 +153,7 @@ def _same(one: LoadedConfig, other: LoadedConfig, key: Any) -> bool:
     try:
         return bool(left == right)
     except (ValueError, RuntimeError, TypeError):
-        # Tensors and arrays have no single answer.
-        return False
+        return False  # tensors and arrays have no single answer
 
 
 def leaf_paths(changes: ConfigDict, prefix: str = "") -> Iterator[str]:

@@ -66,22 +66,18 @@ class Node(ConfigDict, RecordedCall):
         object.__setattr__(self, "_where", where)
         object.__setattr__(self, "_late", late)
         super().__init__()
-        self._put("type", target)
-        if args:
-            self._put(POSITIONAL_KEY, list(args))
-        for key, value in (kwargs or {}).items():
-            if key == "type":
-                shown = (
-                    dotted_path(target)
-                    if is_lazy(target)
-                    else getattr(target, "__qualname__", target)
-                )
-                raise ConfigError(
-                    f"{shown} gets an argument 'type' by name, but under that name a config keeps "
-                    "what is called",
-                    location=where,
-                    help="give it by position",
-                )
+        positional = {POSITIONAL_KEY: list(args)} if args else {}
+        if "type" in (kwargs or {}):
+            shown = (
+                dotted_path(target) if is_lazy(target) else getattr(target, "__qualname__", target)
+            )
+            raise ConfigError(
+                f"{shown} gets an argument 'type' by name, but under that name a config keeps "
+                "what is called",
+                location=where,
+                help="give it by position",
+            )
+        for key, value in {"type": target, **positional, **(kwargs or {})}.items():
             self._put(key, value)
 
     def _put(self, key: Any, value: Any) -> None:
@@ -156,8 +152,7 @@ class Node(ConfigDict, RecordedCall):
                 )
         name_positional(self, list(named))
         dict.clear(self)
-        for key, value in {"type": raw.pop("type", None), **named, **raw}.items():
-            dict.__setitem__(self, key, value)
+        dict.update(self, {"type": raw.pop("type", None), **named, **raw})
 
     def try_bind(self) -> None:
         """`bind`, for which what is called is imported; where that fails nothing is changed."""

@@ -186,80 +186,60 @@ def _holding(cfg: ConfigDict, name: str, value: Any) -> list[str]:
 
 
 def _apply(cfg: ConfigDict, change: Override, *, took_effect: bool) -> None:
-    *parents, last = change.path.split(".")
-    part: Any = cfg
-    old = value_at(cfg, [*parents, last])
-    for depth, name in enumerate(parents):
-        if not _has(part, name):
-            here = ".".join(parents[:depth])
-            addable = change.action == "force" or _may_have(part, name, here, cfg)
-            if isinstance(part, list) or not addable:
-                raise _missing(cfg, change, part, name, here)
-            part[name] = {}
-        part = _item(part, name)
+    names = change.path.split(".")
+    if change.action == "append" and change.path == "custom_hooks" and not _has(cfg, change.path):
+        cfg[change.path] = []  # a section that is a list, empty where it is not given
+    old = value_at(cfg, names)
+    part: Any = None
+    value: Any = cfg
+    for depth, name in enumerate(names):
+        part, here, is_last = value, ".".join(names[:depth]), depth + 1 == len(names)
         if not isinstance(part, dict | list):
-            here = ".".join(parents[: depth + 1])
             raise OverrideError(
-                f"{here} is {part!r}, so it has no {last!r}",
+                f"{here} is {part!r}, so it has no {names[-1]!r}",
                 config_path=change.path,
                 help=f"change it whole: {here}=...",
             )
-    _change(cfg, part, ".".join(parents), last, change)
-    if not took_effect:  # then its place is where the file assigns it
-        note_change(cfg, [*parents, last], change.spot, change.action, old)
-
-
-def _change(cfg: ConfigDict, part: Any, here: str, name: str, change: Override) -> None:
-    if change.action == "append" and change.path == "custom_hooks" and not _has(part, name):
-        part[name] = []  # a section that is a list, empty where it is not given
-    exists = _has(part, name)
-    if not exists:
-        is_set = change.action == "set" and _may_have(part, name, here, cfg)
-        if isinstance(part, list) or not (is_set or change.action == "force"):
-            raise _missing(cfg, change, part, name, here)
-    if change.action == "append":
-        items = _item(part, name)
-        if not isinstance(items, list | tuple):
-            raise OverrideError(
-                f"{change.path} is {items!r}, no list, so nothing can be appended to it",
-                config_path=change.path,
-                help=f"set it: {change.path}=...",
-            )
-        value = change.value
-        more = value if isinstance(value, list | tuple) else [value]
-        part[key_in(part, name)] = type(items)([*items, *more])
-    elif change.action == "remove":
-        del part[key_in(part, name)]
+        if not _has(part, name):
+            adds = not is_last or change.action == "set"
+            addable = change.action == "force" or (adds and _may_have(part, name, here, cfg))
+            if isinstance(part, list) or not addable:
+                raise _missing(cfg, change, part, name, here)
+            if not is_last:
+                part[name] = {}
+        value = value_at(part, [name])
+    key = key_in(part, names[-1])
+    if change.action == "remove":
+        del part[key]
+    elif change.action != "append":
+        part[key] = picked(value, change.value)
+    elif isinstance(value, list | tuple):
+        is_several = isinstance(change.value, list | tuple)
+        part[key] = type(value)([*value, *(change.value if is_several else [change.value])])
     else:
-        old = _item(part, name) if exists else None
-        part[key_in(part, name)] = picked(old, change.value)
+        raise OverrideError(
+            f"{change.path} is {value!r}, no list, so nothing can be appended to it",
+            config_path=change.path,
+            help=f"set it: {change.path}=...",
+        )
+    if not took_effect:  # then its place is where the file assigns it
+        note_change(cfg, names, change.spot, change.action, old)
 
 
 def _has(part: Any, name: str) -> bool:
-    if isinstance(part, list | tuple):
-        return name.isdigit() and int(name) < len(part)
-    if dict.__contains__(part, name):
-        return True
-    if isinstance(part, Node):
+    if isinstance(part, list):
+        return name.isdecimal() and int(name) < len(part)
+    if isinstance(part, Node) and not dict.__contains__(part, name):
         with keeping_lazy(False):
             part.bind()
-    return dict.__contains__(part, name) or (name.isdigit() and dict.__contains__(part, int(name)))
-
-
-def _item(part: Any, name: str) -> Any:
-    holds: Any = dict.__getitem__ if isinstance(part, dict) else type(part).__getitem__
-    return holds(part, key_in(part, name))
+    return dict.__contains__(part, key_in(part, name))
 
 
 def _may_have(part: Any, name: str, here: str, cfg: ConfigDict) -> bool:
     """Whether a name that is not written is one that the part takes all the same."""
     if part is cfg:
         return name in RUNNER_SECTIONS
-    if isinstance(part, list):
-        return False
-    if name in keys_of_section(here):
-        return True
-    return name in _parameters(part)
+    return name in keys_of_section(here) or name in _parameters(part)
 
 
 def _parameters(part: Any) -> list[str]:
@@ -271,25 +251,26 @@ def _parameters(part: Any) -> list[str]:
 
 
 def _missing(cfg: ConfigDict, change: Override, part: Any, name: str, here: str) -> OverrideError:
-    if isinstance(part, list | tuple):
+    if isinstance(part, list):
         return OverrideError(
             f"{here} has {len(part)} items, so there is no {name!r} in it",
             config_path=change.path,
-            help=f"{here}+=... appends" if isinstance(part, list) else None,
+            help=f"{here}+=... appends",
         )
-    what = f"{here} has no {name!r}" if here else f"the config has no {name!r}"
-    known = [*map(str, dict.keys(part)), *_parameters(part), *keys_of_section(here)]
+    what = f"{here or 'the config'} has no {name!r}"
+    parameters = _parameters(part)
+    known = [*map(str, dict.keys(part)), *parameters, *keys_of_section(here)]
     names = list(dict.fromkeys(known))
-    candidates = [*names, *RUNNER_SECTIONS] if not here else names
+    candidates = names if here else [*names, *RUNNER_SECTIONS]
     near = did_you_mean(name, [candidate for candidate in candidates if candidate != name])
-    if near is None and _parameters(part):
+    if near is None and parameters:
         near = f"it has {', '.join(names)}"
     if near is None:
         by_name = {path.rpartition(".")[2]: path for path in _named_paths(cfg)}
         near = suggestion(by_name[known] for known in close_names(name, by_name, count=1))
-    if change.action == "set" and not _parameters(part):
-        forced = f"+{change.written} sets it all the same"
-        near = f"{near} {forced}" if near else forced
+    if change.action == "set" and not parameters:
+        near = f"{near} " if near else ""
+        near += f"+{change.written} sets it all the same"
     where = part.where_written if isinstance(part, Node) else None
     return OverrideError(what, location=where, config_path=change.path, help=near)
 

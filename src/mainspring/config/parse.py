@@ -13,11 +13,12 @@ from mainspring.config.config_dict import ConfigDict
 from mainspring.config.expression import Evaluator
 from mainspring.config.instrument import site_of, spot_of
 from mainspring.config.marking import Marker
-from mainspring.config.marks import Mark, MarkedText, overlay, session
+from mainspring.config.marks import Mark, overlay, session
 from mainspring.config.node import Node
+from mainspring.config.plain import MAKERS
 from mainspring.config.reference import Reference
 from mainspring.config.sharing import refuse_endless
-from mainspring.config.values import MAKERS
+from mainspring.config.source import Source
 from mainspring.errors import ConfigError, ConfigParsingError, ConfigSyntaxError, Location
 from mainspring.names import with_names_marked
 
@@ -62,7 +63,7 @@ def parse_dump(text: str, filename: str = "<dump>") -> ConfigDict:
             warnings.simplefilter("ignore")
             tree = ast.parse(text)
         with session() as current:
-            values = _Reader(filename, text).values_of(tree)
+            values = _Reader(Source(filename, text, ".py")).values_of(tree)
             refuse_endless(values)
             current.finish(values, set())
         with_names_marked(values)
@@ -79,17 +80,13 @@ def parse_dump(text: str, filename: str = "<dump>") -> ConfigDict:
 
 
 class _Reader:
-    def __init__(self, filename: str, text: str) -> None:
-        self._filename = filename
-        self._text = MarkedText(filename, text, text)
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._text = source.marked()
         self._imported: dict[str, Any] = {}
         self._values = ConfigDict()
         self._marker = Marker([], {}, self._text)
-        self._evaluator = Evaluator(self._imported, self._place, self._mark)
-
-    def _place(self, node: ast.AST) -> Location:
-        column = getattr(node, "col_offset", 0) + 1
-        return Location(self._filename, getattr(node, "lineno", 1), column)
+        self._evaluator = Evaluator(self._imported, source.place_of, self._mark)
 
     def _mark(self, node: ast.expr, value: Any) -> Any:
         self._marker.sites = [site_of(node, self._text)]
@@ -108,25 +105,22 @@ class _Reader:
             elif not self._is_update(statement):
                 raise DumpError(
                     f"{ast.unparse(statement):.60} is neither an import nor an assignment",
-                    location=self._place(statement),
+                    location=self._source.place_of(statement),
                     help="a file of data holds nothing else; a config that is a program has not "
                     "the first line of a dump",
                 )
         return self._values
 
     def _import(self, statement: ast.Import | ast.ImportFrom) -> None:
-        place = f"{self._filename}, line {statement.lineno}"
+        place = f"{self._source.path}, line {statement.lineno}"
         for alias in statement.names:
             if isinstance(statement, ast.Import):
-                package = alias.name.partition(".")[0]
-                if alias.asname is None:
-                    self._imported[package] = Reference(package, None, place, "data")
-                else:
-                    self._imported[alias.asname] = Reference(alias.name, None, place, "data")
+                module = alias.name if alias.asname else alias.name.partition(".")[0]
+                self._imported[alias.asname or module] = Reference(module, None, place, "data")
             elif statement.level or alias.name == "*":
                 raise DumpError(
                     "a file of data imports names of packages, not from other configs",
-                    location=self._place(statement),
+                    location=self._source.place_of(statement),
                 )
             elif (statement.module, alias.name) not in _WORDS:
                 maker = MAKERS.get(f"{statement.module}.{alias.name}")
@@ -136,28 +130,23 @@ class _Reader:
     def _assign(self, statement: ast.Assign) -> None:
         value = self._evaluator.value(statement.value)
         for target in statement.targets:
-            if isinstance(target, ast.Name):
-                if isinstance(value, Node):
-                    self._imported[target.id] = value
-                if not target.id.startswith(SHARED):
-                    self._set(target, statement.value, value)
-                continue
-            names = target.elts if isinstance(target, ast.Tuple) else []
-            if not isinstance(value, tuple) or len(names) != len(value) or not names:
+            is_several = isinstance(target, ast.Tuple) and isinstance(value, tuple)
+            items = value if is_several else (value,)
+            targets: list[ast.expr] = getattr(target, "elts", []) if is_several else [target]
+            names = [name for name in targets if isinstance(name, ast.Name)]
+            if len(names) != len(targets) or len(names) != len(items) or not names:
                 raise DumpError(
                     f"{ast.unparse(target):.60} cannot be assigned in a file of data",
-                    location=self._place(target),
+                    location=self._source.place_of(target),
                 )
-            for name, item in zip(names, value, strict=True):
-                if not isinstance(name, ast.Name):
-                    raise DumpError("only names are assigned", location=self._place(name))
-                self._set(name, statement.value, item)
-
-    def _set(self, name: ast.Name, written: ast.expr, value: Any) -> None:
-        self._values[name.id] = value
-        with session() as current:
-            spot = spot_of(name, written, self._text)
-            current.marks(self._values).set(name.id, Mark(spot))
+            for name, item in zip(names, items, strict=True):
+                if isinstance(item, Node):
+                    self._imported[name.id] = item
+                if not name.id.startswith(SHARED):
+                    self._values[name.id] = item
+                    mark = Mark(spot_of(name, statement.value, self._text))
+                    with session() as current:
+                        current.marks(self._values).set(name.id, mark)
 
     def _is_update(self, statement: ast.stmt) -> bool:
         """``globals().update({...})``: keys that are no names of Python."""

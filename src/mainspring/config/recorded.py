@@ -21,7 +21,6 @@ from mainspring import config
 from mainspring.config import words
 from mainspring.config.config_dict import ConfigDict, duplicate, keeping_lazy
 from mainspring.config.edit import Editor
-from mainspring.config.effects import without_effects
 from mainspring.config.external import resolve_base
 from mainspring.config.lint import (
     PURE_MODULES,
@@ -33,26 +32,20 @@ from mainspring.config.lint import (
 )
 from mainspring.config.marking import Marker
 from mainspring.config.marks import key_marks, overlay, session
-from mainspring.config.namespace import Namespace
-from mainspring.config.private_modules import (
+from mainspring.config.outcome import refuse_dead_changes, refuse_unfinished, unpack_runner
+from mainspring.config.recording import calling_place, calling_token, not_recording, recording
+from mainspring.config.reference import Reference
+from mainspring.config.run_source import Namespace, executed
+from mainspring.config.source import FileReader, LoadedConfig, ReadOptions, Source
+from mainspring.config.surroundings import (
     ASKING,
     asking_type,
     operating_system,
     recording_dataclasses,
     recording_functools,
+    without_effects,
 )
-from mainspring.config.recording import (
-    calling_place,
-    calling_token,
-    not_recording,
-    recording,
-)
-from mainspring.config.reference import Reference
-from mainspring.config.root import unpack_runner
-from mainspring.config.run_source import executed
-from mainspring.config.source import FileReader, LoadedConfig, ReadOptions, Source
 from mainspring.config.text import Program, is_machinery, program_of
-from mainspring.config.unfinished import refuse_dead_changes, refuse_unfinished
 from mainspring.errors import (
     ConfigKeyError,
     ConfigParsingError,
@@ -104,23 +97,20 @@ def _prepared(source: Source, absolute_path: str) -> Program:
     return program_of(source, absolute_path, source.text, (), flags)
 
 
-def load_recorded(
-    source: Source, options: ReadOptions, read_file: FileReader, stack: tuple[str, ...]
-) -> LoadedConfig:
+def load_recorded(source: Source, options: ReadOptions, read_file: FileReader) -> LoadedConfig:
     """Read a recorded or new-style file and its bases.
 
     Args:
         source: The file.
         options: Values that the command line gives to variables, and the function to call.
         read_file: Reads a base.
-        stack: The files that are being read, this one last.
 
     Raises:
         ConfigError: The file or a base cannot be read, or does what a config may not do.
     """
     program = _prepared(source, source.absolute_path)
     file = outline_of(source)
-    importer = _Importer(source, program, read_file, stack)
+    importer = _Importer(source, program, read_file)
     names = Namespace(importer.globals, options)
     with not_recording():
         for entry, place in program.bases:
@@ -141,11 +131,7 @@ def load_recorded(
 
 
 def _result(
-    source: Source,
-    file: Outline,
-    importer: _Importer,
-    asked: dict[str, Any],
-    options: ReadOptions,
+    source: Source, file: Outline, importer: _Importer, asked: dict[str, Any], options: ReadOptions
 ) -> LoadedConfig:
     bound = {
         name: value
@@ -195,26 +181,15 @@ def _is_word(value: Any) -> bool:
 class _Importer:
     """The ``__import__`` of one config file, and what else it finds among its builtins."""
 
-    def __init__(
-        self,
-        source: Source,
-        program: Program,
-        read_file: FileReader,
-        stack: tuple[str, ...],
-    ) -> None:
+    def __init__(self, source: Source, program: Program, read_file: FileReader) -> None:
         self.source = source
-        file = outline_of(source)
-        self.base_lines = file.base_lines
-        self.eager_lines = file.eager_lines
+        self.file = file = outline_of(source)
         self.read_file = read_file
-        self.stack = stack
-        self.ours = file.is_ours
         self.bases: dict[str, LoadedConfig] = {}
         self.imported_names: set[str] = set()
         self.globals: dict[str, Any] = {}
         self.marker = Marker(program.sites, self.globals, program.text)
-        private = {**vars(builtins), **self.marker.words, "__import__": self}
-        private |= ASKING
+        private = {**vars(builtins), **self.marker.words, **ASKING, "__import__": self}
         if file.only_calls_type:
             private["type"] = asking_type
         self.globals["__builtins__"] = private
@@ -231,19 +206,19 @@ class _Importer:
         if isinstance(fromlist, list):  # Python's own C code needs a module, as for `strptime`
             return builtins.__import__(name, globals, locals, fromlist, level)
         fromlist = fromlist or ()
+        package, ours = name.partition(".")[0], self.file.is_ours
         with not_recording():
-            if level or line in self.base_lines:
+            if level or line in self.file.base_lines:
                 return self._config(name, fromlist, level, self._import_place(line))
-            if line in self.eager_lines:
+            if line in self.file.eager_lines:
                 return builtins.__import__(name, globals, locals, fromlist, level)
-            package = name.partition(".")[0]
-            if is_stdlib(name) and (not self.ours or package in PURE_MODULES):
-                if self.ours and package == "os" and (name == "os" or not fromlist):
+            if is_stdlib(name) and (not ours or package in PURE_MODULES):
+                if ours and package == "os" and (name == "os" or not fromlist):
                     return operating_system
                 if name == "dataclasses":
                     return recording_dataclasses
                 module = builtins.__import__(name, globals, locals, fromlist)
-                return recording_functools if self.ours and name == "functools" else module
+                return recording_functools if ours and name == "functools" else module
         place = f"{self.source.path}, line {line}"
         if not fromlist:
             return Reference(package, None, place)
@@ -266,7 +241,7 @@ class _Importer:
         found = _WORDS.get(module, {})
         if not found and "read_base" in module:
             return {}
-        if module in ("mainspring", "mmengine") or module.startswith(("mainspring.", "mmengine.")):
+        if module.partition(".")[0] in ("mainspring", "mmengine"):
             found = {"read_base": words.read_base, **found}
         if "include" in found:
             found = {**found, "include": self._include}
@@ -276,9 +251,7 @@ class _Importer:
         """Read a base, once for this file."""
         if path not in self.bases:
             with session() as current, current.sharing(False):
-                self.bases[path] = self.read_file(
-                    path, named_at=location, stack=self.stack, scope=scope
-                )
+                self.bases[path] = self.read_file(path, location, scope)
         return self.bases[path]
 
     def _include(self, path: str) -> Any:
@@ -296,14 +269,10 @@ class _Importer:
         if not name:
             # `from . import base`: the configs themselves, as modules.
             place = lambda _: calling_token() or location  # noqa: E731 - two names of one import
-            folder = self._path("x", level, location)
-            paths = {
-                inner: os.path.join(os.path.dirname(folder), f"{inner}.py") for inner in fromlist
-            }
-            return _Names(
-                {k: _Names(self.read(p, location).namespace, place) for k, p in paths.items()},
-                place,
-            )
+            paths = {inner: self._path(inner, level, location) for inner in fromlist}
+            loaded_configs = {inner: self.read(path, location) for inner, path in paths.items()}
+            modules = {k: _Names(one.namespace, place) for k, one in loaded_configs.items()}
+            return _Names(modules, place)
         path = self._path(name, level, location)
         try:
             loaded = self.read(path, location)
@@ -313,21 +282,17 @@ class _Importer:
             raise MissingBaseError(
                 error.message, location=error.location, help=error.help
             ) from None
-        wanted = loaded.namespace if "*" in fromlist else fromlist
-        self.imported_names.update(name for name in wanted if name in loaded.imported_names)
-        names = loaded.namespace
+        names, takes_all = loaded.namespace, "*" in fromlist
+        self.imported_names |= loaded.imported_names.intersection(names if takes_all else fromlist)
         self.marker.imported = loaded.marks
-        public = _public(names) if self.ours and "*" in fromlist else names
+        public = _public(names) if self.file.is_ours and takes_all else names
         return _Names(public, lambda name: self._import_place(location.line, name))
 
     def _path(self, name: str, level: int, location: Location) -> str:
-        parts = name.split(".") if name else []
+        package, *inner = name.split(".")
         if level:
-            folder = os.path.dirname(self.source.path)
-            return os.path.normpath(
-                os.path.join(folder, *[os.pardir] * (level - 1), *parts) + ".py"
-            )
-        package, *inner = parts
+            above = [os.path.dirname(self.source.path), *[os.pardir] * (level - 1)]
+            return os.path.normpath(os.path.join(*above, package, *inner) + ".py")
         if is_installed(package):
             plain = os.path.join(get_installed_path(package), *inner) + ".py"
             if os.path.isfile(plain):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from functools import lru_cache
 from types import CodeType, FrameType
 from typing import Any, NoReturn
 
-from mainspring.config.marking import token_in
+from mainspring.config.marking import Marker
 from mainspring.config.source import Source
 from mainspring.errors import ConfigParsingError, Location
+from mainspring.registry.within import within
 
 __all__ = [
     "ARITHMETIC",
@@ -48,25 +49,18 @@ class RefusedError(ConfigParsingError, TypeError):
     """A config file uses something that it imports, or a recorded call, as if it were there."""
 
 
-@contextmanager
-def recording(source: Source | None) -> Iterator[None]:
+def recording(source: Source | None) -> AbstractContextManager[Source | None]:
     """Within the block calls of imported names are recorded, in this thread or task.
 
     Args:
         source: The file that is executed; ``None`` to record nothing.
     """
-    token = _source.set(source)
-    try:
-        yield
-    finally:
-        _source.reset(token)
+    return within(_source, source)
 
 
-@contextmanager
-def not_recording() -> Iterator[None]:
+def not_recording() -> AbstractContextManager[None]:
     """Within the block nothing is recorded: the engine itself is at work."""
-    with recording(None):
-        yield
+    return within(_source, None)
 
 
 def is_recording() -> bool:
@@ -74,17 +68,14 @@ def is_recording() -> bool:
     return _source.get() is not None
 
 
-def is_asked_by_config(depth: int = 2) -> bool:
+def is_asked_by_config() -> bool:
     """Whether the code that called a method is of a config file, or of a library that it calls.
 
     Methods that Python itself calls, such as ``__str__``, serve the engine's own messages as well.
-
-    Args:
-        depth: How many frames lie between: 2 in the method itself.
     """
     if not is_recording():
         return False
-    return not str(sys._getframe(depth).f_globals.get("__name__")).startswith("mainspring.")
+    return not str(sys._getframe(2).f_globals.get("__name__")).startswith("mainspring.")
 
 
 def calling_frame() -> FrameType | None:
@@ -100,9 +91,7 @@ def calling_frame() -> FrameType | None:
 def calling_place() -> Location | None:
     """File, line and column that the config file stands at."""
     frame = calling_frame()
-    if frame is None:
-        return None
-    return _place(frame, frame.f_lasti, frame.f_lineno)
+    return None if frame is None else _place(frame, frame.f_lasti, frame.f_lineno)
 
 
 def failing_place(error: BaseException, word: str | None = None) -> Location | None:
@@ -117,29 +106,37 @@ def failing_place(error: BaseException, word: str | None = None) -> Location | N
     while trace is not None:
         if trace.tb_frame.f_globals.get("__name__") == CONFIG_MODULE:
             frame, at = trace.tb_frame, trace.tb_lasti
-            found = token_in(frame, at, word) or _place(frame, at, trace.tb_lineno)
+            found = _token(frame, at, word) or _place(frame, at, trace.tb_lineno)
         trace = trace.tb_next
     return found
 
 
 def _place(frame: FrameType, instruction: int, line_number: int) -> Location:
+    line, column, *_ = _spans(frame.f_code)[instruction // 2]
     file = frame.f_globals["__file__"]
-    line, column = _positions(frame.f_code)[instruction // 2]
-    if line is None:
-        return Location(file, line_number)
-    return Location(file, line, None if column is None else column + 1)
+    if line is None or column is None:
+        return Location(file, line or line_number)
+    return Location(file, line, column + 1)
+
+
+def _token(frame: FrameType, instruction: int, word: str | None = None) -> Location | None:
+    """The place of the token; of a call that of a keyword. ``None`` if the text is not known."""
+    marker = getattr(frame.f_builtins.get("__made__"), "__self__", None)
+    span = _spans(frame.f_code)[instruction // 2]
+    if not isinstance(marker, Marker) or None in span:
+        return None
+    return marker.text.token(span, word)
 
 
 def calling_token() -> Location | None:
     """File, line and column of the token that the config file stands at: an attribute, a key."""
     frame = calling_frame()
-    found = token_in(frame, frame.f_lasti) if frame is not None else None
-    return found or calling_place()
+    return (_token(frame, frame.f_lasti) if frame is not None else None) or calling_place()
 
 
 @lru_cache(maxsize=64)
-def _positions(code: CodeType) -> list[tuple[int | None, int | None]]:
-    return [(line, column) for line, _, column, _ in code.co_positions()]
+def _spans(code: CodeType) -> list[Any]:
+    return [(line, start, last, end) for line, last, start, end in code.co_positions()]
 
 
 def give_operators(cls: type, names: str, method: Callable[..., Any]) -> None:

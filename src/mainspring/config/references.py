@@ -12,8 +12,15 @@ from typing import Any
 
 from mainspring.config.lazy import LazyAttr, LazyObject, LostObject, is_lazy
 from mainspring.config.node import Node
-from mainspring.config.plain import DOTTED, LITERALS, is_scalar_of_numpy, path_of
-from mainspring.config.values import builtin_of, call_of, maker_path
+from mainspring.config.plain import (
+    DOTTED,
+    LITERALS,
+    builtin_of,
+    call_of,
+    is_scalar_of_numpy,
+    maker_path,
+    path_of,
+)
 from mainspring.names import DataName, is_of_stdlib
 from mainspring.output import Secret
 from mainspring.registry.shared import repeated_calls
@@ -131,8 +138,11 @@ class Imports:
             self._bound[module, root] = chosen = next(n for n in names if n not in self._taken)
             self._taken.add(chosen)
         parts = list(parts_of(dict(values)))
-        self.uses_later = any(isinstance(part, Node) and part.is_late for part in parts)
-        self.uses_env = any(isinstance(part, Secret) for part in parts)
+        used = {
+            "later": any(isinstance(part, Node) and part.is_late for part in parts),
+            "env": any(isinstance(part, Secret) for part in parts),
+        }
+        self._words = [word for word, is_used in used.items() if is_used]
 
     def name_of(self, value: Any) -> str | None:
         """How the text refers to a value; ``None`` if it has no name."""
@@ -149,18 +159,13 @@ class Imports:
     def lines(self) -> list[str]:
         """The import statements, sorted; empty if there is nothing to import."""
         plain: list[str] = []
-        named: dict[str, list[str]] = {}
+        named: dict[str, list[str]] = {"mainspring.config": [*self._words]} if self._words else {}
         for (module, root), chosen in self._bound.items():
-            if not root:
-                suffix = "" if chosen == module else f" as {chosen}"
-                plain.append(f"import {module}{suffix}")
-            else:
-                suffix = "" if chosen == root else f" as {chosen}"
+            suffix = "" if chosen == (root or module) else f" as {chosen}"
+            if root:
                 named.setdefault(module, []).append(f"{root}{suffix}")
-        if self.uses_later:
-            named.setdefault("mainspring.config", []).append("later")
-        if self.uses_env:
-            named.setdefault("mainspring.config", []).append("env")
+            else:
+                plain.append(f"import {module}{suffix}")
         lines = (f"from {module} import {', '.join(sorted(named[module]))}" for module in named)
         return [*sorted(plain), *sorted(lines)]
 

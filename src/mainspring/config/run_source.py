@@ -6,14 +6,15 @@ import ast
 import builtins
 import inspect
 import re
-from collections.abc import MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from types import CodeType
 from typing import Any
 
 from mainspring.config.lazy import dotted_path, is_lazy
-from mainspring.config.private_modules import UnsetVariableError
 from mainspring.config.recording import CONFIG_MODULE, RefusedError, failing_place
-from mainspring.config.source import Source
+from mainspring.config.source import ReadOptions, Source
+from mainspring.config.surroundings import UnsetVariableError
+from mainspring.config.sweep import assigned
 from mainspring.errors import (
     ConfigError,
     ConfigSyntaxError,
@@ -22,7 +23,7 @@ from mainspring.errors import (
     place_error,
 )
 
-__all__ = ["compiled", "executed", "parsed"]
+__all__ = ["Namespace", "compiled", "executed", "parsed"]
 
 _STAND_IN = re.compile(r"\b(Node|Reference|ReferenceAttr)\b")
 """In a message of Python: what stands for a value that is not there, where it takes none."""
@@ -70,13 +71,11 @@ def compiled(tree: ast.Module, source: Source, flags: int = 0) -> CodeType:
 
 
 def _readable(error: SyntaxError, source: Source, parsed_text: str) -> ConfigSyntaxError:
-    line, column = error.lineno or 1, error.offset
-    shown = _line(source.text, line)
-    if shown != _line(parsed_text, line):
-        # A template before the mistake was replaced by something of another length.
-        column = None
-    message = f"{error.msg}: {shown.strip()}" if shown.strip() else error.msg
-    return ConfigSyntaxError(message, location=source.location(line, column or None))
+    line = error.lineno or 1
+    shown = _line(source.text, line).strip()
+    message = f"{error.msg}: {shown}" if shown else error.msg
+    place = source.place_in(parsed_text, line, error.offset or None)
+    return ConfigSyntaxError(message, location=place)
 
 
 def _line(text: str, number: int) -> str:
@@ -84,19 +83,61 @@ def _line(text: str, number: int) -> str:
     return lines[number - 1] if number <= len(lines) else ""
 
 
-def executed(
-    code: CodeType,
-    source: Source,
-    names: dict[str, Any],
-    assigned: MutableMapping[str, Any] | None = None,
-) -> None:
+class Namespace(MutableMapping[str, Any]):
+    """Passes every assignment on to the globals of the file.
+
+    A variable that the command line gives takes that value where the file assigns it, so that what
+    the file computes from it follows. Only plain values do; parts of the run are changed when the
+    config is complete.
+
+    Args:
+        names: The globals of the file.
+        options: Holds the variables that the command line gives.
+    """
+
+    def __init__(self, names: dict[str, Any], options: ReadOptions) -> None:
+        self._names = names
+        self._options = options
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._names[name] = assigned(name, value, self._options.value_of(name, value))
+
+    def __getitem__(self, name: str) -> Any:
+        return self._names[name]
+
+    def __delitem__(self, name: str) -> None:
+        del self._names[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def copy(self) -> dict[str, Any]:
+        """The names so far, for a file that asks for ``locals().copy()``."""
+        return dict(self._names)
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The variables that took the value of the command line."""
+        return {name: self._options.variables[name] for name in sorted(self._options.used)}
+
+    def take_over(self, names: Mapping[str, Any]) -> None:
+        """Bind the names of a base, as ``from base import *`` does."""
+        for name, value in names.items():
+            if not name.startswith("_"):
+                self._names[name] = value
+
+
+def executed(code: CodeType, source: Source, names: dict[str, Any], namespace: Namespace) -> None:
     """Run the code of a file.
 
     Args:
         code: The code.
         source: The file.
         names: The names it starts with; its own are added.
-        assigned: Where its assignments go, if not directly to the names.
+        namespace: Where its assignments go.
 
     Raises:
         Exception: Whatever the file raises, with a note on the line of the file.
@@ -105,7 +146,7 @@ def executed(
     names.setdefault("__name__", CONFIG_MODULE)
     names.setdefault("__doc__", None)
     try:
-        exec(code, names, names if assigned is None else assigned)
+        exec(code, names, namespace)
     except ConfigError:
         raise
     except SystemExit as error:
@@ -123,7 +164,7 @@ def executed(
         meant = _meant(error, names)
         if meant is not None:
             error.add_note(f"help: {meant}")
-        for name, value in getattr(assigned, "given", {}).items():
+        for name, value in namespace.given.items():
             error.add_note(f"the command line gives {name} the value {value!r}")
         error.add_note(f"while reading the config, {location or source.path}")
         place_error(error, location, meant)

@@ -134,10 +134,7 @@ ROLES: dict[str, Role] = {
     "vis_backend": Role("VISBACKENDS", supplied=_names("save_dir")),
     "log_processor": Role("LOG_PROCESSORS", default="LogProcessor", supplied=_names("by_epoch")),
     "train_loop": Role(
-        "LOOPS",
-        supplied=_LOOP,
-        extra=_names("by_epoch", "max_epochs", "max_iters"),
-        untyped=True,
+        "LOOPS", supplied=_LOOP, extra=_names("by_epoch", "max_epochs", "max_iters"), untyped=True
     ),
     "val_loop": Role("LOOPS", default="ValLoop", supplied=_EVALUATION),
     "test_loop": Role("LOOPS", default="TestLoop", supplied=_EVALUATION),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
-from mainspring.config.node import Node
+from mainspring.config.places import steps_to
 from mainspring.errors import ConfigError
 from mainspring.registry.shared import repeated_calls
 from mainspring.walk import items_of, paths_of
@@ -90,13 +90,9 @@ def with_sharing_said(values: Mapping[Any, Any], paths: Iterable[str]) -> tuple[
     changed = tuple(paths)
     shared = repeated_calls(values)
     for path in changed if shared else ():
-        part: Any = values
-        around: Node | None = None
-        for key in path.split(".")[:-1]:
-            part = {str(name): item for name, item in items_of(part)}.get(key)
-            if id(part) in shared:
-                around = part
-        if around is not None:
-            places = " and ".join(places_of(values, around))
+        steps = steps_to(values, path.split(".")[:-1])
+        around = [step.value for step in steps if id(step.value) in shared]
+        if around:
+            places = " and ".join(places_of(values, around[-1]))
             warnings.warn(f"{path} changes {places}, which are the same object", stacklevel=3)
     return changed

@@ -6,11 +6,11 @@ import ast
 import io
 import os
 import tokenize
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FunctionType, MethodType, ModuleType
-from typing import Any, Protocol
+from typing import Any
 
 from mainspring.config.config_dict import ConfigDict
 from mainspring.config.lazy import LazyAttr, LazyObject
@@ -101,19 +101,16 @@ class Source:
             OSError: If its extension is none of `FORMATS`, or it cannot be read.
         """
         if os.path.isdir(path):
-            raise MissingConfigError(
-                f"{path!r} is a directory, not a config file", location=named_at
-            )
+            message = f"{path!r} is a directory, not a config file"
+            raise MissingConfigError(message, location=named_at)
         if not os.path.isfile(path):
             folder = os.path.dirname(path) or os.curdir
-            is_there = os.path.isdir(folder)
-            siblings = os.listdir(folder) if is_there else []
-            raise MissingConfigError(
-                f"there is no config file {path!r}",
-                location=named_at,
-                help=did_you_mean(Path(path).name, siblings)
-                or (None if is_there else f"there is no directory {folder!r} either"),
-            )
+            if os.path.isdir(folder):
+                advice = did_you_mean(Path(path).name, os.listdir(folder))
+            else:
+                advice = f"there is no directory {folder!r} either"
+            message = f"there is no config file {path!r}"
+            raise MissingConfigError(message, location=named_at, help=advice)
         extension = os.path.splitext(path)[1]
         check_format(extension, f"the config file {path!r}", named_at)
         text = _decoded(Path(path).read_bytes(), path, extension)
@@ -141,6 +138,11 @@ class Source:
     def location(self, line: int, column: int | None = None) -> Location:
         """A place in this file; lines and columns count from 1."""
         return Location(self.path, line, column)
+
+    def place_in(self, parsed: str, line: int, column: int | None) -> Location:
+        """A place in a text with templates filled; the column only where the line is the same."""
+        lines = [text.split("\n")[line - 1 : line] for text in (self.text, parsed)]
+        return self.location(line, column if lines[0] == lines[1] else None)
 
     def place_of(self, node: ast.AST) -> Location:
         """The place of a node of the syntax tree; the file's first line for what has none."""
@@ -232,26 +234,11 @@ class LoadedConfig:
         )
 
 
-class FileReader(Protocol):
-    """Reads another config file, for one that builds on it."""
+FileReader = Callable[[str, Location | None, str | None], LoadedConfig]
+"""Reads another config file, for one that builds on it.
 
-    def __call__(
-        self,
-        path: str,
-        *,
-        named_at: Location | None,
-        stack: tuple[str, ...],
-        scope: str | None = None,
-    ) -> LoadedConfig:
-        """Read a file.
-
-        Args:
-            path: Path of the file.
-            named_at: Where it is named.
-            stack: The files that are being read, the outermost first.
-            scope: Scope of the package that the file belongs to, if it is of another package.
-        """
-        ...
+It takes the path, the place that names it, and the scope of its package, if it is of another one.
+"""
 
 
 def check_acyclic(source: Source, stack: tuple[str, ...], named_at: Location | None) -> None:

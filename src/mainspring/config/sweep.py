@@ -9,7 +9,7 @@ from __future__ import annotations
 import dis
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any, NoReturn, TypeVar, cast
 
@@ -24,6 +24,7 @@ from mainspring.config.recording import (
 )
 from mainspring.errors import ConfigError, ConfigTypeError, Location
 from mainspring.registry.recorded import POSITIONAL_KEY
+from mainspring.registry.within import within
 from mainspring.walk import parts_of, paths_of
 
 __all__ = [
@@ -229,7 +230,7 @@ def uniform(low: float, high: float) -> float:
     Raises:
         ConfigError: These are no numbers, or the second is not the greater.
     """
-    return _range(low, high, log=False)
+    return _range(low, high, "uniform")
 
 
 def loguniform(low: float, high: float) -> float:
@@ -248,7 +249,7 @@ def loguniform(low: float, high: float) -> float:
     Raises:
         ConfigError: These are no positive numbers, or the second is not the greater.
     """
-    return _range(low, high, log=True)
+    return _range(low, high, "loguniform")
 
 
 def _one_of(choices: tuple[T, ...], word: str) -> T:
@@ -261,15 +262,14 @@ def _one_of(choices: tuple[T, ...], word: str) -> T:
     return cast("T", Sweep(choices, calling_place(), word))
 
 
-def _range(low: Any, high: Any, *, log: bool) -> float:
+def _range(low: Any, high: Any, word: str) -> float:
+    log = word == "loguniform"
     numbers = all(isinstance(x, int | float) and not isinstance(x, bool) for x in (low, high))
     if not numbers or not low < high or (log and low <= 0):
-        word = "loguniform" if log else "uniform"
-        positive = "positive " if log else ""
         raise ConfigError(
             f"{word}({low!r}, {high!r}) is no range",
             location=calling_place(),
-            help=f"give two {positive}numbers, the less one first",
+            help=f"give two {'positive ' if log else ''}numbers, the less one first",
         )
     return cast("float", Range(float(low), float(high), log, calling_place()))
 
@@ -277,19 +277,14 @@ def _range(low: Any, high: Any, *, log: bool) -> float:
 # Choosing
 
 
-@contextmanager
-def finding_sweeps() -> Iterator[dict[str, Sweep]]:
+def finding_sweeps() -> AbstractContextManager[dict[str, Sweep]]:
     """Within the block a swept variable takes its first value, and is noted.
 
     Returns:
         The swept variables of the configs that are read, by name; it fills while they are.
     """
     found: dict[str, Sweep] = {}
-    token = _found.set(found)
-    try:
-        yield found
-    finally:
-        _found.reset(token)
+    return within(_found, found)
 
 
 def assigned(name: str, written: Any, given: Any) -> Any:

@@ -14,7 +14,7 @@ import os
 import re
 import tokenize
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mainspring.config.config_dict import ConfigDict
@@ -22,6 +22,7 @@ from mainspring.config.marks import BASE_VALUE_FUNCTION
 from mainspring.config.source import ReadOptions, Source
 from mainspring.errors import ConfigError, ConfigKeyError, ConfigSyntaxError, Location, did_you_mean
 from mainspring.output import Secret, is_secret_name, note_secrets
+from mainspring.walk import items_of
 
 __all__ = ["BASE_VALUE", "ENVIRONMENT", "BaseValues", "fill_text", "with_secrets_marked"]
 
@@ -32,6 +33,7 @@ ENVIRONMENT = re.compile(
     r"\{\{\s*(?P<quote>['\"]?)\s*\$\s*(?P<name>\w+)\s*(?::(?P<default>[^{}\n]*?))?(?P=quote)\s*\}\}"
 )
 BASE_VALUE = re.compile(r"\{\{\s*_base_\.(?P<path>[\w.\-]+)\s*\}\}")
+_TOKEN = re.compile(r"__mainspring_base_value_(\d+)__")
 
 
 def fill_text(source: Source, options: ReadOptions, env_variables: dict[str, Any]) -> str:
@@ -60,13 +62,9 @@ def predefined_variables(source: Source) -> Mapping[str, str]:
     """The variables that name the file itself, with forward slashes."""
     folder, name = os.path.split(source.absolute_path)
     stem, extension = os.path.splitext(name)
-    variables = {
-        "fileDirname": folder,
-        "fileBasename": name,
-        "fileBasenameNoExtension": stem,
-        "fileExtname": extension,
-    }
-    return {key: value.replace("\\", "/") for key, value in variables.items()}
+    names = ("fileDirname", "fileBasename", "fileBasenameNoExtension", "fileExtname")
+    values = (part.replace("\\", "/") for part in (folder, name, stem, extension))
+    return dict(zip(names, values, strict=True))
 
 
 def _environment_value(match: re.Match[str], source: Source, env_variables: dict[str, Any]) -> str:
@@ -99,16 +97,14 @@ def with_secrets_marked(value: Any, env_variables: Mapping[str, Any], source: So
     if not secrets:
         return value
     if isinstance(value, dict | list):
-        items = dict.items(value) if isinstance(value, dict) else enumerate(value)
-        for key, item in list(items):
+        for key, item in items_of(value):
             value[key] = with_secrets_marked(item, secrets, source)
     for name, secret in secrets.items() if isinstance(value, str) else ():
         if value == secret:
             return Secret.of_variable(name, secret)
         if secret in value and name in os.environ:
-            written = next(
-                match for match in ENVIRONMENT.finditer(source.text) if match["name"] == name
-            )
+            found = ENVIRONMENT.finditer(source.text)
+            written = next(match for match in found if match["name"] == name)
             raise ConfigError(
                 f"{written[0]} puts a secret of the environment into a longer text, and a file of "
                 "data does not decide where it goes",
@@ -159,10 +155,10 @@ class BaseValues:
                         return match.group()
                     raise ConfigSyntaxError(
                         f"{match.group()} stands in a string",
-                        location=self._location(text, match.start()),
+                        location=self._location(match),
                         help=f"write it without quotes: key = {match.group()}",
                     )
-            return f"{BASE_VALUE_FUNCTION}({self._remember(text, match)})"
+            return f"{BASE_VALUE_FUNCTION}({self._remember(match)})"
 
         return BASE_VALUE.sub(replace, text)
 
@@ -179,7 +175,9 @@ class BaseValues:
 
     def _fill_data(self, text: str) -> str:
         quoted_or_bare = re.compile(rf"(?P<quote>['\"]?){BASE_VALUE.pattern}(?P=quote)")
-        return quoted_or_bare.sub(lambda match: f'"{_token(self._remember(text, match))}"', text)
+        return quoted_or_bare.sub(
+            lambda match: f'"__mainspring_base_value_{self._remember(match)}__"', text
+        )
 
     def fill_values(self, value: Any, bases: ConfigDict) -> Any:
         """Data with values of the bases where the text had templates.
@@ -189,43 +187,31 @@ class BaseValues:
         """
         if not self._references:
             return value
-        if isinstance(value, dict):
-            for key, item in dict.items(value):
-                self._refuse_token(key)
-                dict.__setitem__(value, key, self.fill_values(item, bases))
-            return value
-        if isinstance(value, list):
-            value[:] = [self.fill_values(item, bases) for item in value]
-            return value
-        if isinstance(value, str):
-            for index in range(len(self._references)):
-                if value == _token(index):
-                    return self._value(index, bases)
-            self._refuse_token(value)
-        return value
-
-    def _refuse_token(self, value: Any) -> None:
-        for index, reference in enumerate(self._references):
-            if isinstance(value, str) and _token(index) in value:
+        if isinstance(value, dict | list):
+            store: Any = dict.__setitem__ if isinstance(value, dict) else list.__setitem__
+            for key, item in items_of(value):
+                store(value, key, self.fill_values(item, bases))
+        for text in dict.keys(value) if isinstance(value, dict) else (value,):
+            for token in _TOKEN.finditer(text) if isinstance(text, str) else ():
+                if value == token[0]:
+                    return self._value(int(token[1]), bases)
+                reference = self._references[int(token[1])]
                 raise ConfigSyntaxError(
                     f"{{{{_base_.{reference.path}}}}} is only a part of a string or is a key",
                     location=reference.location,
                     help="it must be a whole value",
                 )
+        return value
 
     # Both
 
-    def _remember(self, text: str, match: re.Match[str]) -> int:
-        self._references.append(_Reference(match["path"], self._location(text, match.start())))
+    def _remember(self, match: re.Match[str]) -> int:
+        self._references.append(_Reference(match["path"], self._location(match)))
         return len(self._references) - 1
 
-    def _location(self, text: str, offset: int) -> Location:
-        before = text[:offset]
-        line = before.count("\n") + 1
-        lines, written = text.split("\n")[line - 1], self._source.text.split("\n")
-        same = line <= len(written) and written[line - 1] == lines
-        column = offset - (before.rfind("\n") + 1) + 1
-        return self._source.location(line, column if same else None)
+    def _location(self, match: re.Match[str]) -> Location:
+        place = replace(self._source, text=match.string).location_of(match.start())
+        return self._source.place_in(match.string, place.line, place.column)
 
     def _value(self, index: int, bases: ConfigDict) -> Any:
         reference = self._references[index]
@@ -254,10 +240,6 @@ def _item(value: Any, part: str) -> Any:
     if isinstance(value, list | tuple):
         return value[int(part)]
     raise TypeError
-
-
-def _token(index: int) -> str:
-    return f"__mainspring_base_value_{index}__"
 
 
 def _quoted_spans(text: str) -> list[tuple[int, int, bool]]:

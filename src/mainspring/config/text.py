@@ -4,70 +4,37 @@ from __future__ import annotations
 
 import ast
 import builtins
-import functools
 import io
-import json
-import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType, FunctionType, ModuleType
-from typing import Any, TypeGuard
+from typing import Any
 
 from mainspring.config.config_dict import ConfigDict, duplicate, keeping_lazy
-from mainspring.config.data_formats import revive
-from mainspring.config.data_marks import (
-    Written,
-    mark_data,
-    written_in_json,
-    written_in_toml,
-    written_in_yaml,
-)
+from mainspring.config.data_files import Written, mark_data, read_data
 from mainspring.config.external import resolve_base
 from mainspring.config.instrument import Site, instrumented
+from mainspring.config.lint import BASE_KEY, base_statement, check_values_only, sets_base
 from mainspring.config.marking import Marker
 from mainspring.config.marks import MarkedText, session
 from mainspring.config.merge import join_bases, merge
-from mainspring.config.namespace import Namespace
 from mainspring.config.places import locate
 from mainspring.config.recording import CONFIG_MODULE
-from mainspring.config.run_source import compiled, executed, parsed
-from mainspring.config.sharing import MOST_VALUES
+from mainspring.config.run_source import Namespace, compiled, executed, parsed
 from mainspring.config.source import FileReader, LoadedConfig, ReadOptions, Source
 from mainspring.config.template import BaseValues, fill_text, with_secrets_marked
-from mainspring.config.values_only import check_values_only
-from mainspring.config.yaml_scalars import changed_words, yaml_loader
-from mainspring.errors import (
-    ConfigAttributeError,
-    ConfigError,
-    ConfigKeyError,
-    ConfigSyntaxError,
-    ConfigTypeError,
-    Location,
-)
+from mainspring.errors import ConfigError, ConfigKeyError, ConfigTypeError, Location
 from mainspring.names import with_names_marked
 
-__all__ = [
-    "DEPRECATION_KEY",
-    "base_statement",
-    "bases_of_python",
-    "is_machinery",
-    "load_text",
-    "program_of",
-]
+__all__ = ["DEPRECATION_KEY", "bases_of_python", "is_machinery", "load_text", "program_of"]
 
-BASE_KEY = "_base_"
 DEPRECATION_KEY = "_deprecation_"
 
 
 def load_text(
-    source: Source,
-    options: ReadOptions,
-    read_file: FileReader,
-    stack: tuple[str, ...],
-    *,
-    for_data: bool = False,
+    source: Source, options: ReadOptions, read_file: FileReader, *, for_data: bool = False
 ) -> LoadedConfig:
     """Read a file of the text dialect and its bases.
 
@@ -75,7 +42,6 @@ def load_text(
         source: The file.
         options: What is replaced in its text.
         read_file: Reads a base.
-        stack: The files that are being read, this one last.
         for_data: Whether it is a base of a file of data, which has no programs as bases.
 
     Raises:
@@ -95,7 +61,7 @@ def load_text(
         program = program_of(source, source.absolute_path, templates.text, templates.paths)
         entries, location = program.bases, program.location
     else:
-        content, written = _data(source, marked)
+        content, written = read_data(source, marked)
         content.pop("$schema", None)  # for the editor
         listed = written.keys.get(BASE_KEY, Written())
         location = listed.value.location if listed.value is not None else None
@@ -105,7 +71,7 @@ def load_text(
     bases: list[LoadedConfig] = []
     for entry, place in entries:
         path, scope = resolve_base(entry, source.path, place)
-        bases.append(read_file(path, named_at=place, stack=stack, scope=scope))
+        bases.append(read_file(path, place, scope))
     base = join_bases(bases, location)
     with session() as current:
         if program is not None:
@@ -127,20 +93,6 @@ def load_text(
                 error.location = locate(own, error.config_path)
             raise
         return _result(source, values, own, bases, env_variables)
-
-
-def base_statement(tree: ast.Module) -> ast.Assign | ast.AnnAssign | None:
-    """The first statement at the top level of a Python file that sets ``_base_``."""
-    return next((node for node in tree.body if _is_base(node)), None)
-
-
-def _is_base(node: ast.AST) -> TypeGuard[ast.Assign | ast.AnnAssign]:
-    targets: list[ast.expr] = []
-    if isinstance(node, ast.AnnAssign):
-        targets = [node.target] if node.value is not None else []
-    elif isinstance(node, ast.Assign):
-        targets = node.targets
-    return [target.id for target in targets if isinstance(target, ast.Name)] == [BASE_KEY]
 
 
 Bases = list[tuple[str, Location | None]]
@@ -168,11 +120,7 @@ class Program:
 
 @lru_cache(maxsize=256)
 def program_of(
-    source: Source,
-    _absolute_path: str,
-    text: str,
-    templates: tuple[str, ...] = (),
-    flags: int = 0,
+    source: Source, _absolute_path: str, text: str, templates: tuple[str, ...] = (), flags: int = 0
 ) -> Program:
     """Prepare a Python file to run.
 
@@ -201,7 +149,7 @@ def bases_of_python(tree: ast.Module, source: Source) -> tuple[ast.Module, Bases
     """
     node = base_statement(tree)
     for inner in ast.walk(tree) if BASE_KEY in source.text else ():
-        if _is_base(inner) and inner not in tree.body:
+        if sets_base(inner) and inner not in tree.body:
             raise ConfigError(
                 "_base_ is assigned inside of another statement",
                 location=source.place_of(inner),
@@ -209,7 +157,7 @@ def bases_of_python(tree: ast.Module, source: Source) -> tuple[ast.Module, Bases
             )
     if node is None or node.value is None:
         return tree, [], None
-    rest = ast.Module([other for other in tree.body if not _is_base(other)], tree.type_ignores)
+    rest = ast.Module([other for other in tree.body if not sets_base(other)], tree.type_ignores)
     location = source.place_of(node.value)
     try:
         value = eval(compile(ast.Expression(node.value), source.absolute_path, "eval"), {})
@@ -237,11 +185,7 @@ def _listed(value: Any, location: Location | None, places: Sequence[Location]) -
 
 
 def _run(
-    program: Program,
-    source: Source,
-    templates: BaseValues,
-    base: ConfigDict,
-    options: ReadOptions,
+    program: Program, source: Source, templates: BaseValues, base: ConfigDict, options: ReadOptions
 ) -> dict[str, Any]:
     names: dict[str, Any] = {BASE_KEY: base, **templates.names(base)}
     added = set(names)
@@ -267,126 +211,6 @@ def is_machinery(value: Any) -> bool:
     return isinstance(value, ModuleType | FunctionType) or (type(value).__module__ == "__future__")
 
 
-def _data(source: Source, text: MarkedText) -> tuple[dict[str, Any], Written]:
-    start = source.location(1)
-    try:
-        raw, written = _parse_data(source, text)
-    except ConfigError:
-        raise
-    except (RecursionError, MemoryError, SyntaxError) as error:  # of Python, in JSON: it nests too
-        raise ConfigSyntaxError("the file is nested too deep to be read", location=start) from error
-    except (ValueError, TypeError, AttributeError) as error:
-        # What the parsers of these formats let through: numbers and dates that are none.
-        raise ConfigSyntaxError(
-            f"a value of the file cannot be read: {error}", location=start
-        ) from error
-    content = revive(raw)
-    if not isinstance(content, dict):
-        raise ConfigAttributeError(
-            f"a config is a mapping of keys to values, but the file holds {content!r:.60}",
-            location=start,
-        )
-    return content, written
-
-
-def _parse_data(source: Source, marked: MarkedText) -> tuple[Any, Written]:
-    text = marked.parsed
-    if source.format == ".json":
-        try:
-            read = json.loads(text, object_pairs_hook=functools.partial(_once, source, text))
-            return read, written_in_json(marked)
-        except json.JSONDecodeError as error:
-            place = source.location(error.lineno, error.colno)
-            raise ConfigSyntaxError(f"not valid JSON: {error.msg}", location=place) from error
-    if source.format == ".toml":
-        import tomllib
-
-        try:
-            return tomllib.loads(text), written_in_toml(marked)
-        except tomllib.TOMLDecodeError as error:
-            found = re.search(r"line (\d+), column (\d+)", str(error))
-            # Without a line the mistake is at the end of the file.
-            line, column = map(int, found.groups()) if found else (text.count("\n") + 1, None)
-            raise ConfigSyntaxError(
-                f"not valid TOML: {str(error).partition(' (at')[0]}",
-                location=source.location(line, column),
-            ) from error
-    import yaml
-
-    try:
-        loader = yaml_loader()(text)
-        node = loader.get_single_node()
-        if node is None:
-            return None, Written()
-        _check_document(node, source)
-        for word, meaning in changed_words(node):
-            place = source.location(word.start_mark.line + 1, word.start_mark.column + 1)
-            warnings.warn(
-                f"{place}: {word.value} is {meaning}, as YAML 1.2 has it: put it in quotes, or "
-                "write true, false or a number without a zero in front",
-                stacklevel=2,
-            )
-        return loader.construct_document(node), written_in_yaml(node, marked)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = source.location(mark.line + 1, mark.column + 1) if mark else source.location(1)
-        problem = getattr(error, "problem", None) or str(error)
-        raise ConfigSyntaxError(f"not valid YAML: {problem}", location=place) from error
-
-
-def _once(source: Source, text: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object, whose keys must differ."""
-    found = dict(pairs)
-    for name in found if len(found) < len(pairs) else ():
-        if sum(key == name for key, _ in pairs) > 1:
-            # The parser does not say where: it is the only place but in rare files.
-            places = [at.start() for at in re.finditer(rf"{re.escape(json.dumps(name))}\s*:", text)]
-            before = text[: places[1] if len(places) > 1 else 0]
-            raise _repeated(name, source, before.count("\n") + 1, len(before) - before.rfind("\n"))
-    return found
-
-
-def _repeated(key: str, source: Source, line: int, column: int) -> ConfigSyntaxError:
-    return ConfigSyntaxError(
-        f"the key {key!r} is given twice, so the first has no effect",
-        location=source.location(line, column),
-        help="remove one of them",
-    )
-
-
-def _check_document(root: Any, source: Source) -> None:
-    """Refuse a key that is given twice, and aliases that stand for endlessly many values."""
-    sizes: dict[int, int] = {}
-    open_nodes: set[int] = set()
-
-    def size(node: Any) -> int:
-        if id(node) in sizes:
-            return sizes[id(node)]
-        place = source.location(node.start_mark.line + 1, node.start_mark.column + 1)
-        if id(node) in open_nodes:
-            raise ConfigError("an alias stands inside of what it names", location=place)
-        open_nodes.add(id(node))
-        total, keys = 1, set()
-        for entry in [] if isinstance(node.value, str) else node.value:
-            for part in entry if isinstance(entry, tuple) else (entry,):
-                total += size(part)
-            key = entry[0] if isinstance(entry, tuple) else None
-            if key is not None and isinstance(key.value, str) and key.value != "<<":
-                if key.value in keys:
-                    mark = key.start_mark
-                    raise _repeated(key.value, source, mark.line + 1, mark.column + 1)
-                keys.add(key.value)
-        if total > MOST_VALUES:
-            raise ConfigError(
-                f"the aliases of the file stand for more than {MOST_VALUES} values", location=place
-            )
-        open_nodes.discard(id(node))
-        sizes[id(node)] = total
-        return total
-
-    size(root)
-
-
 def _warn_of_deprecation(content: dict[str, Any], source: Source) -> None:
     notice = content.pop(DEPRECATION_KEY, None)
     if notice is None:
@@ -406,11 +230,8 @@ def _result(
     bases: Sequence[LoadedConfig],
     env_variables: dict[str, Any],
 ) -> LoadedConfig:
-    origins: dict[str, tuple[str, ...]] = {}
-    for base in bases:
-        origins.update(base.origins)
-    for key in own:
-        origins[key] = (*origins.get(key, ()), source.absolute_path)
+    origins = {key: files for base in bases for key, files in base.origins.items()}
+    origins |= {key: (*origins.get(key, ()), source.absolute_path) for key in own}
     own_text = f"{source.absolute_path}\n{source.text}"
     return LoadedConfig.of(
         source,

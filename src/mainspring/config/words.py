@@ -6,12 +6,13 @@ makes nodes in scripts. `ByEpoch` and `ByIteration` are typed forms of ``train_c
 
 from __future__ import annotations
 
+import contextlib
 import copy as copying
 import functools
 import importlib.util
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, overload
 
@@ -23,6 +24,7 @@ from mainspring.config.recording import calling_place, is_recording, refuse
 from mainspring.errors import ConfigError, Location
 from mainspring.output import Secret, note_secrets
 from mainspring.registry.build import later_partial
+from mainspring.registry.within import within
 
 __all__ = [
     "ByEpoch",
@@ -203,18 +205,11 @@ def env(name: str, default: Any = None) -> Any:
 
 
 def _as_type_of(default: Any, written: str, name: str) -> Any:
-    if isinstance(default, bool):
-        words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
-        value = words.get(written.lower())
-        if value is not None:
-            return value
-    elif default is None or isinstance(default, str):
+    if default is None or isinstance(default, str):
         return written
-    else:
-        try:
-            return type(default)(written)
-        except ValueError:
-            pass
+    words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+    with contextlib.suppress(ValueError, KeyError):
+        return words[written.lower()] if isinstance(default, bool) else type(default)(written)
     raise ConfigError(
         f"the environment variable {name} is {written!r}, which is no {type(default).__name__}",
         location=calling_place(),
@@ -222,14 +217,9 @@ def _as_type_of(default: Any, written: str, name: str) -> Any:
     )
 
 
-@contextmanager
-def asked_variables(into: dict[str, Any]) -> Iterator[None]:
+def asked_variables(into: dict[str, Any]) -> AbstractContextManager[dict[str, Any]]:
     """Within the block `env` writes down here what it was asked for, and its answers."""
-    token = _asked.set(into)
-    try:
-        yield
-    finally:
-        _asked.reset(token)
+    return within(_asked, into)
 
 
 @contextmanager

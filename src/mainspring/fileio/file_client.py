@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections import ChainMap
 from contextlib import AbstractContextManager
@@ -22,22 +23,15 @@ from mainspring.fileio.backends import (
     prefix_to_backends,
     register_backend,
 )
-from mainspring.fileio.backends.registry import (
-    checked_prefixes,
-    client_backends,
-    client_prefixes,
-)
+from mainspring.fileio.backends.registry import checked_prefixes, client_backends, client_prefixes
 from mainspring.fileio.io import _parse_uri_prefix
 
 __all__ = ["FileClient", "HardDiskBackend"]
 
-_said: set[str] = set()
 
-
+@functools.cache
 def _say_once(message: str) -> None:
-    if message not in _said:
-        _said.add(message)
-        logging.getLogger(__name__).info(message)
+    logging.getLogger(__name__).info(message)
 
 
 class HardDiskBackend(LocalBackend):

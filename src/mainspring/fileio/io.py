@@ -19,7 +19,7 @@ from mainspring.fileio.backends.registry import (
     client_prefixes,
     prefix_to_backends,
 )
-from mainspring.fileio.handlers import file_handlers
+from mainspring.fileio.handlers import BaseFileHandler, file_handlers
 
 __all__ = [
     "copy_if_symlink_fails",
@@ -78,10 +78,7 @@ def _get_file_backend(prefix: str, backend_args: dict[str, Any]) -> Any:
 
 
 def get_file_backend(
-    uri: PathLike | None = None,
-    *,
-    backend_args: BackendArgs = None,
-    enable_singleton: bool = False,
+    uri: PathLike | None = None, *, backend_args: BackendArgs = None, enable_singleton: bool = False
 ) -> Any:
     """The backend of a path.
 
@@ -105,20 +102,20 @@ def get_file_backend(
     return backend_instances[key]
 
 
-def _backend(path: PathLike, backend_args: BackendArgs) -> Any:
-    return get_file_backend(path, backend_args=backend_args, enable_singleton=True)
+def _backend(path: PathLike, backend_args: BackendArgs) -> FsspecBackend:
+    """The backend of a path, whatever its class; `FsspecBackend` has all that one may offer."""
+    found: FsspecBackend = get_file_backend(path, backend_args=backend_args, enable_singleton=True)
+    return found
 
 
 def get(filepath: PathLike, backend_args: BackendArgs = None) -> bytes:
     """Content of a file."""
-    content: bytes = _backend(filepath, backend_args).get(filepath)
-    return content
+    return _backend(filepath, backend_args).get(filepath)
 
 
 def get_text(filepath: PathLike, encoding: str = "utf-8", backend_args: BackendArgs = None) -> str:
     """Content of a text file."""
-    content: str = _backend(filepath, backend_args).get_text(filepath, encoding)
-    return content
+    return _backend(filepath, backend_args).get_text(filepath, encoding)
 
 
 def put(obj: bytes, filepath: PathLike, backend_args: BackendArgs = None) -> None:
@@ -148,54 +145,44 @@ def isfile(filepath: PathLike, backend_args: BackendArgs = None) -> bool:
 
 def join_path(filepath: PathLike, *filepaths: PathLike, backend_args: BackendArgs = None) -> str:
     """Join parts of a path."""
-    joined: str = _backend(filepath, backend_args).join_path(filepath, *filepaths)
-    return joined
+    return _backend(filepath, backend_args).join_path(filepath, *filepaths)
 
 
 def get_local_path(
     filepath: PathLike, backend_args: BackendArgs = None
 ) -> AbstractContextManager[PathLike]:
     """A local copy of a file, for a ``with`` block; a local file itself is given as it is."""
-    path: AbstractContextManager[PathLike] = _backend(filepath, backend_args).get_local_path(
-        str(filepath)
-    )
-    return path
+    return _backend(filepath, backend_args).get_local_path(str(filepath))
 
 
 def copyfile(src: PathLike, dst: PathLike, backend_args: BackendArgs = None) -> PathLike:
     """Copy a file within a storage; returns where it went."""
-    copied: PathLike = _backend(src, backend_args).copyfile(src, dst)
-    return copied
+    return _backend(src, backend_args).copyfile(src, dst)
 
 
 def copytree(src: PathLike, dst: PathLike, backend_args: BackendArgs = None) -> PathLike:
     """Copy a directory within a storage; returns where it went."""
-    copied: PathLike = _backend(src, backend_args).copytree(src, dst)
-    return copied
+    return _backend(src, backend_args).copytree(src, dst)
 
 
 def copyfile_from_local(src: PathLike, dst: PathLike, backend_args: BackendArgs = None) -> PathLike:
     """Copy a local file into a storage; returns where it went."""
-    copied: PathLike = _backend(dst, backend_args).copyfile_from_local(src, dst)
-    return copied
+    return _backend(dst, backend_args).copyfile_from_local(src, dst)
 
 
 def copytree_from_local(src: PathLike, dst: PathLike, backend_args: BackendArgs = None) -> PathLike:
     """Copy a local directory into a storage; returns where it went."""
-    copied: PathLike = _backend(dst, backend_args).copytree_from_local(src, dst)
-    return copied
+    return _backend(dst, backend_args).copytree_from_local(src, dst)
 
 
 def copyfile_to_local(src: PathLike, dst: PathLike, backend_args: BackendArgs = None) -> PathLike:
     """Copy a file out of a storage; returns where it went."""
-    copied: PathLike = _backend(src, backend_args).copyfile_to_local(src, dst)
-    return copied
+    return _backend(src, backend_args).copyfile_to_local(src, dst)
 
 
 def copytree_to_local(src: PathLike, dst: PathLike, backend_args: BackendArgs = None) -> PathLike:
     """Copy a directory out of a storage; returns where it went."""
-    copied: PathLike = _backend(src, backend_args).copytree_to_local(src, dst)
-    return copied
+    return _backend(src, backend_args).copytree_to_local(src, dst)
 
 
 def remove(filepath: PathLike, backend_args: BackendArgs = None) -> None:
@@ -246,7 +233,7 @@ def generate_presigned_url(
     return str(_backend(url, backend_args).generate_presigned_url(url, client_method, expires_in))
 
 
-def _handler(file: Any, file_format: str | None) -> tuple[str, Any]:
+def _handler(file: Any, file_format: str | None) -> BaseFileHandler:
     if file_format is None and isinstance(file, str | Path):
         file_format = str(file).rpartition(".")[2]
     if file_format not in file_handlers:
@@ -256,7 +243,7 @@ def _handler(file: Any, file_format: str | None) -> tuple[str, Any]:
             f"there is no file format {file_format!r}; there are {known}"
             + (f": {hint}" if hint else "")
         )
-    return file_format, file_handlers[file_format]
+    return file_handlers[file_format]
 
 
 class _Content(BytesIO):
@@ -298,7 +285,7 @@ def load(
         DataError: The file is a pickle and asks for what could run code; ``trust=True`` lets it.
     """
     backend_args = _one_of(file_client_args, backend_args)
-    _, handler = _handler(file, file_format)
+    handler = _handler(file, file_format)
     if not isinstance(file, str | Path):
         if not hasattr(file, "read"):
             raise TypeError(f"file is a path or an open file, not {type(file).__name__}")
@@ -336,7 +323,7 @@ def dump(
     backend_args = _one_of(file_client_args, backend_args)
     if file is None and file_format is None:
         raise ValueError("give file_format when there is no file")
-    _, handler = _handler(file, file_format)
+    handler = _handler(file, file_format)
     if file is None:
         return handler.dump_to_str(obj, **kwargs)
     if not isinstance(file, str | Path):

@@ -63,6 +63,15 @@ class _CareNeededError(Exception):
     """The fast reader met a name that the slower one, which looks at each state, may use."""
 
 
+def _needs_care(file: Any, module: str, name: str) -> bool:
+    """Whether what a name means is only safe as long as no state is set on just anything."""
+    if _PLAIN.fullmatch(f"{module}.{name}") or is_allowed(module):
+        return False
+    if _WITH_CARE.fullmatch(f"{module}.{name}"):
+        return True
+    raise _refused(file, module, name)
+
+
 def _refused(file: Any, module: str, name: str) -> DataError:
     root = module.partition(".")[0]
     return mark_user_mistake(
@@ -91,15 +100,13 @@ def _todays(module: str, name: str) -> tuple[str, str]:
 class _Unpickler(pickle.Unpickler):
     def __init__(self, file: IO[bytes], **kwargs: Any) -> None:
         super().__init__(file, **kwargs)
-        self._file = file
+        self._opened = file
 
     def find_class(self, module: str, name: str) -> Any:
         module, name = _todays(module, name)
-        if _PLAIN.fullmatch(f"{module}.{name}") or is_allowed(module):
-            return super().find_class(module, name)
-        if _WITH_CARE.fullmatch(f"{module}.{name}"):
+        if _needs_care(self._opened, module, name):
             raise _CareNeededError
-        raise _refused(self._file, module, name)
+        return super().find_class(module, name)
 
 
 class _CarefulUnpickler(pickle._Unpickler):
@@ -118,14 +125,10 @@ class _CarefulUnpickler(pickle._Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         module, name = _todays(module, name)
-        path = f"{module}.{name}"
-        if is_allowed(module) or _PLAIN.fullmatch(path):
-            return super().find_class(module, name)
-        if path == "torch.storage._load_from_bytes":
+        care = _needs_care(self._opened, module, name)
+        if care and (module, name) == ("torch.storage", "_load_from_bytes"):
             return _storage_of
-        if _WITH_CARE.fullmatch(path):
-            return super().find_class(module, name)
-        raise _refused(self._opened, module, name)
+        return super().find_class(module, name)
 
     def load_build(self) -> None:
         """Set a state, if nothing but the values of this file depends on it."""

@@ -27,7 +27,6 @@ import operator
 import os
 import sys
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -35,7 +34,7 @@ from typing import Any, Literal
 from mainspring.errors import ConfigError, ConfigImportError
 from mainspring.names.imports import import_object
 from mainspring.names.kinds import is_for_data, package_of
-from mainspring.walk import parts_of
+from mainspring.walk import parts_of, paths_of
 
 __all__ = [
     "CALCULATES",
@@ -110,14 +109,9 @@ def with_names_marked(value: Any) -> Any:
                 marked: Any = DataName(item)
             elif key == "custom_imports" and isinstance(item, dict):
                 marked = with_names_marked({**item, "imports": _marked(item.get("imports"))})
-            elif (
-                key == "compile"
-                and isinstance(item, dict)
-                and isinstance(item.get("options"), dict)
-            ):
+            elif key == "compile" and isinstance(item, dict) and "options" in item:
                 # Settings of torch's compilers name programs to run.
-                options = {name: _marked(option) for name, option in item["options"].items()}
-                marked = {**item, "options": options}
+                marked = {**item, "options": _marked(item["options"])}
             else:
                 marked = with_names_marked(item)
             if marked is not item:
@@ -143,6 +137,8 @@ def _is_path(name: str) -> bool:
 def _marked(value: Any) -> Any:
     if isinstance(value, str):
         return DataName(value)
+    if isinstance(value, dict):
+        return {name: _marked(item) for name, item in value.items()}
     return [_marked(item) for item in value] if isinstance(value, list | tuple) else value
 
 
@@ -193,12 +189,7 @@ def is_of_stdlib(module: str) -> bool:
     root = module.partition(".")[0]
     if root in sys.stdlib_module_names:
         return root not in _HARMLESS
-    return _lies_in_stdlib(root)
-
-
-def _lies_in_stdlib(root: str) -> bool:
-    """Whether a package is of Python though no list names it, as that of Python's own tests."""
-    try:
+    try:  # no list names all of Python's packages, as that of its own tests
         spec = importlib.util.find_spec(root) if root.isidentifier() else None
     except (ImportError, ValueError):
         return False
@@ -294,7 +285,7 @@ _TRUST = ("trust", "trust_remote_code", "trust_repo", "allow_pickle", "skip_vali
 _CAUTION = ("weights_only", "safe_serialization", "use_safetensors")
 
 
-def refuse_trust(arguments: Mapping[str, Any]) -> None:
+def refuse_trust(arguments: dict[Any, Any]) -> None:
     """Refuse arguments in data that decide to trust a file: that is for a person.
 
     Args:
@@ -303,9 +294,8 @@ def refuse_trust(arguments: Mapping[str, Any]) -> None:
     Raises:
         ForbiddenNameError: One of them has code from elsewhere run.
     """
-    items = dict.items(arguments) if isinstance(arguments, dict) else arguments.items()
-    for key, value in items:
-        name = str(key)
+    for path, value in paths_of(arguments):
+        name = str(path[-1])
         trusts = (name in _TRUST or name.startswith("trust_")) and bool(value)
         if trusts or (name in _CAUTION and not value):
             raise ForbiddenNameError(
@@ -313,9 +303,6 @@ def refuse_trust(arguments: Mapping[str, Any]) -> None:
                 config_path=name,
                 help="say it in a config that is a program (.py), or on the command line",
             )
-        for item in value if isinstance(value, list | tuple) else (value,):
-            if isinstance(item, Mapping):
-                refuse_trust(item)
 
 
 def _of_no_kind(found: Any, path: str, package: str, origin: Origin) -> ForbiddenNameError:

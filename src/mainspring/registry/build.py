@@ -5,16 +5,11 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mainspring.defaults import DEFAULTS
-from mainspring.errors import (
-    ArgumentTypeError,
-    ConfigError,
-    ConfigKeyError,
-    mark_user_mistake,
-)
+from mainspring.errors import ArgumentTypeError, ConfigError, ConfigKeyError, mark_user_mistake
 from mainspring.names import origin_of, refuse_trust
 from mainspring.registry.default_scope import DefaultScope
 from mainspring.registry.manager import ManagerMixin
@@ -66,7 +61,7 @@ def build_from_cfg(cfg: Any, registry: Registry, default_args: Any = None) -> An
         args = _arguments(cfg, registry, default_args)
         own = set(_keys(cfg))
         added = {key: value for key, value in args.items() if key not in own}
-        return shared.built(cfg, added, lambda: _build(args, registry, _is_late(cfg)))
+        return shared.built(cfg, added, lambda: _build(cfg, args, registry))
 
 
 def build_model_from_cfg(cfg: Any, registry: Registry, default_args: Any = None) -> Any:
@@ -142,14 +137,13 @@ def build_scheduler_from_cfg(cfg: Any, registry: Registry, default_args: Any = N
         args = _arguments(cfg, registry, default_args)
         if not args.pop("convert_to_iter_based", False):
             args.pop("epoch_length", None)
-            return _build(args, registry, _is_late(cfg))
+            return _build(cfg, args, registry)
         if args.get("epoch_length") is None or not args.get("by_epoch", True):
             raise ConfigError(
                 "convert_to_iter_based=True needs a scheduler with by_epoch=True and the number "
                 f"of iterations in an epoch (epoch_length), but got {cfg!r}"
             )
-        named, scope = _type_of(args), args.pop("_scope_", None)
-        with _found(named, registry, scope) as scheduler, describing_calls(scheduler, args):
+        with _target_of(args, registry) as scheduler, describing_calls(scheduler, args):
             return scheduler.build_iter_from_epoch(**args)
 
 
@@ -172,9 +166,7 @@ def _arguments(cfg: Any, registry: Registry, default_args: Any) -> dict[str, Any
     args = {key: cfg[key] for key in _keys(cfg)}
     if default_args is not None:
         _check_mapping(default_args, "default_args")
-        for key in _keys(default_args):
-            if key not in args:
-                args[key] = default_args[key]
+        args |= {key: default_args[key] for key in _keys(default_args) if key not in args}
     return args
 
 
@@ -196,9 +188,19 @@ def _found(named: Any, registry: Registry, scope: str | None) -> Iterator[Any]:
         yield named
 
 
-def _build(args: dict[str, Any], registry: Registry, late: bool) -> Any:
-    named, scope = _type_of(args), args.pop("_scope_", None)
-    with _found(named, registry, scope) as target, describing_calls(target, args):
+def _target_of(args: dict[str, Any], registry: Registry) -> AbstractContextManager[Any]:
+    """What the ``type`` of arguments means; it and the scope are taken out of them."""
+    if "type" not in args:
+        raise ConfigKeyError(
+            f'`cfg` or `default_args` must contain the key "type", but got {args!r}',
+            help='a spec is written dict(type="Name", argument=value)',
+        )
+    return _found(args.pop("type"), registry, args.pop("_scope_", None))
+
+
+def _build(cfg: Any, args: dict[str, Any], registry: Registry) -> Any:
+    late = isinstance(cfg, RecordedCall) and cfg.is_late
+    with _target_of(args, registry) as target, describing_calls(target, args):
         args = with_parts_built(target, args, lambda part: build_from_cfg(part, registry))
         positional = args.pop(POSITIONAL_KEY, ())
         signature = signature_of(target) if late else None
@@ -210,10 +212,6 @@ def _build(args: dict[str, Any], registry: Registry, late: bool) -> Any:
         # Classes of this package build each description that they get once, others as they like.
         with building_apart(not getattr(target, "__module__", "").startswith("mainspring.")):
             return make(*positional, **args)
-
-
-def _is_late(cfg: Any) -> bool:
-    return isinstance(cfg, RecordedCall) and cfg.is_late
 
 
 def later_partial(target: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -233,12 +231,3 @@ def _call_with_first(
     target: Any, args: Sequence[Any], kwargs: Mapping[str, Any], first: Any
 ) -> Any:
     return target(first, *args, **kwargs)
-
-
-def _type_of(args: dict[str, Any]) -> Any:
-    if "type" not in args:
-        raise ConfigKeyError(
-            f'`cfg` or `default_args` must contain the key "type", but got {args!r}',
-            help='a spec is written dict(type="Name", argument=value)',
-        )
-    return args.pop("type")

@@ -11,6 +11,7 @@ from typing import Self
 
 from mainspring.errors import ConfigError
 from mainspring.registry.manager import ManagerMixin
+from mainspring.registry.within import within
 
 __all__ = ["ROOT_SCOPE", "DefaultScope", "canonical_path", "canonical_scope", "init_default_scope"]
 
@@ -80,11 +81,8 @@ class DefaultScope(ManagerMixin):
             return
         temporary = cls(f"overwrite-{next(_serial)}", scope_name)
         temporary._is_temporary = True
-        token = cls._current.set(weakref.ref(temporary))
-        try:
+        with within(cls._current, weakref.ref(temporary)):
             yield
-        finally:
-            cls._current.reset(token)
 
 
 def init_default_scope(scope: str) -> None:
@@ -97,10 +95,6 @@ def init_default_scope(scope: str) -> None:
     if current is None or not DefaultScope.check_instance_created(scope):
         DefaultScope.get_instance(scope, scope_name=scope)
     elif current.scope_name != scope:
-        logging.getLogger(__name__).warning(
-            "The current default scope %r is not %r, `init_default_scope` sets it to %r.",
-            current.scope_name,
-            scope,
-            scope,
-        )
+        said = "The current default scope %r is not %r, `init_default_scope` sets it to %r."
+        logging.getLogger(__name__).warning(said, current.scope_name, scope, scope)
         DefaultScope.get_instance(f"{scope}-{next(_serial)}", scope_name=scope)

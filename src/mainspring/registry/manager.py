@@ -153,12 +153,9 @@ class ManagerMixin(metaclass=ManagerMeta):
     @contextmanager
     def as_current(self) -> Iterator[Self]:
         """Make this instance the current one within a ``with`` block, in this thread or task."""
-        owners = [
-            owner
-            for owner in type(self).__mro__
-            if isinstance(owner, ManagerMeta)
-            and owner._instance_dict.get(self._instance_name) is self
-        ]
+        managers = (owner for owner in type(self).__mro__ if isinstance(owner, ManagerMeta))
+        name = self._instance_name
+        owners = [owner for owner in managers if owner._instance_dict.get(name) is self]
         tokens = [(owner, owner._current.set(weakref.ref(self))) for owner in owners]
         try:
             yield self

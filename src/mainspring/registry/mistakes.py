@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from mainspring.errors import MainspringError, did_you_mean, mark_user_mistake
-from mainspring.registry.signatures import callee_of, signature_of
+from mainspring.registry.signatures import Callee, callee_of, signature_of
 
 __all__ = ["describing_calls", "remembering_spec"]
 
 _SPEC = "__mainspring_spec__"
 _DESCRIBED = "__mainspring_described__"
 _UNEXPECTED = re.compile(r"unexpected keyword argument '(\w+)'")
+_UNKNOWN = Callee("", {}, (), (), None, "open")
+"""What may take anything, since nothing says what it takes."""
 
 
 @contextmanager
@@ -56,31 +58,23 @@ def describing_calls(target: Any, arguments: Mapping[str, Any]) -> Iterator[None
 
 
 def _describe(error: Exception, target: Any, arguments: Mapping[str, Any]) -> None:
-    callee, signature = callee_of(target), signature_of(target)
+    callee, signature = callee_of(target) or _UNKNOWN, signature_of(target)
     shown = f"{_name(target)}{signature if signature is not None else '(...)'}"
     error.add_note(f"while building {shown}{_place(target)}")
     if not isinstance(error, TypeError):
         return
-    takes = callee.parameters if callee is not None else {}
-    accepted = set(callee.names) if callee is not None else set()
-    unknown: list[str] = []
-    if callee is not None and callee.openness == "closed":
-        unknown = [key for key in arguments if key not in takes]
+    if callee.openness == "closed":
+        unknown = [key for key in arguments if key not in callee.parameters]
     else:
         # The signature passes everything on, so only the error knows; a call deeper inside may
         # have failed in the same words about an argument that is not the spec's.
-        named = _UNEXPECTED.search(str(error))
-        if named is not None and named[1] in arguments and named[1] not in accepted:
-            unknown = [named[1]]
-    missing = [
-        name
-        for name in (callee.required if callee is not None else ())
-        if name in takes and name not in arguments
-    ]
+        named = _UNEXPECTED.findall(str(error))[:1]
+        unknown = [key for key in named if key in arguments and key not in callee.names]
+    missing = [key for key in callee.required if key in callee.parameters and key not in arguments]
     if unknown or missing:
         mark_user_mistake(error)
     for key in unknown:
-        hint = did_you_mean(key, accepted - set(arguments))
+        hint = did_you_mean(key, set(callee.names) - set(arguments))
         wrong = f"{_name(target)} has no argument {key!r}"
         error.add_note(f"{wrong}; {hint}" if hint else wrong)
     if missing:
@@ -93,12 +87,9 @@ def _name(target: Any) -> str:
 
 def _place(target: Any) -> str:
     try:
-        file = inspect.getsourcefile(target)
-        line = inspect.getsourcelines(target)[1]
+        path = Path(inspect.getsourcefile(target) or "")
+        line = inspect.getsourcelines(target)[1]  # there are none without a file
     except (OSError, TypeError):
         return ""
-    if file is None:
-        return ""
-    path = Path(file)
     shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     return f", defined at {shown}:{line}"

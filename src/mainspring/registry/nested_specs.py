@@ -41,12 +41,11 @@ def with_parts_built(
         return dict(arguments)
     signature = signature_of(target)
     parameters = signature.parameters if signature is not None else {}
-    return {
-        name: value
-        if name != POSITIONAL_KEY and _wants_spec(target, parameters.get(name), value)
-        else _built(value, build)
-        for name, value in arguments.items()
-    }
+    built = dict(arguments)
+    for name, value in arguments.items():
+        if name == POSITIONAL_KEY or not _wants_spec(target, parameters.get(name), value):
+            built[name] = _built(value, build)
+    return built
 
 
 def _holds_call(value: Any) -> bool:

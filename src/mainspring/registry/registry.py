@@ -195,11 +195,8 @@ class Registry:
         """
         if not isinstance(force, bool):
             raise TypeError(f"force must be a boolean, but got {type(force)}")
-        given: object = name
-        if not (
-            isinstance(given, Sequence | None)
-            and all(isinstance(each, str) for each in given or ())
-        ):
+        names: object = () if name is None else name
+        if not isinstance(names, Sequence) or not all(isinstance(each, str) for each in names):
             raise TypeError(
                 f"name must be None, an instance of str, or a sequence of str, but got {type(name)}"
             )
@@ -220,17 +217,16 @@ class Registry:
         for name in [names] if isinstance(names, str) else names:
             taken = self._module_dict.get(name)
             if taken is not None and not force and not is_made_again(taken, module):
-                if self._gives_way(name, module) and not self._gives_way(name, taken):
-                    _logger.debug("%s %s stays that of %s", self._name, name, taken.__module__)
-                    continue
                 if self._gives_way(name, taken):
                     _logger.debug("%s %s is now that of %s", self._name, name, module)
-                    self._module_dict[name] = module
+                elif self._gives_way(name, module):
+                    _logger.debug("%s %s stays that of %s", self._name, name, taken.__module__)
                     continue
-                raise ConfigKeyError(
-                    f"{name} is already registered in {self._name} at {taken.__module__}",
-                    help="pass force=True to replace it",
-                )
+                else:
+                    raise ConfigKeyError(
+                        f"{name} is already registered in {self._name} at {taken.__module__}",
+                        help="pass force=True to replace it",
+                    )
             self._module_dict[name] = module
         remember_registered(module)
 
@@ -359,17 +355,10 @@ class Registry:
         if (scope, self.root.name) not in _reported:
             _reported.add((scope, self.root.name))
             hint = installation_hint(scope)
-            _logger.log(
-                logging.WARNING
-                if failure is not None or scope not in sys.modules
-                else logging.DEBUG,
-                "the scope %r has no registry below %s::%s, so names are looked up in %s::%s%s%s",
-                scope,
-                self.root.scope,
-                self.root.name,
-                self.scope,
-                self.name,
-                f" ({hint})" if hint else "",
-                f"; its import failed: {failure!r}" if failure is not None else "",
-            )
+            said = f"the scope {scope!r} has no registry below {self.root.scope}::{self.root.name}"
+            said += f", so names are looked up in {self.scope}::{self.name}"
+            said += f" ({hint})" if hint else ""
+            said += f"; its import failed: {failure!r}" if failure is not None else ""
+            may_be_missed = failure is not None or scope not in sys.modules
+            _logger.log(logging.WARNING if may_be_missed else logging.DEBUG, "%s", said)
         return self, scope, failure

@@ -6,12 +6,13 @@ build, or within one run, each such call is made the first time that somebody ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from mainspring.registry.recorded import RecordedCall
+from mainspring.registry.within import within
 from mainspring.walk import items_of
 
 __all__ = ["SharedParts", "building_apart", "building_together", "repeated_calls"]
@@ -32,14 +33,9 @@ class SharedParts:
         self._calls = repeated_calls(description)
         self._built: dict[int, tuple[dict[str, int], Any]] = {}
 
-    @contextmanager
-    def active(self) -> Iterator[None]:
+    def active(self) -> AbstractContextManager[SharedParts]:
         """Within the block these are the parts that builds share."""
-        token = _active.set(self)
-        try:
-            yield
-        finally:
-            _active.reset(token)
+        return within(_active, self)
 
     def built(self, call: Any, added: Mapping[str, Any], build: Callable[[], T]) -> T:
         """What a call gives: built now, or before by a place that added the same to it.
@@ -61,34 +57,22 @@ class SharedParts:
         return made
 
 
-@contextmanager
-def building_together(description: Any) -> Iterator[SharedParts]:
+def building_together(description: Any) -> AbstractContextManager[SharedParts]:
     """The parts that the current build shares; new ones where a build begins.
 
     Args:
         description: What is built.
     """
-    active = _active.get()
-    if active is not None:
-        yield active
-        return
-    parts = SharedParts(description)
-    with parts.active():
-        yield parts
+    return within(_active, _active.get() or SharedParts(description))
 
 
-@contextmanager
-def building_apart(apart: bool) -> Iterator[None]:
+def building_apart(apart: bool) -> AbstractContextManager[SharedParts | None]:
     """Within the block each build makes its own parts: a class got descriptions and builds them.
 
     Args:
         apart: False for a block that changes nothing.
     """
-    token = _active.set(None if apart else _active.get())
-    try:
-        yield
-    finally:
-        _active.reset(token)
+    return within(_active, None if apart else _active.get())
 
 
 def repeated_calls(value: Any) -> dict[int, RecordedCall]:

@@ -49,23 +49,16 @@ def callee_of(target: Any) -> Callee | None:
         unwrapped = signature_of(target, follow_wrapped=False)
     if signature is None or unwrapped is None:
         return None
-    parameters = {
-        name: parameter
-        for name, parameter in signature.parameters.items()
-        if parameter.kind in _KEYWORDS
-    }
-    required = tuple(
-        name
-        for name, parameter in signature.parameters.items()
-        if parameter.default is parameter.empty
-        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-    )
+    every = signature.parameters
+    rest = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    parameters = {name: p for name, p in every.items() if p.kind in _KEYWORDS}
+    needed = (name for name, p in every.items() if p.default is p.empty and p.kind not in rest)
     return Callee(
         getattr(target, "__name__", None) or type(target).__name__,
         parameters,
         {*parameters, *_accepted(target)},
-        required,
-        next(iter(signature.parameters), None),
+        tuple(needed),
+        next(iter(every), None),
         _openness(target, signature, unwrapped),
     )
 

@@ -139,7 +139,6 @@ class FsspecBackend(BaseStorageBackend):
             client_method: What it allows; storages that know no methods ignore it.
             expires_in: Seconds.
         """
-        del client_method
         system, path = self._open(url)
         return str(system.sign(path, expiration=expires_in))
 

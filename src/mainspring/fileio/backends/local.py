@@ -69,13 +69,8 @@ class LocalBackend(BaseStorageBackend):
         """Copy a directory to one that does not exist; returns where it went."""
         return shutil.copytree(src, dst)
 
-    copyfile_from_local = copyfile
-    copytree_from_local = copytree
-    copytree_to_local = copytree
-
-    def copyfile_to_local(self, src: PathLike, dst: PathLike) -> PathLike:
-        """Copy a file; returns where it went."""
-        return shutil.copy(src, dst)
+    copyfile_from_local = copyfile_to_local = copyfile
+    copytree_from_local = copytree_to_local = copytree
 
     def remove(self, filepath: PathLike) -> None:
         """Remove a file.

@@ -28,7 +28,6 @@ class PetrelBackend(FsspecBackend):
         conf_path: str | None = None,
         **storage_options: Any,
     ) -> None:
-        del enable_mc, conf_path
         super().__init__(protocol="s3", **storage_options)
         self.path_mapping = path_mapping
 

@@ -44,10 +44,7 @@ def checked_prefixes(name: str, backend: Any, prefixes: Prefixes) -> list[str]:
 
 
 def register_backend(
-    name: str,
-    backend: BackendClass | None = None,
-    force: bool = False,
-    prefixes: Prefixes = None,
+    name: str, backend: BackendClass | None = None, force: bool = False, prefixes: Prefixes = None
 ) -> Any:
     """Register a storage backend, directly or as a decorator.
 
@@ -64,14 +61,12 @@ def register_backend(
 
     def register(backend_class: BackendClass) -> BackendClass:
         taken = checked_prefixes(name, backend_class, prefixes)
-        replaces = force or is_made_again(backends.get(name), backend_class)
-        if name in backends and not replaces:
-            raise ValueError(f"there is a backend {name!r} already; add force=True to replace it")
-        for prefix in taken:
-            if prefix in prefix_to_backends and not replaces:
-                raise ValueError(
-                    f"prefix {prefix!r} has a backend already; add force=True to replace it"
-                )
+        if not (force or is_made_again(backends.get(name), backend_class)):
+            said = "{} already; add force=True to replace it"
+            if name in backends:
+                raise ValueError(said.format(f"there is a backend {name!r}"))
+            for prefix in prefix_to_backends.keys() & taken:
+                raise ValueError(said.format(f"prefix {prefix!r} has a backend"))
         backends[name] = backend_class
         prefix_to_backends.update(dict.fromkeys(taken, backend_class))
         return backend_class

@@ -10,15 +10,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
+from mainspring.config.data_files import read_data
 from mainspring.config.external import resolve_base
-from mainspring.config.lint import Outline
+from mainspring.config.lint import BASE_KEY, Outline
 from mainspring.config.load import load_source
 from mainspring.config.plain import is_name
 from mainspring.config.recorded import deciding_line
 from mainspring.config.source import LoadedConfig, ReadOptions, Source
 from mainspring.config.template import BASE_VALUE, BaseValues, fill_text
-from mainspring.config.text import BASE_KEY, bases_of_python
-from mainspring.config.text import _data as parse_data
+from mainspring.config.text import bases_of_python
 from mainspring.errors import ConfigSyntaxError, UnknownFormatError
 from mainspring.tools.convert.imports import Imports
 
@@ -110,7 +110,7 @@ def _dialect(source: Source) -> Dialect:
 def _bases(source: Source, dialect: Dialect) -> Iterator[Base]:
     if dialect == "data":
         templates = BaseValues(source, fill_text(source, ReadOptions(), {}))
-        found = parse_data(source, source.marked(templates.text))[0].get(BASE_KEY, [])
+        found = read_data(source, source.marked(templates.text))[0].get(BASE_KEY, [])
         written = [found] if isinstance(found, str) else list(found)
     else:
         text = fill_text(source, ReadOptions(), {}) if dialect == "text" else source.text

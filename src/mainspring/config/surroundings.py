@@ -1,13 +1,21 @@
-"""What a recorded config sees of Python: what is pure, the environment, and careful builtins."""
+"""What a recorded config sees of Python, and what it may not do with it.
+
+It sees what is pure, the environment, and careful builtins. Reading it has no effects: what Python
+does to files, processes and connections, it announces to audit hooks, by whichever function a
+config reached it. So it is the kind of an event that decides: what reads is allowed.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 import inspect
+import itertools
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from types import FrameType, ModuleType
 from typing import Any
 
@@ -16,6 +24,7 @@ from mainspring.config.node import Node
 from mainspring.config.recording import CONFIG_MODULE, is_recording, refuse
 from mainspring.config.reference import EAGER
 from mainspring.config.words import env, partial
+from mainspring.registry.within import within
 
 __all__ = [
     "ASKING",
@@ -24,6 +33,7 @@ __all__ = [
     "operating_system",
     "recording_dataclasses",
     "recording_functools",
+    "without_effects",
 ]
 
 _NAMES = ("path", "sep", "linesep", "name", "curdir", "pardir", "fspath", "cpu_count", "PathLike")
@@ -137,15 +147,12 @@ def _asking(function: Any, instead: str) -> Any:
             return function(*arguments, **named)
         if function is getattr and len(arguments) == 2:
             return getattr(*arguments)  # as with a dot
-        for value in arguments[:2] if function in (isinstance, issubclass) else arguments[:1]:
-            for one in value if isinstance(value, tuple) else (value,):
-                named_one: Any = one
-                if is_lazy(one) or (isinstance(one, Node) and function not in (getattr, hasattr)):
-                    shown = dotted_path(named_one) if is_lazy(one) else repr(one)
-                    refuse(
-                        f"{function.__name__}() of {shown}: the object is not there yet",
-                        instead,
-                    )
+        asked = arguments[:2] if function in (isinstance, issubclass) else arguments[:1]
+        several = (value if isinstance(value, tuple) else (value,) for value in asked)
+        for one in itertools.chain(*several):
+            if is_lazy(one) or (isinstance(one, Node) and function not in (getattr, hasattr)):
+                shown = dotted_path(one) if is_lazy(one) else repr(one)
+                refuse(f"{function.__name__}() of {shown}: the object is not there yet", instead)
         return function(*arguments, **named)
 
     return ask
@@ -161,3 +168,62 @@ ASKING = {
 """Builtins that would answer for what stands for an object."""
 
 asking_type = _asking(type, f"compare model.type with the imported name, or {EAGER}")
+
+
+_refused: ContextVar[bool] = ContextVar("mainspring_config_effects_refused", default=False)
+
+_READING = frozenset(
+    {
+        *("compile", "exec", "import", "os.fwalk", "os.getxattr", "os.listdir"),
+        *("os.listxattr", "os.scandir", "os.walk", "time.sleep"),
+    }
+)
+_OUTWARD = frozenset({"builtins.breakpoint", "builtins.input"})
+_INNER = (
+    *("array.", "builtins.", "code.", "cpython.", "function.", "gc.", "glob.", "marshal."),
+    *("object.", "pathlib.", "pdb.", "pickle.", "sys._", "sys.un"),
+)
+"""Events inside of the interpreter, and those of looking for files."""
+
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC
+
+
+def without_effects(refused: bool) -> AbstractContextManager[bool]:
+    """Within the block a config file that is being read changes nothing outside of it.
+
+    Args:
+        refused: Whether effects are refused; false for files that may have them.
+    """
+    if refused:
+        _listen()
+    return within(_refused, refused)
+
+
+@functools.cache
+def _listen() -> None:
+    """Begin to listen, which nothing can end; events outside of configs cost a look at a flag."""
+    sys.addaudithook(_on_event)
+
+
+def _on_event(event: str, arguments: tuple[Any, ...]) -> None:
+    if not _refused.get() or not is_recording() or event in _READING:
+        return
+    if event == "open":
+        flags = arguments[2]
+        is_effect = isinstance(flags, int) and bool(flags & _WRITING)
+    else:
+        is_effect = event in _OUTWARD or not event.startswith(_INNER)
+    if not is_effect:
+        return
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__") != CONFIG_MODULE:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return  # an import writes its bytecode
+        frame = frame.f_back
+    what = f"opens {arguments[0]!r} for writing" if event == "open" else f"does this: {event}"
+    if event.startswith(("os.", "shutil.", "subprocess.", "socket.")) and arguments:
+        what = f"does {event} of {arguments[0]!r:.80}"
+    refuse(
+        f"the config {what}: reading a config has no effects",
+        "do it in a module, or in the program that reads the config",
+    )
