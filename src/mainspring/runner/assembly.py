@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
 
 from torch import nn
@@ -51,6 +52,25 @@ def _loop_or_section(mode: str) -> property:
             run._parts[f"{mode}_loop"] = loop
 
     return property(current, replace)
+
+
+def _built_loop(mode: str) -> property:
+    """The loop of a mode, built when first asked for; ``None`` where none is described."""
+    name = f"{mode}_loop"
+
+    def built(run: Assembly) -> Any:
+        if name not in run._parts:
+            section = run._sections[f"{mode}_cfg"]
+            build_it = getattr(run, f"build_{name}")
+            run._parts[name] = None if section is None else build_it(section)
+        return run._parts[name]
+
+    return property(built)
+
+
+def _of_loop(mode: str, part: str) -> property:
+    """A part of the loop of a mode, such as its loader."""
+    return property(attrgetter(f"{mode}_loop.{part}"))
 
 
 class Assembly(Run):
@@ -147,54 +167,24 @@ class Assembly(Run):
         loop = self.train_loop
         return 0 if loop is None else getattr(loop, name)
 
-    @property
-    def train_loop(self) -> Any:
-        return self._parts.get("train_loop") or self._built_loop("train")
-
-    @property
-    def val_loop(self) -> Any:
-        return self._parts.get("val_loop") or self._built_loop("val")
-
-    @property
-    def test_loop(self) -> Any:
-        return self._parts.get("test_loop") or self._built_loop("test")
-
-    def _built_loop(self, mode: str) -> Any:
-        """A loop, built when first asked for; ``None`` where none is described."""
-        if f"{mode}_loop" not in self._parts:
-            section = self._sections[f"{mode}_cfg"]
-            build_it = getattr(self, f"build_{mode}_loop")
-            self._parts[f"{mode}_loop"] = None if section is None else build_it(section)
-        return self._parts[f"{mode}_loop"]
+    train_loop: Any = _built_loop("train")
+    val_loop: Any = _built_loop("val")
+    test_loop: Any = _built_loop("test")
 
     _train_loop: Any = _loop_or_section("train")
     _val_loop: Any = _loop_or_section("val")
     _test_loop: Any = _loop_or_section("test")
 
-    @property
-    def train_dataloader(self) -> Any:
-        return self.train_loop.dataloader
-
-    @property
-    def val_dataloader(self) -> Any:
-        return self.val_loop.dataloader
-
-    @property
-    def test_dataloader(self) -> Any:
-        return self.test_loop.dataloader
+    train_dataloader: Any = _of_loop("train", "dataloader")
+    val_dataloader: Any = _of_loop("val", "dataloader")
+    test_dataloader: Any = _of_loop("test", "dataloader")
+    val_evaluator: Any = _of_loop("val", "evaluator")
+    test_evaluator: Any = _of_loop("test", "evaluator")
 
     @property
     def _train_dataloader(self) -> Any:
         loop = self._parts.get("train_loop")
         return self._sections["train_dataloader"] if loop is None else loop.dataloader
-
-    @property
-    def val_evaluator(self) -> Any:
-        return self.val_loop.evaluator
-
-    @property
-    def test_evaluator(self) -> Any:
-        return self.test_loop.evaluator
 
     @property
     def optim_wrapper(self) -> Any:
@@ -384,13 +374,8 @@ class Assembly(Run):
 
     def _build_evaluation_loop(self, loop: Any, mode: str, default_type: str) -> BaseLoop:
         with building(self.cfg, f"{mode}_cfg"):
-            built: BaseLoop = build.build_evaluation_loop(
-                self,
-                loop,
-                self._sections[f"{mode}_dataloader"],
-                self._sections[f"{mode}_evaluator"],
-                default_type,
-            )
+            parts = (self._sections[f"{mode}_{part}"] for part in ("dataloader", "evaluator"))
+            built: BaseLoop = build.build_evaluation_loop(self, loop, *parts, default_type)
         return built
 
     def register_hook(self, hook: Any, priority: str | int | Any | None = None) -> None:

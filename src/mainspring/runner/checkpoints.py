@@ -34,7 +34,6 @@ from mainspring.runner.assembly import Assembly
 from mainspring.runner.earlier_state import StateBeforeValidation
 from mainspring.runner.interruption import Interruption
 from mainspring.runner.joint_saving import JointSaving
-from mainspring.runner.moments import restore_moments
 from mainspring.runner.rank_buffers import own_buffers_of_ranks, with_own_buffers
 
 if TYPE_CHECKING:
@@ -215,7 +214,7 @@ class Checkpoints(Assembly):
         self._resume = True
         checkpoint = self.load_checkpoint(filename, strict=True)
         if "optimizer" in checkpoint:
-            restore_moments(cast("Runner", self), checkpoint["optimizer"])
+            resume.restore_moments(cast("Runner", self), checkpoint["optimizer"])
         self.optim_wrapper.zero_grad()
         if about_to_be_written is not None:
             resume.renew_trained_state(cast("Runner", self), about_to_be_written)

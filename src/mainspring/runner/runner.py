@@ -24,6 +24,7 @@ from mainspring.registry.default_scope import ROOT_SCOPE
 from mainspring.registry.shared import SharedParts
 from mainspring.rng.seeding import set_random_seed
 from mainspring.runner import resume
+from mainspring.runner import section_types as of
 from mainspring.runner.build_optimization import check_optimized
 from mainspring.runner.changed_settings import Settings
 from mainspring.runner.checkpoints import Checkpoints
@@ -43,19 +44,6 @@ from mainspring.runner.quick_check import refuse_mistakes
 from mainspring.runner.rank_failure import naming_failed_rank
 from mainspring.runner.release import StartFiles, claim, is_in_use, release_run
 from mainspring.runner.request import as_config, named_run, resume_request
-from mainspring.runner.section_types import (
-    EvaluatorSection,
-    HookSection,
-    Launcher,
-    LoaderSection,
-    LogProcessorSection,
-    LoopSection,
-    ModelSection,
-    OptimSection,
-    PreprocessorSection,
-    SchedulerSection,
-    VisualizerSection,
-)
 from mainspring.runner.sections import (
     RUNNER_SECTIONS,
     check_triples,
@@ -141,29 +129,29 @@ class Runner(Checkpoints, MMEngineNames):
 
     def __init__(
         self,
-        model: ModelSection,
+        model: of.ModelSection,
         work_dir: str | None = None,
-        train_dataloader: LoaderSection | None = None,
-        val_dataloader: LoaderSection | None = None,
-        test_dataloader: LoaderSection | None = None,
-        train_cfg: LoopSection | None = None,
-        val_cfg: LoopSection | None = None,
-        test_cfg: LoopSection | None = None,
+        train_dataloader: of.LoaderSection | None = None,
+        val_dataloader: of.LoaderSection | None = None,
+        test_dataloader: of.LoaderSection | None = None,
+        train_cfg: of.LoopSection | None = None,
+        val_cfg: of.LoopSection | None = None,
+        test_cfg: of.LoopSection | None = None,
         auto_scale_lr: Mapping[str, Any] | None = None,
-        optim_wrapper: OptimSection | None = None,
-        param_scheduler: SchedulerSection | None = None,
-        val_evaluator: EvaluatorSection | None = None,
-        test_evaluator: EvaluatorSection | None = None,
-        default_hooks: Mapping[str, HookSection | None] | None = None,
-        custom_hooks: Sequence[HookSection] | None = None,
-        data_preprocessor: PreprocessorSection | None = None,
+        optim_wrapper: of.OptimSection | None = None,
+        param_scheduler: of.SchedulerSection | None = None,
+        val_evaluator: of.EvaluatorSection | None = None,
+        test_evaluator: of.EvaluatorSection | None = None,
+        default_hooks: Mapping[str, of.HookSection | None] | None = None,
+        custom_hooks: Sequence[of.HookSection] | None = None,
+        data_preprocessor: of.PreprocessorSection | None = None,
         load_from: str | None = None,
         resume: bool | str = False,
-        launcher: Launcher | None = "none",
+        launcher: of.Launcher | None = "none",
         env_cfg: Mapping[str, Any] | None = None,
-        log_processor: LogProcessorSection | None = None,
+        log_processor: of.LogProcessorSection | None = None,
         log_level: str | int = "INFO",
-        visualizer: VisualizerSection | None = None,
+        visualizer: of.VisualizerSection | None = None,
         default_scope: str | None = "mainspring",
         randomness: Mapping[str, Any] | None = None,
         experiment_name: str | None = None,
