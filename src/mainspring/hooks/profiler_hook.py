@@ -73,11 +73,9 @@ class ProfilerHook(Hook):
             raise ConfigError("ProfilerHook records neither the CPU nor the GPU")
         self.by_epoch = by_epoch
         self.profile_times = profile_times
-        self.activities: list[torch.profiler.ProfilerActivity] = []
-        if activity_with_cpu:
-            self.activities.append(torch.profiler.ProfilerActivity.CPU)
-        if activity_with_cuda:
-            self.activities.append(torch.profiler.ProfilerActivity.CUDA)
+        kinds = torch.profiler.ProfilerActivity
+        chosen = {kinds.CPU: activity_with_cpu, kinds.CUDA: activity_with_cuda}
+        self.activities = [kind for kind, is_chosen in chosen.items() if is_chosen]
         self.schedule = None if schedule is None else torch.profiler.schedule(**schedule)
         self.on_trace_ready = on_trace_ready
         self.record_shapes = record_shapes
@@ -154,10 +152,9 @@ class ProfilerHook(Hook):
         runner.logger.info("profiling has ended")
 
     def _trace_handler(self, runner: Run) -> Callable[..., Any] | None:
-        wanted: Any = self.on_trace_ready
+        wanted = self.on_trace_ready
         if wanted is None or callable(wanted):
-            handler: Callable[..., Any] | None = wanted
-            return handler
+            return wanted
         options = dict(wanted) if isinstance(wanted, Mapping) else {}
         kind = options.pop("type", wanted)
         if kind == "log_trace":
@@ -166,10 +163,7 @@ class ProfilerHook(Hook):
         if kind == "tb_trace":
             directory = os.path.join(runner.log_dir, options.pop("dir_name", "tf_tracing_logs"))
             runner.logger.info(f"traces will be saved to {directory}")
-            writer: Callable[..., Any] = torch.profiler.tensorboard_trace_handler(
-                directory, **options
-            )
-            return writer
+            return torch.profiler.tensorboard_trace_handler(directory, **options)
         raise ConfigError(
             f"ProfilerHook: on_trace_ready is {kind!r}",
             help=did_you_mean(str(kind), ("log_trace", "tb_trace"))

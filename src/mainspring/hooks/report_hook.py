@@ -33,9 +33,7 @@ _SHARE = 0.01
 """Part of the time of a run that its pictures may take, until it ends."""
 
 
-def _never_fatal(
-    method: Callable[P, None],
-) -> Callable[P, None]:
+def _never_fatal(method: Callable[P, None]) -> Callable[P, None]:
     """Let a method act on rank 0 only, and no more once it has failed, which is said."""
 
     @functools.wraps(method)
@@ -241,10 +239,9 @@ class ReportHook(Hook):
             in_iterations, data = timer.training_seconds
             # What is saved between two iterations counts as waiting for the second one.
             by_epoch = getattr(runner.train_loop, "by_epoch", True)
-            data = max(data - (0.0 if by_epoch else seconds["saving"]), 0.0)
-            seconds["data"], seconds["step"] = data, max(in_iterations - data, 0.0)
-            if not by_epoch:
-                seconds["step"] = max(in_iterations - data - seconds["saving"], 0.0)
+            saving = 0.0 if by_epoch else seconds["saving"]
+            seconds["data"] = data = max(data - saving, 0.0)
+            seconds["step"] = max(in_iterations - data - saving, 0.0)
         record.best = [
             {"metric": entry.metric, "score": entry.score, "file": entry.file}
             for hook in runner.hooks

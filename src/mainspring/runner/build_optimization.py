@@ -17,6 +17,7 @@ from mainspring.optim import OptimWrapper, OptimWrapperDict, build_optim_wrapper
 from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.optim.scheduler.extended import follow_length
 from mainspring.registry import OPTIM_WRAPPERS, PARAM_SCHEDULERS
+from mainspring.runner.sections import require_settings, unknown_setting
 
 __all__ = [
     "build_optimizer_wrapper",
@@ -204,22 +205,11 @@ def check_lr_scaling(auto_scale_lr: Any) -> None:
     Raises:
         ConfigError: It is no dict, or its ``base_batch_size`` no number of samples.
     """
-    if not isinstance(auto_scale_lr, Mapping | None):
-        raise ConfigTypeError(
-            f"auto_scale_lr is {auto_scale_lr!r}, but it is a dict of settings",
-            config_path="auto_scale_lr",
-            help="write auto_scale_lr = dict(enable=True, base_batch_size=...)",
-        )
+    require_settings("auto_scale_lr", auto_scale_lr, "enable=True, base_batch_size=...")
     known = keys_of_section("auto_scale_lr")
     for key in auto_scale_lr or ():
         if key not in known:
-            warn(
-                ConfigError(
-                    f"auto_scale_lr has no setting {key!r}",
-                    config_path=f"auto_scale_lr.{key}",
-                    help=did_you_mean(key, known) or f"it has {', '.join(known)}",
-                )
-            )
+            warn(unknown_setting("auto_scale_lr", key, known))
     base = (auto_scale_lr or {}).get("base_batch_size", 1)
     if not isinstance(base, int | float) or base < 1:
         path = "auto_scale_lr.base_batch_size"
@@ -276,11 +266,9 @@ def build_schedulers(
     for index, entry in enumerate(entries):
         path = f"param_scheduler.{index}" if len(entries) > 1 else "param_scheduler"
         _refuse_torchs_own(entry, path)
-        if isinstance(entry, functools.partial):
-            built.append(entry(optim_wrapper))
-            continue
         if not isinstance(entry, Mapping):
-            built.append(entry)
+            is_partial = isinstance(entry, functools.partial)
+            built.append(entry(optim_wrapper) if is_partial else entry)
             continue
         if "type" not in entry:
             raise ConfigError(

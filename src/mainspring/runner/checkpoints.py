@@ -66,24 +66,22 @@ class Checkpoints(Assembly):
         """Load weights or continue a run, whichever was asked for; once only."""
         if self._has_loaded:
             return
-        resume_from = self._load_from if self._resume else None
-        if self._resume and self._load_from is None:
-            found = find_resumable_checkpoint(self.work_dir)
-            resume_from = found.path if found is not None else None
-            if found is not None:
-                self.logger.info(f"resume from {found.path}: {found.reason}", extra=IN_FILE)
-            else:
-                where = f"nothing to resume in {self.work_dir}"
-                self.logger.info(f"{where}: training starts from the beginning")
-        elif resume_from is not None:
-            require_whole(self._find_checkpoint(resume_from))
-        if resume_from is not None:
-            self.resume(resume_from)
-            name = os.path.basename(str(resume_from))
+        file = self._load_from
+        if self._resume and file is not None:
+            require_whole(self._find_checkpoint(file))
+        elif self._resume and (found := find_resumable_checkpoint(self.work_dir)) is not None:
+            file = found.path
+            self.logger.info(f"resume from {file}: {found.reason}", extra=IN_FILE)
+        elif self._resume:
+            where = f"nothing to resume in {self.work_dir}"
+            self.logger.info(f"{where}: training starts from the beginning")
+        if self._resume and file is not None:
+            self.resume(file)
+            name = os.path.basename(str(file))
             self.begun_from = f"from {name}, at iteration {self.iter:,}"
-        elif self._load_from is not None:
-            self.load_checkpoint(self._load_from)
-            self.begun_from = f"with weights of {self._load_from}"
+        elif file is not None:
+            self.load_checkpoint(file)
+            self.begun_from = f"with weights of {file}"
         self._has_loaded = True
 
     def _begin_in_work_dir(self) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mainspring.config.schema import RUNNER_SECTIONS, TRIPLES, misspelt_sections
-from mainspring.errors import ConfigError
+from mainspring.errors import ConfigError, ConfigTypeError, did_you_mean
 from mainspring.fileio.local_folder import local_folder
 
 __all__ = [
@@ -17,6 +17,8 @@ __all__ = [
     "counts_epochs",
     "misspelt_sections",
     "require",
+    "require_settings",
+    "unknown_setting",
     "with_default_loops",
     "work_dir_of",
 ]
@@ -59,6 +61,26 @@ def require(cfg: Any, section: str) -> Any:
     if section in meant:
         hint = f"{meant[section]!r} looks like a misspelling of it"
     raise ConfigError(f"the config has no {section!r}", config_path=meant.get(section), help=hint)
+
+
+def require_settings(section: str, value: Any, inside: str = "...") -> None:
+    """Refuse what is no dict of settings, or none.
+
+    Raises:
+        ConfigTypeError: It is something else.
+    """
+    if not isinstance(value, Mapping | None):
+        instead = f"write {section} = dict({inside})"
+        raise ConfigTypeError.of_value(section, value, instead, "but it is a dict of settings")
+
+
+def unknown_setting(section: str, key: str, known: Sequence[str]) -> ConfigError:
+    """The error of a setting that a section does not have."""
+    return ConfigError(
+        f"{section} has no setting {key!r}",
+        config_path=f"{section}.{key}",
+        help=did_you_mean(key, known) or f"it has {', '.join(known)}",
+    )
 
 
 def with_default_loops(sections: dict[str, Any]) -> None:
