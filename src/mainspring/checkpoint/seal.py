@@ -162,8 +162,7 @@ def _digest_of(file: IO[bytes], size: int, name: str) -> str:
         digest.update(chunk)
         left -= len(chunk)
     digest.update(b"\0\0")
-    found: str = digest.hexdigest()
-    return found
+    return str(digest.hexdigest())
 
 
 def _verify_foreign(path: str | Path, file: IO[bytes], size: int) -> Verdict:

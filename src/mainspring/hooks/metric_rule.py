@@ -63,16 +63,13 @@ def infer_rule(
         ConfigError: The name suggests neither (also a ValueError).
     """
     name = metric.lower()
-    greater = [key.lower() for key in greater_keys]
-    less = [key.lower() for key in less_keys]
-    if name in greater:
-        return "greater"
-    if name in less:
-        return "less"
-    if any(key in name for key in greater):
-        return "greater"
-    if any(key in name for key in less):
-        return "less"
+    suggesting: dict[Rule, Sequence[str]] = {"greater": greater_keys, "less": less_keys}
+    for rule, keys in suggesting.items():
+        if name in map(str.lower, keys):
+            return rule
+    for rule, keys in suggesting.items():
+        if any(key.lower() in name for key in keys):
+            return rule
     raise UnknownRuleError(
         f"the name {metric!r} does not tell whether greater or less is better",
         help=_loss_meant(name) or "say rule='greater' or rule='less'",

@@ -87,7 +87,7 @@ class Assembly(Run):
     _seed: int
     _timestamp: str
     auto_scale_lr: Mapping[str, Any] | None
-    _scaled: Any
+    _scaled: Any = None
 
     @property
     def experiment_name(self) -> str:
@@ -125,8 +125,7 @@ class Assembly(Run):
 
     @property
     def hooks(self) -> list[Any]:
-        hooks: list[Any] = self._dispatch.hooks
-        return hooks
+        return self._dispatch.hooks
 
     @property
     def by_epoch(self) -> bool | None:
@@ -215,8 +214,7 @@ class Assembly(Run):
     def build_message_hub(self, message_hub: Mapping[str, Any] | None = None) -> MessageHub:
         """The message hub of the run."""
         arguments = {"name": self._experiment_name, **(message_hub or {})}
-        hub: MessageHub = MessageHub.get_instance(**arguments)
-        return hub
+        return MessageHub.get_instance(**arguments)
 
     def build_visualizer(self, visualizer: Any = None) -> Any:
         """The visualizer of the run."""
@@ -407,5 +405,4 @@ class Assembly(Run):
 
     def get_hooks_info(self) -> str:
         """A table of the hooks at each point, in order of call."""
-        table: str = self._dispatch.describe()
-        return table
+        return self._dispatch.describe()

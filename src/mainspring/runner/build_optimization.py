@@ -59,8 +59,11 @@ def build_optimizer_wrapper(model: nn.Module, spec: Any) -> Any:
     if _is_by_module(spec):
         return _wrappers_by_module(model, spec)
     optimizer = spec.get("optimizer")
-    if isinstance(optimizer, Optimizer):
-        return OPTIM_WRAPPERS.build({"type": "OptimWrapper", **spec})
+    is_called = is_recipe(optimizer)
+    if is_called:
+        optimizer = _call_optimizer_recipe(model, optimizer).optimizer
+    if is_called or isinstance(optimizer, Optimizer):
+        return OPTIM_WRAPPERS.build({"type": "OptimWrapper", **spec, "optimizer": optimizer})
     if "constructor" not in spec and optimizer is None:
         raise ConfigError(
             "optim_wrapper names no optimizer",
@@ -69,10 +72,6 @@ def build_optimizer_wrapper(model: nn.Module, spec: Any) -> Any:
             or "add optimizer=dict(type='SGD', lr=0.1); for several optimizers give ready "
             "OptimWrapper objects by name, or a constructor",
         )
-    if is_recipe(optimizer):
-        rest = {key: value for key, value in spec.items() if key != "optimizer"}
-        trained = _call_optimizer_recipe(model, optimizer).optimizer
-        return OPTIM_WRAPPERS.build({"type": "OptimWrapper", "optimizer": trained, **rest})
     return build_optim_wrapper(model, spec)
 
 

@@ -47,13 +47,13 @@ class Checkpoints(Assembly):
 
     _resume: bool
     _load_from: str | None
-    _has_loaded: bool
+    _has_loaded = False
     _anew: Sequence[str]
     _has_begun = False
     _loaded_names: Collection[str] = ()
     _waiting: Callable[[], None] | None = None
-    _writer: CheckpointWriter | None = None
-    _joint: JointSaving | None = None
+    _writer: CheckpointWriter
+    _joint: JointSaving
     interruption: Interruption | None = None
     """What listens to signals, while this run trains in the main thread."""
     saving_seconds = 0.0
@@ -262,7 +262,6 @@ class Checkpoints(Assembly):
             within = "" if "://" in str(out_dir) else self.work_dir
             out_dir, filename = os.path.split(os.path.join(within, out_dir))
         with self._counting_seconds():
-            self._joint = self._joint or JointSaving(self._timestamp)
             loop = self._train_loop
             done = loop.completed_iters if hasattr(loop, "completed_iters") else self.iter
             together = self._joint.all_take_part(int(done), filename)
@@ -293,7 +292,7 @@ class Checkpoints(Assembly):
 
             if async_save:
                 # What cannot be read again is refused here rather than in the thread.
-                self._checkpoint_writer().start(as_plain_types(checkpoint), write)
+                self._writer.start(as_plain_types(checkpoint), write)
             else:
                 # What is written later must not be overtaken by what is written now.
                 self._report(self.finish_saving())
@@ -311,7 +310,7 @@ class Checkpoints(Assembly):
         """Take the memory that asynchronous saves copy the state to, in the background."""
         if is_main_process():
             state = [get_state_dict(self.model), self.optim_wrapper.state_dict()]
-            self._checkpoint_writer().reserve(state)
+            self._writer.reserve(state)
 
     def finish_saving(self) -> BaseException | None:
         """Wait for an asynchronous save.
@@ -319,7 +318,7 @@ class Checkpoints(Assembly):
         Returns:
             Why it failed, once; ``None`` if it did not, or there is none.
         """
-        return None if self._writer is None else self._writer.wait()
+        return self._writer.wait()
 
     @contextmanager
     def saving(self) -> Iterator[None]:
@@ -338,10 +337,6 @@ class Checkpoints(Assembly):
             self.logger.error(
                 f"the checkpoint before could not be written: {type(failure).__name__}: {failure}"
             )
-
-    def _checkpoint_writer(self) -> CheckpointWriter:
-        self._writer = self._writer or CheckpointWriter()
-        return self._writer
 
     def _find_checkpoint(self, filename: str | Path) -> str:
         name = str(filename)

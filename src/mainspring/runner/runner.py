@@ -13,6 +13,7 @@ from typing import Any, Self
 from torch import nn
 
 from mainspring.checkpoint.apply import unwrap
+from mainspring.checkpoint.writer import CheckpointWriter
 from mainspring.config import Config
 from mainspring.config.sweep import refuse_unchosen
 from mainspring.dist import is_main_process
@@ -30,19 +31,20 @@ from mainspring.runner.changed_settings import Settings
 from mainspring.runner.checkpoints import Checkpoints
 from mainspring.runner.config_record import record_config
 from mainspring.runner.ending import Invocation, telling
-from mainspring.runner.environment import Randomness, set_up_environment, shared_timestamp
+from mainspring.runner.environment import Randomness, set_up_environment
 from mainspring.runner.error_places import building, give_place
 from mainspring.runner.evaluation import evaluation
 from mainspring.runner.failed_step import explaining_failures
 from mainspring.runner.inner_states import InnerStates
 from mainspring.runner.interruption import Interruption
+from mainspring.runner.joint_saving import JointSaving
 from mainspring.runner.mmengine_names import MMEngineNames
 from mainspring.runner.model_setup import compile_step, prepare_model, wrap_for_processes
 from mainspring.runner.modes import TrainingModes
 from mainspring.runner.opening import planned_rates
 from mainspring.runner.quick_check import refuse_mistakes
 from mainspring.runner.rank_failure import naming_failed_rank
-from mainspring.runner.release import StartFiles, claim, is_in_use, release_run
+from mainspring.runner.release import StartFiles, claim, new_timestamp, release_run
 from mainspring.runner.request import as_config, named_run, resume_request
 from mainspring.runner.sections import (
     RUNNER_SECTIONS,
@@ -172,13 +174,11 @@ class Runner(Checkpoints, MMEngineNames):
             self.work_dir = work_dir_of(work_dir, self.cfg)
         self.auto_scale_lr = auto_scale_lr
         self._resume, self._load_from = resume_request(resume, load_from)
-        self._has_loaded = False
         self.pending_accumulation: dict[str, Any] = {}
         self.inner_states: InnerStates | None = None
         self.modes = TrainingModes()
         self._is_prepared = False
         self._is_cut_off = False
-        self._scaled: Any = None
         self._anew = [anew] if isinstance(anew, str) else list(anew)
         self.settings: dict[str, Any] = {}
         self.set_anew: list[dict[str, Any]] = []
@@ -194,12 +194,11 @@ class Runner(Checkpoints, MMEngineNames):
                 self._randomness.diff_rank_seed,
             )
         )
-        self._timestamp = shared_timestamp(
-            lambda stamp: (
-                os.path.lexists(os.path.join(self.work_dir, stamp))
-                or is_in_use(named_run(experiment_name, self.cfg, stamp))
-            )
+        self._timestamp = new_timestamp(
+            self.work_dir, lambda stamp: named_run(experiment_name, self.cfg, stamp)
         )
+        self._joint = JointSaving(self._timestamp)
+        self._writer = CheckpointWriter()
         self._experiment_name = named_run(experiment_name, self.cfg, self._timestamp)
         self._log_dir = os.path.join(self.work_dir, self._timestamp)
         self._logging = default_scope, log_processor, log_level, visualizer
@@ -436,8 +435,7 @@ class Runner(Checkpoints, MMEngineNames):
         """
         if type(self).call_hook is not Runner.call_hook:
             return (lambda runner, **arguments: runner.call_hook(point, **arguments),)
-        methods: tuple[HookMethod, ...] = self._dispatch.methods(point)
-        return methods
+        return self._dispatch.methods(point)
 
     def wrap_model(
         self, model_wrapper_cfg: Mapping[str, Any] | None, model: nn.Module

@@ -36,9 +36,9 @@ from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.registry import STRATEGIES
 from mainspring.rng.seeding import set_random_seed
 from mainspring.runner import build, build_optimization
-from mainspring.runner.environment import set_up_environment, shared_timestamp
+from mainspring.runner.environment import set_up_environment
 from mainspring.runner.model_setup import compile_step, prepare_model
-from mainspring.runner.release import is_in_use
+from mainspring.runner.release import new_timestamp
 from mainspring.runner.resume import map_schedulers
 from mainspring.strategy import DDPStrategy as DDPWrapping
 from mainspring.strategy import SingleDeviceStrategy as DevicePlacing
@@ -102,12 +102,7 @@ class BaseStrategy(metaclass=ABCMeta):
     ) -> None:
         self.launcher = infer_launcher() if launcher is None else launcher
         set_up_environment(env_cfg, self.launcher)
-        self.timestamp = shared_timestamp(
-            lambda stamp: (
-                os.path.lexists(os.path.join(self.work_dir, stamp))
-                or is_in_use(self._prefix + stamp)
-            )
-        )
+        self.timestamp = new_timestamp(self.work_dir, lambda stamp: self._prefix + stamp)
         self.randomness = dict(randomness or {"seed": None})
         self.seed = set_random_seed(**self.randomness)
 
