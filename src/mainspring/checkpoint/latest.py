@@ -210,13 +210,14 @@ def _newest_first(work_dir: str, first: str | None) -> list[Path]:
         for path in _checkpoint_files(work_dir, first)
         if _number(path) is not None and not _OTHER.search(path.name)
     ]
-    # By the number in the name, since clocks jump; by time where both count different things.
-    found.sort(key=lambda path: (path.stat().st_mtime_ns, _number(path)), reverse=True)
-    by_kind: dict[str, list[Path]] = {}
-    for path in found:
-        by_kind.setdefault(re.sub(r"\d+", "", path.name), []).append(path)
-    if len(by_kind) == 1:
-        found.sort(key=lambda path: _number(path) or 0, reverse=True)
+    kinds = {re.sub(r"\d+", "", path.name) for path in found}
+
+    def age(path: Path) -> tuple[int, int]:
+        # By the number in the name, since clocks jump; by time where both count different things.
+        number, time = _number(path) or 0, path.stat().st_mtime_ns
+        return (number, time) if len(kinds) == 1 else (time, number)
+
+    found.sort(key=age, reverse=True)
     if first is None:
         return found
     recorded = Path(first)

@@ -151,20 +151,15 @@ class DivergenceHook(Hook):
         checkpoint: dict[str, Any] | None = None,
     ) -> None:
         """Go back, if that is the policy and can be done; else stop, or warn."""
-        message = f"the weights are no numbers any more: {bad}" if bad else "the loss is no number"
-        message = f"training diverged: {message}"
-        first = _first_bad_scalar(runner)
-        if first is not None:
-            message += f"; {first[0]} was no number for the first time after iteration {first[1]}"
-        if began is not None:
-            message += f"; {began}"
+        what = f"the weights are no numbers any more: {bad}" if bad else "the loss is no number"
+        known = [f"training diverged: {what}", _first_bad_scalar(runner), began]
         if self.policy == "rollback":
             runner.finish_saving()
             found = find_resumable_checkpoint(runner.work_dir)
             if found is None:
-                message += "; there is no checkpoint to go back to"
+                known.append("there is no checkpoint to go back to")
             elif self.rollbacks >= self.max_rollbacks:
-                message += f"; max_rollbacks={self.max_rollbacks} times it went back before"
+                known.append(f"max_rollbacks={self.max_rollbacks} times it went back before")
             else:
                 runner.roll_back(found.path, checkpoint)
                 self.rollbacks += 1
@@ -176,6 +171,7 @@ class DivergenceHook(Hook):
                     f"({self.rollbacks} of {self.max_rollbacks} times)"
                 )
                 return
+        message = "; ".join(filter(None, known))
         if self.policy == "warn":
             if not self._warned:
                 runner.logger.error(message)
@@ -242,8 +238,8 @@ def _first_bad(model: torch.nn.Module) -> str | None:
     return None
 
 
-def _first_bad_scalar(runner: Run) -> tuple[str, int] | None:
-    """Which scalar of the training was no number first, and after which iteration.
+def _first_bad_scalar(runner: Run) -> str | None:
+    """Which scalar of the training was no number first, and after which iteration, in words.
 
     Only those that are recorded in every iteration, such as losses and norms of gradients, and as
     far back as their history goes.
@@ -268,7 +264,8 @@ def _first_bad_scalar(runner: Run) -> tuple[str, int] | None:
     loop = runner.train_loop
     done = int(loop.completed_iters) if hasattr(loop, "completed_iters") else runner.iter + 1
     shown = "the loss" if name == "loss" else name
-    return shown, done - (length - 1 - first[name])
+    iteration = done - (length - 1 - first[name])
+    return f"{shown} was no number for the first time after iteration {iteration}"
 
 
 class _NonFiniteTrace:

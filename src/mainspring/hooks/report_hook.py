@@ -112,6 +112,7 @@ class ReportHook(Hook):
     @_never_fatal
     def before_train(self, runner: Run) -> None:
         """Begin to note."""
+        from mainspring.report.changes import changes_of
         from mainspring.report.record import StartRecord
 
         now = time.perf_counter()
@@ -128,7 +129,10 @@ class ReportHook(Hook):
         self._record.seconds["validation"] = 0.0
         self._warnings = _Counter(self._record.warnings)
         runner.logger.addFilter(self._warnings)
-        self._note_changes(runner)
+        try:
+            self._record.base, self._record.changes = changes_of(runner.cfg)
+        except Exception as error:  # noqa: BLE001 - a base that cannot be read alone is no mistake
+            runner.logger.debug(f"the report shows no difference to the base: {error}")
         self._note(runner, "running")
 
     @_never_fatal
@@ -252,15 +256,6 @@ class ReportHook(Hook):
         record.memory = _memory_in_use()
         record.write(runner.log_dir)
         self._noted_at = time.perf_counter()
-
-    def _note_changes(self, runner: Run) -> None:
-        from mainspring.report.changes import changes_of
-
-        assert self._record is not None
-        try:
-            self._record.base, self._record.changes = changes_of(runner.cfg)
-        except Exception as error:  # noqa: BLE001 - a base that cannot be read alone is no mistake
-            runner.logger.debug(f"the report shows no difference to the base: {error}")
 
     def _draw(self, runner: Run) -> None:
         """Draw both pictures; the curves need matplotlib, the page does not."""

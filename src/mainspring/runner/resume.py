@@ -354,18 +354,17 @@ def _restore_position(runner: Runner, meta: Mapping[str, Any], ours: Mapping[str
         state = states[get_rank() if len(states) == get_world_size() else 0]
         if state:
             _restore_source(source, state, ours.get("loop") or {})
-    position = ours.get("loop")
-    if position and getattr(loop, "by_epoch", False) and ours.get("by_epoch") is False:
-        position = {**position, "epoch": position["pass"]}  # passes were not epochs
-    if position is None and hasattr(loop, "load_state_dict"):
-        epoch, iteration = int(meta["epoch"]), int(meta["iter"])
+    epoch, iteration, position = int(meta["epoch"]), int(meta["iter"]), ours.get("loop")
+    if not hasattr(loop, "load_state_dict"):
+        loop._epoch, loop._iter = epoch, iteration
+        return
+    if position is None:
         position = {"epoch": epoch, "iter": iteration, "validated_at": iteration}
         if not getattr(loop, "by_epoch", True):
             position["batches"] = iteration
-    if hasattr(loop, "load_state_dict"):
-        loop.load_state_dict(position)
-    else:
-        loop._epoch, loop._iter = int(meta["epoch"]), int(meta["iter"])
+    elif getattr(loop, "by_epoch", False) and ours.get("by_epoch") is False:
+        position = {**position, "epoch": position["pass"]}  # passes were not epochs
+    loop.load_state_dict(position)
 
 
 def _restore_source(source: Any, state: Any, position: Mapping[str, Any]) -> None:
