@@ -152,9 +152,10 @@ class ProfilerHook(Hook):
         runner.logger.info("profiling has ended")
 
     def _trace_handler(self, runner: Run) -> Callable[..., Any] | None:
-        wanted = self.on_trace_ready
+        wanted: Any = self.on_trace_ready
         if wanted is None or callable(wanted):
-            return wanted
+            handler: Callable[..., Any] | None = wanted
+            return handler
         options = dict(wanted) if isinstance(wanted, Mapping) else {}
         kind = options.pop("type", wanted)
         if kind == "log_trace":
@@ -163,7 +164,10 @@ class ProfilerHook(Hook):
         if kind == "tb_trace":
             directory = os.path.join(runner.log_dir, options.pop("dir_name", "tf_tracing_logs"))
             runner.logger.info(f"traces will be saved to {directory}")
-            return torch.profiler.tensorboard_trace_handler(directory, **options)
+            writer: Callable[..., Any] = torch.profiler.tensorboard_trace_handler(
+                directory, **options
+            )
+            return writer
         raise ConfigError(
             f"ProfilerHook: on_trace_ready is {kind!r}",
             help=did_you_mean(str(kind), ("log_trace", "tb_trace"))

@@ -372,8 +372,8 @@ class Assembly(Run):
 
     def _build_evaluation_loop(self, loop: Any, mode: str, default_type: str) -> BaseLoop:
         with building(self.cfg, f"{mode}_cfg"):
-            parts = (self._sections[f"{mode}_{part}"] for part in ("dataloader", "evaluator"))
-            built: BaseLoop = build.build_evaluation_loop(self, loop, *parts, default_type)
+            data, metrics = (self._sections[f"{mode}_{x}"] for x in ("dataloader", "evaluator"))
+            built: BaseLoop = build.build_evaluation_loop(self, loop, data, metrics, default_type)
         return built
 
     def register_hook(self, hook: Any, priority: str | int | Any | None = None) -> None:

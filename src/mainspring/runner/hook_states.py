@@ -54,14 +54,13 @@ def restore_hooks(hooks: Mapping[str, Any], states: Mapping[str, Any]) -> None:
         states: What `hook_states` gave.
     """
     for name, state in states.items():
-        hook: Any = hooks.get(name)
-        reason = ""
-        if hook is None:
+        reason, kind = "", type(hooks.get(name))
+        if name not in hooks:
             reason = "this run has no such hook"
-        elif getattr(type(hook), "load_state_dict", None) in (None, Hook.load_state_dict):
-            reason = f"{type(hook).__name__} has state_dict, but no load_state_dict"
+        elif getattr(kind, "load_state_dict", None) in (None, Hook.load_state_dict):
+            reason = f"{kind.__name__} has state_dict, but no load_state_dict"
         if reason:
             warn(f"the state of the hook {name} in the checkpoint is not used: {reason}")
             continue
         with _noting(f"while giving the hook {name} back its state of the checkpoint"):
-            hook.load_state_dict(state)
+            hooks[name].load_state_dict(state)
