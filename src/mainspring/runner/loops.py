@@ -1,7 +1,7 @@
 """The visible loops: what happens, in which order, with the hook points at the left margin.
 
 `mainspring.hooks.points` shows the same as a diagram. Reading a loop from top to bottom tells the
-story of a training; validation and test are in `evaluation_loops`, what is not the story in
+story of a training; validation and test are in `evaluation`, what is not the story in
 `progress` and the hooks.
 """
 
@@ -21,8 +21,7 @@ from mainspring.registry import LOOPS
 from mainspring.runner.agreement import agree
 from mainspring.runner.base_loop import BaseLoop
 from mainspring.runner.device_copies import copies_for
-from mainspring.runner.evaluation import evaluation
-from mainspring.runner.evaluation_loops import TestLoop, ValLoop
+from mainspring.runner.evaluation import TestLoop, ValLoop, evaluation
 from mainspring.runner.interruption import all_end, validation_of
 from mainspring.runner.run_length import (
     EndlessBatches,
