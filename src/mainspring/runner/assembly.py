@@ -54,6 +54,18 @@ def _loop_or_section(mode: str) -> property:
     return property(current, replace)
 
 
+def _part_or_section(part: str, section: str) -> property:
+    """A part of the training; before it is built, what describes it. It can be set."""
+
+    def current(run: Assembly) -> Any:
+        return run._parts.get(part, run._sections[section])
+
+    def replace(run: Assembly, value: Any) -> None:
+        run._parts[part] = value
+
+    return property(current, replace)
+
+
 def _built_loop(mode: str) -> property:
     """The loop of a mode, built when first asked for; ``None`` where none is described."""
     name = f"{mode}_loop"
@@ -185,23 +197,8 @@ class Assembly(Run):
         loop = self._parts.get("train_loop")
         return self._sections["train_dataloader"] if loop is None else loop.dataloader
 
-    @property
-    def optim_wrapper(self) -> Any:
-        """The optimizer wrapper; before training, what describes it."""
-        return self._parts.get("optim_wrapper", self._sections["optim_wrapper"])
-
-    @optim_wrapper.setter
-    def optim_wrapper(self, wrapper: Any) -> None:
-        self._parts["optim_wrapper"] = wrapper
-
-    @property
-    def param_schedulers(self) -> Any:
-        """The schedulers; before training, what describes them."""
-        return self._parts.get("param_schedulers", self._sections["param_scheduler"])
-
-    @param_schedulers.setter
-    def param_schedulers(self, schedulers: Any) -> None:
-        self._parts["param_schedulers"] = schedulers
+    optim_wrapper: Any = _part_or_section("optim_wrapper", "optim_wrapper")
+    param_schedulers: Any = _part_or_section("param_schedulers", "param_scheduler")
 
     def build_logger(
         self, log_level: int | str = "INFO", log_file: str | None = None, **kwargs: Any
