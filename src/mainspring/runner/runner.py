@@ -262,11 +262,9 @@ class Runner(Checkpoints, MMEngineNames):
         cfg = copy.deepcopy(cfg)
         refuse_unchosen(cfg)
         doubtful = refuse_mistakes(cfg)
-        sections = {"model": require(cfg, "model")}
-        for name in RUNNER_SECTIONS:
-            if name in cfg and name not in sections:
-                sections[name] = cfg[name]
-        runner = cls(**sections, cfg=cfg)
+        model = require(cfg, "model")
+        sections = {name: cfg[name] for name in RUNNER_SECTIONS if name in cfg and name != "model"}
+        runner = cls(model=model, **sections, cfg=cfg)
         for problem in doubtful:
             runner.logger.warning(str(problem))
         return runner
