@@ -15,12 +15,7 @@ import torch
 
 from mainspring.checkpoint.apply import unwrap
 from mainspring.checkpoint.sharded import is_sharded
-from mainspring.dataset.any_loader import (
-    is_named_loaders,
-    length_of,
-    no_batch_error,
-    set_loader_epoch,
-)
+from mainspring.dataset import any_loader
 from mainspring.dataset.dealing import comparing_ranks, every_item_once, require_equal_batches
 from mainspring.device import autocast, get_device
 from mainspring.dist import all_gather_object
@@ -103,12 +98,12 @@ class _EvaluationLoop(BaseLoop):
             self.runner.model.eval()
             for evaluation_set in self.sets:
                 self._enter(evaluation_set)
-                set_loader_epoch(self.dataloader, 0)
+                any_loader.set_loader_epoch(self.dataloader, 0)
                 with self._dealt_out(evaluation_set) as batches:
                     for idx, data_batch in enumerate(interruptible(self.runner, batches)):
                         self.run_iter(idx, data_batch)
                 if not self.batches and batches != ():  # other ranks have the few items there are
-                    raise no_batch_error(f"{mode}_dataloader")
+                    raise any_loader.no_batch_error(f"{mode}_dataloader")
                 prefix = f"{evaluation_set.name}/" if evaluation_set.name else ""
                 metrics |= {f"{prefix}{key}": value for key, value in self._measured().items()}
             metrics = agreed_metrics(metrics)
@@ -289,7 +284,7 @@ def _evaluation_sets(
     Raises:
         ConfigError: The names of loaders and evaluators differ.
     """
-    if is_named_loaders(dataloader):
+    if any_loader.is_named_loaders(dataloader):
         loaders = dict(dataloader)
     elif isinstance(dataloader, list | tuple):
         loaders = {str(index): loader for index, loader in enumerate(dataloader)}
@@ -447,5 +442,5 @@ def _number_of_samples(dataloader: Any, seen: int) -> int:
         dataloader: The loader, at the end of a pass.
         seen: Samples that this rank has seen in it.
     """
-    size = length_of(getattr(dataloader, "dataset", None))
+    size = any_loader.length_of(getattr(dataloader, "dataset", None))
     return sum(all_gather_object(seen)) if size is None else size
