@@ -9,8 +9,7 @@ import torch
 from torch import nn
 
 from mainspring.checkpoint import load_file, verify_file
-from mainspring.checkpoint.snapshot import Snapshots
-from mainspring.checkpoint.writer import CheckpointWriter
+from mainspring.checkpoint.writer import CheckpointWriter, Snapshots
 from mainspring.hooks import Hook
 from mainspring.model import Supervised
 from mainspring.runner import Runner

@@ -84,7 +84,7 @@ def check_names(cfg: Any, values: Mapping[Any, Any], problems: Problems) -> None
 
 
 def _dead_changes(
-    cfg: Any, sources: tuple[Source, ...], values: Mapping[Any, Any], read: set[str]
+    cfg: Any, sources: Sequence[Source], values: Mapping[Any, Any], read: set[str]
 ) -> Iterator[tuple[str, str, str | None]]:
     """Changes of variables after the files were read, why they have no effect, and what to do."""
     sections = [value_at(values, [name]) for name in RUNNER_SECTIONS]
@@ -106,7 +106,7 @@ def _dead_changes(
             yield path, f" here: {used_at} has used its former value", advice
 
 
-def _places_of_use(sources: tuple[Source, ...], name: str) -> Iterator[str]:
+def _places_of_use(sources: Sequence[Source], name: str) -> Iterator[str]:
     """Where Python files read a variable."""
     for source in sources:
         if source.format == ".py":

@@ -10,13 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mainspring.checkpoint.contents import (
-    listed,
-    meta_of,
-    read_checkpoint,
-    weights_like,
-    weights_of,
-)
+from mainspring.checkpoint import contents
 from mainspring.checkpoint.latest import _newest_first
 from mainspring.checkpoint.seal import verify_file
 from mainspring.errors import CheckpointError
@@ -52,8 +46,8 @@ def average_checkpoints(
     last: Mapping[str, Any] = {}
     state: Mapping[str, Any] = {}
     for path, share in zip(paths, shares, strict=True):
-        previous, last = state, read_checkpoint(path)
-        state = weights_of(last, path)
+        previous, last = state, contents.read_checkpoint(path)
+        state = contents.weights_of(last, path)
         if previous:
             _require_same(previous, state, paths[0], path)
         for name, value in state.items():
@@ -67,8 +61,8 @@ def average_checkpoints(
         (name, sums.pop(name).div_(whole).to(kinds[name]) if name in sums else value)
         for name, value in state.items()
     )
-    averaged = weights_like(state, means)
-    meta = meta_of(last)
+    averaged = contents.weights_like(state, means)
+    meta = contents.meta_of(last)
     names = [Path(path).name for path in paths]
     origin = {"files": names, "weights": list(shares)}
     return {"meta": {**meta, "averaged_from": origin}, "state_dict": averaged}
@@ -124,17 +118,17 @@ def _require_same(
     problems = []
     lacking = [name for name in expected if name not in found]
     if lacking:
-        problems.append(f"it lacks {listed(lacking)}")
+        problems.append(f"it lacks {contents.listed(lacking)}")
     extra = [name for name in found if name not in expected]
     if extra:
-        problems.append(f"only it has {listed(extra)}")
+        problems.append(f"only it has {contents.listed(extra)}")
     reshaped = [
         f"{name} is {_form(found[name])}, not {_form(expected[name])}"
         for name in expected
         if name in found and _form(found[name]) != _form(expected[name])
     ]
     if reshaped:
-        problems.append(listed(reshaped))
+        problems.append(contents.listed(reshaped))
     if problems:
         raise CheckpointError(
             f"{path} and {first} are of different models: {'; '.join(problems)}",

@@ -10,7 +10,6 @@ from typing import Any
 from torch import Tensor
 
 from mainspring.checkpoint.safe_load import load_file
-from mainspring.checkpoint.safetensors_files import is_safetensors, read_safetensors
 from mainspring.checkpoint.seal import verify_file
 from mainspring.errors import CheckpointError, did_you_mean
 
@@ -63,10 +62,7 @@ def read_checkpoint(path: str | Path, *, trust: bool = False) -> Mapping[str, An
     if not verdict.is_valid:
         raise CheckpointError(f"{path} is damaged or not a checkpoint: {verdict.reason}")
     try:
-        if is_safetensors(path):
-            content: Any = read_safetensors(path)
-        else:
-            content = load_file(path, map_location="cpu", trust=trust)
+        content = load_file(path, map_location="cpu", trust=trust)
     except CheckpointError as error:
         raise CheckpointError(_one_line(error.message), help=error.help) from None
     except Exception as error:  # noqa: BLE001 - what reading a damaged file raises is not bounded

@@ -1,17 +1,22 @@
 """Which checkpoint of a run is the newest one that can be trusted.
 
-A small text file names the newest; if that is damaged or gone, the others are looked at.
+A small text file names the newest; if that is damaged or gone, the others are looked at. A run that
+is killed before its first checkpoint must not be continued from what another one left in its place:
+a run that begins anew notes which files it finds, each by size and time, so that one that is
+replaced later is its own.
 """
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from mainspring import fileio
-from mainspring.checkpoint.earlier_runs import is_of_earlier_run, note_earlier_files
 from mainspring.checkpoint.seal import verify_file
 from mainspring.checkpoint.store import is_local_path
 from mainspring.errors import CheckpointError
@@ -27,9 +32,11 @@ __all__ = [
     "record_latest_checkpoint",
     "require_whole",
     "resolve_recorded_path",
+    "set_aside",
 ]
 
 LAST_CHECKPOINT = "last_checkpoint"
+_NOTE = ".earlier_checkpoints"
 
 
 def resolve_recorded_path(recorded: str, directory: str | Path) -> str:
@@ -210,13 +217,14 @@ def _newest_first(work_dir: str, first: str | None) -> list[Path]:
         for path in _checkpoint_files(work_dir, first)
         if _number(path) is not None and not _OTHER.search(path.name)
     ]
-    # By the number in the name, since clocks jump; by time where both count different things.
-    found.sort(key=lambda path: (path.stat().st_mtime_ns, _number(path)), reverse=True)
-    by_kind: dict[str, list[Path]] = {}
-    for path in found:
-        by_kind.setdefault(re.sub(r"\d+", "", path.name), []).append(path)
-    if len(by_kind) == 1:
-        found.sort(key=lambda path: _number(path) or 0, reverse=True)
+    kinds = {re.sub(r"\d+", "", path.name) for path in found}
+
+    def age(path: Path) -> tuple[int, int]:
+        # By the number in the name, since clocks jump; by time where both count different things.
+        number, time = _number(path) or 0, path.stat().st_mtime_ns
+        return (number, time) if len(kinds) == 1 else (time, number)
+
+    found.sort(key=age, reverse=True)
     if first is None:
         return found
     recorded = Path(first)
@@ -226,3 +234,67 @@ def _newest_first(work_dir: str, first: str | None) -> list[Path]:
 def _number(path: Path) -> int | None:
     numbers = re.findall(r"\d+", path.stem)
     return int(numbers[-1]) if numbers else None
+
+
+# Which checkpoints were there before the run that the directory now belongs to
+
+
+def note_earlier_files(work_dir: str, files: Iterable[Path]) -> None:
+    """Note the files that are there when a run begins anew.
+
+    Args:
+        work_dir: Work directory of the run.
+        files: Checkpoints, in the directory or elsewhere.
+
+    Raises:
+        OSError: The storage refuses.
+    """
+    note = Path(work_dir) / _NOTE
+    found = {os.path.relpath(path, work_dir): _identity(path) for path in files}
+    if not found:
+        note.unlink(missing_ok=True)
+        return
+    with replacing(note) as file:
+        file.write(json.dumps(found, indent=0).encode())
+
+
+def is_of_earlier_run(path: str | Path, work_dir: str) -> bool:
+    """Whether a checkpoint was there already when the run of a work directory began.
+
+    Args:
+        path: The checkpoint.
+        work_dir: Work directory of the run.
+    """
+    note = Path(work_dir) / _NOTE
+    try:
+        found = json.loads(note.read_bytes()) if note.is_file() else {}
+        return found.get(os.path.relpath(path, work_dir)) == _identity(Path(path))
+    except (OSError, ValueError, AttributeError):
+        return False  # a note that was damaged says nothing
+
+
+def _identity(path: Path) -> list[int]:
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns]
+
+
+def set_aside(pattern: str, directory: str | Path, work_dir: str) -> list[Path]:
+    """Move files of earlier runs into the folder ``earlier``, so that a pattern finds none of them.
+
+    Args:
+        pattern: Of the names of the files.
+        directory: Where they are.
+        work_dir: Work directory of the run.
+
+    Returns:
+        Where they are now.
+    """
+    moved = []
+    for path in sorted(Path(directory).glob(pattern)):
+        if is_of_earlier_run(path, work_dir):
+            folder = path.parent / "earlier"
+            folder.mkdir(exist_ok=True)
+            names = (f"{path.stem}{f'.{n}' if n else ''}{path.suffix}" for n in itertools.count())
+            target = next(folder / name for name in names if not (folder / name).exists())
+            moved.append(path.rename(target))
+    return moved

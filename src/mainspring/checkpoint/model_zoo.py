@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections import OrderedDict
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
@@ -18,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from mainspring.checkpoint import schemes
-from mainspring.checkpoint.contents import WeightsNameError
+from mainspring.checkpoint.contents import WeightsNameError, weights_below
 from mainspring.checkpoint.schemes import CheckpointLoader
 from mainspring.errors import CheckpointError, did_you_mean
 from mainspring.logging import warn
@@ -126,13 +125,10 @@ def load_from_mmcls(filename: str, map_location: Any = None) -> Mapping[str, Any
 
 def _process_mmcls_checkpoint(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
     """The backbone's weights without their prefix; a file of bare backbone weights stays."""
-    prefix = "backbone."
-    backbone = OrderedDict(
-        (key.removeprefix(prefix), value)
-        for key, value in checkpoint.get("state_dict", checkpoint).items()
-        if key.startswith(prefix)
-    )
-    return {"state_dict": backbone} if backbone else checkpoint
+    try:
+        return {"state_dict": weights_below(checkpoint.get("state_dict", checkpoint), "backbone")}
+    except WeightsNameError:
+        return checkpoint
 
 
 def load_from_torchvision(filename: str, map_location: Any = None) -> Any:

@@ -29,20 +29,18 @@ _CHUNK = 1 << 20
 
 
 class _Algorithm(NamedTuple):
+    name: str
     make: Callable[[], Any]
     digits: int
 
-    def comment_size(self, name: str) -> int:
-        """Bytes of the comment that holds a digest."""
-        return len(_prefix(name)) + self.digits
+    @property
+    def prefix(self) -> bytes:
+        """What stands before the digest in the comment."""
+        return f"mainspring-{self.name}:".encode()
 
 
-_ALGORITHMS = {"xxh3": _Algorithm(xxhash.xxh3_128, 32), "sha256": _Algorithm(hashlib.sha256, 64)}
-_WRITTEN = "xxh3"
-
-
-def _prefix(name: str) -> bytes:
-    return f"mainspring-{name}:".encode()
+_WRITTEN = _Algorithm("xxh3", xxhash.xxh3_128, 32)
+_ALGORITHMS = (_WRITTEN, _Algorithm("sha256", hashlib.sha256, 64))
 
 
 class SealedWriter:
@@ -57,7 +55,7 @@ class SealedWriter:
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self._hash = _ALGORITHMS[_WRITTEN].make()
+        self._hash = _WRITTEN.make()
         self.refusal: OSError | None = None
 
     def write(self, data: Any) -> int:
@@ -87,7 +85,7 @@ class SealedWriter:
         if not end.startswith(_END) or end[-2:] != b"\0\0":
             raise ValueError("only a zip archive without a comment can be sealed")
         digest: str = self._hash.hexdigest()
-        comment = _prefix(_WRITTEN) + digest.encode()
+        comment = _WRITTEN.prefix + digest.encode()
         self._file.seek(-2, 2)
         self._file.write(len(comment).to_bytes(2, "little") + comment)
         return digest
@@ -127,43 +125,41 @@ def verify_file(path: str | Path) -> Verdict:
             written = _written_digest(file, size)
             if written is None:
                 return _verify_foreign(path, file, size)
-            name, digest = written
-            found = _digest_of(file, size, name)
+            algorithm, digest = written
+            found = _digest_of(file, size, algorithm)
     except OSError as error:
         return Verdict(False, f"it cannot be read: {error}")
-    text = f"{name} {digest}"
+    text = f"{algorithm.name} {digest}"
     if found != digest:
         return Verdict(False, "its content is not what was written: the digest differs", text)
     return Verdict(True, "its digest is right", text)
 
 
-def _written_digest(file: IO[bytes], size: int) -> tuple[str, str] | None:
+def _written_digest(file: IO[bytes], size: int) -> tuple[_Algorithm, str] | None:
     """The algorithm and the digest that a file holds."""
-    for name, algorithm in _ALGORITHMS.items():
-        comment_size = algorithm.comment_size(name)
+    for algorithm in _ALGORITHMS:
+        comment_size = len(algorithm.prefix) + algorithm.digits
         if size < _END_SIZE + comment_size:
             continue
         file.seek(-_END_SIZE - comment_size, 2)
         tail = file.read(_END_SIZE + comment_size)
         said = int.from_bytes(tail[_END_SIZE - 2 : _END_SIZE], "little")
         comment = tail[_END_SIZE:]
-        if tail.startswith(_END) and said == comment_size and comment.startswith(_prefix(name)):
-            return name, comment.removeprefix(_prefix(name)).decode("latin-1")
+        if tail.startswith(_END) and said == comment_size and comment.startswith(algorithm.prefix):
+            return algorithm, comment.removeprefix(algorithm.prefix).decode("latin-1")
     return None
 
 
-def _digest_of(file: IO[bytes], size: int, name: str) -> str:
+def _digest_of(file: IO[bytes], size: int, algorithm: _Algorithm) -> str:
     """The hash of an archive as it was before the comment was added."""
-    algorithm = _ALGORITHMS[name]
     file.seek(0)
     digest = algorithm.make()
-    left = size - algorithm.comment_size(name) - 2
+    left = size - len(algorithm.prefix) - algorithm.digits - 2
     while left > 0 and (chunk := file.read(min(_CHUNK, left))):
         digest.update(chunk)
         left -= len(chunk)
     digest.update(b"\0\0")
-    found: str = digest.hexdigest()
-    return found
+    return str(digest.hexdigest())
 
 
 def _verify_foreign(path: str | Path, file: IO[bytes], size: int) -> Verdict:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import sysconfig
 from collections import OrderedDict
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +58,9 @@ def collect_env() -> OrderedDict[str, Any]:
     env["PyTorch"] = str(torch.__version__)
     env["PyTorch compiling details"] = torch.__config__.show()
     for name, packages in (("TorchVision", ("torchvision",)), ("OpenCV", _OPENCV)):
-        version = _first_version(packages)
-        if version is not None:
-            env[name] = version
+        for package in packages:
+            with suppress(importlib.metadata.PackageNotFoundError):
+                env.setdefault(name, importlib.metadata.version(package))
     env["mainspring"] = __version__
     if "mmengine" in sys.modules:  # also the alias, with the version that it answers
         env["MMEngine"] = sys.modules["mmengine"].__version__
@@ -114,12 +115,3 @@ def _output(command: list[str]) -> str:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
         return ""
-
-
-def _first_version(packages: tuple[str, ...]) -> str | None:
-    for package in packages:
-        try:
-            return importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return None

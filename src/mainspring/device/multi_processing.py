@@ -24,22 +24,25 @@ def set_multi_processing(
             use one thread, unless ``OMP_NUM_THREADS`` and ``MKL_NUM_THREADS`` say otherwise.
     """
     if platform.system() != "Windows":
-        _set_start_method(mp_start_method)
+        current = multiprocessing.get_start_method(allow_none=True)
+        if current not in (None, mp_start_method):
+            warnings.warn(
+                f"processes were to be started by {current!r}; mp_start_method={mp_start_method!r} "
+                "replaces it. Set mp_start_method in env_cfg.mp_cfg to keep another.",
+                stacklevel=2,
+            )
+        multiprocessing.set_start_method(mp_start_method, force=True)
     if opencv_num_threads >= 0:
         _set_opencv_threads(opencv_num_threads)
-    if distributed:
-        _set_openmp_threads()
-
-
-def _set_start_method(method: str) -> None:
-    current = multiprocessing.get_start_method(allow_none=True)
-    if current not in (None, method):
+    if distributed and "OMP_NUM_THREADS" not in os.environ:
         warnings.warn(
-            f"processes were to be started by {current!r}; mp_start_method={method!r} "
-            "replaces it. Set mp_start_method in env_cfg.mp_cfg to keep another.",
-            stacklevel=3,
+            "OMP_NUM_THREADS is not set and several processes share the machine: each uses 1 "
+            "thread. Set OMP_NUM_THREADS to choose.",
+            stacklevel=2,
         )
-    multiprocessing.set_start_method(method, force=True)
+        os.environ["OMP_NUM_THREADS"] = "1"
+    if distributed:
+        os.environ.setdefault("MKL_NUM_THREADS", "1")
 
 
 def _set_opencv_threads(count: int) -> None:
@@ -49,17 +52,6 @@ def _set_opencv_threads(count: int) -> None:
         cv2.setNumThreads(count)
     else:
         os.environ.setdefault("OPENCV_FOR_THREADS_NUM", str(max(count, 1)))
-
-
-def _set_openmp_threads() -> None:
-    if "OMP_NUM_THREADS" not in os.environ:
-        warnings.warn(
-            "OMP_NUM_THREADS is not set and several processes share the machine: each uses 1 "
-            "thread. Set OMP_NUM_THREADS to choose.",
-            stacklevel=3,
-        )
-        os.environ["OMP_NUM_THREADS"] = "1"
-    os.environ.setdefault("MKL_NUM_THREADS", "1")
 
 
 def usable_cores() -> int:

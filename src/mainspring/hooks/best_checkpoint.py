@@ -7,16 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mainspring.errors import ConfigError
-from mainspring.hooks.metric_rule import (
-    GREATER_KEYS,
-    LESS_KEYS,
-    Rule,
-    checked_rule,
-    infer_rule,
-    is_better,
-    metric_value,
-    worst_score,
-)
+from mainspring.hooks import metric_rule
 
 __all__ = ["BestCheckpoint", "BestCheckpoints", "as_names", "file_name"]
 
@@ -33,7 +24,7 @@ class BestCheckpoint:
     """
 
     metric: str
-    rule: Rule
+    rule: metric_rule.Rule
     score: float
     file: str | None = None
 
@@ -55,8 +46,8 @@ class BestCheckpoints:
         self,
         metrics: str | Sequence[str],
         rules: str | Sequence[str] | None = None,
-        greater_keys: Sequence[str] = GREATER_KEYS,
-        less_keys: Sequence[str] = LESS_KEYS,
+        greater_keys: Sequence[str] = metric_rule.GREATER_KEYS,
+        less_keys: Sequence[str] = metric_rule.LESS_KEYS,
     ) -> None:
         names = _several("save_best", metrics)
         given: list[Any] = [None] if rules is None else _several("rule", rules)
@@ -113,8 +104,8 @@ class BestCheckpoints:
             self._watch(next(iter(metrics)), self._auto_rule)
         improved = []
         for entry in self._entries.values():
-            score = metric_value(metrics, entry.metric, "save_best")
-            if is_better(score, entry.score, entry.rule):
+            score = metric_rule.metric_value(metrics, entry.metric, "save_best")
+            if metric_rule.is_better(score, entry.score, entry.rule):
                 entry.score = score
                 improved.append(entry)
         return improved
@@ -151,12 +142,8 @@ class BestCheckpoints:
                 entry.score, entry.file = float(state["score"]), state["file"]
 
     def _watch(self, name: str, rule: str | None) -> None:
-        known: Rule = (
-            infer_rule(name, self._greater_keys, self._less_keys)
-            if rule is None
-            else checked_rule(rule)
-        )
-        self._entries[name] = BestCheckpoint(name, known, worst_score(known))
+        known = metric_rule.rule_for(name, rule, self._greater_keys, self._less_keys)
+        self._entries[name] = BestCheckpoint(name, known, metric_rule.worst_score(known))
 
 
 def file_name(path: str) -> str:

@@ -12,8 +12,8 @@ from typing import Any, Literal, Never
 
 from mainspring import fileio
 from mainspring.checkpoint import get_state_dict, record_latest_checkpoint
-from mainspring.checkpoint.earlier_runs import set_aside
 from mainspring.checkpoint.frozen import leave_out_frozen
+from mainspring.checkpoint.latest import set_aside
 from mainspring.checkpoint.store import chosen_backend, is_local_path, remove_leftovers
 from mainspring.dist import is_main_process
 from mainspring.errors import CheckpointError, ConfigError, did_you_mean

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from torch import Tensor, nn
 
 from mainspring.checkpoint import LAST_CHECKPOINT, find_resumable_checkpoint
 from mainspring.checkpoint.apply import unwrap
 from mainspring.dist import all_reduce, get_rank, get_world_size
 from mainspring.errors import ConfigError, MainspringError, did_you_mean
 from mainspring.hooks.hook import DATA_BATCH, Hook, Outputs
-from mainspring.hooks.non_finite_trace import NonFiniteTrace
 from mainspring.hooks.priority import Priority
 from mainspring.hooks.run import Run
 from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.registry import HOOKS
 from mainspring.replacing import replacing
+from mainspring.structures.nested import tensors_in
 
 __all__ = ["DivergenceError", "DivergenceHook"]
 
@@ -77,7 +79,7 @@ class DivergenceHook(Hook):
             )
         self.interval = 1 if trace else interval
         self.trace = trace
-        self._trace: NonFiniteTrace | None = None
+        self._trace: _NonFiniteTrace | None = None
         self.policy = policy
         self.max_rollbacks = max_rollbacks
         self.rollbacks = 0
@@ -95,7 +97,7 @@ class DivergenceHook(Hook):
         """Begin to trace, if asked to."""
         self._warned = False
         if self.trace:
-            self._trace = NonFiniteTrace(unwrap(runner.model))
+            self._trace = _NonFiniteTrace(unwrap(runner.model))
 
     def after_train(self, runner: Run) -> None:
         """Trace no longer."""
@@ -149,20 +151,15 @@ class DivergenceHook(Hook):
         checkpoint: dict[str, Any] | None = None,
     ) -> None:
         """Go back, if that is the policy and can be done; else stop, or warn."""
-        message = f"the weights are no numbers any more: {bad}" if bad else "the loss is no number"
-        message = f"training diverged: {message}"
-        first = _first_bad_scalar(runner)
-        if first is not None:
-            message += f"; {first[0]} was no number for the first time after iteration {first[1]}"
-        if began is not None:
-            message += f"; {began}"
+        what = f"the weights are no numbers any more: {bad}" if bad else "the loss is no number"
+        known = [f"training diverged: {what}", _first_bad_scalar(runner), began]
         if self.policy == "rollback":
             runner.finish_saving()
             found = find_resumable_checkpoint(runner.work_dir)
             if found is None:
-                message += "; there is no checkpoint to go back to"
+                known.append("there is no checkpoint to go back to")
             elif self.rollbacks >= self.max_rollbacks:
-                message += f"; max_rollbacks={self.max_rollbacks} times it went back before"
+                known.append(f"max_rollbacks={self.max_rollbacks} times it went back before")
             else:
                 runner.roll_back(found.path, checkpoint)
                 self.rollbacks += 1
@@ -174,6 +171,7 @@ class DivergenceHook(Hook):
                     f"({self.rollbacks} of {self.max_rollbacks} times)"
                 )
                 return
+        message = "; ".join(filter(None, known))
         if self.policy == "warn":
             if not self._warned:
                 runner.logger.error(message)
@@ -240,8 +238,8 @@ def _first_bad(model: torch.nn.Module) -> str | None:
     return None
 
 
-def _first_bad_scalar(runner: Run) -> tuple[str, int] | None:
-    """Which scalar of the training was no number first, and after which iteration.
+def _first_bad_scalar(runner: Run) -> str | None:
+    """Which scalar of the training was no number first, and after which iteration, in words.
 
     Only those that are recorded in every iteration, such as losses and norms of gradients, and as
     far back as their history goes.
@@ -266,4 +264,60 @@ def _first_bad_scalar(runner: Run) -> tuple[str, int] | None:
     loop = runner.train_loop
     done = int(loop.completed_iters) if hasattr(loop, "completed_iters") else runner.iter + 1
     shown = "the loss" if name == "loss" else name
-    return shown, done - (length - 1 - first[name])
+    iteration = done - (length - 1 - first[name])
+    return f"{shown} was no number for the first time after iteration {iteration}"
+
+
+class _NonFiniteTrace:
+    """Watches what each module gives and which gradients arrive, to find the first of no numbers.
+
+    Each is looked at on its device; the findings are read at once, when they are asked for.
+
+    Args:
+        model: The model to watch, from now until `close`.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._seen: list[tuple[str, Tensor]] = []
+        self._handles: list[Any] = []
+        for name, module in model.named_modules():
+            title = f"{name or 'the model'} ({type(module).__name__})"
+            look: Any = partial(self._note, f"the output of {title}")
+            self._handles.append(module.register_forward_hook(look))
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad:
+                look = partial(self._note, f"the gradient of {name}")
+                handle = parameter.register_post_accumulate_grad_hook(look)  # type: ignore[no-untyped-call]  # - torch's
+                self._handles.append(handle)
+
+    def _note(self, what: str, *given: Any) -> None:
+        """Look at what a module gave, the last of what its hook is given, or at a gradient."""
+        values = given[-1].grad if len(given) == 1 else given[-1]
+        floating = (tensor for tensor in tensors_in(values) if tensor.is_floating_point())
+        tensors = [tensor.detach() for tensor in floating if tensor.numel()]
+        if tensors:
+            is_nan = torch.stack([tensor.isnan().any() for tensor in tensors]).any()
+            is_inf = torch.stack([tensor.isinf().any() for tensor in tensors]).any()
+            self._seen.append((what, torch.stack([is_nan, is_inf])))
+
+    def take(self) -> str | None:
+        """What was no number first since the last call; ``None`` if all was.
+
+        Infinity is named beside NaN, as masks are often made of it.
+        """
+        seen, self._seen = self._seen, []
+        if not seen:
+            return None
+        device = seen[-1][1].device
+        flags = torch.stack([flag.to(device) for _, flag in seen]).tolist()
+        first = []
+        for column, kind in enumerate(("NaN", "infinity")):
+            having = [what for (what, _), flag in zip(seen, flags, strict=True) if flag[column]]
+            first += [f"{what} was the first with {kind}" for what in having[:1]]
+        return "; ".join(first) or None
+
+    def close(self) -> None:
+        """Watch no longer."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()

@@ -9,14 +9,7 @@ from typing import Any
 
 from mainspring.errors import ConfigError
 from mainspring.hooks.hook import Hook
-from mainspring.hooks.metric_rule import (
-    Rule,
-    checked_rule,
-    infer_rule,
-    is_better,
-    metric_value,
-    worst_score,
-)
+from mainspring.hooks.metric_rule import Rule, is_better, metric_value, rule_for, worst_score
 from mainspring.hooks.priority import Priority
 from mainspring.hooks.run import Run
 from mainspring.registry import HOOKS
@@ -68,7 +61,7 @@ class EarlyStoppingHook(Hook):
         if patience < 0:
             raise ConfigError(f"EarlyStoppingHook: patience is {patience}", help="give 1 or more")
         self.monitor = monitor
-        self.rule: Rule = infer_rule(monitor) if rule is None else checked_rule(rule)
+        self.rule: Rule = rule_for(monitor, rule)
         self.min_delta = min_delta if self.rule == "greater" else -min_delta
         self.strict = strict
         self.check_finite = check_finite

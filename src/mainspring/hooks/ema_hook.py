@@ -195,21 +195,16 @@ class EMAHook(Hook):
 
     def before_val_epoch(self, runner: Run) -> None:
         """Evaluate with the average."""
-        self._use_average()
+        if not self._swapped and self._has_average():
+            self._swap_ema_parameters()
 
     def after_val_epoch(self, runner: Run, metrics: dict[str, Any] | None = None) -> None:
         """Exchange the weights again."""
         if self._has_average():
             self._swap_ema_parameters()
 
-    def before_test_epoch(self, runner: Run) -> None:
-        """Test with the average."""
-        self._use_average()
-
-    def after_test_epoch(self, runner: Run, metrics: dict[str, Any] | None = None) -> None:
-        """Exchange the weights again."""
-        if self._has_average():
-            self._swap_ema_parameters()
+    before_test_epoch = before_val_epoch
+    after_test_epoch = after_val_epoch
 
     def abandon(self, runner: Run, mode: str) -> None:
         """Go back to the trained weights, whatever ended the evaluation."""
@@ -246,10 +241,6 @@ class EMAHook(Hook):
 
     def _has_average(self) -> bool:
         return bool(self.ema_model.steps > 0)
-
-    def _use_average(self) -> None:
-        if not self._swapped and self._has_average():
-            self._swap_ema_parameters()
 
     @torch.no_grad()
     def _swap_ema_parameters(self) -> None:

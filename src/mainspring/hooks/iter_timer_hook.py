@@ -57,22 +57,24 @@ class IterTimerHook(Hook):
     ) -> None:
         self._take_priority(priority)
         self.data_wait_limit = data_wait_limit
-        self._waited = self._waited_before = 0.0
-        self._next_look = _FIRST_LOOK
         self._last_of_hooks: _LastOfHooks | None = None
         self._hooks: list[Any] = []
         self._iterations_to_look = 0
-        self._counted_from = 0.0
-        self._iteration_began = 0.0
-        self._data_time = 0.0
+        self._iteration_began = self._data_time = 0.0
         self._length: int | None = None
         self._seconds = {"train": 0.0, "val": 0.0, "test": 0.0}
-        self.start_iter = 0
+        self._count_from(0)
+
+    def _count_from(self, iteration: int) -> None:
+        """Know nothing of a training but where this process begins with it."""
+        self.start_iter = iteration
+        self._seconds["train"] = self._counted_from = 0.0
+        self._waited = self._waited_before = 0.0
+        self._next_look = _FIRST_LOOK
         self.seconds_left: float | None = None
         self._train_left: float | None = None
         self._val_began: float | None = None
-        self._val_seconds = 0.0
-        self._val_seconds_left = 0.0
+        self._val_seconds = self._val_seconds_left = 0.0
 
     @property
     def training_seconds(self) -> tuple[float, float]:
@@ -81,12 +83,7 @@ class IterTimerHook(Hook):
 
     def before_train(self, runner: Run) -> None:
         """Start counting where this process starts training."""
-        self.start_iter = runner.iter
-        self._seconds["train"] = self._counted_from = 0.0
-        self._waited = self._waited_before = 0.0
-        self._next_look = _FIRST_LOOK
-        self.seconds_left = self._train_left = self._val_began = None
-        self._val_seconds = self._val_seconds_left = 0.0
+        self._count_from(runner.iter)
 
     def before_val(self, runner: Run) -> None:
         """Note when a validation of the training begins."""

@@ -13,10 +13,10 @@ __all__ = [
     "LESS_KEYS",
     "Rule",
     "UnknownRuleError",
-    "checked_rule",
     "infer_rule",
     "is_better",
     "metric_value",
+    "rule_for",
     "worst_score",
 ]
 
@@ -33,18 +33,26 @@ class UnknownRuleError(ConfigError):
     """The name of a metric does not tell which values are better."""
 
 
-def checked_rule(rule: str) -> Rule:
-    """A rule as given by the user.
+def rule_for(
+    metric: str,
+    given: str | None,
+    greater_keys: Sequence[str] = GREATER_KEYS,
+    less_keys: Sequence[str] = LESS_KEYS,
+) -> Rule:
+    """The rule of a metric: as given by the user, or else as its name suggests, see `infer_rule`.
 
     Raises:
-        ConfigError: It is neither ``"greater"`` nor ``"less"``.
+        ConfigError: What is given is neither ``"greater"`` nor ``"less"``, or the name suggests
+            neither.
     """
-    if rule not in ("greater", "less"):
+    if given is None:
+        return infer_rule(metric, greater_keys, less_keys)
+    if given not in ("greater", "less"):
         raise ConfigError(
-            f"rule is {rule!r}",
-            help=did_you_mean(str(rule), ("greater", "less")) or "it is 'greater' or 'less'",
+            f"rule is {given!r}",
+            help=did_you_mean(str(given), ("greater", "less")) or "it is 'greater' or 'less'",
         )
-    return cast("Rule", rule)
+    return cast("Rule", given)
 
 
 def infer_rule(
@@ -63,16 +71,13 @@ def infer_rule(
         ConfigError: The name suggests neither (also a ValueError).
     """
     name = metric.lower()
-    greater = [key.lower() for key in greater_keys]
-    less = [key.lower() for key in less_keys]
-    if name in greater:
-        return "greater"
-    if name in less:
-        return "less"
-    if any(key in name for key in greater):
-        return "greater"
-    if any(key in name for key in less):
-        return "less"
+    suggesting: dict[Rule, Sequence[str]] = {"greater": greater_keys, "less": less_keys}
+    for rule, keys in suggesting.items():
+        if name in map(str.lower, keys):
+            return rule
+    for rule, keys in suggesting.items():
+        if any(key.lower() in name for key in keys):
+            return rule
     raise UnknownRuleError(
         f"the name {metric!r} does not tell whether greater or less is better",
         help=_loss_meant(name) or "say rule='greater' or rule='less'",

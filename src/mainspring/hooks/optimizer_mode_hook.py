@@ -66,19 +66,14 @@ class OptimizerModeHook(Hook):
         """Evaluate with the optimizer's average."""
         self._evaluate(runner)
 
-    def before_test(self, runner: Run) -> None:
-        """Evaluate with the optimizer's average."""
-        self._evaluate(runner)
+    before_test = before_val
 
     def after_val(self, runner: Run) -> None:
         """Go back to training."""
         if runner.is_training:
             self._train(runner)
 
-    def after_test(self, runner: Run) -> None:
-        """Go back to training."""
-        if runner.is_training:
-            self._train(runner)
+    after_test = after_val
 
     def abandon(self, runner: Run, mode: str) -> None:
         """Go back to training, whatever ended the evaluation."""

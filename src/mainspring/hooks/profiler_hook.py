@@ -73,11 +73,9 @@ class ProfilerHook(Hook):
             raise ConfigError("ProfilerHook records neither the CPU nor the GPU")
         self.by_epoch = by_epoch
         self.profile_times = profile_times
-        self.activities: list[torch.profiler.ProfilerActivity] = []
-        if activity_with_cpu:
-            self.activities.append(torch.profiler.ProfilerActivity.CPU)
-        if activity_with_cuda:
-            self.activities.append(torch.profiler.ProfilerActivity.CUDA)
+        kinds = torch.profiler.ProfilerActivity
+        chosen = {kinds.CPU: activity_with_cpu, kinds.CUDA: activity_with_cuda}
+        self.activities = [kind for kind, is_chosen in chosen.items() if is_chosen]
         self.schedule = None if schedule is None else torch.profiler.schedule(**schedule)
         self.on_trace_ready = on_trace_ready
         self.record_shapes = record_shapes

@@ -33,9 +33,7 @@ _SHARE = 0.01
 """Part of the time of a run that its pictures may take, until it ends."""
 
 
-def _never_fatal(
-    method: Callable[P, None],
-) -> Callable[P, None]:
+def _never_fatal(method: Callable[P, None]) -> Callable[P, None]:
     """Let a method act on rank 0 only, and no more once it has failed, which is said."""
 
     @functools.wraps(method)
@@ -114,6 +112,7 @@ class ReportHook(Hook):
     @_never_fatal
     def before_train(self, runner: Run) -> None:
         """Begin to note."""
+        from mainspring.report.changes import changes_of
         from mainspring.report.record import StartRecord
 
         now = time.perf_counter()
@@ -130,7 +129,10 @@ class ReportHook(Hook):
         self._record.seconds["validation"] = 0.0
         self._warnings = _Counter(self._record.warnings)
         runner.logger.addFilter(self._warnings)
-        self._note_changes(runner)
+        try:
+            self._record.base, self._record.changes = changes_of(runner.cfg)
+        except Exception as error:  # noqa: BLE001 - a base that cannot be read alone is no mistake
+            runner.logger.debug(f"the report shows no difference to the base: {error}")
         self._note(runner, "running")
 
     @_never_fatal
@@ -241,10 +243,9 @@ class ReportHook(Hook):
             in_iterations, data = timer.training_seconds
             # What is saved between two iterations counts as waiting for the second one.
             by_epoch = getattr(runner.train_loop, "by_epoch", True)
-            data = max(data - (0.0 if by_epoch else seconds["saving"]), 0.0)
-            seconds["data"], seconds["step"] = data, max(in_iterations - data, 0.0)
-            if not by_epoch:
-                seconds["step"] = max(in_iterations - data - seconds["saving"], 0.0)
+            saving = 0.0 if by_epoch else seconds["saving"]
+            seconds["data"] = data = max(data - saving, 0.0)
+            seconds["step"] = max(in_iterations - data - saving, 0.0)
         record.best = [
             {"metric": entry.metric, "score": entry.score, "file": entry.file}
             for hook in runner.hooks
@@ -255,15 +256,6 @@ class ReportHook(Hook):
         record.memory = _memory_in_use()
         record.write(runner.log_dir)
         self._noted_at = time.perf_counter()
-
-    def _note_changes(self, runner: Run) -> None:
-        from mainspring.report.changes import changes_of
-
-        assert self._record is not None
-        try:
-            self._record.base, self._record.changes = changes_of(runner.cfg)
-        except Exception as error:  # noqa: BLE001 - a base that cannot be read alone is no mistake
-            runner.logger.debug(f"the report shows no difference to the base: {error}")
 
     def _draw(self, runner: Run) -> None:
         """Draw both pictures; the curves need matplotlib, the page does not."""

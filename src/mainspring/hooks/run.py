@@ -46,8 +46,17 @@ class Run(Protocol):
         message_hub: Scalars and information that parts of the run share.
         visualizer: Where scalars and images are sent.
         log_processor: What makes log lines of scalars.
+        train_loop: The train loop, built when first asked for.
+        val_loop: The validation loop, built when first asked for; ``None`` when there is none.
+        test_loop: The test loop, built when first asked for; ``None`` when there is none.
+        train_dataloader: Loader of the training data.
+        val_dataloader: Loader of the validation data.
+        test_dataloader: Loader of the test data.
+        val_evaluator: Evaluator of the validation.
+        test_evaluator: Evaluator of the test.
         is_training: Whether the train loop runs.
         _resume: Whether this run goes on from a checkpoint.
+        _train_loop: The train loop; before it is built, what describes it.
     """
 
     cfg: Config
@@ -59,8 +68,17 @@ class Run(Protocol):
     message_hub: MessageHub
     visualizer: Visualizer
     log_processor: LogText
+    train_loop: Any
+    val_loop: Any
+    test_loop: Any
+    train_dataloader: Any
+    val_dataloader: Any
+    test_dataloader: Any
+    val_evaluator: Any
+    test_evaluator: Any
     is_training: bool
     _resume: bool
+    _train_loop: Any
 
     @property
     def epoch(self) -> int:
@@ -90,46 +108,6 @@ class Run(Protocol):
     @property
     def val_begin(self) -> int:
         """First epoch or iteration after which to validate."""
-        ...
-
-    @property
-    def train_loop(self) -> Any:
-        """The train loop, built when first asked for."""
-        ...
-
-    @property
-    def val_loop(self) -> Any:
-        """The validation loop, built when first asked for; ``None`` when there is none."""
-        ...
-
-    @property
-    def test_loop(self) -> Any:
-        """The test loop, built when first asked for; ``None`` when there is none."""
-        ...
-
-    @property
-    def train_dataloader(self) -> Any:
-        """Loader of the training data."""
-        ...
-
-    @property
-    def val_dataloader(self) -> Any:
-        """Loader of the validation data."""
-        ...
-
-    @property
-    def test_dataloader(self) -> Any:
-        """Loader of the test data."""
-        ...
-
-    @property
-    def val_evaluator(self) -> Any:
-        """Evaluator of the validation."""
-        ...
-
-    @property
-    def test_evaluator(self) -> Any:
-        """Evaluator of the test."""
         ...
 
     @property
@@ -165,11 +143,6 @@ class Run(Protocol):
     @property
     def world_size(self) -> int:
         """Number of processes."""
-        ...
-
-    @property
-    def _train_loop(self) -> Any:
-        """The train loop; before it is built, what describes it."""
         ...
 
     def train(self) -> nn.Module:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from mainspring.dataset.any_loader import set_loader_epoch
 from mainspring.hooks.hook import Hook
 from mainspring.hooks.priority import Priority
 from mainspring.hooks.run import Run
@@ -32,12 +31,5 @@ class DistSamplerSeedHook(Hook):
     def before_train_epoch(self, runner: Run) -> None:
         """Set the epoch."""
         loop = runner.train_loop
-        if not getattr(loop, "by_epoch", True):
-            return
-        loader = loop.dataloader
-        inner = getattr(getattr(loader, "batch_sampler", None), "sampler", None)
-        samplers: tuple[Any, ...] = (getattr(loader, "sampler", None), inner)
-        for sampler in samplers:
-            if hasattr(sampler, "set_epoch"):
-                sampler.set_epoch(runner.epoch)
-                return
+        if getattr(loop, "by_epoch", True):
+            set_loader_epoch(loop.dataloader, runner.epoch)

@@ -24,7 +24,7 @@ from typing import Any, Self, TypeVar
 from mainspring.dist import all_gather_object, get_rank, get_world_size
 from mainspring.logging import warn
 
-__all__ = ["StopAgreement", "agree", "agreed_metrics", "store_of"]
+__all__ = ["StopAgreement", "agree", "agreed_metrics", "appear", "store_of"]
 
 T = TypeVar("T")
 
@@ -48,6 +48,23 @@ def store_of(run: str, *, waits: bool = True) -> Any:
     if waits and hasattr(store, "clone"):
         store = store.clone()
     return distributed_c10d.PrefixStore(f"mainspring/{run}", store)
+
+
+def appear(store: Any, keys: list[str], seconds: float) -> bool:
+    """Whether all keys are set in a store within some time.
+
+    Args:
+        store: What `store_of` gave.
+        keys: The keys.
+        seconds: How long to wait.
+    """
+    from torch.distributed import DistStoreError
+
+    try:
+        store.wait(keys, dt.timedelta(seconds=seconds))
+    except DistStoreError:
+        return False
+    return True
 
 
 def agree(own: T, decide: Callable[[list[T]], T]) -> T:
@@ -167,14 +184,10 @@ class StopAgreement:
         Args:
             done: Iterations that this process has finished.
         """
-        from torch.distributed import DistStoreError
-
         key = f"end/{done}"
         if int(self._store.add(f"{key}/arrived", 1)) == get_world_size():
             return bool(self._store.compare_set(key, "", "together") == b"together")
-        try:
-            self._store.wait([key], dt.timedelta(seconds=_PATIENCE))
-        except DistStoreError:
+        if not appear(self._store, [key], _PATIENCE):
             self._store.compare_set(key, "", "apart")
         return bool(self._store.get(key) == b"together")
 

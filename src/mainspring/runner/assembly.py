@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
 
 from torch import nn
@@ -53,6 +54,37 @@ def _loop_or_section(mode: str) -> property:
     return property(current, replace)
 
 
+def _part_or_section(part: str, section: str) -> property:
+    """A part of the training; before it is built, what describes it. It can be set."""
+
+    def current(run: Assembly) -> Any:
+        return run._parts.get(part, run._sections[section])
+
+    def replace(run: Assembly, value: Any) -> None:
+        run._parts[part] = value
+
+    return property(current, replace)
+
+
+def _built_loop(mode: str) -> property:
+    """The loop of a mode, built when first asked for; ``None`` where none is described."""
+    name = f"{mode}_loop"
+
+    def built(run: Assembly) -> Any:
+        if name not in run._parts:
+            section = run._sections[f"{mode}_cfg"]
+            build_it = getattr(run, f"build_{name}")
+            run._parts[name] = None if section is None else build_it(section)
+        return run._parts[name]
+
+    return property(built)
+
+
+def _of_loop(mode: str, part: str) -> property:
+    """A part of the loop of a mode, such as its loader."""
+    return property(attrgetter(f"{mode}_loop.{part}"))
+
+
 class Assembly(Run):
     """The parts of a run and what builds them, for `Runner` to inherit."""
 
@@ -67,7 +99,7 @@ class Assembly(Run):
     _seed: int
     _timestamp: str
     auto_scale_lr: Mapping[str, Any] | None
-    _scaled: Any
+    _scaled: Any = None
 
     @property
     def experiment_name(self) -> str:
@@ -105,8 +137,7 @@ class Assembly(Run):
 
     @property
     def hooks(self) -> list[Any]:
-        hooks: list[Any] = self._dispatch.hooks
-        return hooks
+        return self._dispatch.hooks
 
     @property
     def by_epoch(self) -> bool | None:
@@ -147,72 +178,27 @@ class Assembly(Run):
         loop = self.train_loop
         return 0 if loop is None else getattr(loop, name)
 
-    @property
-    def train_loop(self) -> Any:
-        return self._parts.get("train_loop") or self._built_loop("train")
-
-    @property
-    def val_loop(self) -> Any:
-        return self._parts.get("val_loop") or self._built_loop("val")
-
-    @property
-    def test_loop(self) -> Any:
-        return self._parts.get("test_loop") or self._built_loop("test")
-
-    def _built_loop(self, mode: str) -> Any:
-        """A loop, built when first asked for; ``None`` where none is described."""
-        if f"{mode}_loop" not in self._parts:
-            section = self._sections[f"{mode}_cfg"]
-            build_it = getattr(self, f"build_{mode}_loop")
-            self._parts[f"{mode}_loop"] = None if section is None else build_it(section)
-        return self._parts[f"{mode}_loop"]
+    train_loop: Any = _built_loop("train")
+    val_loop: Any = _built_loop("val")
+    test_loop: Any = _built_loop("test")
 
     _train_loop: Any = _loop_or_section("train")
     _val_loop: Any = _loop_or_section("val")
     _test_loop: Any = _loop_or_section("test")
 
-    @property
-    def train_dataloader(self) -> Any:
-        return self.train_loop.dataloader
-
-    @property
-    def val_dataloader(self) -> Any:
-        return self.val_loop.dataloader
-
-    @property
-    def test_dataloader(self) -> Any:
-        return self.test_loop.dataloader
+    train_dataloader: Any = _of_loop("train", "dataloader")
+    val_dataloader: Any = _of_loop("val", "dataloader")
+    test_dataloader: Any = _of_loop("test", "dataloader")
+    val_evaluator: Any = _of_loop("val", "evaluator")
+    test_evaluator: Any = _of_loop("test", "evaluator")
 
     @property
     def _train_dataloader(self) -> Any:
         loop = self._parts.get("train_loop")
         return self._sections["train_dataloader"] if loop is None else loop.dataloader
 
-    @property
-    def val_evaluator(self) -> Any:
-        return self.val_loop.evaluator
-
-    @property
-    def test_evaluator(self) -> Any:
-        return self.test_loop.evaluator
-
-    @property
-    def optim_wrapper(self) -> Any:
-        """The optimizer wrapper; before training, what describes it."""
-        return self._parts.get("optim_wrapper", self._sections["optim_wrapper"])
-
-    @optim_wrapper.setter
-    def optim_wrapper(self, wrapper: Any) -> None:
-        self._parts["optim_wrapper"] = wrapper
-
-    @property
-    def param_schedulers(self) -> Any:
-        """The schedulers; before training, what describes them."""
-        return self._parts.get("param_schedulers", self._sections["param_scheduler"])
-
-    @param_schedulers.setter
-    def param_schedulers(self, schedulers: Any) -> None:
-        self._parts["param_schedulers"] = schedulers
+    optim_wrapper: Any = _part_or_section("optim_wrapper", "optim_wrapper")
+    param_schedulers: Any = _part_or_section("param_schedulers", "param_scheduler")
 
     def build_logger(
         self, log_level: int | str = "INFO", log_file: str | None = None, **kwargs: Any
@@ -225,8 +211,7 @@ class Assembly(Run):
     def build_message_hub(self, message_hub: Mapping[str, Any] | None = None) -> MessageHub:
         """The message hub of the run."""
         arguments = {"name": self._experiment_name, **(message_hub or {})}
-        hub: MessageHub = MessageHub.get_instance(**arguments)
-        return hub
+        return MessageHub.get_instance(**arguments)
 
     def build_visualizer(self, visualizer: Any = None) -> Any:
         """The visualizer of the run."""
@@ -384,13 +369,8 @@ class Assembly(Run):
 
     def _build_evaluation_loop(self, loop: Any, mode: str, default_type: str) -> BaseLoop:
         with building(self.cfg, f"{mode}_cfg"):
-            built: BaseLoop = build.build_evaluation_loop(
-                self,
-                loop,
-                self._sections[f"{mode}_dataloader"],
-                self._sections[f"{mode}_evaluator"],
-                default_type,
-            )
+            data, metrics = (self._sections[f"{mode}_{x}"] for x in ("dataloader", "evaluator"))
+            built: BaseLoop = build.build_evaluation_loop(self, loop, data, metrics, default_type)
         return built
 
     def register_hook(self, hook: Any, priority: str | int | Any | None = None) -> None:
@@ -422,5 +402,4 @@ class Assembly(Run):
 
     def get_hooks_info(self) -> str:
         """A table of the hooks at each point, in order of call."""
-        table: str = self._dispatch.describe()
-        return table
+        return self._dispatch.describe()

@@ -6,7 +6,6 @@ dict, a class, or a ready object) and what the part depends on, and returns the 
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -179,9 +178,7 @@ def build_evaluator(spec: Any) -> Any:
         return spec
     if isinstance(spec, Mapping) and "metrics" in spec:
         return EVALUATOR.build(spec, default_args={"type": "Evaluator"})
-    made: Any = spec
-    if isinstance(spec, type | functools.partial):
-        made = spec()
+    made: Any = spec() if is_recipe(spec) else spec
     if isinstance(made, list | tuple):
         made = [item() if is_recipe(item) else item for item in made]
     return Evaluator(made)

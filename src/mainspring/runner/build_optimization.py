@@ -18,6 +18,7 @@ from mainspring.optim import OptimWrapper, OptimWrapperDict, build_optim_wrapper
 from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.optim.scheduler.extended import follow_length
 from mainspring.registry import OPTIM_WRAPPERS, PARAM_SCHEDULERS
+from mainspring.runner.sections import require_settings, unknown_setting
 
 __all__ = [
     "build_optimizer_wrapper",
@@ -59,8 +60,11 @@ def build_optimizer_wrapper(model: nn.Module, spec: Any) -> Any:
     if _is_by_module(spec):
         return _wrappers_by_module(model, spec)
     optimizer = spec.get("optimizer")
-    if isinstance(optimizer, Optimizer):
-        return OPTIM_WRAPPERS.build({"type": "OptimWrapper", **spec})
+    is_called = is_recipe(optimizer)
+    if is_called:
+        optimizer = _call_optimizer_recipe(model, optimizer).optimizer
+    if is_called or isinstance(optimizer, Optimizer):
+        return OPTIM_WRAPPERS.build({"type": "OptimWrapper", **spec, "optimizer": optimizer})
     if "constructor" not in spec and optimizer is None:
         raise ConfigError(
             "optim_wrapper names no optimizer",
@@ -69,10 +73,6 @@ def build_optimizer_wrapper(model: nn.Module, spec: Any) -> Any:
             or "add optimizer=dict(type='SGD', lr=0.1); for several optimizers give ready "
             "OptimWrapper objects by name, or a constructor",
         )
-    if is_recipe(optimizer):
-        rest = {key: value for key, value in spec.items() if key != "optimizer"}
-        trained = _call_optimizer_recipe(model, optimizer).optimizer
-        return OPTIM_WRAPPERS.build({"type": "OptimWrapper", "optimizer": trained, **rest})
     return build_optim_wrapper(model, spec)
 
 
@@ -205,22 +205,11 @@ def check_lr_scaling(auto_scale_lr: Any) -> None:
     Raises:
         ConfigError: It is no dict, or its ``base_batch_size`` no number of samples.
     """
-    if not isinstance(auto_scale_lr, Mapping | None):
-        raise ConfigTypeError(
-            f"auto_scale_lr is {auto_scale_lr!r}, but it is a dict of settings",
-            config_path="auto_scale_lr",
-            help="write auto_scale_lr = dict(enable=True, base_batch_size=...)",
-        )
+    require_settings("auto_scale_lr", auto_scale_lr, "enable=True, base_batch_size=...")
     known = keys_of_section("auto_scale_lr")
     for key in auto_scale_lr or ():
         if key not in known:
-            warn(
-                ConfigError(
-                    f"auto_scale_lr has no setting {key!r}",
-                    config_path=f"auto_scale_lr.{key}",
-                    help=did_you_mean(key, known) or f"it has {', '.join(known)}",
-                )
-            )
+            warn(unknown_setting("auto_scale_lr", key, known))
     base = (auto_scale_lr or {}).get("base_batch_size", 1)
     if not isinstance(base, int | float) or base < 1:
         path = "auto_scale_lr.base_batch_size"

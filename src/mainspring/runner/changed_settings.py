@@ -66,11 +66,8 @@ class Settings:
         }  # fmt: skip
         self.today = self.now()
         self.anew = [anew] if isinstance(anew, str) else list(anew)
-        known = {
-            "schedule",
-            "optimizer",
-            *(key for gs in self._raw.values() for g in gs for key in g),
-        }
+        settings = {key for groups in self._raw.values() for group in groups for key in group}
+        known = {"schedule", "optimizer", *settings}
         for name in self.anew:
             if name not in known:
                 raise ConfigError(
@@ -211,14 +208,12 @@ class Settings:
             ):
                 if key not in raw:
                     continue
-                new, old = (
-                    raw.get(f"initial_{key}", raw[key]),
-                    group.get(f"initial_{key}", group[key]),
-                )
+                initial = f"initial_{key}"
+                new, old = raw.get(initial, raw[key]), group.get(initial, group[key])
                 for scheduler in scheduled:
                     scheduler.base_values[index] = new
-                if f"initial_{key}" in group:
-                    group[f"initial_{key}"] = new
+                if initial in group:
+                    group[initial] = new
                 group[key] = group[key] * (new / old) if scheduled and old else new
 
     def _begin_schedules_anew(self) -> None:

@@ -34,7 +34,6 @@ from mainspring.runner.assembly import Assembly
 from mainspring.runner.earlier_state import StateBeforeValidation
 from mainspring.runner.interruption import Interruption
 from mainspring.runner.joint_saving import JointSaving
-from mainspring.runner.moments import restore_moments
 from mainspring.runner.rank_buffers import own_buffers_of_ranks, with_own_buffers
 
 if TYPE_CHECKING:
@@ -48,13 +47,13 @@ class Checkpoints(Assembly):
 
     _resume: bool
     _load_from: str | None
-    _has_loaded: bool
+    _has_loaded = False
     _anew: Sequence[str]
     _has_begun = False
     _loaded_names: Collection[str] = ()
     _waiting: Callable[[], None] | None = None
-    _writer: CheckpointWriter | None = None
-    _joint: JointSaving | None = None
+    _writer: CheckpointWriter
+    _joint: JointSaving
     interruption: Interruption | None = None
     """What listens to signals, while this run trains in the main thread."""
     saving_seconds = 0.0
@@ -69,25 +68,23 @@ class Checkpoints(Assembly):
         """Load weights or continue a run, whichever was asked for; once only."""
         if self._has_loaded:
             return
-        resume_from = self._load_from if self._resume else None
-        if self._resume and self._load_from is None:
-            found = find_resumable_checkpoint(self.work_dir)
-            resume_from = found.path if found is not None else None
-            if found is not None:
-                self.logger.info(f"resume from {found.path}: {found.reason}", extra=IN_FILE)
-            else:
-                where = f"nothing to resume in {self.work_dir}"
-                self.logger.info(f"{where}: training starts from the beginning")
-                self._load_from = self.weights_to_begin_with
-        elif resume_from is not None:
-            require_whole(self._find_checkpoint(resume_from))
-        if resume_from is not None:
-            self.resume(resume_from)
-            name = os.path.basename(str(resume_from))
+        file, goes_on = self._load_from, bool(self._resume)
+        if goes_on and file is not None:
+            require_whole(self._find_checkpoint(file))
+        elif goes_on and (found := find_resumable_checkpoint(self.work_dir)) is not None:
+            file = found.path
+            self.logger.info(f"resume from {file}: {found.reason}", extra=IN_FILE)
+        elif goes_on:
+            where = f"nothing to resume in {self.work_dir}"
+            self.logger.info(f"{where}: training starts from the beginning")
+            file, goes_on = self.weights_to_begin_with, False
+        if file is not None and goes_on:
+            self.resume(file)
+            name = os.path.basename(str(file))
             self.begun_from = f"from {name}, at iteration {self.iter:,}"
-        elif self._load_from is not None:
-            self.load_checkpoint(self._load_from)
-            self.begun_from = f"with weights of {self._load_from}"
+        elif file is not None:
+            self.load_checkpoint(file)
+            self.begun_from = f"with weights of {file}"
         self._has_loaded = True
 
     def _begin_in_work_dir(self) -> None:
@@ -218,7 +215,7 @@ class Checkpoints(Assembly):
         self._resume = True
         checkpoint = self.load_checkpoint(filename, strict=True)
         if "optimizer" in checkpoint:
-            restore_moments(cast("Runner", self), checkpoint["optimizer"])
+            resume.restore_moments(cast("Runner", self), checkpoint["optimizer"])
         self.optim_wrapper.zero_grad()
         if about_to_be_written is not None:
             resume.renew_trained_state(cast("Runner", self), about_to_be_written)
@@ -268,7 +265,6 @@ class Checkpoints(Assembly):
             within = "" if "://" in str(out_dir) else self.work_dir
             out_dir, filename = os.path.split(os.path.join(within, out_dir))
         with self._counting_seconds():
-            self._joint = self._joint or JointSaving(self._timestamp)
             loop = self._train_loop
             done = loop.completed_iters if hasattr(loop, "completed_iters") else self.iter
             together = self._joint.all_take_part(int(done), filename)
@@ -299,7 +295,7 @@ class Checkpoints(Assembly):
 
             if async_save:
                 # What cannot be read again is refused here rather than in the thread.
-                self._checkpoint_writer().start(as_plain_types(checkpoint), write)
+                self._writer.start(as_plain_types(checkpoint), write)
             else:
                 # What is written later must not be overtaken by what is written now.
                 self._report(self.finish_saving())
@@ -317,7 +313,7 @@ class Checkpoints(Assembly):
         """Take the memory that asynchronous saves copy the state to, in the background."""
         if is_main_process():
             state = [get_state_dict(self.model), self.optim_wrapper.state_dict()]
-            self._checkpoint_writer().reserve(state)
+            self._writer.reserve(state)
 
     def finish_saving(self) -> BaseException | None:
         """Wait for an asynchronous save.
@@ -325,7 +321,7 @@ class Checkpoints(Assembly):
         Returns:
             Why it failed, once; ``None`` if it did not, or there is none.
         """
-        return None if self._writer is None else self._writer.wait()
+        return self._writer.wait()
 
     @contextmanager
     def saving(self) -> Iterator[None]:
@@ -344,10 +340,6 @@ class Checkpoints(Assembly):
             self.logger.error(
                 f"the checkpoint before could not be written: {type(failure).__name__}: {failure}"
             )
-
-    def _checkpoint_writer(self) -> CheckpointWriter:
-        self._writer = self._writer or CheckpointWriter()
-        return self._writer
 
     def _find_checkpoint(self, filename: str | Path) -> str:
         name = str(filename)

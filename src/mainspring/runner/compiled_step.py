@@ -95,20 +95,18 @@ class CompiledStep:
         self._wrapper = optim_wrapper
         self._original: Callable[..., dict[str, Tensor]] = model.train_step
         self._settings = {"fullgraph": True, **settings}
-        self._update: TraceableUpdate | None = None
-        self._parameters: list[Tensor] = []
-        self._trained: list[tuple[Tensor, bool]] = []
-        self._compiled: Any = None
         self._has_begun = False
         self.reason: str | None = None
         self._begin(_update_of(optim_wrapper))
 
     def _begin(self, update: TraceableUpdate | None) -> None:
         """Compile for the parameters that are trained now."""
-        self._update = update
+        self._update: TraceableUpdate | None = update
         every = list(self._wrapper._parameters())
-        self._trained = [(parameter, parameter.requires_grad) for parameter in every]
-        self._parameters = (
+        self._trained: list[tuple[Tensor, bool]] = [
+            (parameter, parameter.requires_grad) for parameter in every
+        ]
+        self._parameters: list[Tensor] = (
             update.parameters
             if update is not None
             else [parameter for parameter in every if parameter.requires_grad]
@@ -121,7 +119,7 @@ class CompiledStep:
         # Code of its own: what other runs of this process compiled does not count here.
         code = CompiledStep._graph.__code__.replace()
         graph = types.FunctionType(code, globals(), "graph")
-        self._compiled = torch.compile(types.MethodType(graph, self), **self._settings)
+        self._compiled: Any = torch.compile(types.MethodType(graph, self), **self._settings)
 
     def __call__(self, data: Any, optim_wrapper: Any) -> dict[str, Tensor]:
         """Train on a batch.

@@ -15,6 +15,7 @@ from typing import Any
 from mainspring.config import Config, Node
 from mainspring.config.config_dict import keeping_lazy
 from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path
+from mainspring.registry.signatures import signature_of
 from mainspring.version import __version__
 from mainspring.walk import parts_of
 
@@ -115,15 +116,10 @@ def _defaults(target: Any) -> Sequence[tuple[str, Any]]:
     """The parameters of a callable that have defaults of a kind that a config can hold."""
     if isinstance(target, LazyObject | LazyAttr) and _is_imported(target):
         target = target.build()
-    if not callable(target) or isinstance(target, LazyObject | LazyAttr):
-        return ()
-    try:
-        parameters = inspect.signature(target).parameters.values()
-    except (TypeError, ValueError):
-        return ()
+    signature = None if isinstance(target, LazyObject | LazyAttr) else signature_of(target)
     return [
         (parameter.name, parameter.default)
-        for parameter in parameters
+        for parameter in (signature.parameters.values() if signature else ())
         if parameter.default is not parameter.empty and _is_plain(parameter.default)
     ]
 

@@ -16,6 +16,7 @@ from mainspring.hooks.hook import overridden_method
 from mainspring.hooks.points import POINTS_BY_NAME
 from mainspring.logging import MessageHub
 from mainspring.rng.states import RandomStates
+from mainspring.runner.hook_states import named_hooks
 
 if TYPE_CHECKING:
     from mainspring.runner.runner import Runner
@@ -46,12 +47,11 @@ class StateBeforeValidation:
     inner: dict[str, Any] | None
 
     @classmethod
-    def of(cls, runner: Runner, named_hooks: dict[str, Any]) -> Self:
+    def of(cls, runner: Runner) -> Self:
         """The state now.
 
         Args:
             runner: The run.
-            named_hooks: Its hooks by their names in checkpoints.
         """
         hub = runner.message_hub
         points = [POINTS_BY_NAME[name] for name in _POINTS]
@@ -60,7 +60,7 @@ class StateBeforeValidation:
             random_states=RandomStates.capture(),
             hooks={
                 name: copy.deepcopy(hook.state_dict())
-                for name, hook in named_hooks.items()
+                for name, hook in named_hooks(runner).items()
                 if hasattr(hook, "state_dict")
                 and any(overridden_method(hook, point) for point in points)
             },

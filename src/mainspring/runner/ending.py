@@ -6,7 +6,7 @@ import os
 import shlex
 import textwrap
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,14 +79,38 @@ def telling(runner: Runner, rates: dict[str, list[float]]) -> Iterator[None]:
     if not is_main_process():
         yield
         return
-    story = _Story(runner)
-    story.begin(rates)
+    invocation, began = runner.invocation, time.monotonic()  # the clock on the wall may be set
+    record: dict[str, Any] = {
+        "state": "running",
+        "began": time.time(),
+        "experiment": runner.experiment_name,
+        "start": runner.begun_from,
+        "command": None if invocation is None else invocation.resuming(),
+        "by_epoch": bool(getattr(runner.train_loop, "by_epoch", True)),
+        "max_epochs": runner.max_epochs,
+        "max_iters": runner.max_iters,
+        "first_iter": runner.iter,
+    }
+    _tell(runner, record, lambda: opening_lines(runner, rates))
+    state, reason, steps = "finished", "", _steps_of(runner)
     try:
         yield
+        _warn_of_unused(runner, steps, runner.iter - record["first_iter"])
     except BaseException as error:
-        story.end(*_reason(error))
+        state, reason = _reason(error)
         raise
-    story.end("finished")
+    finally:
+        record |= {"state": state, "reason": reason, "ended": time.time()}
+        record |= {"seconds": time.monotonic() - began, **_results(runner, state)}
+        _tell(runner, record, lambda: _ending_lines(runner, record))
+
+
+def _tell(runner: Runner, record: Mapping[str, Any], lines: Callable[[], Sequence[str]]) -> None:
+    """Note how a run is, and say so in a few lines."""
+    with suppress(OSError):  # what is noted for later must not end the run of today
+        write_record(runner.log_dir, record)
+    for line in lines() if DEFAULTS.short_lines else ():
+        runner.logger.info(line, extra=ON_TERMINAL)
 
 
 def _reason(error: BaseException) -> tuple[str, str]:
@@ -99,85 +123,38 @@ def _reason(error: BaseException) -> tuple[str, str]:
     return "crashed", f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
-class _Story:
-    """Beginning and end of a training.
+def _warn_of_unused(runner: Runner, before: Mapping[str, int], iterations: int) -> None:
+    """Warn of optimizers that the model's training step has left out."""
+    for name, steps in _steps_of(runner).items():
+        if iterations and steps == before[name]:
+            warn(
+                f"the optimizer {name + ' ' if name else ''}was not used in {iterations} "
+                "iterations: train_step has called neither update_params() nor backward() and "
+                "step() of its wrapper, so its settings had no effect (clipping, accumulation)"
+            )
 
-    Args:
-        runner: The run.
-    """
 
-    def __init__(self, runner: Runner) -> None:
-        self._runner = runner
-        self._began = time.monotonic()  # the clock on the wall may be set meanwhile
-        self._record: dict[str, Any] = {"state": "running", "began": time.time()}
-
-    def begin(self, rates: dict[str, list[float]]) -> None:
-        """Say and note what is about to be done."""
-        runner, invocation = self._runner, self._runner.invocation
-        self._record |= {
-            "experiment": runner.experiment_name,
-            "start": runner.begun_from,
-            "command": None if invocation is None else invocation.resuming(),
-            "by_epoch": bool(getattr(runner.train_loop, "by_epoch", True)),
-            "max_epochs": runner.max_epochs,
-            "max_iters": runner.max_iters,
-            "first_iter": runner.iter,
-        }
-        self._steps = _steps_of(runner)
-        self._write()
-        if DEFAULTS.short_lines:
-            self._say(opening_lines(runner, rates))
-
-    def _say_unused(self) -> None:
-        """Warn of optimizers that the model's training step has left out."""
-        iterations = self._runner.iter - self._record["first_iter"]
-        for name, steps in _steps_of(self._runner).items():
-            if iterations and steps == self._steps[name]:
-                warn(
-                    f"the optimizer {name + ' ' if name else ''}was not used in {iterations} "
-                    "iterations: train_step has called neither update_params() nor backward() and "
-                    "step() of its wrapper, so its settings had no effect (clipping, accumulation)"
-                )
-
-    def end(self, state: str, reason: str = "") -> None:
-        """Say and note how it went."""
-        runner, loop = self._runner, self._runner.train_loop
-        if state == "finished":
-            self._say_unused()
-        table = next((h.table for h in runner.hooks if isinstance(h, LoggerHook)), None)
-        saving = next((h for h in runner.hooks if isinstance(h, CheckpointHook)), None)
-        best = None if table is None else table.watched.best
-        if saving is not None and saving.best is not None:
-            for entry in saving.best.entries[:1]:
-                if entry.file is not None and (best is None or best["metric"] == entry.metric):
-                    where = best if best and best["score"] == entry.score else {}
-                    best = {"metric": entry.metric, "rule": entry.rule, "score": entry.score}
-                    best |= {**where, "file": saving.path_of(entry.file)}
-        stopped = Path(runner.work_dir) / CHECKPOINT
-        newest = None if saving is None else saving.last_ckpt
-        self._record |= {
-            "state": state,
-            "reason": reason,
-            "ended": time.time(),
-            "seconds": time.monotonic() - self._began,
-            "epoch": getattr(loop, "completed_epochs", runner.epoch),
-            "iter": getattr(loop, "completed_iters", runner.iter),
-            "best": best,
-            "last": {} if table is None else table.last(),
-            "checkpoint": str(stopped) if state == "stopped" and stopped.is_file() else newest,
-        }
-        self._write()
-        if DEFAULTS.short_lines:
-            self._say(_ending_lines(runner, self._record))
-
-    def _write(self) -> None:
-        # What is noted for later must not end the run of today.
-        with suppress(OSError):
-            write_record(self._runner.log_dir, self._record)
-
-    def _say(self, lines: Sequence[str]) -> None:
-        for line in lines:
-            self._runner.logger.info(line, extra=ON_TERMINAL)
+def _results(runner: Runner, state: str) -> dict[str, Any]:
+    """What a training has come to: where it is, its best and last numbers, its checkpoint."""
+    loop = runner.train_loop
+    table = next((h.table for h in runner.hooks if isinstance(h, LoggerHook)), None)
+    saving = next((h for h in runner.hooks if isinstance(h, CheckpointHook)), None)
+    best = None if table is None else table.watched.best
+    if saving is not None and saving.best is not None:
+        for entry in saving.best.entries[:1]:
+            if entry.file is not None and (best is None or best["metric"] == entry.metric):
+                where = best if best and best["score"] == entry.score else {}
+                best = {"metric": entry.metric, "rule": entry.rule, "score": entry.score}
+                best |= {**where, "file": saving.path_of(entry.file)}
+    stopped = Path(runner.work_dir) / CHECKPOINT
+    newest = None if saving is None else saving.last_ckpt
+    return {
+        "epoch": getattr(loop, "completed_epochs", runner.epoch),
+        "iter": getattr(loop, "completed_iters", runner.iter),
+        "best": best,
+        "last": {} if table is None else table.last(),
+        "checkpoint": str(stopped) if state == "stopped" and stopped.is_file() else newest,
+    }
 
 
 def _ending_lines(runner: Runner, record: Mapping[str, Any]) -> list[str]:

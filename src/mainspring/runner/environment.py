@@ -17,8 +17,9 @@ from mainspring.config.schema import keys_of_section
 from mainspring.defaults import DEFAULTS
 from mainspring.device.multi_processing import set_multi_processing
 from mainspring.dist import broadcast, init_dist, is_distributed, is_main_process, names_peers
-from mainspring.errors import ConfigError, ConfigTypeError, did_you_mean
+from mainspring.errors import ConfigError, did_you_mean
 from mainspring.rng.seeding import SampleRng
+from mainspring.runner.sections import require_settings, unknown_setting
 
 __all__ = ["Randomness", "check_environment", "set_up_environment", "shared_timestamp"]
 
@@ -48,12 +49,7 @@ class Randomness:
         Raises:
             ConfigError: An unknown key, or a value that is not one of the choices.
         """
-        if not isinstance(section, Mapping | None):
-            raise ConfigTypeError(
-                f"randomness is {section!r}, but it is a dict of settings",
-                config_path="randomness",
-                help="write randomness = dict(seed=...)",
-            )
+        require_settings("randomness", section, "seed=...")
         section = dict(section or {})
         _refuse_unknown(section, list(cls.__dataclass_fields__), "randomness")
         seed = section.get("seed")
@@ -83,12 +79,7 @@ def check_environment(env_cfg: Mapping[str, Any], launcher: str) -> None:
     Raises:
         ConfigError: An unknown key or value.
     """
-    if not isinstance(env_cfg, Mapping):
-        raise ConfigTypeError(
-            f"env_cfg is {env_cfg!r}, but it is a dict of settings",
-            config_path="env_cfg",
-            help="write env_cfg = dict(...)",
-        )
+    require_settings("env_cfg", env_cfg)
     _refuse_unknown(env_cfg, keys_of_section("env_cfg"), "env_cfg")
     for part, settings in _PARTS_OF_ENVIRONMENT.items():
         if isinstance(env_cfg.get(part), Mapping):
@@ -110,11 +101,7 @@ def check_environment(env_cfg: Mapping[str, Any], launcher: str) -> None:
 def _refuse_unknown(section: Mapping[str, Any], known: Sequence[str], path: str) -> None:
     for key in map(str, section):
         if key not in known:
-            raise ConfigError(
-                f"{path} has no setting {key!r}",
-                config_path=f"{path}.{key}",
-                help=did_you_mean(key, known) or f"it has {', '.join(known)}",
-            )
+            raise unknown_setting(path, key, known)
 
 
 def _refuse_other(value: Any, known: Sequence[str], path: str) -> None:

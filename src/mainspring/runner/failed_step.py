@@ -252,56 +252,50 @@ def _wrong_call(match: re.Match[str], failure: _Failure) -> str:
     )
 
 
-_FEATURES = (
-    "in_features {where}is {expected}, but its input has {given} features: write "
-    "in_features={given}, or change what comes before it"
-)
-_CHANNELS = (
-    "in_channels {where}is {expected}, but its input has {given} channels: write "
-    "in_channels={given}"
-)
-_FLOATS = (
-    "input and weights differ in their type: convert the input in the data set or preprocessor, "
-    "with .float() (images of bytes: .float() / 255), or the model with .to(dtype)"
-)
-_LONG_TARGETS = (
-    "cross entropy takes class indices as whole numbers: give targets.long(), or, for numbers "
-    "that are no classes, another loss such as nn.MSELoss()"
-)
-_SHAPES = (
-    "outputs and targets differ in their shape: let both have the same, e.g. by output.squeeze(-1)"
-)
-_DEVICE = (
-    "the batch is moved to the model's device for you: register other tensors of the model as "
-    "buffers (register_buffer), and create new ones with device=x.device"
-)
-_ASSERT = "run on the CPU, or with CUDA_LAUNCH_BLOCKING=1, to see the real error"
-_MEMORY = (
-    "a smaller batch_size (mainspring batch-size-find tells which), accumulative_counts, mixed "
-    "precision (--amp), or activation checkpointing"
-)
-_IN_PLACE = (
-    "something that the gradient needs was overwritten: write x = x + y rather than x += y, and "
-    "nn.ReLU() without inplace=True"
-)
 _STEP = "train_step is called with (data, optim_wrapper=...), val_step and test_step with (data)"
-_TWICE = "a tensor of an earlier iteration is used again: detach() what is kept between iterations"
 _HINTS: dict[str, str | Callable[[re.Match[str], _Failure], str]] = {
-    r"shapes cannot be multiplied \(\d+x(?P<given>\d+) and (?P<expected>\d+)x\d+\)": _FEATURES,
-    r"to have (?P<expected>\d+) channels, but got (?P<given>\d+) channels": _CHANNELS,
+    r"shapes cannot be multiplied \(\d+x(?P<given>\d+) and (?P<expected>\d+)x\d+\)": (
+        "in_features {where}is {expected}, but its input has {given} features: write "
+        "in_features={given}, or change what comes before it"
+    ),
+    r"to have (?P<expected>\d+) channels, but got (?P<given>\d+) channels": (
+        "in_channels {where}is {expected}, but its input has {given} channels: write "
+        "in_channels={given}"
+    ),
     r"Target (-?\d+) is out of bounds": _too_few_classes,
     r"element 0 of tensors does not require grad": _no_gradient,
-    r"(?:dtype to be|scalar type) Long": _LONG_TARGETS,
-    r"should be the same|must have the same dtype|expected scalar type": _FLOATS,
-    r"not implemented for '(?:Byte|Long|Int|Short|Char|Bool)'": _FLOATS,
+    r"(?:dtype to be|scalar type) Long": (
+        "cross entropy takes class indices as whole numbers: give targets.long(), or, for numbers "
+        "that are no classes, another loss such as nn.MSELoss()"
+    ),
+    r"should be the same|must have the same dtype|expected scalar type|"
+    r"not implemented for '(?:Byte|Long|Int|Short|Char|Bool)'": (
+        "input and weights differ in their type: convert the input in the data set or "
+        "preprocessor, with .float() (images of bytes: .float() / 255), or the model with "
+        ".to(dtype)"
+    ),
     r"keywords must be strings|multiple values for (?:keyword )?argument '(\w+)'": _strange_key,
     rf"TypeError: .*{_STEP_CALL}": _STEP,
     r"TypeError: .*(?:unexpected keyword|positional argument)": _wrong_call,
-    r"of tensor a \(\d+\) must match|target size|size mismatch|input batch_size": _SHAPES,
-    r"on the same device": _DEVICE,
-    r"device-side assert": _ASSERT,
-    r"out of memory": _MEMORY,
-    r"inplace operation": _IN_PLACE,
-    r"backward through the graph a second time": _TWICE,
+    r"of tensor a \(\d+\) must match|target size|size mismatch|input batch_size": (
+        "outputs and targets differ in their shape: let both have the same, e.g. by "
+        "output.squeeze(-1)"
+    ),
+    r"on the same device": (
+        "the batch is moved to the model's device for you: register other tensors of the model as "
+        "buffers (register_buffer), and create new ones with device=x.device"
+    ),
+    r"device-side assert": "run on the CPU, or with CUDA_LAUNCH_BLOCKING=1, to see the real error",
+    r"out of memory": (
+        "a smaller batch_size (mainspring batch-size-find tells which), accumulative_counts, mixed "
+        "precision (--amp), or activation checkpointing"
+    ),
+    r"inplace operation": (
+        "something that the gradient needs was overwritten: write x = x + y rather than x += y, "
+        "and nn.ReLU() without inplace=True"
+    ),
+    r"backward through the graph a second time": (
+        "a tensor of an earlier iteration is used again: detach() what is kept between iterations"
+    ),
 }
 """Advice by what the error says; the first that fits counts."""

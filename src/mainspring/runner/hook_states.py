@@ -53,17 +53,14 @@ def restore_hooks(hooks: Mapping[str, Any], states: Mapping[str, Any]) -> None:
         hooks: The hooks, see `named_hooks`.
         states: What `hook_states` gave.
     """
-    lost = {
-        name: "this run has no such hook"
-        if name not in hooks
-        else f"{type(hooks[name]).__name__} has state_dict, but no load_state_dict"
-        for name in states
-        if name not in hooks
-        or getattr(type(hooks[name]), "load_state_dict", None) in (None, Hook.load_state_dict)
-    }
-    for name, reason in lost.items():
-        warn(f"the state of the hook {name} in the checkpoint is not used: {reason}")
-    for name, hook in hooks.items():
-        if name in states and name not in lost:
-            with _noting(f"while giving the hook {name} back its state of the checkpoint"):
-                hook.load_state_dict(states[name])
+    for name, state in states.items():
+        reason, kind = "", type(hooks.get(name))
+        if name not in hooks:
+            reason = "this run has no such hook"
+        elif getattr(kind, "load_state_dict", None) in (None, Hook.load_state_dict):
+            reason = f"{kind.__name__} has state_dict, but no load_state_dict"
+        if reason:
+            warn(f"the state of the hook {name} in the checkpoint is not used: {reason}")
+            continue
+        with _noting(f"while giving the hook {name} back its state of the checkpoint"):
+            hooks[name].load_state_dict(state)

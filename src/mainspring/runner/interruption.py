@@ -36,7 +36,6 @@ from mainspring.dist import all_reduce, get_comm_device, is_main_process
 from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.runner.agreement import StopAgreement
 from mainspring.runner.earlier_state import StateBeforeValidation
-from mainspring.runner.hook_states import named_hooks
 
 if TYPE_CHECKING:
     from mainspring.runner.runner import Runner
@@ -97,7 +96,7 @@ class Interruption:
     @contextmanager
     def validating(self) -> Iterator[None]:
         """A validation that the train loop carries out, and would begin anew when resumed."""
-        self._before = StateBeforeValidation.of(self._runner, named_hooks(self._runner))
+        self._before = StateBeforeValidation.of(self._runner)
         try:
             yield
         finally:
@@ -107,6 +106,13 @@ class Interruption:
     def is_validating(self) -> bool:
         """Whether a validation of the train loop is under way."""
         return self._before is not None
+
+    @property
+    def _done(self) -> int:
+        """Finished iterations, with the one whose hooks act now."""
+        loop = self._runner.train_loop
+        done: int = loop.completed_iters if hasattr(loop, "completed_iters") else loop.iter + 1
+        return done
 
     def batches_of_validation(self, batches: Iterable[Any]) -> Iterator[Any]:
         """The batches of a data set, with answers to signals in between (all ranks).
@@ -183,11 +189,9 @@ class Interruption:
 
     def _after_iteration(self) -> None:
         """Once a signal came: save, and leave unless the run is to go on."""
-        loop = self._runner.train_loop
-        done = loop.completed_iters if hasattr(loop, "completed_iters") else loop.iter + 1
         if self._agreement is not None:
-            decided = self._agreement.decide(done)
-            if decided is None or done < decided[0]:
+            decided = self._agreement.decide(self._done)
+            if decided is None or self._done < decided[0]:
                 return
             self._requested = decided[1]
         if self._requested is not None:
@@ -212,8 +216,7 @@ class Interruption:
     def _save(self) -> None:
         runner, loop = self._runner, self._runner.train_loop
         if self._before is None:
-            done = loop.completed_iters if hasattr(loop, "completed_iters") else loop.iter + 1
-            where = f"after iteration {done}; resume=True continues there"
+            where = f"after iteration {self._done}; resume=True continues there"
             if not hasattr(loop, "state_dict"):
                 where += f", as far as {type(loop).__name__} can without a state_dict"
             # The epoch is unfinished, which a loop of the user's own may not tell.
@@ -235,8 +238,7 @@ def validation_of(runner: Runner) -> AbstractContextManager[None]:
     Args:
         runner: The run.
     """
-    interruption: Interruption | None = getattr(runner, "interruption", None)
-    return nullcontext() if interruption is None else interruption.validating()
+    return nullcontext() if runner.interruption is None else runner.interruption.validating()
 
 
 def all_end(runner: Runner, done: int) -> bool:
@@ -246,8 +248,7 @@ def all_end(runner: Runner, done: int) -> bool:
         runner: The run.
         done: Finished iterations.
     """
-    interruption: Interruption | None = getattr(runner, "interruption", None)
-    return interruption is None or interruption.all_end(done)
+    return runner.interruption is None or runner.interruption.all_end(done)
 
 
 def interruptible(runner: Runner, dataloader: Iterable[Any]) -> Iterable[Any]:
@@ -259,7 +260,7 @@ def interruptible(runner: Runner, dataloader: Iterable[Any]) -> Iterable[Any]:
         runner: The run.
         dataloader: Loader of the data set.
     """
-    interruption: Interruption | None = getattr(runner, "interruption", None)
-    if interruption is None or not interruption.is_validating:
-        return naming_batches(dataloader)
-    return interruption.batches_of_validation(naming_batches(dataloader))
+    batches = naming_batches(dataloader)
+    if runner.interruption is None or not runner.interruption.is_validating:
+        return batches
+    return runner.interruption.batches_of_validation(batches)

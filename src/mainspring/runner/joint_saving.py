@@ -7,14 +7,13 @@ enough there. Rather than wait for ranks that never come, rank 0 then writes wha
 
 from __future__ import annotations
 
-import datetime as dt
 from collections import Counter
 from typing import Any
 
 from mainspring.dist import get_rank, get_world_size, is_main_process, is_within_master_only
 from mainspring.errors import CheckpointError
 from mainspring.logging import print_log, warn
-from mainspring.runner.agreement import store_of
+from mainspring.runner.agreement import appear, store_of
 
 __all__ = ["JointSaving"]
 
@@ -70,14 +69,14 @@ class JointSaving:
         key = f"{key}/{self._calls[key]}"
         if not is_main_process():
             self._store.set(f"{key}/{get_rank()}", "")
-            if not self._appear([key], self._limit):
+            if not appear(self._store, [key], self._limit):
                 raise CheckpointError(
                     f"rank {get_rank()} waits to save {name}, but rank 0 does not come",
                     help="call save_checkpoint on all ranks",
                 )
             return bool(self._store.get(key) == _TOGETHER)
         others = [f"{key}/{rank}" for rank in range(1, get_world_size())]
-        if self._appear(others, self._patience):
+        if appear(self._store, others, self._patience):
             self._store.set(key, _TOGETHER)
             for old in self._passed:
                 self._store.delete_key(old)
@@ -92,13 +91,3 @@ class JointSaving:
             "all ranks, or within a function that is master_only"
         )
         return False
-
-    def _appear(self, keys: list[str], seconds: float) -> bool:
-        """Whether all keys are set within some time."""
-        from torch.distributed import DistStoreError
-
-        try:
-            self._store.wait(keys, dt.timedelta(seconds=seconds))
-        except DistStoreError:
-            return False
-        return True

@@ -1,7 +1,7 @@
 """The visible loops: what happens, in which order, with the hook points at the left margin.
 
 `mainspring.hooks.points` shows the same as a diagram. Reading a loop from top to bottom tells the
-story of a training; validation and test are in `evaluation_loops`, what is not the story in
+story of a training; validation and test are in `evaluation`, what is not the story in
 `progress` and the hooks.
 """
 
@@ -18,20 +18,12 @@ from mainspring.dataset.resumable_loader import ResumableLoader
 from mainspring.dist import get_world_size
 from mainspring.hooks import Run
 from mainspring.registry import LOOPS
+from mainspring.runner import run_length
 from mainspring.runner.agreement import agree
 from mainspring.runner.base_loop import BaseLoop
 from mainspring.runner.device_copies import copies_for
-from mainspring.runner.evaluation import evaluation
-from mainspring.runner.evaluation_loops import TestLoop, ValLoop
+from mainspring.runner.evaluation import TestLoop, ValLoop, evaluation
 from mainspring.runner.interruption import all_end, validation_of
-from mainspring.runner.run_length import (
-    EndlessBatches,
-    IntervalSchedule,
-    begin_behind,
-    check_interval,
-    checked_length,
-    draws_from_global_generator,
-)
 from mainspring.runner.second_call import call_again
 
 __all__ = ["BaseLoop", "EpochBasedTrainLoop", "IterBasedTrainLoop", "TestLoop", "ValLoop"]
@@ -56,11 +48,11 @@ class _TrainLoop(BaseLoop):
         dynamic_intervals: Sequence[tuple[int, int]] | None,
     ) -> None:
         super().__init__(runner, dataloader)
-        check_interval("val_begin", val_begin, 0)
-        check_interval("val_interval", val_interval, 1)
+        run_length.check_interval("val_begin", val_begin, 0)
+        run_length.check_interval("val_interval", val_interval, 1)
         self.val_begin = val_begin
         self.val_interval = val_interval
-        self.dynamic_intervals = IntervalSchedule(val_interval, dynamic_intervals)
+        self.dynamic_intervals = run_length.IntervalSchedule(val_interval, dynamic_intervals)
         self.stop_training = False
         self._epoch = 0
         self._iter = 0
@@ -188,7 +180,7 @@ class EpochBasedTrainLoop(_TrainLoop):
         dynamic_intervals: Sequence[tuple[int, int]] | None = None,
     ) -> None:
         super().__init__(runner, dataloader, val_begin, val_interval, dynamic_intervals)
-        self._max_epochs = checked_length("max_epochs", max_epochs)
+        self._max_epochs = run_length.checked_length("max_epochs", max_epochs)
         require_equal_batches(self.dataloader, "train_dataloader")
         self._epoch_length = length_of(self.dataloader) or 0
         self._said_length = False
@@ -296,7 +288,7 @@ class IterBasedTrainLoop(_TrainLoop):
         dynamic_intervals: Sequence[tuple[int, int]] | None = None,
     ) -> None:
         super().__init__(runner, dataloader, val_begin, val_interval, dynamic_intervals)
-        self._max_iters = checked_length("max_iters", max_iters)
+        self._max_iters = run_length.checked_length("max_iters", max_iters)
         numbers = unequal_batches(self.dataloader)
         if numbers is not None:
             runner.logger.warning(
@@ -304,10 +296,10 @@ class IterBasedTrainLoop(_TrainLoop):
                 "their passes through the data at different iterations"
             )
         self._max_epochs = 1
-        self._batches: EndlessBatches | None = None
+        self._batches: run_length.EndlessBatches | None = None
         self._undone = 0
-        if draws_from_global_generator(self.dataloader):
-            self._batches = EndlessBatches(self.source)
+        if run_length.draws_from_global_generator(self.dataloader):
+            self._batches = run_length.EndlessBatches(self.source)
 
     @property
     def max_epochs(self) -> int:
@@ -320,10 +312,10 @@ class IterBasedTrainLoop(_TrainLoop):
         return self._max_iters
 
     @property
-    def dataloader_iterator(self) -> EndlessBatches:
+    def dataloader_iterator(self) -> run_length.EndlessBatches:
         """The batches, pass after pass through the loader."""
         if self._batches is None:
-            self._batches = EndlessBatches(self.source)
+            self._batches = run_length.EndlessBatches(self.source)
         return self._batches
 
     def run(self) -> torch.nn.Module:
@@ -380,6 +372,6 @@ class IterBasedTrainLoop(_TrainLoop):
         self._continue_at(state)
         number, batches = state.get("pass"), state.get("batches", state["iter"])
         if number is None:
-            number, batches = begin_behind(self.dataloader, batches)
-        self._batches = EndlessBatches(self.source, number, batches)
+            number, batches = run_length.begin_behind(self.dataloader, batches)
+        self._batches = run_length.EndlessBatches(self.source, number, batches)
         self._undone = 0

@@ -91,20 +91,18 @@ def misfits(parts: Parts) -> Iterator[tuple[bool, ConfigError]]:
             "log_processor.by_epoch",
             "leave by_epoch out: lines then count as the run does",
         )
-    if not parts.by_epoch:
-        for path, hook in parts.hooks.items():
-            if isinstance(hook, CheckpointHook) and hook.by_epoch:
-                yield _advice(
-                    "CheckpointHook counts epochs, but the run counts iterations and is one epoch "
-                    "to its hooks",
-                    f"{path}.by_epoch",
-                    "say by_epoch=False",
-                )
     for path, hook in parts.hooks.items():
         try:
             if isinstance(hook, EMAHook):
                 hook.check_length(parts.train_loop.max_epochs, parts.train_loop.max_iters)
             elif isinstance(hook, CheckpointHook):
+                if hook.by_epoch and not parts.by_epoch:
+                    yield _advice(
+                        "CheckpointHook counts epochs, but the run counts iterations and is one "
+                        "epoch to its hooks",
+                        f"{path}.by_epoch",
+                        "say by_epoch=False",
+                    )
                 yield from _never_saved(parts, path, hook)
             elif (
                 isinstance(hook, LoggerHook)

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from mainspring.checkpoint.apply import unwrap
 from mainspring.checkpoint.sharded import is_sharded
 from mainspring.dist import broadcast, is_distributed
 from mainspring.errors import ConfigError, did_you_mean
@@ -62,7 +63,7 @@ def prepare_model(model: nn.Module, cfg: Any) -> None:
     Raises:
         ConfigError: The parameters cannot be trained.
     """
-    inner: Any = model.module if is_model_wrapper(model) else model
+    inner: Any = unwrap(model)
     if any(not is_lazy(item) and item.is_inference() for item in inner.parameters()):
         raise ConfigError(
             "the model has parameters that were made within torch.inference_mode(), which cannot "
@@ -120,20 +121,25 @@ def compile_step(model: nn.Module, cfg: Any, optim_wrapper: Any) -> None:
     if not isinstance(options, bool | str | list | tuple | Mapping):
         raise _mistake(f"compile is {options!r}")
     _check_settings(settings)
-    inner: Any = model.module if is_model_wrapper(model) else model
+    inner: Any = unwrap(model)
+    modules = dict(inner.named_modules())
     if isinstance(target, list | tuple):
-        for module in [_submodule(inner, str(name)) for name in target]:
-            _compile_module(module, settings)
+        for name in map(str, target):
+            if name not in modules:
+                hint = did_you_mean(name, modules)
+                raise _mistake(f"the model has no module {name!r} to compile", hint)
+        for name in target:
+            _compile_module(modules[str(name)], settings)
     elif target == "step":
         if not use_compiled_step(inner, optim_wrapper, settings):
             return
-    elif target in dict(inner.named_modules()):
-        _compile_module(_submodule(inner, target), settings)
+    elif target in modules:
+        _compile_module(modules[target], settings)
     else:
         method = "_run_forward" if target == "loss" else str(target)
         if not callable(getattr(inner, method, None)):
-            names = ("forward", "loss", "step", *dict(inner.named_modules()))
-            raise _mistake(f"the model has no {target!r} to compile", did_you_mean(method, names))
+            hint = did_you_mean(method, ("forward", "loss", "step", *modules))
+            raise _mistake(f"the model has no {target!r} to compile", hint)
         setattr(inner, method, torch.compile(getattr(inner, method), **settings))
     print_log(f"{target} of the model will be compiled at the first iteration", logger="current")
 
@@ -166,14 +172,6 @@ def _compile_module(module: nn.Module, settings: Mapping[str, Any]) -> None:
 
     compiled: Any = torch.compile(called, **settings)
     module._compiled_call_impl = compiled
-
-
-def _submodule(model: nn.Module, name: str) -> nn.Module:
-    modules = dict(model.named_modules())
-    if name not in modules:
-        raise _mistake(f"the model has no module {name!r} to compile", did_you_mean(name, modules))
-    module: nn.Module = modules[name]
-    return module
 
 
 def _mistake(message: str, hint: str | None = None) -> ConfigError:

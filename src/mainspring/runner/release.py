@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from mainspring import fileio
 from mainspring.logging import MessageHub, MMLogger
 from mainspring.registry import DefaultScope
+from mainspring.runner.environment import shared_timestamp
 from mainspring.runner.startup_log import config_dump_path
 from mainspring.runner.work_dir_lock import LOCK
 from mainspring.visualization import Visualizer
@@ -19,7 +21,7 @@ from mainspring.visualization import Visualizer
 if TYPE_CHECKING:
     from mainspring.runner.runner import Runner
 
-__all__ = ["StartFiles", "claim", "is_in_use", "naming", "release_run"]
+__all__ = ["StartFiles", "claim", "naming", "new_timestamp", "release_run"]
 
 _OWNERS = (MMLogger, MessageHub, DefaultScope, Visualizer)
 _claimed: dict[str, object] = {}
@@ -40,15 +42,20 @@ def claim(experiment_name: str) -> object:
     return claimed
 
 
-def is_in_use(experiment_name: str) -> bool:
-    """Whether anything of a run of this name is still there.
+def new_timestamp(work_dir: str, name_at: Callable[[str], str]) -> str:
+    """The time of a start, as `shared_timestamp` has it, that no start before has or is named by.
 
     Args:
-        experiment_name: Name of the run.
+        work_dir: Where the start writes into a directory with the time as its name.
+        name_at: The name of the run for a time.
     """
-    return experiment_name in _claimed or any(
-        owner.check_instance_created(experiment_name) for owner in _OWNERS
-    )
+
+    def is_taken(stamp: str) -> bool:
+        name = name_at(stamp)
+        has_parts = any(owner.check_instance_created(name) for owner in _OWNERS)
+        return has_parts or name in _claimed or os.path.lexists(os.path.join(work_dir, stamp))
+
+    return shared_timestamp(is_taken)
 
 
 def release_run(experiment_name: str, claimed: object = None) -> None:

@@ -44,6 +44,7 @@ __all__ = [
     "renew_trained_state",
     "restore",
     "restore_accumulation",
+    "restore_moments",
 ]
 
 FORMAT = 1
@@ -353,18 +354,17 @@ def _restore_position(runner: Runner, meta: Mapping[str, Any], ours: Mapping[str
         state = states[get_rank() if len(states) == get_world_size() else 0]
         if state:
             _restore_source(source, state, ours.get("loop") or {})
-    position = ours.get("loop")
-    if position and getattr(loop, "by_epoch", False) and ours.get("by_epoch") is False:
-        position = {**position, "epoch": position["pass"]}  # passes were not epochs
-    if position is None and hasattr(loop, "load_state_dict"):
-        epoch, iteration = int(meta["epoch"]), int(meta["iter"])
+    epoch, iteration, position = int(meta["epoch"]), int(meta["iter"]), ours.get("loop")
+    if not hasattr(loop, "load_state_dict"):
+        loop._epoch, loop._iter = epoch, iteration
+        return
+    if position is None:
         position = {"epoch": epoch, "iter": iteration, "validated_at": iteration}
         if not getattr(loop, "by_epoch", True):
             position["batches"] = iteration
-    if hasattr(loop, "load_state_dict"):
-        loop.load_state_dict(position)
-    else:
-        loop._epoch, loop._iter = int(meta["epoch"]), int(meta["iter"])
+    elif getattr(loop, "by_epoch", False) and ours.get("by_epoch") is False:
+        position = {**position, "epoch": position["pass"]}  # passes were not epochs
+    loop.load_state_dict(position)
 
 
 def _restore_source(source: Any, state: Any, position: Mapping[str, Any]) -> None:
@@ -424,6 +424,31 @@ def _restore_schedulers(runner: Runner, checkpoint: Mapping[str, Any]) -> None:
             )
         for scheduler, state in zip(schedulers, states, strict=False):
             scheduler.load_state_dict(state)
+
+
+def restore_moments(runner: Runner, state: Mapping[str, Any]) -> None:
+    """Give the optimizers their moments back, but keep what schedules have set by now.
+
+    Other settings of a group may be moments as well, such as the sum of the weights that a
+    schedule-free optimizer averages with.
+
+    Args:
+        runner: The run.
+        state: The optimizers' part of a checkpoint.
+    """
+    scheduled = {"lr", "momentum", "betas"}
+    map_schedulers(
+        runner.param_schedulers or [], lambda one: scheduled.add(getattr(one, "param_name", "lr"))
+    )
+    wrappers = by_optimizer(runner.optim_wrapper).values()
+
+    def settings() -> list[dict[str, Any]]:
+        return [group for wrapper in wrappers for group in wrapper.optimizer.param_groups]
+
+    now = [{name: group[name] for name in scheduled & group.keys()} for group in settings()]
+    runner.optim_wrapper.load_state_dict(state)
+    for group, kept in zip(settings(), now, strict=True):
+        group.update(kept)
 
 
 def _restore_generators(states: Any) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Self
 from torch import nn
 
 from mainspring.checkpoint.apply import unwrap
+from mainspring.checkpoint.writer import CheckpointWriter
 from mainspring.config import Config
 from mainspring.config.sweep import refuse_unchosen
 from mainspring.dist import is_main_process
@@ -24,38 +25,27 @@ from mainspring.registry.default_scope import ROOT_SCOPE
 from mainspring.registry.shared import SharedParts
 from mainspring.rng.seeding import set_random_seed
 from mainspring.runner import resume
+from mainspring.runner import section_types as of
 from mainspring.runner.build_optimization import check_optimized
 from mainspring.runner.changed_settings import Settings
 from mainspring.runner.checkpoints import Checkpoints
 from mainspring.runner.config_record import record_config
 from mainspring.runner.ending import Invocation, telling
-from mainspring.runner.environment import Randomness, set_up_environment, shared_timestamp
+from mainspring.runner.environment import Randomness, set_up_environment
 from mainspring.runner.error_places import building, give_place
 from mainspring.runner.evaluation import evaluation
 from mainspring.runner.failed_step import explaining_failures
 from mainspring.runner.inner_states import InnerStates
 from mainspring.runner.interruption import Interruption
+from mainspring.runner.joint_saving import JointSaving
 from mainspring.runner.mmengine_names import MMEngineNames
 from mainspring.runner.model_setup import compile_step, prepare_model, wrap_for_processes
 from mainspring.runner.modes import TrainingModes
 from mainspring.runner.opening import planned_rates
 from mainspring.runner.quick_check import refuse_mistakes
 from mainspring.runner.rank_failure import naming_failed_rank
-from mainspring.runner.release import StartFiles, claim, is_in_use, naming, release_run
+from mainspring.runner.release import StartFiles, claim, naming, new_timestamp, release_run
 from mainspring.runner.request import as_config, named_run, resume_request
-from mainspring.runner.section_types import (
-    EvaluatorSection,
-    HookSection,
-    Launcher,
-    LoaderSection,
-    LogProcessorSection,
-    LoopSection,
-    ModelSection,
-    OptimSection,
-    PreprocessorSection,
-    SchedulerSection,
-    VisualizerSection,
-)
 from mainspring.runner.sections import (
     RUNNER_SECTIONS,
     check_triples,
@@ -142,29 +132,29 @@ class Runner(Checkpoints, MMEngineNames):
 
     def __init__(
         self,
-        model: ModelSection,
+        model: of.ModelSection,
         work_dir: str | None = None,
-        train_dataloader: LoaderSection | None = None,
-        val_dataloader: LoaderSection | None = None,
-        test_dataloader: LoaderSection | None = None,
-        train_cfg: LoopSection | None = None,
-        val_cfg: LoopSection | None = None,
-        test_cfg: LoopSection | None = None,
+        train_dataloader: of.LoaderSection | None = None,
+        val_dataloader: of.LoaderSection | None = None,
+        test_dataloader: of.LoaderSection | None = None,
+        train_cfg: of.LoopSection | None = None,
+        val_cfg: of.LoopSection | None = None,
+        test_cfg: of.LoopSection | None = None,
         auto_scale_lr: Mapping[str, Any] | None = None,
-        optim_wrapper: OptimSection | None = None,
-        param_scheduler: SchedulerSection | None = None,
-        val_evaluator: EvaluatorSection | None = None,
-        test_evaluator: EvaluatorSection | None = None,
-        default_hooks: Mapping[str, HookSection | None] | None = None,
-        custom_hooks: Sequence[HookSection] | None = None,
-        data_preprocessor: PreprocessorSection | None = None,
+        optim_wrapper: of.OptimSection | None = None,
+        param_scheduler: of.SchedulerSection | None = None,
+        val_evaluator: of.EvaluatorSection | None = None,
+        test_evaluator: of.EvaluatorSection | None = None,
+        default_hooks: Mapping[str, of.HookSection | None] | None = None,
+        custom_hooks: Sequence[of.HookSection] | None = None,
+        data_preprocessor: of.PreprocessorSection | None = None,
         load_from: str | None = None,
         resume: bool | str = False,
-        launcher: Launcher | None = "none",
+        launcher: of.Launcher | None = "none",
         env_cfg: Mapping[str, Any] | None = None,
-        log_processor: LogProcessorSection | None = None,
+        log_processor: of.LogProcessorSection | None = None,
         log_level: str | int = "INFO",
-        visualizer: VisualizerSection | None = None,
+        visualizer: of.VisualizerSection | None = None,
         default_scope: str | None = "mainspring",
         randomness: Mapping[str, Any] | None = None,
         experiment_name: str | None = None,
@@ -185,13 +175,11 @@ class Runner(Checkpoints, MMEngineNames):
             self.work_dir = work_dir_of(work_dir, self.cfg)
         self.auto_scale_lr = auto_scale_lr
         self._resume, self._load_from = resume_request(resume, load_from)
-        self._has_loaded = False
         self.pending_accumulation: dict[str, Any] = {}
         self.inner_states: InnerStates | None = None
         self.modes = TrainingModes()
         self._is_prepared = False
         self._is_cut_off = False
-        self._scaled: Any = None
         self._anew = [anew] if isinstance(anew, str) else list(anew)
         self.settings: dict[str, Any] = {}
         self.set_anew: list[dict[str, Any]] = []
@@ -208,14 +196,13 @@ class Runner(Checkpoints, MMEngineNames):
             )
         )
         with naming:
-            self._timestamp = shared_timestamp(
-                lambda stamp: (
-                    os.path.lexists(os.path.join(self.work_dir, stamp))
-                    or is_in_use(named_run(experiment_name, self.cfg, stamp))
-                )
+            self._timestamp = new_timestamp(
+                self.work_dir, lambda stamp: named_run(experiment_name, self.cfg, stamp)
             )
             self._experiment_name = named_run(experiment_name, self.cfg, self._timestamp)
             claim(self._experiment_name)
+        self._joint = JointSaving(self._timestamp)
+        self._writer = CheckpointWriter()
         self._log_dir = os.path.join(self.work_dir, self._timestamp)
         self._logging = default_scope, log_processor, log_level, visualizer
         self._start_files: StartFiles | None = None
@@ -278,11 +265,12 @@ class Runner(Checkpoints, MMEngineNames):
         cfg = copy.deepcopy(cfg)
         refuse_unchosen(cfg)
         doubtful = refuse_mistakes(cfg)
-        sections = {"model": require(cfg, "model")}
-        for name in RUNNER_SECTIONS:
-            if name in cfg and name not in sections:
-                sections[name] = with_classes_imported(cfg[name])
-        runner = cls(**sections, cfg=cfg)
+        sections = {
+            name: with_classes_imported(cfg[name])
+            for name in RUNNER_SECTIONS
+            if name in cfg and name != "model"
+        }
+        runner = cls(model=require(cfg, "model"), **sections, cfg=cfg)
         for problem in doubtful:
             runner.logger.warning(str(problem))
         return runner
@@ -456,8 +444,7 @@ class Runner(Checkpoints, MMEngineNames):
         """
         if type(self).call_hook is not Runner.call_hook:
             return (lambda runner, **arguments: runner.call_hook(point, **arguments),)
-        methods: tuple[HookMethod, ...] = self._dispatch.methods(point)
-        return methods
+        return self._dispatch.methods(point)
 
     def wrap_model(
         self, model_wrapper_cfg: Mapping[str, Any] | None, model: nn.Module

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mainspring.config.schema import RUNNER_SECTIONS, TRIPLES, misspelt_sections
-from mainspring.errors import ConfigError
+from mainspring.errors import ConfigError, ConfigTypeError, did_you_mean
 from mainspring.fileio.local_folder import local_folder
 from mainspring.registry.recorded import RecordedName
 
@@ -19,6 +19,8 @@ __all__ = [
     "misspelt_sections",
     "require",
     "with_classes_imported",
+    "require_settings",
+    "unknown_setting",
     "with_default_loops",
     "work_dir_of",
 ]
@@ -77,6 +79,26 @@ def with_classes_imported(section: Any) -> Any:
             if imported is not part:
                 section[name] = imported
     return section
+
+
+def require_settings(section: str, value: Any, inside: str = "...") -> None:
+    """Refuse what is no dict of settings, or none.
+
+    Raises:
+        ConfigTypeError: It is something else.
+    """
+    if not isinstance(value, Mapping | None):
+        instead = f"write {section} = dict({inside})"
+        raise ConfigTypeError.of_value(section, value, instead, "but it is a dict of settings")
+
+
+def unknown_setting(section: str, key: str, known: Sequence[str]) -> ConfigError:
+    """The error of a setting that a section does not have."""
+    return ConfigError(
+        f"{section} has no setting {key!r}",
+        config_path=f"{section}.{key}",
+        help=did_you_mean(key, known) or f"it has {', '.join(known)}",
+    )
 
 
 def with_default_loops(sections: dict[str, Any]) -> None:

@@ -17,14 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from torch import nn
 from torch.optim import Optimizer
 
-from mainspring.checkpoint import (
-    _load_checkpoint,
-    _load_checkpoint_to_model,
-    find_latest_checkpoint,
-    get_state_dict,
-    save_checkpoint,
-    weights_to_cpu,
-)
+from mainspring import checkpoint as files
 from mainspring.device import get_device
 from mainspring.device.collect_env import collect_env
 from mainspring.dist import get_dist_info, infer_launcher, is_main_process
@@ -36,9 +29,9 @@ from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.registry import STRATEGIES
 from mainspring.rng.seeding import set_random_seed
 from mainspring.runner import build, build_optimization
-from mainspring.runner.environment import set_up_environment, shared_timestamp
+from mainspring.runner.environment import set_up_environment
 from mainspring.runner.model_setup import compile_step, prepare_model
-from mainspring.runner.release import is_in_use
+from mainspring.runner.release import new_timestamp
 from mainspring.runner.resume import map_schedulers
 from mainspring.strategy import DDPStrategy as DDPWrapping
 from mainspring.strategy import SingleDeviceStrategy as DevicePlacing
@@ -102,12 +95,7 @@ class BaseStrategy(metaclass=ABCMeta):
     ) -> None:
         self.launcher = infer_launcher() if launcher is None else launcher
         set_up_environment(env_cfg, self.launcher)
-        self.timestamp = shared_timestamp(
-            lambda stamp: (
-                os.path.lexists(os.path.join(self.work_dir, stamp))
-                or is_in_use(self._prefix + stamp)
-            )
-        )
+        self.timestamp = new_timestamp(self.work_dir, lambda stamp: self._prefix + stamp)
         self.randomness = dict(randomness or {"seed": None})
         self.seed = set_random_seed(**self.randomness)
 
@@ -205,7 +193,7 @@ class BaseStrategy(metaclass=ABCMeta):
             The rest of the checkpoint.
         """
         location = get_device() if map_location == "default" else map_location
-        checkpoint: dict[str, Any] = _load_checkpoint(filename, location, self.logger)
+        checkpoint: dict[str, Any] = files._load_checkpoint(filename, location, self.logger)
         if callback is not None:
             callback(checkpoint)
         weights = checkpoint.pop("state_dict")
@@ -285,7 +273,7 @@ class BaseStrategy(metaclass=ABCMeta):
         }
         if callback is not None:
             callback(checkpoint)
-        save_checkpoint(checkpoint, filename)
+        files.save_checkpoint(checkpoint, filename)
 
     def build_model(self, model: Any) -> nn.Module:
         """The model: a module as it is, or what a dict describes."""
@@ -365,7 +353,7 @@ class BaseStrategy(metaclass=ABCMeta):
 
     def model_state_dict(self) -> Mapping[str, Any]:
         """The weights, on the CPU, without the prefixes of wrappers."""
-        return weights_to_cpu(get_state_dict(self.model))
+        return files.weights_to_cpu(files.get_state_dict(self.model))
 
     def optim_state_dict(self) -> dict[str, Any]:
         """The state of the optimizer."""
@@ -384,7 +372,7 @@ class BaseStrategy(metaclass=ABCMeta):
     ) -> None:
         """Load weights into the model."""
         weights = {"state_dict": state_dict}
-        _load_checkpoint_to_model(self.model, weights, strict, self.logger, revise_keys)
+        files._load_checkpoint_to_model(self.model, weights, strict, self.logger, revise_keys)
 
     def load_optim_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the state of the optimizer."""
@@ -413,7 +401,7 @@ class BaseStrategy(metaclass=ABCMeta):
         if not resume:
             return None if load_from is None else self.load_checkpoint(load_from)
         found = resume if isinstance(resume, str) else load_from
-        found = find_latest_checkpoint(self.work_dir) if found is None else found
+        found = files.find_latest_checkpoint(self.work_dir) if found is None else found
         self.logger.info(f"resume from {found}")
         return None if found is None else self.resume(found)
 

@@ -184,7 +184,9 @@ class BaseRunner(metaclass=ABCMeta):
     def _take_turns(self, phases: list[Any], length: int, **kwargs: Any) -> None:
         """Run phases, each with its loader, in turn until the run is over."""
         turns = [(*phase, number) for phase in phases for number in range(phase[0][1])]
-        self._restore_states()
+        # Random numbers go on where they were once the hooks have begun.
+        _restore_generators(self._random_states)
+        self._random_states = []
         while self._done < length or self._turn % len(turns):
             (mode, _), loader, number = turns[self._turn % len(turns)]
             self._turn += 1
@@ -311,11 +313,6 @@ class BaseRunner(metaclass=ABCMeta):
 
     def _resume_data(self, own: Mapping[str, Any]) -> None:  # noqa: B027 - most need nothing
         """Find the place in the data; nothing to do where a checkpoint ends an epoch."""
-
-    def _restore_states(self) -> None:
-        """Go on with the random numbers of the run that is continued, once the hooks have begun."""
-        _restore_generators(self._random_states)
-        self._random_states = []
 
     def auto_resume(self) -> None:
         """Continue from the newest whole checkpoint in the work directory, if there is one."""

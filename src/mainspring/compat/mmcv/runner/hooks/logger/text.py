@@ -120,7 +120,7 @@ class TextLoggerHook(LoggerHook):
     def _dump_log(self, entry: Any, runner: Any) -> None:
         if runner.rank == 0:
             with open(self.json_log_path, "a", encoding="utf-8") as file:
-                rounded = apply_to(entry, lambda value: isinstance(value, float), _to_five_places)
+                rounded = apply_to(entry, lambda v: isinstance(v, float), lambda v: round(v, 5))
                 file.write(json.dumps(rounded, default=str) + "\n")
 
     def after_run(self, runner: Any) -> None:
@@ -134,7 +134,3 @@ class TextLoggerHook(LoggerHook):
                 runner.logger.info(f"The file {path} has been uploaded to {target}.")
                 if not self.keep_local:
                     path.unlink()
-
-
-def _to_five_places(value: float) -> float:
-    return round(value, 5)

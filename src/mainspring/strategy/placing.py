@@ -1,24 +1,47 @@
-"""One process per device, gradients averaged after every backward pass."""
+"""A model is placed on a device, and wrapped where there are several processes."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import nn
 
 from mainspring.device import get_device
 from mainspring.errors import ConfigError
-from mainspring.model import convert_sync_batchnorm
+from mainspring.model import convert_sync_batchnorm, revert_sync_batchnorm
 from mainspring.registry import MODEL_WRAPPERS
 
-__all__ = ["DDPStrategy"]
+__all__ = ["DDPStrategy", "SingleDeviceStrategy", "Strategy"]
+
+
+class Strategy(Protocol):
+    """Places a model and wraps it for the processes of a run."""
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        """Return the model on its device, ready for the training loop of this process."""
+        ...
+
+
+class SingleDeviceStrategy:
+    """The model runs in this process alone.
+
+    Args:
+        device: Where the model goes; the best available device by default.
+    """
+
+    def __init__(self, device: str | None = None) -> None:
+        self.device = device if device is not None else get_device()
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        """Move the model to its device; synchronised batch norm becomes the ordinary one."""
+        return revert_sync_batchnorm(model.to(self.device))
 
 
 class DDPStrategy:
-    """The model is copied into every process.
+    """One process per device: each has the model, and gradients are averaged after every backward.
 
     Args:
         model_wrapper_cfg: Wrapper to use, a dict with ``type`` (default
