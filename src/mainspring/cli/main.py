@@ -10,10 +10,34 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
-from importlib import import_module
 from typing import Any, NoReturn, cast
 
-from mainspring.cli import execute
+from mainspring.cli import (
+    batch_size_find,
+    browse,
+    check,
+    ckpt,
+    convert,
+    diff,
+    diverge,
+    eject,
+    evaluate,
+    execute,
+    export,
+    lr_find,
+    new,
+    plot,
+    predict,
+    profile,
+    report,
+    runs,
+    schema,
+    show,
+    summary,
+    sweep,
+    train,
+    verify,
+)
 from mainspring.cli.common import looks_like_override
 from mainspring.cli.failure import OWN, has_users_frame, shown_failure
 from mainspring.errors import as_ours, did_you_mean, is_user_mistake
@@ -24,11 +48,12 @@ __all__ = ["main"]
 
 USER_MISTAKE = 2
 FAILED_RUN = 1
-_VERBS = (
-    "train evaluate predict check show diff schema convert sweep ckpt report summary browse plot "
-    "runs verify diverge profile export eject new lr_find batch_size_find execute"
-)
-"""Modules with verbs, in the order in which the help lists these."""
+_VERBS: tuple[Any, ...] = (
+    train, evaluate, predict, check, show, diff, schema, convert, sweep, ckpt, report, summary,
+    browse, plot, runs, verify, diverge, profile, export, eject, new, lr_find, batch_size_find,
+    execute,
+)  # fmt: skip
+"""In the order in which the help lists them."""
 
 _READING = ("check", "show", "diff", "convert", "ckpt", "report", "runs")
 READER_GONE = 128 + 13  # as by SIGPIPE
@@ -63,8 +88,8 @@ def make_parser() -> _Parser:
     )
     parser.add_argument("--version", action="version", version=f"mainspring {__version__}")
     parser.verbs = parser.add_subparsers(title="verbs", metavar="VERB", dest="verb", required=True)
-    for name in _VERBS.split():
-        import_module(f"mainspring.cli.{name}").add_parser(parser.verbs)
+    for module in _VERBS:
+        module.add_parser(parser.verbs)
     return parser
 
 

@@ -107,13 +107,11 @@ class SourceRewriter:
         constants = {name: value for name, value in attempt.old.items() if name not in bound}
         constants |= {name: it.value for name, it in once.items() if isinstance(it, ast.Constant)}
         self.base = Inherited(attempt)
-        parts = {name: path.rpartition(".") for name, path in inherited.items()}
-        self.calls = CallRewriter(
-            self.text,
-            attempt,
-            {name: (module, local) for name, (module, _, local) in parts.items()} | imported,
-            {name: value for name, value in constants.items() if isinstance(value, str)},
-        )
+        for name, path in inherited.items():
+            module, _, local = path.rpartition(".")
+            imported.setdefault(name, (module, local))
+        texts = {name: value for name, value in constants.items() if isinstance(value, str)}
+        self.calls = CallRewriter(self.text, attempt, imported, texts)
         displays = {name: it for name, it in once.items() if style.repeats and is_display(it)}
         self.merging = Merging(attempt, self.base, self.text, self.calls, displays)
         self.assigned: set[str] = set()

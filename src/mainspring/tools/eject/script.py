@@ -338,15 +338,8 @@ class _Script(Making):
                 'shown = [f"{name} {float(loss):.4f}" for name, loss in losses.items()]',
                 'print(f"iteration {iteration + 1}", *shown, sep="  ", flush=True)',
             ]
-        return filled(
-            "train",
-            losses=losses,
-            kind=kind,
-            shown=shown,
-            make=make,
-            loop=loop.split("\n"),
-            model=model,
-        )
+        whole: dict[str, Any] = {"make": make, "loop": loop.split("\n"), "model": model}
+        return filled("train", losses=losses, kind=kind, shown=shown, **whole)
 
     def _validating(self, model: str, to_train: list[str]) -> list[str]:
         """Lines of the loop that validate, and what waits for the metrics."""

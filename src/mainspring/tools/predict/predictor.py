@@ -160,10 +160,9 @@ class Predictor(BaseInferencer):
         return default_collate
 
     def _init_visualizer(self, cfg: Any) -> Any:
-        described = cfg.get("visualizer")
-        visualizer = described
-        if not isinstance(described, Visualizer):
-            spec = described if isinstance(described, Mapping) else {"type": "Visualizer"}
+        visualizer = cfg.get("visualizer")
+        if not isinstance(visualizer, Visualizer):
+            spec = visualizer if isinstance(visualizer, Mapping) else {"type": "Visualizer"}
             settings = {"name": f"predict-{id(self)}", "vis_backends": None, "save_dir": None}
             with DefaultScope.overwrite_default_scope(self.scope):
                 visualizer = VISUALIZERS.build({**spec, **settings})
