@@ -141,11 +141,8 @@ def find_name(name: str, registry: str) -> tuple[Any, Failure | None]:
     close = _close_to(name, {key for known in all_registries() for key in known_names(known)})
     bare = name.replace(":", ".").rpartition(".")[2]
     close = [item for item in close if alike(bare, item) >= NEAR]
-    return None, Failure(
-        f"no registry knows {name!r}",
-        suggestion(close),
-        any(is_misspelling(bare, item) for item in close),
-    )
+    is_near = any(is_misspelling(bare, item) for item in close)
+    return None, Failure(f"no registry knows {name!r}", suggestion(close), is_near)
 
 
 def find_scope(scope: str) -> Failure | None:

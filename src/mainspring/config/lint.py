@@ -366,15 +366,12 @@ def check_values_only(tree: ast.Module, source: Source) -> None:
     """
     assigned: set[str] = set()
     for statement in tree.body:
-        if isinstance(statement, ast.Assign):
-            names = [target.id for target in statement.targets if isinstance(target, ast.Name)]
-            is_plain = len(names) == len(statement.targets) and _CALLED.isdisjoint(names)
-            is_plain = is_plain and not any(name.startswith("__") for name in names)
-            value: ast.expr = statement.value
-        else:
-            names, is_plain = [], isinstance(statement, ast.Expr)
-            value = statement.value if isinstance(statement, ast.Expr) else ast.Constant(None)
-        if not is_plain or not _states_value(value, assigned):
+        targets = statement.targets if isinstance(statement, ast.Assign) else []
+        value = statement.value if isinstance(statement, ast.Assign | ast.Expr) else None
+        names = [target.id for target in targets if isinstance(target, ast.Name)]
+        is_plain = len(names) == len(targets) and _CALLED.isdisjoint(names)
+        is_plain = is_plain and not any(name.startswith("__") for name in names)
+        if not is_plain or value is None or not _states_value(value, assigned):
             raise ConfigParsingError(
                 f"{source.path!r} is a program ({ast.unparse(statement):.40}), and data has no "
                 "program as its base",

@@ -334,8 +334,7 @@ def carry(old: Any, new: Any) -> None:
     if marks is not None and isinstance(new, Marked):
         object.__setattr__(new, "__marks__", marks.copy())
     elif current is not None and id(old) in current.kept and new is not old:
-        known = current.kept[id(old)][1]
-        current.keep(new, known.copy())
+        current.keep(new, current.kept[id(old)][1].copy())
 
 
 def overlay(result: Any, key: Any, source: Any, old: Any = None) -> None:
@@ -350,5 +349,4 @@ def overlay(result: Any, key: Any, source: Any, old: Any = None) -> None:
     theirs, current = marks_of(source), _session.get()
     if theirs is None or key not in theirs.keys or current is None:
         return
-    ours = current.marks(result)
-    ours.set(key, theirs.keys[key], old)
+    current.marks(result).set(key, theirs.keys[key], old)

@@ -143,9 +143,7 @@ class Lookup:
             try:
                 found = getattr(importlib.import_module(package), self.key, None)
             except ImportError as error:
-                if not package.startswith(
-                    getattr(error, "name", None) or "?"
-                ):  # else not installed
+                if not package.startswith(error.name or "?"):  # else not installed
                     error.add_note(f"while importing {package}")
                     self.path_failures.append(error)
                 continue
@@ -175,7 +173,8 @@ class Lookup:
         if asked:
             message += f" (searched: {', '.join(f'{node.scope}::{node.name}' for node in asked)})"
         for failure in failures:
-            message += f"; {_summary(failure)}"
+            notes = getattr(failure, "__notes__", ["while importing"])
+            message += f"; {notes[-1].split(',')[0]}: {type(failure).__name__}: {failure}"
         if first.missing and not failures:
             message += f"; {first.missing}"
         if missing_scope is not None:
@@ -205,12 +204,6 @@ class Lookup:
                 f"dict(imports=['my_module']), or write its path, e.g. 'my_module.{bare}'"
             )
         return "; ".join(hints) or "mend that import first"
-
-
-def _summary(failure: Exception) -> str:
-    notes: list[str] = getattr(failure, "__notes__", [])
-    where = notes[-1].split(",")[0] if notes else "while importing"
-    return f"{where}: {type(failure).__name__}: {failure}"
 
 
 def known_names(registry: Registry) -> Iterator[str]:
