@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from mainspring.analysis.tables import scaled
 from mainspring.checkpoint.apply import unwrap
@@ -20,6 +19,7 @@ from mainspring.hooks.run_state import wrappers_of
 from mainspring.json_text import json_text
 from mainspring.model.samples import batch_size
 from mainspring.structures.nested import tensors_in
+from mainspring.tools.profiling.operations import flop_counter
 from mainspring.tools.profiling.planned_run import PlannedTrial, run_trial
 from mainspring.tools.profiling.report import bytes_as_text
 from mainspring.tools.trial import EnoughError
@@ -156,7 +156,7 @@ def _summary(model: nn.Module, batch: Any, optim_wrapper: Any) -> Summary:
             activations[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    counter = FlopCounterMode(display=False)
+    counter = flop_counter()
     forward: dict[str, int] = {}
 
     def forward_ended() -> None:
