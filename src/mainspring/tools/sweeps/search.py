@@ -97,7 +97,6 @@ class Search(Followed):
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             study = optuna.create_study(
                 storage=JournalStorage(JournalFileBackend(str(self._folder / STUDY_FILE))),
-                sampler=optuna.samplers.TPESampler(seed=seed, constant_liar=True),
                 pruner=optuna.pruners.MedianPruner(n_startup_trials=first)
                 if self._prune
                 else optuna.pruners.NopPruner(),
@@ -105,6 +104,9 @@ class Search(Followed):
                 direction=direction,
                 load_if_exists=True,
             )
+            if seed is not None:  # a search that goes on draws what it has not drawn before
+                seed = (seed + len(study.get_trials(deepcopy=False))) % 2**32
+            study.sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
         about = {"metric": self.metric.name, "direction": direction}
         before = study.user_attrs.get("about", about)
         if before != about:
