@@ -227,6 +227,15 @@ def log(work_dir, start, *lines):
     (folder / "scalars.json").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
+def test_times_of_a_validation_are_no_difference(tmp_path, capsys):
+    a, b = tmp_path / "a", tmp_path / "b"
+    for work_dir, seconds in ((a, 0.1), (b, 0.2)):
+        times = {"val_time": seconds, "val_data_time": seconds / 2}
+        log(work_dir, "1", training(10, 0.5), {"acc": 0.5, **times, "step": 1})
+    code, out = diverge(capsys, a, b)
+    assert code == 0, out
+
+
 def training(step, loss, **more):
     return {"lr": 0.1, "loss": loss, "time": step * 0.1, "iter": step, "step": step, **more}
 

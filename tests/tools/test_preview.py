@@ -55,6 +55,38 @@ def _own_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+class Adversaries(BaseModel):
+    """Two networks that a step of its own calls, the second one three times."""
+
+    def __init__(self):
+        super().__init__()
+        self.maker, self.judge = nn.Linear(4, 64, bias=False), nn.Linear(64, 1, bias=False)
+
+    def forward(self, images, labels, mode="tensor"):
+        return self.judge(images.flatten(1))
+
+    def train_step(self, data, optim_wrapper):
+        assert optim_wrapper["judge"].should_update()
+        images, _ = data
+        made = self.maker(images[:, 0, 0, :4])
+        judged = self.judge(images.flatten(1)).mean() - self.judge(made.detach()).mean()
+        optim_wrapper["judge"].update_params(judged)
+        loss = self.judge(made).mean()
+        optim_wrapper["maker"].update_params(loss)
+        return {"loss": loss.detach()}
+
+
+def test_the_summary_counts_networks_that_a_step_of_the_model_calls():
+    sgd = dict(optimizer=dict(type="SGD", lr=0.1))
+    found = summary_of(config(model=Adversaries(), optim_wrapper=dict(maker=sgd, judge=sgd)))
+    maker, judge = 2 * 4 * 4 * 64, 2 * 4 * 64
+    flops = {row.name: row.flops for row in found.modules}
+    assert (flops["maker"], flops["judge"], flops[""]) == (maker, 3 * judge, maker + 3 * judge)
+    assert found.flops == maker + 3 * judge
+    # The weights of both, and what the second network sends back to the first one.
+    assert found.backward_flops == 3 * judge + judge + maker
+
+
 def test_the_summary_counts_what_a_step_takes(tmp_path):
     found = summary_of(config())
     rows = {row.name: row for row in found.modules}

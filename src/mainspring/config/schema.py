@@ -114,7 +114,11 @@ ROLES: dict[str, Role] = {
         parts={"optimizer": "optimizer", "constructor": "constructor"},
         several=True,
     ),
-    "constructor": Role("OPTIM_WRAPPER_CONSTRUCTORS", named=True),
+    "constructor": Role(
+        "OPTIM_WRAPPER_CONSTRUCTORS",
+        supplied=_names("optim_wrapper_cfg", "paramwise_cfg"),
+        named=True,
+    ),
     "optimizer": Role("OPTIMIZERS", supplied=_names("params")),
     "scheduler": Role(
         "PARAM_SCHEDULERS",

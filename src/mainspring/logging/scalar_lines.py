@@ -50,7 +50,7 @@ class ScalarLine:
             {
                 name: float(value)
                 for name, value in values.items()
-                if is_number(value) and short[name] not in _NO_RESULTS
+                if is_number(value) and short[name].removeprefix("val_") not in _NO_RESULTS
             },
         )
 

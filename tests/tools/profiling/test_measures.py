@@ -26,6 +26,14 @@ def test_operations_of_a_linear_layer(input_needs_gradient, products):
     assert count.calls > 0
 
 
+def test_attention_counts_on_the_cpu_too():
+    """Two products forward, five backward: the scores are computed anew."""
+    query = torch.ones(1, 2, ROWS, INPUTS, requires_grad=True)
+    with OperationCount() as count:
+        nn.functional.scaled_dot_product_attention(query, query, query).sum().backward()
+    assert count.flops == (2 + 5) * 2 * (2 * ROWS * ROWS * INPUTS)
+
+
 def test_views_are_no_operators_that_cost():
     tensor = torch.ones(4, 4)
     with OperationCount() as count:

@@ -132,6 +132,13 @@ def test_operations_of_an_iteration_by_the_closed_form(load):
     assert 0 < result.achieved < 1
 
 
+@pytest.mark.parametrize("warmup", range(4))
+def test_operations_are_those_of_a_whole_batch(load, warmup):
+    """Wherever the small last batch of an epoch falls."""
+    counted = profile_run(load("train_dataloader.dataset.length=13"), iterations=1, warmup=warmup)
+    assert counted.flops == 2 * 4 * (4 * 8) * 2 + 2 * 4 * 8 * 3
+
+
 def test_weights_are_those_of_the_run_without_profiling(load, write_config):
     write_config("custom_hooks = [dict(type=parts.Notes)]")
     profile_run(load(), iterations=5, warmup=2)

@@ -74,6 +74,13 @@ def test_a_search_goes_on_where_it_stopped(load, search, script):
     assert lines[0].startswith("[3/3]")
 
 
+def test_a_search_with_a_seed_that_goes_on_draws_anew(load, search, script):
+    command, loader = script(TRAIN), load(TEXT)
+    go(search(loader, trials=2, seed=1), command)
+    runs = go(search(loader, trials=4, seed=1), command)
+    assert len({run.choices["lr"].value for run in runs}) == 4
+
+
 def test_a_run_that_falls_behind_is_stopped(load, search, script):
     command = script(
         "first = os.path.basename(folder).startswith('0000')\n"

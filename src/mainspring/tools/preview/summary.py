@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from mainspring.analysis.tables import scaled
 from mainspring.checkpoint.apply import unwrap
@@ -20,6 +19,7 @@ from mainspring.hooks.run_state import wrappers_of
 from mainspring.json_text import json_text
 from mainspring.model.samples import batch_size
 from mainspring.structures.nested import tensors_in
+from mainspring.tools.profiling.operations import flop_counter
 from mainspring.tools.profiling.planned_run import PlannedTrial, run_trial
 from mainspring.tools.profiling.report import bytes_as_text
 from mainspring.tools.trial import EnoughError
@@ -110,12 +110,17 @@ class _Look(PlannedTrial):
 class _Stepper:
     """Stands for the optimizer wrapper, or for several: goes back, and updates nothing."""
 
-    def __init__(self, optim_wrapper: Any, after_forward: Callable[[], None]) -> None:
+    def __init__(
+        self, optim_wrapper: Any, going_back: Callable[[], AbstractContextManager[None]]
+    ) -> None:
         self._real = optim_wrapper
-        self._after_forward = after_forward
+        self._going_back = going_back
 
     def __getitem__(self, name: str) -> _Stepper:
-        return _Stepper(self._real[name], self._after_forward)
+        return _Stepper(self._real[name], self._going_back)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
 
     def optim_context(self, model: nn.Module) -> Any:
         real = getattr(self._real, "optim_context", None)  # which casts, if the run does
@@ -128,8 +133,8 @@ class _Stepper:
         return loss
 
     def backward(self, loss: Tensor, **kwargs: Any) -> None:
-        self._after_forward()
-        loss.backward(**kwargs)  # type: ignore[no-untyped-call]  # - torch leaves it untyped
+        with self._going_back():
+            loss.backward(**kwargs)  # type: ignore[no-untyped-call]  # - torch leaves it untyped
 
     def step(self, **kwargs: Any) -> None:
         """Update nothing."""
@@ -140,12 +145,32 @@ class _Stepper:
 def _summary(model: nn.Module, batch: Any, optim_wrapper: Any) -> Summary:
     rows: dict[str, ModuleRow] = {}
     handles = []
+    counter = flop_counter()
+    backward = 0
+    is_going_back = False
+
+    def counters_of(row: ModuleRow) -> tuple[Callable[..., None], Callable[..., None]]:
+        """Hooks around a module, which need not be called by its parent, as in a GAN."""
+        began: list[int] = []
+
+        def before(*_: Any) -> None:
+            began.append(counter.get_total_flops())
+
+        def after(*_: Any) -> None:
+            took = counter.get_total_flops() - began.pop()
+            row.flops += 0 if is_going_back else took  # what is computed anew is not forward
+
+        return before, after
+
     for name, module in model.named_modules():
         sizes = [(it.numel(), it.requires_grad) for it in module.parameters()]
         trained = sum(size for size, is_trained in sizes if is_trained)
         total = sum(size for size, _ in sizes)
         row = ModuleRow(name, type(module).__name__, parameters=total, trained=trained)
         rows[name] = row
+        before, after = counters_of(row)
+        handles.append(module.register_forward_pre_hook(before))
+        handles.append(module.register_forward_hook(after))
         handles.append(module.register_forward_hook(row._note))
     activations: dict[int, int] = {}
     own = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
@@ -156,26 +181,20 @@ def _summary(model: nn.Module, batch: Any, optim_wrapper: Any) -> Summary:
             activations[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    counter = FlopCounterMode(display=False)
-    forward: dict[str, int] = {}
-
-    def forward_ended() -> None:
-        if not forward:
-            by_module = counter.get_flop_counts()
-            forward.update({name: sum(ops.values()) for name, ops in by_module.items()})
+    @contextmanager
+    def going_back() -> Iterator[None]:
+        nonlocal backward, is_going_back
+        before, is_going_back = counter.get_total_flops(), True
+        yield
+        backward, is_going_back = backward + counter.get_total_flops() - before, False
 
     step: Any = model.train_step
     with counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        step(batch, _Stepper(optim_wrapper, forward_ended))
+        step(batch, _Stepper(optim_wrapper, going_back))
     for handle in handles:
         handle.remove()
-    forward_ended()
-    root = type(model).__name__
-    for row in rows.values():
-        row.flops = forward.get(f"{root}.{row.name}" if row.name else root, 0)
-    rows[""].flops = rows[""].flops or forward.get("Global", 0)
-    flops = forward.get("Global", 0)
-    backward = max(counter.get_total_flops() - flops, 0)
+    flops = counter.get_total_flops() - backward
+    rows[""].flops = flops  # a step of its own need not call the model
     memory = {
         "parameters": _bytes(model.parameters()),
         "buffers": _bytes(model.buffers()),

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-__all__ = ["OperationCount"]
+__all__ = ["OperationCount", "flop_counter"]
+
+
+def flop_counter() -> FlopCounterMode:
+    """Torch's counter of floating point operations, which knows the CPU's attention as well."""
+    counter = FlopCounterMode(display=False)
+    known: dict[Any, Any] = counter.flop_registry
+    aten, name = torch.ops.aten, "_scaled_dot_product_flash_attention"
+    for end in ("", "_backward"):
+        known[getattr(aten, f"{name}_for_cpu{end}")] = known[getattr(aten, name + end)]
+    return counter
 
 
 class OperationCount(TorchDispatchMode):  # type: ignore[no-untyped-call]  # - torch's is untyped
@@ -25,7 +36,7 @@ class OperationCount(TorchDispatchMode):  # type: ignore[no-untyped-call]  # - t
         super().__init__()  # type: ignore[no-untyped-call]  # - torch leaves it untyped
         self.flops = 0
         self.calls = 0
-        self._counter: Any = FlopCounterMode(display=False)
+        self._counter: Any = flop_counter()
 
     def __enter__(self) -> Self:
         super().__enter__()  # type: ignore[no-untyped-call]  # - torch leaves it untyped

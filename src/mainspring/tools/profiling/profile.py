@@ -41,6 +41,7 @@ SECTIONS = (
 
 _FOR_MEMORY = 2
 _FOR_MODULES = 3
+_FOR_OPERATIONS = 2
 _FOR_TRACE = 3
 
 
@@ -67,7 +68,7 @@ def profile_run(
         Exception: Whatever the training raises.
     """
     watch = _Profile(iterations, warmup, trace)
-    further = _FOR_MEMORY + _FOR_MODULES + 1 + (_FOR_TRACE if trace else 0)
+    further = _FOR_MEMORY + _FOR_MODULES + _FOR_OPERATIONS + (_FOR_TRACE if trace else 0)
     run_trial(cfg, watch, warmup + iterations + further)
     return watch.result()
 
@@ -113,14 +114,19 @@ class _Profile(PlannedTrial):
         self.measured["memory"] = memory.bytes
         if runner.cfg.get("compile"):
             # Looking inside would make torch compile other code than that of the run.
-            yield from repeat(None, _FOR_MODULES + 1)
+            yield from repeat(None, _FOR_MODULES + _FOR_OPERATIONS)
         else:
             with ModuleTimer(unwrap(runner.model), self.synchronize) as timer:
                 yield from repeat(None, _FOR_MODULES)
             self.measured["modules"] = timer.result(_FOR_MODULES)
-            with OperationCount() as count:
-                yield
-            self.measured.update(flops=count.flops or None, calls=count.calls)
+            counts = []
+            for _ in range(_FOR_OPERATIONS):
+                with OperationCount() as count:
+                    yield
+                counts.append((count.flops, count.calls))
+            # The last batch of an epoch may be a small one, but not two in a row.
+            flops, calls = max(counts)
+            self.measured.update(flops=flops or None, calls=calls)
         if self.trace is not None:
             with torch.profiler.profile() as profiler:
                 yield from repeat(None, _FOR_TRACE)

@@ -99,12 +99,14 @@ class Search(Followed):
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             study = optuna.create_study(
                 storage=JournalStorage(JournalFileBackend(str(self._folder / STUDY_FILE))),
-                sampler=optuna.samplers.TPESampler(seed=seed, constant_liar=True),
                 pruner=pruner or pruners.NopPruner(),
                 study_name="sweep",
                 direction=direction,
                 load_if_exists=True,
             )
+            if seed is not None:  # a search that goes on draws what it has not drawn before
+                seed = (seed + len(study.get_trials(deepcopy=False))) % 2**32
+            study.sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
         about = {"metric": self.metric.name, "direction": direction}
         before = study.user_attrs.get("about", about)
         if before != about:
