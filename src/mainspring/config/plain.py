@@ -149,7 +149,7 @@ MAKERS: dict[str, Callable[..., Any]] = {
 
 def maker_path(value: Any) -> str | None:
     """The path of one of `MAKERS` that is itself a value, such as the class `pathlib.Path`."""
-    found = (path for path, maker in MAKERS.items() if maker is value)
+    found = [path for path, maker in MAKERS.items() if maker is value] if callable(value) else []
     return next((path for path in found if not path.startswith("builtins.")), None)
 
 
@@ -171,6 +171,8 @@ def call_of(value: Any) -> tuple[str, tuple[Any, ...]] | None:
         value: Such as ``Decimal("0.1")``, which gives ``("decimal.Decimal", ("0.1",))``.
     """
     kind = type(value)
+    if kind in LITERALS:
+        return None
     path = f"{kind.__module__}.{kind.__name__}"
     if value is type(None):
         return "builtins.type", (None,)
