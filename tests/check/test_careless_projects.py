@@ -13,7 +13,7 @@ from torch import nn
 
 from mainspring.check import check_config, examine
 from mainspring.registry import MODELS
-from mainspring.runner.quick_check import MistakenConfigError, refuse_mistakes
+from mainspring.runner.building.quick_check import MistakenConfigError, refuse_mistakes
 
 
 def renaming(function):

@@ -21,8 +21,8 @@ from mainspring.config.schema import (
 from mainspring.dataset import DataLoader
 from mainspring.optim import AmpOptimWrapper, DefaultOptimWrapperConstructor, OptimWrapper
 from mainspring.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner, TestLoop, ValLoop
-from mainspring.runner.default_hooks import DEFAULT_HOOKS
-from mainspring.runner.environment import Randomness, check_environment
+from mainspring.runner.building.default_hooks import DEFAULT_HOOKS
+from mainspring.runner.building.environment import Randomness, check_environment
 from mainspring.runner.workflow_loop import WorkflowTrainLoop
 
 

@@ -133,7 +133,7 @@ def test_nothing_changes_without_it():
         """
         import sys, mainspring.runner
         from mainspring.logging import MMLogger
-        from mainspring.runner.environment import Randomness
+        from mainspring.runner.building.environment import Randomness
         assert MMLogger.get_current_instance().name == "mainspring"
         assert Randomness().sample_rng == "sample"
         assert not any("mmengine" in name.split(".") for name in sys.modules)
@@ -152,7 +152,7 @@ def test_defaults_and_names_are_mmengines():
         from mmengine.logging import MessageHub, MMLogger
         from mmengine.optim import OptimWrapper
         from mainspring.optim.optimizer.fused_choice import prefer_fused
-        from mainspring.runner.environment import Randomness
+        from mainspring.runner.building.environment import Randomness
         logger = MMLogger.get_current_instance()
         assert logger.instance_name == "mmengine" and logger is MMLogger.get_instance("mmengine")
         assert MessageHub.get_current_instance().instance_name == "mmengine"
@@ -216,7 +216,7 @@ def test_times_and_losses_of_a_validation_are_named_as_there(before, given, abse
         ("mmengine.dist.get_rank", "mainspring.logging.logger.get_rank"),
         (
             "mmengine.dataset.sampler.get_dist_info",
-            "mainspring.dataset.samplers.get_dist_info",
+            "mainspring.dataset.order.samplers.get_dist_info",
         ),
         ("mmengine.dist.dist.all_gather", "mainspring.dist.all_gather"),
         ("mmengine.hooks.CheckpointHook", "mainspring.hooks.checkpoint_hook.CheckpointHook"),

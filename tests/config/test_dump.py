@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mainspring.config import Config
-from mainspring.config.dump import format_config
-from mainspring.config.parse import MARK
-from mainspring.config.printer import Printer
+from mainspring.config.printing.dump import format_config
+from mainspring.config.printing.parse import MARK
+from mainspring.config.printing.printer import Printer
 from mainspring.errors import ConfigError
 
 

@@ -7,10 +7,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mainspring.config import Config, DictAction
-from mainspring.config.expression import evaluate_call
 from mainspring.config.lazy import LazyAttr, LazyObject
 from mainspring.config.override import parse_override
-from mainspring.config.parse import MARK, parse_dump
+from mainspring.config.printing.expression import evaluate_call
+from mainspring.config.printing.parse import MARK, parse_dump
 from mainspring.errors import ConfigError
 
 PIECES = st.sampled_from(

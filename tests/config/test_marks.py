@@ -191,7 +191,7 @@ def test_nothing_that_runs_is_another_type_than_in_plain_python(read):
 def test_marks_do_not_stay_behind_and_are_not_pickled(read):
     import pickle
 
-    from mainspring.config.marks import current_session
+    from mainspring.config.provenance.marks import current_session
 
     cfg = read("model = dict(a=1)")
     assert current_session() is None
@@ -208,7 +208,7 @@ def test_a_value_of_the_command_line_has_its_word_as_place(read):
 
 
 def test_other_values_of_a_dump_have_their_places(read, write):
-    from mainspring.config.parse import parse_dump
+    from mainspring.config.printing.parse import parse_dump
 
     cfg = read("from zoo import Net\nmodel = Net(1, a=dict(b=2), c=[1, 2])")
     again = Config.fromfile(write("dump.py", cfg.dump()))

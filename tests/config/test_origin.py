@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mainspring.config import Config
-from mainspring.config.history import leaves, origins
+from mainspring.config.provenance.history import leaves, origins
 from mainspring.errors import Location
 
 HEAD = "from zoo import Net, Res\nfrom mainspring.config import copy, edit\n"

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from mainspring.config import Config, ConfigDict, Node
 from mainspring.config.config_dict import keeping_lazy
-from mainspring.config.data_formats import dump_data
-from mainspring.config.dump import format_config
-from mainspring.config.expression import evaluate_call
 from mainspring.config.lazy import dotted_path
-from mainspring.config.parse import MARK, is_dump, parse_dump
-from mainspring.config.reference import reference_to
+from mainspring.config.printing.dump import format_config
+from mainspring.config.printing.expression import evaluate_call
+from mainspring.config.printing.parse import MARK, is_dump, parse_dump
+from mainspring.config.recorded_python.reference import reference_to
+from mainspring.config.text_dialect.data_formats import dump_data
 from mainspring.errors import ConfigError
 from mainspring.names import DataName, holds_data_names
 

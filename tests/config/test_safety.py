@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from mainspring.config import Config, allow_packages
-from mainspring.config.parse import MARK
+from mainspring.config.printing.parse import MARK
 from mainspring.errors import ConfigError
 from mainspring.names import DataName, gate, holds_data_names
 from mainspring.registry import MODELS, DefaultScope
-from mainspring.runner.model_setup import compile_step
+from mainspring.runner.building.model_setup import compile_step
 
 FORBIDDEN = [
     "os.system",

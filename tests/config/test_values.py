@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from mainspring.config import Config
 from mainspring.config.node import Node
-from mainspring.config.reference import Reference
+from mainspring.config.recorded_python.reference import Reference
 from mainspring.errors import ConfigError
 from mainspring.registry import Registry
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mainspring import fileio
 from mainspring.config import Config
-from mainspring.config.data_formats import dump_data
+from mainspring.config.text_dialect.data_formats import dump_data
 
 
 def read(text, tmp_path):

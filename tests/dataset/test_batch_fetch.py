@@ -10,8 +10,8 @@ from torch.utils.data import DataLoader as TorchDataLoader
 from torch.utils.data import Dataset, Subset
 
 from mainspring.dataset import BaseDataset, ConcatDataset, DataLoader, RepeatDataset
-from mainspring.dataset.batch_fetch import loads_batches
 from mainspring.dataset.first_items import FirstItems
+from mainspring.dataset.workers.batch_fetch import loads_batches
 
 
 class OneByOne(Dataset):

@@ -12,9 +12,9 @@ from torch.utils.data import Dataset, IterableDataset, TensorDataset
 
 from mainspring.dataset import CombinedLoader, DataLoader, InfiniteSampler
 from mainspring.dataset.any_loader import loaders_inside, set_loader_epoch
-from mainspring.dataset.combined_loader import several_loaders, use_run_seed
-from mainspring.dataset.resumable_loader import ResumableLoader
-from mainspring.dataset.worker_life import end_workers
+from mainspring.dataset.loader.combined_loader import several_loaders, use_run_seed
+from mainspring.dataset.loader.resumable_loader import ResumableLoader
+from mainspring.dataset.workers.worker_life import end_workers
 from mainspring.errors import ConfigError, DataError
 from mainspring.rng.states import RandomStates
 

@@ -12,8 +12,8 @@ from torch.utils.data import DataLoader as TorchDataLoader
 from torch.utils.data import Dataset, IterableDataset, TensorDataset
 
 from mainspring.dataset import DataLoader
-from mainspring.dataset.device_prefetch import CudaCopies, DevicePrefetcher
-from mainspring.dataset.resumable_loader import ResumableLoader
+from mainspring.dataset.loader.device_prefetch import CudaCopies, DevicePrefetcher
+from mainspring.dataset.loader.resumable_loader import ResumableLoader
 from mainspring.structures import InstanceData
 from mainspring.structures.nested import tensors_in, to_device
 

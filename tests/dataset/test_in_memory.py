@@ -12,8 +12,8 @@ from torch.utils.data import Subset, TensorDataset
 from torch.utils.data import default_collate as torch_collate
 
 from mainspring.dataset import DataLoader, InMemoryDataset, default_collate
-from mainspring.dataset.resumable_loader import ResumableLoader
-from mainspring.dataset.tensor_rows import TensorRows
+from mainspring.dataset.loader.resumable_loader import ResumableLoader
+from mainspring.dataset.workers.tensor_rows import TensorRows
 from mainspring.errors import ConfigError, DataError
 
 TYPES = [torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.uint8, torch.bool]

@@ -10,8 +10,8 @@ from torch.utils.data import DataLoader as TorchDataLoader
 from torch.utils.data import Dataset, Subset, TensorDataset, get_worker_info
 
 from mainspring.dataset import BaseDataset, ConcatDataset, DataLoader
-from mainspring.dataset.resumable_loader import ResumableLoader, naming_batches
-from mainspring.dataset.worker_life import end_workers
+from mainspring.dataset.loader.resumable_loader import ResumableLoader, naming_batches
+from mainspring.dataset.workers.worker_life import end_workers
 from mainspring.errors import DataError
 
 

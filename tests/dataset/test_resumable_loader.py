@@ -10,8 +10,9 @@ import torch
 from torch.utils.data import BatchSampler, Dataset, IterableDataset, RandomSampler, Sampler
 from torch.utils.data import DataLoader as TorchDataLoader
 
-from mainspring.dataset import DataLoader, noted_draws
-from mainspring.dataset.resumable_loader import ResumableLoader
+from mainspring.dataset import DataLoader
+from mainspring.dataset.loader.resumable_loader import ResumableLoader
+from mainspring.dataset.order import noted_draws
 from mainspring.rng.states import RandomStates
 
 

@@ -17,7 +17,7 @@ from mainspring.registry import DATA_SAMPLERS
 
 
 def on_rank(rank, world_size):
-    return patch("mainspring.dataset.samplers.get_dist_info", lambda: (rank, world_size))
+    return patch("mainspring.dataset.order.samplers.get_dist_info", lambda: (rank, world_size))
 
 
 def permutation(size, seed):
@@ -128,5 +128,5 @@ def test_an_empty_stream_is_refused():
 
 
 def test_without_a_seed_one_is_drawn():
-    with patch("mainspring.dataset.samplers.sync_random_seed", return_value=8):
+    with patch("mainspring.dataset.order.samplers.sync_random_seed", return_value=8):
         assert list(DefaultSampler(range(9))) == permutation(9, 8)

@@ -17,7 +17,7 @@ from torch.utils.data import Dataset, IterableDataset, TensorDataset
 from mainspring.checkpoint import load_file
 from mainspring.config import later
 from mainspring.dataset import DataLoader, TokenBudgetBatchSampler
-from mainspring.dataset.worker_life import end_workers
+from mainspring.dataset.workers.worker_life import end_workers
 from mainspring.errors import ConfigError
 from mainspring.hooks import Hook
 from mainspring.model import Supervised

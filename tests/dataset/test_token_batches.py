@@ -13,7 +13,7 @@ from mainspring.checkpoint import load_file
 from mainspring.cli.main import main
 from mainspring.config import later
 from mainspring.dataset import DataLoader, DefaultSampler, TokenBudgetBatchSampler, build_dataloader
-from mainspring.dataset.dealing import every_item_once
+from mainspring.dataset.loader.dealing import every_item_once
 from mainspring.errors import ConfigError
 from mainspring.hooks import Hook
 from mainspring.model import BaseModel

@@ -13,9 +13,9 @@ from torch.utils.data import DataLoader as TorchDataLoader
 from torch.utils.data import Dataset, RandomSampler
 
 from mainspring.dataset import DataLoader
-from mainspring.dataset.resumable_loader import ResumableLoader
-from mainspring.dataset.worker_reports import Sent
-from mainspring.dataset.worker_streams import WorkerStreams
+from mainspring.dataset.loader.resumable_loader import ResumableLoader
+from mainspring.dataset.workers.worker_reports import Sent
+from mainspring.dataset.workers.worker_streams import WorkerStreams
 from mainspring.structures.nested import tensors_in, to_device
 
 ITEMS, PASSES = 11, 3

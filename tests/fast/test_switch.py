@@ -12,7 +12,7 @@ from torch.utils.data import Dataset, TensorDataset, default_collate
 
 from mainspring import fast
 from mainspring.dataset import DataLoader
-from mainspring.dataset.tensor_rows import TensorRows
+from mainspring.dataset.workers.tensor_rows import TensorRows
 from mainspring.fast import twister_memory
 from mainspring.fast.quick_step import QuickStep
 from mainspring.model import Supervised

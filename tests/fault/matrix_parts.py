@@ -20,7 +20,7 @@ from mainspring.hooks import Hook
 from mainspring.model import BaseModel
 from mainspring.optim import AmpOptimWrapper
 from mainspring.runner import BaseLoop
-from mainspring.runner.joint_saving import JointSaving
+from mainspring.runner.state.joint_saving import JointSaving
 
 __all__ = [
     "BATCH",

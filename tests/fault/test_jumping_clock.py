@@ -17,7 +17,8 @@ from mainspring.checkpoint import find_resumable_checkpoint, verify_file
 from mainspring.dataset import DataLoader
 from mainspring.hooks import Hook
 from mainspring.model import Supervised
-from mainspring.runner import Runner, environment
+from mainspring.runner import Runner
+from mainspring.runner.building import environment
 
 YEARS = 10 * 365 * 24 * 3600
 JUMPS = (0, -3600, YEARS, -YEARS, 5)

@@ -22,7 +22,7 @@ from trainings import Trainings, logged_values, output_of
 
 from mainspring.model import Supervised
 from mainspring.runner import Runner
-from mainspring.runner.worker_death import (
+from mainspring.runner.failures.worker_death import (
     WorkerDeathError,
     _without_reports,
     explaining_worker_deaths,

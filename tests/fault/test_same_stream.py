@@ -16,7 +16,7 @@ from matrix_parts import BATCH, ITEMS, Augmented, TwoShapes
 from trainings import Trainings, digest
 
 from mainspring.dataset import DataLoader, DefaultSampler, InfiniteSampler
-from mainspring.dataset.resumable_loader import ResumableLoader
+from mainspring.dataset.loader.resumable_loader import ResumableLoader
 
 BATCHES = 11  # of three passes
 

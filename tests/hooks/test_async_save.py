@@ -49,7 +49,7 @@ class HeldUp(Hook):
         self.until = until
         self.go_on = threading.Event()
         self.threads = []
-        import mainspring.runner.checkpoints as module
+        import mainspring.runner.state.checkpoints as module
 
         write = module.save_checkpoint
 

@@ -118,7 +118,7 @@ class TestTakingAName:
 
     def test_default_hooks_are_ours_all_the_same(self) -> None:
         from mainspring.hooks import DivergenceHook
-        from mainspring.runner.default_hooks import hooks_of
+        from mainspring.runner.building.default_hooks import hooks_of
 
         registry.HOOKS.register_module(name="DivergenceHook", module=type("Other", (), {}))
         kinds = [hook["type"] for hook in hooks_of(None, None, by_epoch=True).values()]

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader as TorchDataLoader
 from torch.utils.data import Dataset, IterableDataset
 
 from mainspring.dataset import DataLoader
-from mainspring.dataset.resumable_loader import ResumableLoader
+from mainspring.dataset.loader.resumable_loader import ResumableLoader
 from mainspring.rng.own_generators import generators_in
 
 MAKERS = {

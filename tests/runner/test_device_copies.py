@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from mainspring.dataset.device_prefetch import CudaCopies
+from mainspring.dataset.loader.device_prefetch import CudaCopies
 from mainspring.model import BaseDataPreprocessor, BaseModel, ImgDataPreprocessor, Supervised
 from mainspring.model.adapt import adapt_model
-from mainspring.runner.device_copies import copies_for
+from mainspring.runner.building.device_copies import copies_for
 
 
 class OwnWay(BaseDataPreprocessor):

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader as TorchDataLoader
 from torch.utils.data import TensorDataset
 
 from mainspring.dataset import DataLoader
-from mainspring.dataset.worker_life import end_workers
+from mainspring.dataset.workers.worker_life import end_workers
 from mainspring.hooks import Hook
 from mainspring.model import Supervised
 from mainspring.runner import Runner

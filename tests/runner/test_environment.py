@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mainspring.runner import environment
+from mainspring.runner.building import environment
 
 
 @pytest.fixture

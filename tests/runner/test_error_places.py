@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mainspring.errors import ConfigError, Location
 from mainspring.hooks import Hook
 from mainspring.runner import Runner
-from mainspring.runner.error_places import building, path_of
+from mainspring.runner.failures.error_places import building, path_of
 
 
 class LocatedConfig(dict):

@@ -13,7 +13,7 @@ from mainspring.hooks import Hook
 from mainspring.logging.run_record import read_record, record_files, state_of
 from mainspring.model import Supervised
 from mainspring.runner import Runner
-from mainspring.runner.ending import Invocation
+from mainspring.runner.console.ending import Invocation
 
 
 class Failing(Hook):

@@ -9,7 +9,7 @@ import pytest
 
 from mainspring.checkpoint import find_resumable_checkpoint
 from mainspring.config import Config
-from mainspring.runner.startup_log import config_dump_path, dump_config
+from mainspring.runner.console.startup_log import config_dump_path, dump_config
 from mainspring.runner.work_dir_lock import training_alone_in
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainspring.dataset.resumable_loader import ResumableLoader
+from mainspring.dataset.loader.resumable_loader import ResumableLoader
 from mainspring.errors import ConfigError, DataError
 from mainspring.runner.run_length import (
     EndlessBatches,

@@ -35,7 +35,7 @@ from mainspring.hooks import Hook
 from mainspring.model import BaseTTAModel, Supervised
 from mainspring.registry import HOOKS, LOOPS, METRICS, MODELS
 from mainspring.runner import Runner
-from mainspring.runner.request import named_run
+from mainspring.runner.building.request import named_run
 
 INPUTS = torch.randn(16, 4, generator=torch.Generator().manual_seed(0))
 ROWS = TensorDataset(INPUTS, (INPUTS.sum(1) > 0).long())

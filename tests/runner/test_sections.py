@@ -11,7 +11,12 @@ from mainspring.evaluator import Accuracy
 from mainspring.hooks import EMAHook
 from mainspring.optim import ConstantLR
 from mainspring.runner import Runner
-from mainspring.runner.sections import check_triples, counts_epochs, misspelt_sections, require
+from mainspring.runner.building.sections import (
+    check_triples,
+    counts_epochs,
+    misspelt_sections,
+    require,
+)
 
 
 def test_a_missing_section_is_named_with_what_to_add():

@@ -14,7 +14,7 @@ from mainspring.check.problem import Problems, Severity
 from mainspring.check.references import Failure, find_name, find_scope, import_name
 from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path
 from mainspring.config.node import Node
-from mainspring.config.recording import CONFIG_MODULE
+from mainspring.config.recorded_python.recording import CONFIG_MODULE
 from mainspring.config.schema import NESTED, ROLES, Role, part_role, train_loop_of
 from mainspring.errors import ConfigError, close_names
 from mainspring.names import ForbiddenNameError, origin_of, refuse_trust

@@ -11,7 +11,7 @@ from mainspring.check.construction import prepare, try_parts
 from mainspring.check.problem import Problem, Problems
 from mainspring.check.sections import check_names, find_missing_files
 from mainspring.config.config_dict import duplicate
-from mainspring.config.places import Places
+from mainspring.config.provenance.places import Places
 from mainspring.config.schema import role_of_section
 from mainspring.registry.default_scope import DefaultScope
 

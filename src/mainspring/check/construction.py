@@ -22,7 +22,7 @@ from mainspring.check.problem import Problems
 from mainspring.check.references import find_name
 from mainspring.config.config_dict import duplicate
 from mainspring.config.lazy import LazyAttr, LazyObject
-from mainspring.config.places import key_in, value_at
+from mainspring.config.provenance.places import key_in, value_at
 from mainspring.config.schema import RUNNER_SECTIONS, misspelt_sections
 from mainspring.errors import MainspringError
 from mainspring.walk import items_of
@@ -73,7 +73,7 @@ class _Trial:
     """One config's parts, constructed one after the other."""
 
     def __init__(self, values: dict[Any, Any], calls: CallChecker, problems: Problems) -> None:
-        from mainspring.runner.misfits import Parts
+        from mainspring.runner.building.misfits import Parts
 
         self.values = values
         self.calls = calls
@@ -84,15 +84,15 @@ class _Trial:
     def run(self) -> None:
         """Construct the parts, in the order in which a run needs them."""
         from mainspring.logging.logger import level_number
-        from mainspring.runner import build, build_optimization, environment, request
-        from mainspring.runner.loops import BaseLoop
-        from mainspring.runner.misfits import misfits
-        from mainspring.runner.sections import (
+        from mainspring.runner.building import build, build_optimization, environment, request
+        from mainspring.runner.building.misfits import misfits
+        from mainspring.runner.building.sections import (
             check_triples,
             require,
             with_default_loops,
             work_dir_of,
         )
+        from mainspring.runner.loops import BaseLoop
 
         sections = {str(name): value for name, value in dict.items(self.values)}
         for key, name in misspelt_sections(sections).items():
@@ -160,7 +160,7 @@ class _Trial:
 
         from mainspring.hooks import EMAHook, HookDispatch
         from mainspring.hooks.metric_rule import UnknownRuleError
-        from mainspring.runner.default_hooks import DEFAULT_HOOKS, hooks_of
+        from mainspring.runner.building.default_hooks import DEFAULT_HOOKS, hooks_of
 
         unruled: dict[Path, Exception] = {}
         changes, custom = sections.get("default_hooks"), sections.get("custom_hooks")
@@ -187,7 +187,7 @@ class _Trial:
         return unruled
 
     def _loaders(self, sections: dict[str, Any]) -> None:
-        from mainspring.dataset.combined_loader import CombinedLoader, several_loaders
+        from mainspring.dataset.loader.combined_loader import CombinedLoader, several_loaders
 
         def combine(spec: Any) -> Any:
             several = several_loaders(spec)
@@ -234,8 +234,8 @@ class _Trial:
         self._try(path, section, build_dataloader, prepared=kept)
 
     def _evaluation(self, sections: dict[str, Any], run: _StandIn) -> None:
-        from mainspring.runner import build
-        from mainspring.runner.misfits import metric_names
+        from mainspring.runner.building import build
+        from mainspring.runner.building.misfits import metric_names
 
         for mode, loop in (("val", "ValLoop"), ("test", "TestLoop")):
             evaluator = sections.get(f"{mode}_evaluator")
@@ -273,7 +273,7 @@ class _Trial:
         import torch
 
         from mainspring.optim import OptimWrapper, OptimWrapperDict
-        from mainspring.runner import build, build_optimization
+        from mainspring.runner.building import build, build_optimization
 
         section, preprocessor = sections.get("model"), sections.get("data_preprocessor")
         model: Any = None
@@ -322,7 +322,7 @@ class _Trial:
         """What changes or compiles modules by their names; the model is of no use afterwards."""
         from mainspring.model.activation_checkpointing import turn_on_activation_checkpointing
         from mainspring.model.efficient_conv_bn_eval import turn_on_efficient_conv_bn_eval
-        from mainspring.runner.model_setup import compile_step
+        from mainspring.runner.building.model_setup import compile_step
 
         turn_on: dict[str, Callable[[Any], Any]] = {
             "activation_checkpointing": partial(turn_on_activation_checkpointing, model),

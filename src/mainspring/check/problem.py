@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from mainspring.config.places import Places
+from mainspring.config.provenance.places import Places
 from mainspring.errors import Location, MainspringError
 
 __all__ = ["Problem", "Problems", "Severity"]

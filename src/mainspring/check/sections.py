@@ -17,8 +17,8 @@ from typing import Any
 
 from mainspring.check.nearest import alike, nearest
 from mainspring.check.problem import Problems, Severity
-from mainspring.config.parse import is_dump
-from mainspring.config.places import value_at
+from mainspring.config.printing.parse import is_dump
+from mainspring.config.provenance.places import value_at
 from mainspring.config.schema import (
     NEAR,
     OLD_SECTIONS,

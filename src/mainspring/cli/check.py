@@ -122,8 +122,8 @@ def _validated(runner: Any) -> str:
     Raises:
         ConfigError: A hook or scheduler watches a metric that is not among them.
     """
-    from mainspring.runner.error_places import building
-    from mainspring.runner.misfits import say_misfits
+    from mainspring.runner.building.misfits import say_misfits
+    from mainspring.runner.failures.error_places import building
 
     runner.model.eval()
     for one in runner.val_loop.sets:

@@ -342,7 +342,7 @@ def make_importable(path: str) -> None:
         path: The config file, perhaps with ``:function``. What lies beside a file of data may have
             come with it, so it is not imported.
     """
-    from mainspring.config.parse import is_dump
+    from mainspring.config.printing.parse import is_dump
 
     file = path.rpartition(":")[0] if ":" in path and not os.path.exists(path) else path
     is_program = file.endswith(".py")

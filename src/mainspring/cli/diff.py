@@ -60,7 +60,7 @@ def _read(path: str) -> Config:
     if not is_checkpoint(path):
         return read_config(path, running=False)
     from mainspring.config import Config
-    from mainspring.config.parse import parse_dump
+    from mainspring.config.printing.parse import parse_dump
     from mainspring.config.source import Source
 
     text = config_of_checkpoint(path)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from mainspring.check.docstrings import parameter_text
 from mainspring.cli.printing import in_lines, in_one_line, origin_lines, paint
-from mainspring.config.history import origins
 from mainspring.config.lazy import LazyAttr, LazyObject, is_lazy
 from mainspring.config.node import Node
-from mainspring.config.places import keys_of, value_at
+from mainspring.config.provenance.history import origins
+from mainspring.config.provenance.places import keys_of, value_at
 from mainspring.config.schema import RUNNER_SECTIONS
 from mainspring.config.words import available
 from mainspring.errors import ConfigError, close_names

@@ -8,8 +8,8 @@ import tokenize
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mainspring.config.history import Origin
-from mainspring.config.in_words import in_lines, in_one_line
+from mainspring.config.printing.in_words import in_lines, in_one_line
+from mainspring.config.provenance.history import Origin
 from mainspring.output import uses_colour
 
 __all__ = ["highlight", "in_lines", "in_one_line", "origin_lines", "paint"]

@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> None:
 
         print(explain_key(cfg, key))
     elif options.format in ("json", "yaml"):
-        from mainspring.config.dump import dump_data
+        from mainspring.config.printing.dump import dump_data
 
         with keeping_lazy():
             text = dump_data(cfg._own_values(), f".{options.format}")
@@ -131,7 +131,7 @@ def _print_code(text: str) -> None:
 def _print_origins(cfg: Config, key: str | None) -> None:
     from mainspring.cli.explain import part_of
     from mainspring.cli.printing import in_one_line, origin_lines, paint
-    from mainspring.config.history import leaves, origins
+    from mainspring.config.provenance.history import leaves, origins
 
     if key is not None:
         part_of(cfg, key)

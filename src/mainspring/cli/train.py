@@ -99,7 +99,7 @@ def _runner(options: argparse.Namespace) -> Any:
 
 def _invocation(options: argparse.Namespace) -> Any:
     """The command, from which others that concern this run are made."""
-    from mainspring.runner.ending import Invocation
+    from mainspring.runner.console.ending import Invocation
 
     if names_peers():  # the words of their launcher are not known here
         return None

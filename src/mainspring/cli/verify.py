@@ -89,7 +89,7 @@ def run(options: argparse.Namespace) -> None:
             Trials([sys.executable, "-m", "mainspring.cli.verify"], options.timeout)
         )
         with aside(options):  # the trials' processes start meanwhile
-            from mainspring.runner.quick_check import refuse_mistakes
+            from mainspring.runner.building.quick_check import refuse_mistakes
 
             refuse_mistakes(cfg)
         findings = verify(

@@ -14,9 +14,7 @@ from typing import Any, Self
 from mainspring.config.argparser import add_args
 from mainspring.config.config_dict import ConfigDict
 from mainspring.config.custom_imports import import_modules_of
-from mainspring.config.dump import dump_data, format_config
 from mainspring.config.load import load_source
-from mainspring.config.marks import Spot
 from mainspring.config.merge import leaf_paths, merge, nest
 from mainspring.config.override import (
     DictAction,
@@ -25,8 +23,10 @@ from mainspring.config.override import (
     check_not_resolved,
     parse_override,
 )
-from mainspring.config.places import Places, keys_of, locate, note_change
-from mainspring.config.sharing import with_sharing_said
+from mainspring.config.printing.dump import dump_data, format_config
+from mainspring.config.printing.sharing import with_sharing_said
+from mainspring.config.provenance.marks import Spot
+from mainspring.config.provenance.places import Places, keys_of, locate, note_change
 from mainspring.config.source import LoadedConfig, ReadOptions, Source, check_format
 from mainspring.config.words import read_base
 from mainspring.errors import ConfigKeyError, ConfigTypeError, Location

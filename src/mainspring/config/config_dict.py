@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from typing import Any, ClassVar, Self
 
 from mainspring.config.lazy import dotted_path, is_lazy
-from mainspring.config.marks import Marked, carry, current_session
+from mainspring.config.provenance.marks import Marked, carry, current_session
 from mainspring.registry.recorded import RecordedCall
 from mainspring.registry.within import within
 

@@ -10,10 +10,10 @@ from difflib import SequenceMatcher
 from typing import Any, Literal
 
 from mainspring.comparison import MISSING, pairs
-from mainspring.config.dump import plain
 from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path
 from mainspring.config.node import Node
-from mainspring.config.sharing import first_places
+from mainspring.config.printing.dump import plain
+from mainspring.config.printing.sharing import first_places
 from mainspring.registry.recorded import POSITIONAL_KEY
 
 __all__ = ["Difference", "LateType", "differences"]

@@ -10,9 +10,10 @@ from types import FrameType
 from typing import Any
 
 from mainspring.config.config_dict import keeping_lazy
-from mainspring.config.marks import session
 from mainspring.config.node import Node
-from mainspring.config.recording import (
+from mainspring.config.printing.sharing import places_of
+from mainspring.config.provenance.marks import session
+from mainspring.config.recorded_python.recording import (
     calling_frame,
     calling_place,
     calling_token,
@@ -20,7 +21,6 @@ from mainspring.config.recording import (
     refuse,
 )
 from mainspring.config.schema import RUNNER_SECTIONS
-from mainspring.config.sharing import places_of
 from mainspring.errors import ConfigError, did_you_mean
 
 __all__ = ["Editor", "edit"]

@@ -9,10 +9,10 @@ import re
 from typing import Any
 
 from mainspring.config.external import with_scope
-from mainspring.config.marks import session
-from mainspring.config.parse import is_dump, parse_dump
-from mainspring.config.run_source import parsed
-from mainspring.config.sharing import MOST_VALUES
+from mainspring.config.printing.parse import is_dump, parse_dump
+from mainspring.config.printing.sharing import MOST_VALUES
+from mainspring.config.provenance.marks import session
+from mainspring.config.recorded_python.run_source import parsed
 from mainspring.config.source import LoadedConfig, ReadOptions, Source, check_acyclic
 from mainspring.errors import ConfigError, ConfigParsingError, Location
 from mainspring.names import refuse_trust
@@ -42,8 +42,8 @@ def load_source(
     Raises:
         ConfigError: The file or a base cannot be read, see `load_text` and `load_recorded`.
     """
-    from mainspring.config.recorded import load_recorded
-    from mainspring.config.text import load_text
+    from mainspring.config.recorded_python.recorded import load_recorded
+    from mainspring.config.text_dialect.text import load_text
 
     def read_file(
         child: Source,
@@ -110,8 +110,8 @@ def _is_recorded(source: Source, asked: bool | None) -> bool:
         return False
     if asked is None and not _MAY_BE_RECORDED.search(source.text):
         return False
-    from mainspring.config.lint import base_statement
-    from mainspring.config.recorded import deciding_line
+    from mainspring.config.recorded_python.lint import base_statement
+    from mainspring.config.recorded_python.recorded import deciding_line
 
     try:
         line = deciding_line(source)

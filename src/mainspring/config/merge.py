@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mainspring.config.config_dict import DELETE_KEY, ConfigDict, duplicate, keeping_lazy
-from mainspring.config.marks import overlay
 from mainspring.config.node import Node
+from mainspring.config.provenance.marks import overlay
 from mainspring.config.source import LoadedConfig
 from mainspring.errors import ConfigKeyError, ConfigTypeError, Location
 

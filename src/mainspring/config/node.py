@@ -10,9 +10,9 @@ from typing import Any, Self
 
 from mainspring.config.config_dict import ConfigDict, keeping_lazy, reading_imports
 from mainspring.config.lazy import dotted_path, is_lazy
-from mainspring.config.marks import carry
-from mainspring.config.places import locate, name_positional
-from mainspring.config.recording import (
+from mainspring.config.provenance.marks import carry
+from mainspring.config.provenance.places import locate, name_positional
+from mainspring.config.recorded_python.recording import (
     ARITHMETIC,
     COMPARISONS,
     calling_token,

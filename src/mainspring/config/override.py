@@ -11,11 +11,11 @@ from typing import Any, Literal
 
 from mainspring.config.config_dict import ConfigDict, keeping_lazy
 from mainspring.config.dict_action import DictAction
-from mainspring.config.expression import evaluate_call
-from mainspring.config.marks import Spot
 from mainspring.config.node import Node
-from mainspring.config.parse import is_dump
-from mainspring.config.places import key_in, note_change, value_at
+from mainspring.config.printing.expression import evaluate_call
+from mainspring.config.printing.parse import is_dump
+from mainspring.config.provenance.marks import Spot
+from mainspring.config.provenance.places import key_in, note_change, value_at
 from mainspring.config.schema import RUNNER_SECTIONS, keys_of_section
 from mainspring.config.sweep import picked
 from mainspring.errors import (

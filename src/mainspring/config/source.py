@@ -14,7 +14,7 @@ from typing import Any
 
 from mainspring.config.config_dict import ConfigDict
 from mainspring.config.lazy import LazyAttr, LazyObject
-from mainspring.config.marks import Mark, MarkedText, key_marks
+from mainspring.config.provenance.marks import Mark, MarkedText, key_marks
 from mainspring.errors import (
     ConfigParsingError,
     ConfigSyntaxError,

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from typing import Any, NoReturn, TypeVar, cast
 
 from mainspring.config.node import Node
-from mainspring.config.recording import (
+from mainspring.config.recorded_python.recording import (
     ARITHMETIC,
     COMPARISONS,
     calling_frame,

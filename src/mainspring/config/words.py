@@ -20,7 +20,7 @@ from mainspring.config.config_dict import ConfigDict
 from mainspring.config.edit import edit
 from mainspring.config.lazy import LazyAttr, LazyObject
 from mainspring.config.node import Node
-from mainspring.config.recording import calling_place, is_recording, refuse
+from mainspring.config.recorded_python.recording import calling_place, is_recording, refuse
 from mainspring.errors import ConfigError, Location
 from mainspring.output import Secret, note_secrets
 from mainspring.registry.build import later_partial

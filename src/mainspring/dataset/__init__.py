@@ -1,15 +1,15 @@
 """Data sets, samplers, collate functions and the loader."""
 
 from mainspring.dataset.base_dataset import BaseDataset
-from mainspring.dataset.build import build_dataloader
 from mainspring.dataset.collate import COLLATE_FUNCTIONS, default_collate, pseudo_collate
-from mainspring.dataset.combined_loader import CombinedLoader
 from mainspring.dataset.compose import Compose
-from mainspring.dataset.data_loader import DataLoader
 from mainspring.dataset.in_memory import InMemoryDataset
 from mainspring.dataset.lazy_init import force_full_init
-from mainspring.dataset.samplers import DefaultSampler, InfiniteSampler
-from mainspring.dataset.token_batches import TokenBudgetBatchSampler
+from mainspring.dataset.loader.build import build_dataloader
+from mainspring.dataset.loader.combined_loader import CombinedLoader
+from mainspring.dataset.loader.data_loader import DataLoader
+from mainspring.dataset.order.samplers import DefaultSampler, InfiniteSampler
+from mainspring.dataset.order.token_batches import TokenBudgetBatchSampler
 from mainspring.dataset.wrappers import ClassBalancedDataset, ConcatDataset, RepeatDataset
 from mainspring.rng.seeding import worker_init_fn
 

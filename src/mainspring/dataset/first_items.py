@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mainspring.dataset.batch_fetch import loads_batches
+from mainspring.dataset.workers.batch_fetch import loads_batches
 
 __all__ = ["FirstItems"]
 

@@ -13,9 +13,9 @@ from typing import Any, NoReturn, Protocol
 from torch.utils.data import ConcatDataset as TorchConcatDataset
 
 from mainspring.dataset.base_dataset import BaseDataset
-from mainspring.dataset.batch_fetch import loads_batches
 from mainspring.dataset.lazy_init import force_full_init, init_for_item
 from mainspring.dataset.same_metainfo import is_same
+from mainspring.dataset.workers.batch_fetch import loads_batches
 from mainspring.errors import ArgumentIndexError, ConfigError
 from mainspring.registry import DATASETS
 

@@ -21,14 +21,14 @@ from mainspring.checkpoint import _load_checkpoint, _load_checkpoint_to_model
 from mainspring.config import Config, ConfigDict
 from mainspring.config.model_index import indexed_models
 from mainspring.dataset import pseudo_collate
-from mainspring.dataset.build import collate_function
+from mainspring.dataset.loader.build import collate_function
 from mainspring.device import get_device
 from mainspring.errors import ArgumentTypeError, ConfigError, ConfigTypeError, did_you_mean
 from mainspring.fileio import get_file_backend, isdir, join_path, list_dir_or_file
 from mainspring.logging import print_log
 from mainspring.names.openmmlab import MODULE2PACKAGE
 from mainspring.registry import VISUALIZERS, DefaultScope
-from mainspring.runner.build import build_model
+from mainspring.runner.building.build import build_model
 from mainspring.structures import InstanceData
 from mainspring.visualization import Visualizer
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from mainspring.config import Config
 from mainspring.config.diff import differences
-from mainspring.config.in_words import in_one_line
+from mainspring.config.printing.in_words import in_one_line
 
 __all__ = ["changes_between", "changes_of"]
 

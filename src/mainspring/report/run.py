@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mainspring.config.parse import parse_dump
+from mainspring.config.printing.parse import parse_dump
 from mainspring.errors import MainspringError, VisualizationError
 from mainspring.logging.run_record import RECORD, read_record, state_of
 from mainspring.logging.scalar_lines import Curves, read_curves, scalar_files

@@ -14,9 +14,9 @@ from mainspring.dist import infer_launcher
 from mainspring.errors import ConfigError, ConfigTypeError
 from mainspring.registry import RUNNERS, STRATEGIES
 from mainspring.runner import strategies
-from mainspring.runner.request import as_config
+from mainspring.runner.building.request import as_config
+from mainspring.runner.building.section_types import Launcher, ModelSection
 from mainspring.runner.runner import Runner
-from mainspring.runner.section_types import Launcher, ModelSection
 from mainspring.runner.strategies import BaseStrategy
 
 __all__ = ["FlexibleRunner"]

@@ -16,7 +16,11 @@ import torch
 from mainspring.checkpoint.apply import unwrap
 from mainspring.checkpoint.sharded import is_sharded
 from mainspring.dataset import any_loader
-from mainspring.dataset.dealing import comparing_ranks, every_item_once, require_equal_batches
+from mainspring.dataset.loader.dealing import (
+    comparing_ranks,
+    every_item_once,
+    require_equal_batches,
+)
 from mainspring.device import autocast, get_device
 from mainspring.dist import all_gather_object
 from mainspring.errors import ConfigError

@@ -31,11 +31,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from mainspring.checkpoint import record_latest_checkpoint
-from mainspring.dataset.resumable_loader import naming_batches
+from mainspring.dataset.loader.resumable_loader import naming_batches
 from mainspring.dist import all_reduce, get_comm_device, is_main_process
 from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.runner.agreement import StopAgreement
-from mainspring.runner.earlier_state import StateBeforeValidation
+from mainspring.runner.state.earlier_state import StateBeforeValidation
 
 if TYPE_CHECKING:
     from mainspring.runner.runner import Runner

@@ -13,18 +13,18 @@ from typing import Any
 import torch
 
 from mainspring.dataset.any_loader import length_of, no_batch_error, set_loader_epoch
-from mainspring.dataset.dealing import require_equal_batches, unequal_batches, until_one_ends
-from mainspring.dataset.resumable_loader import ResumableLoader
+from mainspring.dataset.loader.dealing import require_equal_batches, unequal_batches, until_one_ends
+from mainspring.dataset.loader.resumable_loader import ResumableLoader
 from mainspring.dist import get_world_size
 from mainspring.hooks import Run
 from mainspring.registry import LOOPS
 from mainspring.runner import run_length
 from mainspring.runner.agreement import agree
 from mainspring.runner.base_loop import BaseLoop
-from mainspring.runner.device_copies import copies_for
+from mainspring.runner.building.device_copies import copies_for
 from mainspring.runner.evaluation import TestLoop, ValLoop, evaluation
 from mainspring.runner.interruption import all_end, validation_of
-from mainspring.runner.second_call import call_again
+from mainspring.runner.state.second_call import call_again
 
 __all__ = ["BaseLoop", "EpochBasedTrainLoop", "IterBasedTrainLoop", "TestLoop", "ValLoop"]
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mainspring.rng.seeding import set_random_seed
-from mainspring.runner.assembly import Assembly
-from mainspring.runner.environment import set_up_environment
-from mainspring.runner.startup_log import dump_config
+from mainspring.runner.building.assembly import Assembly
+from mainspring.runner.building.environment import set_up_environment
+from mainspring.runner.console.startup_log import dump_config
 
 __all__ = ["MMEngineNames"]
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from mainspring import fileio
 from mainspring.logging import MessageHub, MMLogger
 from mainspring.registry import DefaultScope
-from mainspring.runner.environment import shared_timestamp
-from mainspring.runner.startup_log import config_dump_path
+from mainspring.runner.building.environment import shared_timestamp
+from mainspring.runner.console.startup_log import config_dump_path
 from mainspring.runner.work_dir_lock import LOCK
 from mainspring.visualization import Visualizer
 

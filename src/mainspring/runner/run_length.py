@@ -10,8 +10,8 @@ from typing import Any
 
 from mainspring.dataset import DataLoader, InfiniteSampler
 from mainspring.dataset.any_loader import length_of, no_batch_error, set_loader_epoch
-from mainspring.dataset.resumable_loader import ResumableLoader
-from mainspring.dataset.worker_life import end_workers
+from mainspring.dataset.loader.resumable_loader import ResumableLoader
+from mainspring.dataset.workers.worker_life import end_workers
 from mainspring.errors import ConfigError
 
 __all__ = [

@@ -24,29 +24,13 @@ from mainspring.registry import RUNNERS, DefaultScope
 from mainspring.registry.default_scope import ROOT_SCOPE
 from mainspring.registry.shared import SharedParts
 from mainspring.rng.seeding import set_random_seed
-from mainspring.runner import resume
-from mainspring.runner import section_types as of
-from mainspring.runner.build_optimization import check_optimized
-from mainspring.runner.changed_settings import Settings
-from mainspring.runner.checkpoints import Checkpoints
-from mainspring.runner.config_record import record_config
-from mainspring.runner.ending import Invocation, telling
-from mainspring.runner.environment import Randomness, set_up_environment
-from mainspring.runner.error_places import building, give_place
-from mainspring.runner.evaluation import evaluation
-from mainspring.runner.failed_step import explaining_failures
-from mainspring.runner.inner_states import InnerStates
-from mainspring.runner.interruption import Interruption
-from mainspring.runner.joint_saving import JointSaving
-from mainspring.runner.mmengine_names import MMEngineNames
-from mainspring.runner.model_setup import compile_step, prepare_model, wrap_for_processes
-from mainspring.runner.modes import TrainingModes
-from mainspring.runner.opening import planned_rates
-from mainspring.runner.quick_check import refuse_mistakes
-from mainspring.runner.rank_failure import naming_failed_rank
-from mainspring.runner.release import StartFiles, claim, naming, new_timestamp, release_run
-from mainspring.runner.request import as_config, named_run, resume_request
-from mainspring.runner.sections import (
+from mainspring.runner.building import section_types as of
+from mainspring.runner.building.build_optimization import check_optimized
+from mainspring.runner.building.environment import Randomness, set_up_environment
+from mainspring.runner.building.model_setup import compile_step, prepare_model, wrap_for_processes
+from mainspring.runner.building.quick_check import refuse_mistakes
+from mainspring.runner.building.request import as_config, named_run, resume_request
+from mainspring.runner.building.sections import (
     RUNNER_SECTIONS,
     check_triples,
     require,
@@ -54,9 +38,25 @@ from mainspring.runner.sections import (
     with_default_loops,
     work_dir_of,
 )
-from mainspring.runner.startup_log import dump_config, log_environment, log_hooks
+from mainspring.runner.config_record import record_config
+from mainspring.runner.console.ending import Invocation, telling
+from mainspring.runner.console.opening import planned_rates
+from mainspring.runner.console.startup_log import dump_config, log_environment, log_hooks
+from mainspring.runner.evaluation import evaluation
+from mainspring.runner.failures.error_places import building, give_place
+from mainspring.runner.failures.failed_step import explaining_failures
+from mainspring.runner.failures.rank_failure import naming_failed_rank
+from mainspring.runner.failures.worker_death import ending_workers
+from mainspring.runner.interruption import Interruption
+from mainspring.runner.mmengine_names import MMEngineNames
+from mainspring.runner.modes import TrainingModes
+from mainspring.runner.release import StartFiles, claim, naming, new_timestamp, release_run
+from mainspring.runner.state import resume
+from mainspring.runner.state.changed_settings import Settings
+from mainspring.runner.state.checkpoints import Checkpoints
+from mainspring.runner.state.inner_states import InnerStates
+from mainspring.runner.state.joint_saving import JointSaving
 from mainspring.runner.work_dir_lock import note_unwritable, training_alone_in
-from mainspring.runner.worker_death import ending_workers
 
 __all__ = ["Runner"]
 

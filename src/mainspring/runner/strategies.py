@@ -28,11 +28,11 @@ from mainspring.optim import BaseOptimWrapper, OptimWrapperDict
 from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.registry import STRATEGIES
 from mainspring.rng.seeding import set_random_seed
-from mainspring.runner import build, build_optimization
-from mainspring.runner.environment import set_up_environment
-from mainspring.runner.model_setup import compile_step, prepare_model
+from mainspring.runner.building import build, build_optimization
+from mainspring.runner.building.environment import set_up_environment
+from mainspring.runner.building.model_setup import compile_step, prepare_model
 from mainspring.runner.release import new_timestamp
-from mainspring.runner.resume import map_schedulers
+from mainspring.runner.state.resume import map_schedulers
 from mainspring.strategy import DDPStrategy as DDPWrapping
 from mainspring.strategy import SingleDeviceStrategy as DevicePlacing
 from mainspring.version import __version__

@@ -8,7 +8,7 @@ from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
 from typing import IO, Any
 
-from mainspring.config.yaml_scalars import knowing_numbers
+from mainspring.config.text_dialect.yaml_scalars import knowing_numbers
 from mainspring.fileio.safe_pickle import safe_load
 
 __all__ = [

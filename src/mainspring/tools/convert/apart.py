@@ -10,8 +10,8 @@ import ast
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mainspring.config.printing.sharing import first_places
 from mainspring.config.schema import RUNNER_SECTIONS
-from mainspring.config.sharing import first_places
 from mainspring.registry.shared import repeated_calls
 from mainspring.tools.convert.calls import chain_of
 from mainspring.tools.convert.file_names import bound_names

@@ -14,7 +14,7 @@ from typing import Any
 from mainspring.comparison import different
 from mainspring.config.config_dict import ConfigDict, keeping_lazy
 from mainspring.config.load import load_source
-from mainspring.config.plain import is_name
+from mainspring.config.printing.plain import is_name
 from mainspring.config.source import LoadedConfig, ReadOptions, Source
 from mainspring.errors import ConfigError, ConfigKeyError
 from mainspring.names import DataName, ForbiddenNameError, is_allowed

@@ -6,7 +6,7 @@ import ast
 from collections import Counter
 from collections.abc import Mapping
 
-from mainspring.config.lint import Outline, imports_stdlib
+from mainspring.config.recorded_python.lint import Outline, imports_stdlib
 
 __all__ = ["assigned_name", "assigned_once", "bound_names", "imported_names", "read_names"]
 

@@ -10,15 +10,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from mainspring.config.data_files import read_data
 from mainspring.config.external import resolve_base
-from mainspring.config.lint import BASE_KEY, Outline
 from mainspring.config.load import load_source
-from mainspring.config.plain import is_name
-from mainspring.config.recorded import deciding_line
+from mainspring.config.printing.plain import is_name
+from mainspring.config.recorded_python.lint import BASE_KEY, Outline
+from mainspring.config.recorded_python.recorded import deciding_line
 from mainspring.config.source import LoadedConfig, ReadOptions, Source
-from mainspring.config.template import BASE_VALUE, BaseValues, fill_text
-from mainspring.config.text import bases_of_python
+from mainspring.config.text_dialect.data_files import read_data
+from mainspring.config.text_dialect.template import BASE_VALUE, BaseValues, fill_text
+from mainspring.config.text_dialect.text import bases_of_python
 from mainspring.errors import ConfigSyntaxError, UnknownFormatError
 from mainspring.tools.convert.imports import Imports
 

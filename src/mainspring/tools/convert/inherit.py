@@ -10,7 +10,7 @@ from typing import Any
 
 from mainspring.config.config_dict import DELETE_KEY
 from mainspring.config.lazy import LazyAttr, LazyObject
-from mainspring.config.plain import is_name
+from mainspring.config.printing.plain import is_name
 from mainspring.names import origin_of
 from mainspring.tools.convert.calls import CallRewriter, entries_of, is_display
 from mainspring.tools.convert.equality import differences

@@ -11,8 +11,8 @@ from typing import Any
 
 from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path
 from mainspring.config.node import Node
-from mainspring.config.plain import is_name
-from mainspring.config.references import reference_of
+from mainspring.config.printing.plain import is_name
+from mainspring.config.printing.references import reference_of
 from mainspring.config.schema import ROLES, RUNNER_SECTIONS, role_of_section
 from mainspring.names import ForbiddenNameError, Origin, import_named, origin_of
 from mainspring.names.imports import ObjectNotFoundError

@@ -6,10 +6,10 @@ import enum
 from pathlib import PurePath
 from typing import Any
 
-from mainspring.config import printer as config_printer
 from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path
 from mainspring.config.node import Node
-from mainspring.config.plain import LITERALS
+from mainspring.config.printing import printer as config_printer
+from mainspring.config.printing.plain import LITERALS
 from mainspring.errors import ConfigError
 from mainspring.names import DataName, origin_of
 from mainspring.registry.recorded import POSITIONAL_KEY

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mainspring.config.places import locate
+from mainspring.config.provenance.places import locate
 from mainspring.config.source import LoadedConfig
 from mainspring.errors import Location
 from mainspring.tools.convert.files import OldFile

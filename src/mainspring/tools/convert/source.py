@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mainspring.config.config_dict import DELETE_KEY
 from mainspring.config.lazy import dotted_path, is_lazy
-from mainspring.config.lint import BASE_KEY, Outline, imports_stdlib
+from mainspring.config.recorded_python.lint import BASE_KEY, Outline, imports_stdlib
 from mainspring.tools.convert.calls import CallRewriter, chain_of, entries_of, is_display
 from mainspring.tools.convert.file_names import (
     assigned_name,

@@ -8,7 +8,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from mainspring.config.source import Source
-from mainspring.config.template import BASE_VALUE, ENVIRONMENT, PREDEFINED, predefined_variables
+from mainspring.config.text_dialect.template import (
+    BASE_VALUE,
+    ENVIRONMENT,
+    PREDEFINED,
+    predefined_variables,
+)
 from mainspring.tools.convert.text_edits import EditedText
 
 __all__ = ["TemplateError", "without_templates"]

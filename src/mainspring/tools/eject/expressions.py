@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from mainspring.config.node import Node
-from mainspring.config.plain import has_literal
-from mainspring.config.printer import Parts, Printer, double_quoted
+from mainspring.config.printing.plain import has_literal
+from mainspring.config.printing.printer import Parts, Printer, double_quoted
 from mainspring.errors import ConfigError, ConfigTypeError
 from mainspring.registry.nested_specs import with_parts_built
 from mainspring.registry.recorded import POSITIONAL_KEY, RecordedName

@@ -15,7 +15,7 @@ from torch.utils.data import IterableDataset, SequentialSampler
 
 from mainspring.checkpoint.apply import unwrap
 from mainspring.config.diff import shown_path
-from mainspring.config.sharing import first_places
+from mainspring.config.printing.sharing import first_places
 from mainspring.dataset import DataLoader, DefaultSampler, InfiniteSampler, worker_init_fn
 from mainspring.dataset.collate import pseudo_collate
 from mainspring.errors import ConfigError

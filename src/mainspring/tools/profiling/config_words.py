@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-from mainspring.config.plain import path_of
+from mainspring.config.printing.plain import path_of
 from mainspring.errors import ConfigError
-from mainspring.runner.default_hooks import DEFAULT_HOOKS
+from mainspring.runner.building.default_hooks import DEFAULT_HOOKS
 
 __all__ = ["applicable"]
 

@@ -15,7 +15,7 @@ from typing import Any
 from mainspring.errors import ConfigError, LoopError
 from mainspring.hooks import CheckpointHook, DivergenceHook, Hook, NPUProfilerHook, ProfilerHook
 from mainspring.hooks.run import Run
-from mainspring.runner.error_places import building
+from mainspring.runner.failures.error_places import building
 from mainspring.runner.release import release_run
 from mainspring.tools.trial import EnoughError, Watch, as_trial, build_runner, train_watched
 

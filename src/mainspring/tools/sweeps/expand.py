@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from mainspring.config import Config
 from mainspring.config.config_dict import keeping_lazy
-from mainspring.config.places import steps_to
+from mainspring.config.provenance.places import steps_to
 from mainspring.config.sweep import Sweep, bind_swept, finding_sweeps, refuse_unchosen, sweeps_in
 from mainspring.errors import ConfigError
 from mainspring.tools.sweeps.choices import Axis, Choice, axis_of_sweep

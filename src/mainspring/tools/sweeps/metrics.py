@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from mainspring.config import Config
-from mainspring.config.places import value_at
+from mainspring.config.provenance.places import value_at
 from mainspring.errors import ConfigError
 from mainspring.tools.sweeps.scalars import Scalars
 

@@ -14,11 +14,11 @@ from torch.utils.data import IterableDataset
 
 from mainspring.checkpoint import get_state_dict, load_file, save_checkpoint
 from mainspring.checkpoint.apply import unwrap
-from mainspring.dataset.resumable_loader import ResumableLoader
+from mainspring.dataset.loader.resumable_loader import ResumableLoader
 from mainspring.errors import ConfigError
 from mainspring.rng.seeding import set_random_seed
 from mainspring.runner import Runner
-from mainspring.runner.model_setup import prepare_model
+from mainspring.runner.building.model_setup import prepare_model
 from mainspring.runner.run_length import EndlessBatches
 from mainspring.structures.nested_digest import named_leaves
 from mainspring.tools.verify.job import Job, NotApplicableError

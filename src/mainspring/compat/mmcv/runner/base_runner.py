@@ -25,7 +25,7 @@ from mainspring.compat.mmcv.runner.utils import deprecated, get_host_info, get_t
 from mainspring.dist import gather_object, get_dist_info
 from mainspring.hooks.priority import Priority, get_priority
 from mainspring.rng.states import RandomStates
-from mainspring.runner.resume import _restore_generators
+from mainspring.runner.state.resume import _restore_generators
 
 __all__ = ["BaseRunner"]
 

@@ -9,7 +9,7 @@ import torch
 
 from mainspring.compat.mmcv.runner.base_runner import BaseRunner
 from mainspring.compat.mmcv.runner.builder import RUNNERS
-from mainspring.dataset.resumable_loader import ResumableLoader
+from mainspring.dataset.loader.resumable_loader import ResumableLoader
 from mainspring.runner.run_length import EndlessBatches
 
 __all__ = ["IterBasedRunner", "IterLoader"]

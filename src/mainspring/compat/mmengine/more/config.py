@@ -10,8 +10,8 @@ from typing import Any
 
 from mainspring.config.config_dict import ConfigDict
 from mainspring.config.lazy import LazyObject, dotted_path, is_lazy
-from mainspring.config.lint import is_stdlib
 from mainspring.config.model_index import indexed_models
+from mainspring.config.recorded_python.lint import is_stdlib
 from mainspring.errors import ConfigParsingError, MissingConfigError
 from mainspring.names.openmmlab import MODULE2PACKAGE
 

@@ -1,0 +1,1 @@
+"""Values as text: printed configs, which read back as equal ones."""

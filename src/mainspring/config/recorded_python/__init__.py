@@ -1,0 +1,1 @@
+"""Configs in ordinary Python: imports stand for themselves, calls are recorded."""

@@ -1,0 +1,1 @@
+"""The loader, its batches on their way, and how its items are dealt out over ranks."""

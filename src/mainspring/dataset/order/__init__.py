@@ -1,0 +1,1 @@
+"""In which order items come: samplers, and the order found again from any batch on."""

@@ -1,0 +1,1 @@
+"""Items as they are loaded: seeded, named in errors, collated; in workers and threads."""

@@ -1,0 +1,1 @@
+"""From the sections of a config to the parts of a run."""

@@ -1,0 +1,1 @@
+"""What a person is told when a run begins and ends."""
