@@ -178,7 +178,9 @@ def build_evaluator(spec: Any) -> Any:
         return spec
     if isinstance(spec, Mapping) and "metrics" in spec:
         return EVALUATOR.build(spec, default_args={"type": "Evaluator"})
-    made: Any = spec() if is_recipe(spec) else spec
+    made: Any = spec
+    if is_recipe(spec):
+        made = made()
     if isinstance(made, list | tuple):
         made = [item() if is_recipe(item) else item for item in made]
     return Evaluator(made)
