@@ -6,18 +6,18 @@ The hierarchy; what is not marked otherwise stands in this module::
     ├── ConfigError (ValueError, AssertionError)    a config does not describe a run
     │   ├── ConfigSyntaxError (SyntaxError)         not valid Python, YAML or JSON
     │   ├── ConfigParsingError (RuntimeError)       Python that configs do not allow
-    │   │   ├── DumpError (SyntaxError)             config.parse: a statement that no dump has
-    │   │   ├── ExpressionError (SyntaxError)       config.expression: no value on the command line
+    │   │   ├── DumpError (SyntaxError)             config.printing.parse: a statement that no dump has
+    │   │   ├── ExpressionError (SyntaxError)       config.printing.expression: no value on the command line
     │   │   ├── IllegalImportError                  in the block of ``with read_base():``
     │   │   ├── LazyCallError                       config.lazy: a lazy object is called
-    │   │   ├── MissingBaseError                    config.recorded: also a MissingConfigError
-    │   │   └── RefusedError (TypeError)            config.recording: nothing to be recorded
+    │   │   ├── MissingBaseError                    config.recorded_python.recorded: also a MissingConfigError
+    │   │   └── RefusedError (TypeError)            config.recorded_python.recording: nothing to be recorded
     │   ├── MissingConfigError (FileNotFoundError)  a file or base is not there
     │   │   └── MissingBaseError
     │   ├── UnknownFormatError (OSError)            a file of no kind that configs have
     │   ├── ConfigKeyError (KeyError)               a key is reserved, given twice, or not there
     │   ├── UnknownTypeError (KeyError)             a name that no registry knows
-    │   │   └── MistakenConfigError (TypeError)     runner.quick_check: refused before the run
+    │   │   └── MistakenConfigError (TypeError)     runner.building.quick_check: refused before the run
     │   ├── ConfigTypeError (TypeError)             a value of the wrong type
     │   │   └── UnchosenError                       config.sweep: several values, used as one
     │   ├── ConfigAttributeError (AttributeError)   what is named is not there
@@ -36,7 +36,7 @@ The hierarchy; what is not marked otherwise stands in this module::
     │   └── WeightsNameError (AssertionError)       checkpoint.contents: nothing has such a name
     ├── DataError (RuntimeError)                    a data set, sampler or loader cannot deliver
     │   └── AnnotationError (TypeError, ValueError) an annotation file has another form
-    │   └── WorkerDeathError                        runner.worker_death: a process is gone
+    │   └── WorkerDeathError                        runner.failures.worker_death: a process is gone
     ├── MetricError (KeyError, RuntimeError, ValueError)  nobody computes it, or two do
     ├── LaunchError (RuntimeError, KeyError)        processes do not find each other
     ├── DivergenceError (FloatingPointError)        hooks.divergence_hook: weights are no numbers

@@ -6,7 +6,7 @@ __all__ = ["HOMES"]
 
 _TABLE = """
 = +runner : _strategy.base runner._flexible_runner runner.loops runner.runner
-= config.text config.merge +config : config.config
+= config.text_dialect.text config.merge +config : config.config
 = +config : config.utils
 = fileio.backends : fileio.file_client
 = +types : hooks.early_stopping_hook hooks.logger_hook
@@ -18,7 +18,7 @@ _TABLE = """
 = optim.scheduler +types : optim.scheduler.param_scheduler
 = +small : utils.progressbar_rich utils.version_utils
 dataset.wrappers : dataset.dataset_wrapper
-dataset.samplers : dataset.sampler
+dataset.order.samplers : dataset.sampler
 dataset +types : dataset.utils
 device +types : device.utils
 dist.collectives : dist.dist
@@ -47,7 +47,7 @@ device.autocast : runner.amp
 checkpoint.apply checkpoint.schemes checkpoint.model_zoo : runner.checkpoint
 checkpoint.latest checkpoint.store +runner : runner.checkpoint
 hooks.priority : runner.priority
-rng.seeding runner.environment +runner : runner.utils
+rng.seeding runner.building.environment +runner : runner.utils
 utils.dl_utils.tensors utils.dl_utils : utils.dl_utils.misc utils.dl_utils.torch_ops
 utils.dl_utils.tensors utils.dl_utils : utils.dl_utils.trace
 +visualize : utils.dl_utils.visualize
