@@ -6,18 +6,18 @@ The hierarchy; what is not marked otherwise stands in this module::
     ├── ConfigError (ValueError, AssertionError)    a config does not describe a run
     │   ├── ConfigSyntaxError (SyntaxError)         not valid Python, YAML or JSON
     │   ├── ConfigParsingError (RuntimeError)       Python that configs do not allow
-    │   │   ├── DumpError (SyntaxError)             config.printing.parse: a statement that no dump has
-    │   │   ├── ExpressionError (SyntaxError)       config.printing.expression: no value on the command line
+    │   │   ├── DumpError (SyntaxError)             config.printing.parse: nothing that a dump has
+    │   │   ├── ExpressionError (SyntaxError)       config.printing.expression: no value in a word
     │   │   ├── IllegalImportError                  in the block of ``with read_base():``
     │   │   ├── LazyCallError                       config.lazy: a lazy object is called
-    │   │   ├── MissingBaseError                    config.recorded_python.recorded: also a MissingConfigError
-    │   │   └── RefusedError (TypeError)            config.recorded_python.recording: nothing to be recorded
+    │   │   ├── MissingBaseError                    config.recorded_python.recorded: see below
+    │   │   └── RefusedError (TypeError)            config.recorded_python.recording: no record
     │   ├── MissingConfigError (FileNotFoundError)  a file or base is not there
     │   │   └── MissingBaseError
     │   ├── UnknownFormatError (OSError)            a file of no kind that configs have
     │   ├── ConfigKeyError (KeyError)               a key is reserved, given twice, or not there
     │   ├── UnknownTypeError (KeyError)             a name that no registry knows
-    │   │   └── MistakenConfigError (TypeError)     runner.building.quick_check: refused before the run
+    │   │   └── MistakenConfigError (TypeError)     runner.building.quick_check: before the run
     │   ├── ConfigTypeError (TypeError)             a value of the wrong type
     │   │   └── UnchosenError                       config.sweep: several values, used as one
     │   ├── ConfigAttributeError (AttributeError)   what is named is not there
