@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from engines.job import Job
@@ -37,20 +37,25 @@ class Noisy(Dataset[tuple[Tensor, Tensor]]):
         return torch.cat([torch.tensor([float(index)]), torch.randn(7)]), torch.tensor(index % 10)
 
 
+class Seen:
+    """What a process has trained on; of the class, since an engine may resume what objects hold."""
+
+    batches: ClassVar[list[list[int]]] = []
+    taken_before_first = 0
+
+
 class Watched(nn.Module):
-    """A network with dropout that remembers which items it was trained on."""
+    """A network with dropout whose batches are noted."""
 
     def __init__(self) -> None:
         super().__init__()
         self.net = nn.Sequential(nn.Linear(7, 32), nn.ReLU(), nn.Dropout(0.1), nn.Linear(32, 10))
-        self.batches: list[list[int]] = []
-        self.taken_before_first = 0
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Scores of the noise; the index in the first column is only noted."""
-        if not self.batches:
-            self.taken_before_first = Noisy.taken
-        self.batches.append(inputs[:, 0].int().tolist())
+        if not Seen.batches:
+            Seen.taken_before_first = Noisy.taken
+        Seen.batches.append(inputs[:, 0].int().tolist())
         return self.net(inputs[:, 1:])  # type: ignore[no-any-return]  # - modules return Any
 
 
@@ -84,12 +89,12 @@ def measure(engine: Any, setting: Setting) -> dict[str, float]:
     engine.fit(job)
     record = setting.work_dir / "whole.json"
     if whole:
-        record.write_text(json.dumps([net.batches[STOP:], losses[STOP:]]))
+        record.write_text(json.dumps([Seen.batches[STOP:], losses[STOP:]]))
     if not job.resume:
         return {}
     batches, expected = json.loads(record.read_text())
     return {
-        "items": net.taken_before_first,
-        "right_batch": float(net.batches[0] == batches[0]),
+        "items": Seen.taken_before_first,
+        "right_batch": float(Seen.batches[0] == batches[0]),
         "exact": float(losses == expected),
     }

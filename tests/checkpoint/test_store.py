@@ -82,6 +82,21 @@ def test_a_directory_is_no_checkpoint(tmp_path):
     assert "resume=True" in caught.value.help
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "it is empty"),
+        (b"\x89PNG\r\n\x1a\n and so on", r"it begins with b'\\x89PNG"),
+        (b"import torch\n", "it begins with b'import t'"),
+        (b"x,y\n1,2\n", "it begins with b'x,y"),
+    ],
+)
+def test_a_file_of_another_kind_is_no_checkpoint(tmp_path, content, said):
+    (tmp_path / "a.pth").write_bytes(content)
+    with pytest.raises(CheckpointError, match=rf"a\.pth is damaged or not a checkpoint: {said}"):
+        load_file(tmp_path / "a.pth")
+
+
 def test_a_scheme_of_ones_own(monkeypatch):
     monkeypatch.setattr(CheckpointLoader, "_schemes", dict(CheckpointLoader._schemes))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import collections
 import pickle
 import re
+import tarfile
 import warnings
 from pathlib import Path
 from typing import IO, Any
@@ -47,6 +48,8 @@ def load_file(
         raise FileNotFoundError(f"checkpoint {shown!r} does not exist")
     if isinstance(file, str | Path) and is_safetensors(file):
         return read_safetensors(file, map_location)
+    if isinstance(file, str | Path) and not trust:
+        _refuse_other_kinds(Path(file))
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*weights_only.*")
@@ -75,6 +78,15 @@ def load_file(
         raise CheckpointError(
             f"{shown} is damaged or not a checkpoint: {type(error).__name__}: {error}"
         ) from error
+
+
+def _refuse_other_kinds(file: Path) -> None:
+    """Refuse what begins neither as an archive nor as a pickle, of which little could be told."""
+    with file.open("rb") as opened:
+        start = opened.read(8)
+    if not start.startswith((b"PK", b"\x80")) and not tarfile.is_tarfile(file):
+        begins = f"it begins with {start!r}" if start else "it is empty"
+        raise CheckpointError(f"{file} is damaged or not a checkpoint: {begins}")
 
 
 # No strings, objects or records: their types take sizes and flags from the file.

@@ -13,6 +13,7 @@ from typing import Any
 
 from mainspring.cli.common import add_config_verb, load_config
 from mainspring.cli.trial_options import count, require_writable
+from mainspring.errors import ConfigError
 from mainspring.json_text import json_text
 from mainspring.replacing import replacing
 
@@ -34,6 +35,7 @@ def add_parser(verbs: Any) -> None:
     )
     add = parser.add_argument
     add("--out", metavar="FILE.py", help="the script (default: printed)")
+    add("--force", action="store_true", help="replace FILE.py if it is there")
     add("--partial", action="store_true", help="leave out what cannot be ejected, and say so in it")
     text = "run N iterations of both and compare; the exit code is 1 if anything differs"
     add("--verify", type=count, metavar="N", help=text)
@@ -47,6 +49,8 @@ def run(options: argparse.Namespace) -> None:
         SystemExit: Something differs; the code is 1.
     """
     require_writable("--out", options.out, inputs=[options.config])
+    if options.out and not options.force and os.path.lexists(options.out):
+        raise ConfigError(f"{options.out} is there already", help="--force replaces it")
     cfg = load_config(options, options.overrides)
 
     from mainspring.tools.eject import compare

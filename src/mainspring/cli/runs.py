@@ -67,8 +67,8 @@ def _lines(runs: list[RunSummary], root: Path) -> Iterator[str]:
     rows = [("run", "state", "began", "took", "done", "best", "last")]
     for each in runs:
         best = each.best
-        progress = "" if each.iter is None else f"{each.iter} iterations"
-        progress = progress if each.epoch is None else f"{each.epoch} epochs"
+        done, unit = (each.iter, "iteration") if each.epoch is None else (each.epoch, "epoch")
+        progress = "" if done is None else f"{done} {unit}{'' if done == 1 else 's'}"
         rows.append(
             (
                 "." if each.path == root else str(each.path.relative_to(root)),

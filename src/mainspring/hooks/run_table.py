@@ -230,6 +230,7 @@ class RunTable:
         if every_step:
             self._quiet = _SECONDS_TO_READ if is_terminal() else 0.0
         self._table = GrowingTable()
+        self._room, self._measured_at = console_width(), time.monotonic()
         self._by_epoch = bool(getattr(runner.train_loop, "by_epoch", True))
         self._began = self._shown_at = time.monotonic()
         self._epoch_began_at = self._iteration_of_row = self._logged_at = runner.iter
@@ -354,9 +355,11 @@ class RunTable:
             return
         self._shown_at = time.monotonic()
         row.append(Cell("time", as_duration(self._shown_at - self._began), _TIME, 3, 5))
+        if self._shown_at - self._measured_at > _SECONDS_TO_READ:
+            self._room, self._measured_at = console_width(), self._shown_at
         timer = next((hook for hook in runner.hooks if isinstance(hook, IterTimerHook)), None)
         eta = None if timer is None else timer.seconds_left
         if not is_terminal() and eta is not None:
             row.append(Cell("left", as_duration(eta), _TIME, 3, 5))
-        for line in self._table.lines(row, console_width()):
+        for line in self._table.lines(row, self._room):
             runner.logger.info(line, extra=ON_TERMINAL)

@@ -377,3 +377,16 @@ def test_every_template_and_every_example_is_ejected_and_equal(tmp_path):
         assert proof["lines"] <= 200
         assert proof["longest"] <= 100
         assert proof["unused"] in ([], ["the metric BoxAveragePrecision"])
+
+
+def test_a_script_that_is_there_is_replaced_only_if_that_is_said(tmp_path):
+    config = ROOT / "examples" / "detection" / "config.py"
+    script = tmp_path / "train.py"
+    script.write_text("# edited by hand\n")
+    command = [sys.executable, "-m", "mainspring", "eject", str(config), "--out", str(script)]
+    environment = {**os.environ, "PYTHONPATH": str(config.parent)}
+    refused = run(command, capture_output=True, text=True, env=environment)
+    assert (refused.returncode, script.read_text()) == (2, "# edited by hand\n")
+    assert "train.py is there already" in refused.stderr
+    assert run([*command, "--force"], capture_output=True, env=environment).returncode == 0
+    assert "torch" in script.read_text()

@@ -197,7 +197,7 @@ class Checkpoints(Assembly):
             checkpoint,
             resume_optimizer=resume_optimizer,
             resume_param_scheduler=resume_param_scheduler,
-            anew=[*self._anew, *anew],
+            anew=[*self._anew, *([anew] if isinstance(anew, str) else anew)],
         )
         self.logger.info(f"resumed epoch: {self.epoch}, iter: {self.iter}", extra=IN_FILE)
 

@@ -111,7 +111,7 @@ class LocalVisBackend(BaseVisBackend):
             step: The step.
             **kwargs: Ignored.
         """
-        self._write({name: value, "step": step}, self._scalar_save_file)
+        self._write({name: value, "step": step})
 
     @force_init_env
     def add_scalars(
@@ -135,22 +135,24 @@ class LocalVisBackend(BaseVisBackend):
         """
         if not isinstance(scalar_dict, dict):
             raise VisualizationError(f"scalar_dict is a {type(scalar_dict).__name__}, not a dict")
-        values = {**scalar_dict, "step": scalar_dict.get("step", step)}
+        second: tuple[str, ...] = ()
         if file_path is not None:
             _check_ending("file_path", file_path, ".json")
-            second = os.path.join(str(self._save_dir), file_path)
-            if second == self._scalar_save_file:
+            second = (os.path.join(str(self._save_dir), file_path),)
+            if second[0] == self._scalar_save_file:
                 raise VisualizationError(
                     f"file_path is {file_path!r}, which is the file of all scalars",
                     help="give another name",
                 )
-            self._write(values, second)
-        self._write(values, self._scalar_save_file)
+        self._write({**scalar_dict, "step": scalar_dict.get("step", step)}, *second)
 
-    def _write(self, values: dict[str, Any], path: str) -> None:
-        if path not in self._files:
-            self._files[path] = LineFile(path)
-        self._files[path].write(_ENCODER.encode(values) + "\n")
+    def _write(self, values: dict[str, Any], *others: str) -> None:
+        """Write a line into the file of scalars, and into others before it."""
+        line = _ENCODER.encode(values) + "\n"
+        for path in (*others, self._scalar_save_file):
+            if path not in self._files:
+                self._files[path] = LineFile(path)
+            self._files[path].write(line)
 
     def close(self) -> None:
         """Close the files; a later line opens them again."""
