@@ -88,7 +88,8 @@ def _dead_changes(
 ) -> Iterator[tuple[str, str, str | None]]:
     """Changes of variables after the files were read, why they have no effect, and what to do."""
     sections = [value_at(values, [name]) for name in RUNNER_SECTIONS]
-    for path in dict.fromkeys(getattr(cfg, "_changed", ())):
+    changed: tuple[str, ...] = getattr(cfg, "_changed", ())
+    for path in dict.fromkeys(changed):
         name, *inner = path.split(".")
         if name in (*RUNNER_SECTIONS, *OTHER_NAMES) or name not in values:
             continue

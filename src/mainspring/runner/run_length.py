@@ -5,9 +5,9 @@ from __future__ import annotations
 import bisect
 import math
 from collections.abc import Iterator, Sequence
-from numbers import Real
 from typing import Any
 
+from mainspring.comparison import is_number
 from mainspring.dataset import DataLoader, InfiniteSampler
 from mainspring.dataset.any_loader import length_of, no_batch_error, set_loader_epoch
 from mainspring.dataset.loader.resumable_loader import ResumableLoader
@@ -57,8 +57,7 @@ def check_interval(name: str, value: Any, least: int) -> None:
 
 def _is_whole(value: Any) -> bool:
     """Whether a value is a whole number, of Python's or NumPy's."""
-    is_number = isinstance(value, Real) and not isinstance(value, bool)
-    return is_number and math.isfinite(value) and int(value) == value
+    return is_number(value) and math.isfinite(value) and int(value) == value
 
 
 class IntervalSchedule:
