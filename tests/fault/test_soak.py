@@ -13,7 +13,7 @@ SOAK = Path(__file__).parents[2] / "benchmarks" / "fault" / "soak.py"
 
 def test_kills_at_random_moments():
     done = run(
-        [sys.executable, str(SOAK), "--kills", "12"],
+        [sys.executable, str(SOAK), "--kills", "8"],
         capture_output=True,
         text=True,
         timeout=150,
@@ -22,5 +22,5 @@ def test_kills_at_random_moments():
     printed = done.stdout + done.stderr
     for what in ("differing runs", "unreadable checkpoints", "manual steps"):
         assert re.search(rf"^{what} +0 ", printed, re.MULTILINE), printed
-    assert re.search(r"^kills +12 ", printed, re.MULTILINE)
+    assert re.search(r"^kills +8 ", printed, re.MULTILINE)
     assert done.returncode == 0
