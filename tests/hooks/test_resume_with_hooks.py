@@ -287,6 +287,7 @@ def test_what_hooks_set_alike_is_not_said(tmp_path: Path, capfd: Any) -> None:
         def before_train_epoch(self, runner: Any) -> None:
             for group in runner.optim_wrapper.param_groups:
                 group["lr"] = 0.1 / (1 + runner.epoch)
+                group["scale"] = torch.ones(3)
             runner.model.sharpness = runner.epoch
 
         def after_train_epoch(self, runner: Any) -> None:

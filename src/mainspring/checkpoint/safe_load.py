@@ -20,6 +20,7 @@ import torch
 
 from mainspring.checkpoint.plain_types import as_they_were
 from mainspring.checkpoint.safetensors_files import is_safetensors, read_safetensors
+from mainspring.checkpoint.seal import begins_as_torchs
 from mainspring.errors import CheckpointError
 from mainspring.logging.history_buffer import HistoryBuffer
 
@@ -84,7 +85,7 @@ def _refuse_other_kinds(file: Path) -> None:
     """Refuse what begins neither as an archive nor as a pickle, of which little could be told."""
     with file.open("rb") as opened:
         start = opened.read(8)
-    if not start.startswith((b"PK", b"\x80")) and not tarfile.is_tarfile(file):
+    if not begins_as_torchs(start) and not tarfile.is_tarfile(file):
         begins = f"it begins with {start!r}" if start else "it is empty"
         raise CheckpointError(f"{file} is damaged or not a checkpoint: {begins}")
 

@@ -21,8 +21,9 @@ import xxhash
 
 from mainspring.checkpoint.safetensors_check import looks_like_safetensors, what_is_wrong
 
-__all__ = ["SealedWriter", "Verdict", "verify_file"]
+__all__ = ["SealedWriter", "Verdict", "begins_as_torchs", "verify_file"]
 
+_ARCHIVE = b"PK\x03\x04"
 _END = b"PK\x05\x06"
 _END_SIZE = 22  # the archive's last record, without a comment
 _CHUNK = 1 << 20
@@ -162,16 +163,25 @@ def _digest_of(file: IO[bytes], size: int, algorithm: _Algorithm) -> str:
     return str(digest.hexdigest())
 
 
+def begins_as_torchs(start: bytes) -> bool:
+    """Whether a file is an archive or, as in torch's older format, a pickle, by how it begins.
+
+    Args:
+        start: Its first bytes, at least four.
+    """
+    return start.startswith((_ARCHIVE, b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"))
+
+
 def _verify_foreign(path: str | Path, file: IO[bytes], size: int) -> Verdict:
     file.seek(0)
-    if file.read(4) != b"PK\x03\x04":
+    start = file.read(4)
+    if not start.startswith(_ARCHIVE):
         if str(path).endswith(".safetensors") or looks_like_safetensors(file, size):
             wrong = what_is_wrong(file, size)
             if wrong is not None:
                 return Verdict(False, wrong)
             return Verdict(True, "its sizes are right; the format has no checksums")
-        file.seek(0)
-        if size > 16 and file.read(2) in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
+        if size > 16 and begins_as_torchs(start):
             return Verdict(True, "it is of torch's older format, which has no checksums")
         return Verdict(False, "it is no checkpoint: its beginning is damaged or foreign")
     file.seek(-min(size, _END_SIZE), 2)

@@ -13,7 +13,7 @@ from mainspring.logging import warn
 from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.rng.states import RandomStates
 from mainspring.runner.state.hook_states import named_hooks
-from mainspring.structures.nested_digest import nested_digests
+from mainspring.structures.nested_digest import nested_digest
 
 if TYPE_CHECKING:
     from mainspring.runner.runner import Runner
@@ -69,17 +69,17 @@ def _watching(runner: Runner, what: str, advice: str) -> Iterator[None]:
 def _state_of(runner: Runner) -> dict[str, Any]:
     """Digests of what a checkpoint has restored, by words for it."""
     found: dict[str, Any] = {
-        "weights": nested_digests(dict(unwrap(runner.model).named_parameters()), "weights", most=1)
+        "weights": nested_digest(dict(unwrap(runner.model).named_parameters()))
     }
     for name, wrapper in by_optimizer(runner.optim_wrapper).items():
         of = f" of {name}" if name else ""
         for group in getattr(wrapper, "param_groups", ()):
             for key, value in group.items():
                 if key not in ("params", "param_names"):
-                    found.setdefault(f"{key}{of}", []).append(value)
+                    found.setdefault(f"{key}{of}", []).append(nested_digest(value))
         moments = getattr(getattr(wrapper, "optimizer", None), "state", {})
-        found[f"what the optimizer{of} knows"] = nested_digests(list(moments.values()), "", most=1)
+        found[f"what the optimizer{of} knows"] = nested_digest(list(moments.values()))
     if runner.inner_states is not None:
         parts = runner.inner_states.of_parts().items()
-        found |= {path: nested_digests(kept["state"], path) for path, kept in parts}
+        found |= {path: nested_digest(kept["state"]) for path, kept in parts}
     return found
