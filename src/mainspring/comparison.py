@@ -60,7 +60,8 @@ def different(
 
 def is_number(value: Any) -> TypeGuard[float]:
     """Whether a value is a real number, of Python or NumPy, and no truth value."""
-    return isinstance(value, Real) and not isinstance(value, bool)
+    kind = type(value)
+    return kind is float or kind is int or (isinstance(value, Real) and kind is not bool)
 
 
 def same_numbers(one: float, other: float) -> bool:

@@ -91,6 +91,25 @@ def test_a_metric_that_training_has_too_has_a_column_of_its_own(make_runner, mon
     assert sum(" 2 " in line for line in runner.shown) == 1, "one row for the last iteration"
 
 
+@pytest.mark.parametrize("by_epoch", [True, False])
+def test_counts_that_gain_a_digit_bring_no_new_heads(make_runner, by_epoch) -> None:
+    runner = make_runner(LoggerHook(interval=1), by_epoch=by_epoch)
+    runner.max_epochs, runner.max_iters = (12, 24) if by_epoch else (1, 24)
+    runner.train_dataloader = range(2 if by_epoch else 24)
+    runner.call_hook("before_run")
+    runner.train()
+    heads = [line for line in runner.shown if "loss" in line]
+    assert len(heads) == 1
+    assert len(runner.shown) == 25
+
+
+def test_a_column_that_finds_room_later_has_its_value_at_once() -> None:
+    table = GrowingTable()
+    row = [Cell("iter", "9", 0, 0), Cell("loss", 1.5, 1, 1, 7, "{:.2f}".format)]
+    assert table.lines(row, 6) == ["iter", "   9"]
+    assert table.lines(row, 20) == ["iter     loss", "   9     1.50"]
+
+
 @pytest.mark.parametrize(("interval", "rows"), [(None, ["8/8"]), (2, ["2/8", "4/8", "6/8", "8/8"])])
 def test_by_iterations_each_log_step_has_a_row_if_an_interval_was_given(
     make_runner, interval, rows

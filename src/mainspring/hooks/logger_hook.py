@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -147,7 +148,7 @@ class LoggerHook(Hook):
         runner.logger.info(text, extra=_ONE_OF_MANY)
         self._draw(runner, "train", tag, tag)
         if self.table is not None:
-            scalars = {_without("train", name): tag[name] for name in tag}
+            scalars = {_without("train", name): value for name, value in tag.items()}
             self.table.step(runner, scalars, is_last=last)
 
     def after_train_epoch(self, runner: Run) -> None:
@@ -254,7 +255,7 @@ class LoggerHook(Hook):
             visualizer.add_scalars(scalars, step=step, file_path=self.json_log_path)
             return
         tagged = {
-            f"{mode}/{_without(mode, name).removeprefix('val_')}": value
+            _tag(mode, name): value
             for name, value in named.items()
             if name not in ("epoch", "iter", "step")
         }
@@ -284,6 +285,11 @@ def _batches_of(runner: Run, mode: str) -> int:
 
 def _without(mode: str, name: str) -> str:
     return name.removeprefix(f"{mode}/")
+
+
+@functools.lru_cache(maxsize=1024)
+def _tag(mode: str, name: str) -> str:
+    return f"{mode}/{_without(mode, name).removeprefix('val_')}"
 
 
 def _metrics_of(tag: Mapping[str, Any], mode: str) -> dict[str, Any]:

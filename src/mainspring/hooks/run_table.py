@@ -7,9 +7,10 @@ where the terminal is narrow. The file of the log has everything.
 from __future__ import annotations
 
 import math
+import operator
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mainspring.columns import as_duration, as_number
@@ -37,8 +38,7 @@ _QUIET_SECONDS = 10.0
 _SECONDS_TO_READ = 0.1
 """Between rows on a terminal, where each log step has one."""
 
-_NOT_SHOWN = ("base_lr", "epoch", "iter", "step", "eta")
-_OF_THE_RUN = (*_NOT_SHOWN, "time", "data_time", "memory")
+_OF_THE_RUN = frozenset(("base_lr", "epoch", "iter", "step", "eta", "time", "data_time", "memory"))
 _PLACE, _LOSSES, _RATES, _METRICS, _PACE, _TIME = range(6)
 
 
@@ -47,22 +47,32 @@ class Cell(NamedTuple):
 
     Attributes:
         name: Head of its column.
-        text: What stands in it.
+        value: What stands in it.
         group: Columns of a group stand together, groups in ascending order.
         rank: How soon the column is left out where there is no room; 0 is the last.
         width: Least width of the column.
+        form: Writes the value.
     """
 
     name: str
-    text: str
+    value: Any
     group: int
     rank: int
     width: int = 0
+    form: Callable[[Any], str] = str
+
+    @property
+    def text(self) -> str:
+        """What stands in it."""
+        return self.form(self.value)
 
 
 def console_width() -> int:
     """Columns of the terminal; 80 where there is none."""
     return shutil.get_terminal_size().columns
+
+
+_rank = operator.attrgetter("rank")
 
 
 class GrowingTable:
@@ -71,36 +81,38 @@ class GrowingTable:
     def __init__(self) -> None:
         self._columns: dict[str, Cell] = {}
         self._room = 0
-        self._shown: list[Cell] = []
+        self._shown: dict[str, int] = {}
 
-    def lines(self, cells: Iterable[Cell], room: int) -> list[str]:
+    def lines(self, cells: Sequence[Cell], room: int) -> list[str]:
         """A row as a line, below a line of heads if the columns have changed.
 
         Args:
             cells: The row; columns that it lacks stay empty.
             room: Most characters of a line.
         """
-        texts, grown = dict[str, str](), room != self._room
-        for cell in cells:
-            texts[cell.name] = cell.text
-            known = self._columns.get(cell.name, cell)
-            width = max(len(cell.name), len(cell.text), known.width)
-            if cell.name not in self._columns or width > known.width:
-                self._columns[cell.name] = cell._replace(width=width)
-                grown = grown or known is cell or known in self._shown
+        texts = {cell.name: cell.text for cell in cells if cell.name in self._shown}
         lines = []
-        if grown:
+        if (
+            room != self._room
+            or any(cell.name not in self._columns for cell in cells)
+            or any(len(text) > self._shown[name] for name, text in texts.items())
+        ):
+            texts = {cell.name: cell.text for cell in cells}
+            for cell in cells:
+                least = self._columns.get(cell.name, cell).width
+                width = max(len(cell.name), len(texts[cell.name]), least)
+                self._columns[cell.name] = cell._replace(width=width)
             self._room = room
-            self._shown = self._fitting(room)
-            heads = "  ".join(column.name.rjust(column.width) for column in self._shown)
+            self._shown = {column.name: column.width for column in self._fitting(room)}
+            heads = "  ".join(name.rjust(width) for name, width in self._shown.items())
             lines.append(f"\x1b[1m{heads}\x1b[0m" if uses_colour() else heads)
-        row = [texts.get(column.name, "").rjust(column.width) for column in self._shown]
+        row = [texts.get(name, "").rjust(width) for name, width in self._shown.items()]
         return [*lines, "  ".join(row).rstrip()]
 
     def _fitting(self, room: int) -> list[Cell]:
         """The columns that matter most of those for which there is room, in order."""
         taken, kept = -2, list[Cell]()
-        for column in sorted(self._columns.values(), key=lambda column: column.rank):
+        for column in sorted(self._columns.values(), key=_rank):
             if not kept or taken + 2 + column.width <= room:
                 kept.append(column)
                 taken += 2 + column.width
@@ -187,17 +199,17 @@ def training_cells(scalars: Mapping[str, Any]) -> list[Cell]:
         if name in _OF_THE_RUN or not is_number(value):
             continue
         if name.endswith("lr"):
-            cells.append(Cell(name, f"{value:.2e}", _RATES, 4 if name == "lr" else 9))
+            cells.append(Cell(name, value, _RATES, 4 if name == "lr" else 9, 0, "{:.2e}".format))
         else:
             rank += 1
-            is_sum = name == "loss"
-            cells.append(Cell(name, as_number(value), _LOSSES, 1 if is_sum else rank, 7))
-    cells.sort(key=lambda cell: cell.rank)
+            own_rank = 1 if name == "loss" else rank
+            cells.append(Cell(name, value, _LOSSES, own_rank, 7, as_number))
+    cells.sort(key=_rank)
     seconds: Any = scalars.get("time")
     if is_number(seconds) and seconds > 0:
-        cells.append(Cell("it/s", _as_rate(1 / seconds), _PACE, 5, 5))
-        waiting = scalars.get("data_time", 0.0) / seconds
-        cells.append(Cell("data", f"{min(waiting, 1):.0%}", _PACE, 6, 4))
+        cells.append(Cell("it/s", 1 / seconds, _PACE, 5, 5, _as_rate))
+        waiting = min(scalars.get("data_time", 0.0) / seconds, 1)
+        cells.append(Cell("data", waiting, _PACE, 6, 4, "{:.0%}".format))
     if is_number(scalars.get("memory")):
         cells.append(Cell("mem", f"{scalars['memory'] / 1024:.1f}G", _PACE, 7, 5))
     return cells
@@ -212,6 +224,10 @@ def number_of(value: Any) -> Any:
 
 def _as_rate(value: float) -> str:
     return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
+
+
+def _part_of(name: str, done: int, total: int) -> Cell:
+    return Cell(name, f"{done}/{total}", _PLACE, 0, 2 * len(str(total)) + 1)
 
 
 class RunTable:
@@ -328,7 +344,7 @@ class RunTable:
     def in_short(self) -> list[str]:
         """The newest numbers, what matters most first."""
         cells = training_cells(self.scalars) + self._metric_cells(is_best=False)
-        cells.sort(key=lambda cell: cell.rank)
+        cells.sort(key=_rank)
         units = {"it/s": "{} it/s", "data": "data {}"}
         return [
             units.get(cell.name, f"{cell.name} {{}}").format(cell.text.strip()) for cell in cells
@@ -338,14 +354,12 @@ class RunTable:
         """Where the run is; `running` is 1 where the loop has not counted the epoch yet."""
         self._iteration_of_row = iteration
         if not self._by_epoch:
-            return [Cell("iter", f"{iteration}/{runner.max_iters}", _PLACE, 0)]
-        within = iteration > runner.iter
-        epoch = f"{runner.epoch + max(running, within)}/{runner.max_epochs}"
-        width = 2 * len(str(runner.max_epochs)) + 1
+            return [_part_of("iter", iteration, runner.max_iters)]
+        epoch = runner.epoch + max(running, iteration > runner.iter)
         longest = len(str(runner.max_iters))
         return [
-            Cell("epoch", epoch, _PLACE, 0, width),
-            Cell("iter", str(iteration), _PLACE, 20, longest),
+            _part_of("epoch", epoch, runner.max_epochs),
+            Cell("iter", iteration, _PLACE, 20, longest),
         ]
 
     def flush(self, runner: Run) -> None:
@@ -354,12 +368,12 @@ class RunTable:
         if row is None:
             return
         self._shown_at = time.monotonic()
-        row.append(Cell("time", as_duration(self._shown_at - self._began), _TIME, 3, 5))
+        row.append(Cell("time", self._shown_at - self._began, _TIME, 3, 5, as_duration))
         if self._shown_at - self._measured_at > _SECONDS_TO_READ:
             self._room, self._measured_at = console_width(), self._shown_at
         timer = next((hook for hook in runner.hooks if isinstance(hook, IterTimerHook)), None)
         eta = None if timer is None else timer.seconds_left
         if not is_terminal() and eta is not None:
-            row.append(Cell("left", as_duration(eta), _TIME, 3, 5))
+            row.append(Cell("left", eta, _TIME, 3, 5, as_duration))
         for line in self._table.lines(row, self._room):
             runner.logger.info(line, extra=ON_TERMINAL)

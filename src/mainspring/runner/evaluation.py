@@ -130,7 +130,6 @@ class _EvaluationLoop(BaseLoop):
                 evaluation_set.is_compared = True
             yield batches
 
-    @torch.no_grad()
     def run_iter(self, idx: int, data_batch: Any) -> None:
         """Evaluate one batch.
 
@@ -139,19 +138,20 @@ class _EvaluationLoop(BaseLoop):
             data_batch: What the loader gave.
         """
         runner, mode = self._runner, self.mode
-        for act in runner.acting_at(f"before_{mode}_iter"):
-            act(runner, batch_idx=idx, data_batch=data_batch)
-        with precision(self.fp16):
-            outputs, losses = self._predict(data_batch)
-        samples = _samples_in(outputs, data_batch)
-        self._samples += samples
-        self.batches = idx + 1
-        if losses:
-            self._losses.add(losses, samples)
-        if self.evaluator is not None:
-            self.evaluator.process(data_samples=outputs, data_batch=data_batch)
-        for act in runner.acting_at(f"after_{mode}_iter"):
-            act(runner, batch_idx=idx, data_batch=data_batch, outputs=outputs)
+        with torch.no_grad():
+            for act in runner.acting_at(f"before_{mode}_iter"):
+                act(runner, batch_idx=idx, data_batch=data_batch)
+            with precision(self.fp16):
+                outputs, losses = self._predict(data_batch)
+            samples = _samples_in(outputs, data_batch)
+            self._samples += samples
+            self.batches = idx + 1
+            if losses:
+                self._losses.add(losses, samples)
+            if self.evaluator is not None:
+                self.evaluator.process(data_samples=outputs, data_batch=data_batch)
+            for act in runner.acting_at(f"after_{mode}_iter"):
+                act(runner, batch_idx=idx, data_batch=data_batch, outputs=outputs)
 
     def _predict(self, data_batch: Any) -> tuple[Any, Mapping[str, Any] | None]:
         model: Any = self._runner.model

@@ -27,6 +27,7 @@ from mainspring.device import (
 )
 from mainspring.errors import ConfigError
 from mainspring.hooks import Run
+from mainspring.logging import HistoryBuffer
 from mainspring.registry import LOG_PROCESSORS
 
 __all__ = ["LogProcessor"]
@@ -109,7 +110,15 @@ class LogProcessor:
         if self.log_with_hierarchy:
             tag = self._collect(statistics, runner, mode, window, keep_mode=True)
         by_epoch = self._counts_epochs(runner)
-        rates = [f"{name}: {shown[name]:.{self.num_digits}e}" for name in shown if _is_rate(name)]
+        fixed = f".{self.num_digits}f"
+        rates, fields = list[str](), list[str]()
+        for name, value in shown.items():
+            if name.endswith("lr"):
+                rates.append(f"{name}: {value:.{self.num_digits}e}")
+            # While metrics are computed there are only losses.
+            elif mode == "train" or (mode == "val" and name.startswith("val/loss")):
+                text = format(value, fixed) if type(value) is float else self._number(value)
+                fields.append(f"{name}: {text}")
         parts = [self._position(runner, batch_idx, mode, by_epoch), " ".join(rates)]
         if by_epoch and mode != "test":
             tag["epoch"] = _epoch(runner, mode)
@@ -117,24 +126,15 @@ class LogProcessor:
         eta = runner.message_hub.get_info("eta")
         timed = eta is not None and all(name in shown for name in _TIMES)
         if eta is not None and timed:
-            parts.append(f"eta: {dt.timedelta(seconds=int(eta))}")
-            parts += [
-                f"{name}: {shown[name]:.{self.num_digits}f}" for name in ("time", "data_time")
-            ]
+            times = [f"{name}: {shown[name]:{fixed}}" for name in ("time", "data_time")]
+            parts += [f"eta: {dt.timedelta(seconds=int(eta))}", *times]
+            fields = [field for field in fields if field not in times]
         if self._is_accelerated is None:
             self._is_accelerated = is_cuda_available() or is_musa_available()
         if self._is_accelerated:
             most_in_use = get_max_musa_memory if is_musa_available() else get_max_cuda_memory
             tag["memory"] = most_in_use(getattr(runner.model, "output_device", None))
             parts.append(f"memory: {tag['memory']}")
-        fields = [
-            f"{name}: {self._number(value)}"
-            for name, value in shown.items()
-            if not _is_rate(name)
-            and not (timed and name in _TIMES)
-            # While metrics are computed there are only losses.
-            and (mode == "train" or (mode == "val" and name.startswith("val/loss")))
-        ]
         return tag, _GAP.join([*parts, _GAP.join(fields)])
 
     def get_log_after_epoch(
@@ -258,19 +258,15 @@ class LogProcessor:
     ) -> dict[str, Any]:
         """Numbers of a mode by name: smoothed in a window or newest, then what is asked for."""
         prefix = f"{mode}/"
-        histories = {
-            (name if keep_mode else name.removeprefix(prefix)): history
-            for name, history in runner.message_hub.log_scalars.items()
-            if name.startswith(mode)
-        }
-        found = {
-            name: (
-                history.smoothed(window)
-                if window is not None and self._is_smoothed(name)
-                else history.newest()
-            )
-            for name, history in histories.items()
-        }
+        histories, found = dict[str, HistoryBuffer](), dict[str, Any]()
+        for key, history in runner.message_hub.log_scalars.items():
+            if key.startswith(mode):
+                name = key if keep_mode else key.removeprefix(prefix)
+                histories[name] = history
+                if window is not None and self._is_smoothed(name):
+                    found[name] = history.smoothed(window)
+                else:
+                    found[name] = history.newest()
         for item in statistics:
             arguments = dict(item)
             source = arguments.pop("data_src")
@@ -316,10 +312,6 @@ def _with_numbers(
 
 def _windows(runner: Run, batch_idx: int) -> dict[Any, int]:
     return {"epoch": batch_idx + 1, "global": runner.iter + 1}
-
-
-def _is_rate(name: str) -> bool:
-    return name.endswith("lr")
 
 
 def _of(done: int, total: int | None) -> str:
