@@ -266,6 +266,24 @@ def test_metrics_are_drawn_over_epochs_or_iterations(
     assert runner.drawn[-1][1] == 0
 
 
+@pytest.mark.parametrize("mode", ["val", "test"])
+@pytest.mark.parametrize(
+    ("interval", "short_lines", "logged"),
+    [(None, True, [9, 39, 69, 99]), (30, True, [29, 59, 89]), (None, False, range(9, 100, 10))],
+)
+def test_progress_of_an_evaluation_is_logged_each_second_or_at_the_interval(
+    make_runner, monkeypatch, mode, interval, short_lines, logged
+) -> None:
+    monkeypatch.setattr("mainspring.defaults.DEFAULTS.short_lines", short_lines)
+    clock = iter(range(1000))
+    monkeypatch.setattr("mainspring.hooks.logger_hook.time.monotonic", lambda: 0.4 * next(clock))
+    runner = make_runner(LoggerHook(interval=interval))
+    next(clock), next(clock), next(clock)  # a second after the clock began
+    for index in range(100):
+        runner.call_hook(f"after_{mode}_iter", batch_idx=index, data_batch=None, outputs=None)
+    assert runner.lines == [f"{mode} {index}" for index in logged]
+
+
 def test_test_metrics_are_written_into_a_file(make_runner) -> None:
     runner = make_runner(LoggerHook())
     runner.call_hook("before_run")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import os
 import textwrap
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mainspring import fileio
 from mainspring.checkpoint.store import chosen_backend
@@ -27,6 +28,7 @@ from mainspring.structures.nested import as_plain
 __all__ = ["LoggerHook"]
 
 _INTERVAL = 10
+_SECONDS_OF_PROGRESS = 1.0
 
 _ONE_OF_MANY = {"one_of_many": True, **IN_FILE}
 """Marks lines that the table stands for; where there is none, a terminal shows them at a pace that
@@ -45,7 +47,8 @@ class LoggerHook(Hook):
         table: The table of a training that is under way, on the main process.
 
     Args:
-        interval: Iterations between two log lines, counted within the epoch; 10 by default.
+        interval: Iterations between two log lines, counted within the epoch; 10 by default, and at
+            least a second between those that tell how far an evaluation is.
         ignore_last: Whether to leave out the iterations at an epoch's end that do not fill an
             interval; an epoch shorter than the interval is logged in any case.
         interval_exp_name: Iterations between two lines that name the experiment.
@@ -108,6 +111,7 @@ class LoggerHook(Hook):
         self.backend_args = chosen_backend(file_client_args, backend_args)
         self.json_log_path = ""
         self._epoch_length: int | None = -1
+        self._progress_logged_at = 0.0
         self.table: RunTable | None = None
 
     def before_run(self, runner: Run) -> None:
@@ -170,17 +174,24 @@ class LoggerHook(Hook):
         self, runner: Run, batch_idx: int, data_batch: DATA_BATCH = None, outputs: Predicted = None
     ) -> None:
         """Log the progress of validation, at the interval."""
-        if self.every_n_inner_iters(batch_idx, self.interval):
-            _, text = runner.log_processor.get_log_after_iter(runner, batch_idx, "val")
-            runner.logger.info(text, extra=_ONE_OF_MANY)
+        self._log_progress(runner, batch_idx, "val")
 
     def after_test_iter(
         self, runner: Run, batch_idx: int, data_batch: DATA_BATCH = None, outputs: Predicted = None
     ) -> None:
         """Log the progress of the test, at the interval."""
-        if self.every_n_inner_iters(batch_idx, self.interval):
-            _, text = runner.log_processor.get_log_after_iter(runner, batch_idx, "test")
-            runner.logger.info(text, extra=_ONE_OF_MANY)
+        self._log_progress(runner, batch_idx, "test")
+
+    def _log_progress(self, runner: Run, batch_idx: int, mode: Literal["val", "test"]) -> None:
+        if not self.every_n_inner_iters(batch_idx, self.interval):
+            return
+        if not self._has_interval and DEFAULTS.short_lines:
+            now = time.monotonic()
+            if now - self._progress_logged_at < _SECONDS_OF_PROGRESS:
+                return
+            self._progress_logged_at = now
+        _, text = runner.log_processor.get_log_after_iter(runner, batch_idx, mode)
+        runner.logger.info(text, extra=_ONE_OF_MANY)
 
     def after_val_epoch(self, runner: Run, metrics: dict[str, Any] | None = None) -> None:
         """Log the metrics of a validation."""

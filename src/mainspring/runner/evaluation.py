@@ -138,7 +138,7 @@ class _EvaluationLoop(BaseLoop):
             data_batch: What the loader gave.
         """
         runner, mode = self._runner, self.mode
-        with torch.no_grad():
+        with torch.set_grad_enabled(False):  # sooner than no_grad
             for act in runner.acting_at(f"before_{mode}_iter"):
                 act(runner, batch_idx=idx, data_batch=data_batch)
             with precision(self.fp16):
