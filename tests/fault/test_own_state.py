@@ -171,6 +171,12 @@ class Replay(Model):
         return inputs + self.hidden[1] + sum(kept * number for kept, number in self.replay)
 
 
+class Lazy(Model):
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(3, 4), nn.LazyBatchNorm1d(), nn.LazyLinear(1))
+
+
 class Attached(Model):
     """Keeps hidden states with their graph, which the next step cuts off."""
 
@@ -317,6 +323,7 @@ MODELS = {
     "bank": Bank,
     "replay": Replay,
     "attached": Attached,
+    "lazy": Lazy,
     "banks": Banks,
     "critic": Critic,
 }
@@ -528,6 +535,33 @@ def test_loops_go_on_from_what_they_have_counted(tmp_path, stop):
     with pytest.raises(InterruptedError):
         train(tmp_path / "cut", "walk", stop=stop, **section)
     resumed = train(tmp_path / "cut", "walk", resume=True, **section)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+class Tally:
+    def __init__(self):
+        self.count = 0
+
+
+class Inside(Hook):
+    """Counts in an object, and exchanges a layer."""
+
+    def __init__(self):
+        self.inside = Tally()
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        self.inside.count += 1
+        runner.model.net[0].weight.data.add_(self.inside.count / 100)
+        if runner.iter == 8:
+            runner.model.net[1] = nn.Identity()
+
+
+def test_objects_inside_of_hooks_go_on_and_exchanged_layers_are_named(tmp_path, capfd):
+    whole = train(tmp_path / "whole", "walk", hooks=[Inside()])
+    assert capfd.readouterr().out.count("model.net.1 (a Identity that the run has put there)") == 1
+    with pytest.raises(InterruptedError):
+        train(tmp_path / "cut", "walk", stop=5, hooks=[Inside()])
+    resumed = train(tmp_path / "cut", "walk", resume=True, hooks=[Inside()])
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 

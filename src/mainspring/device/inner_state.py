@@ -294,12 +294,13 @@ class _Walk:
                 self.unsaved[path] = f"a {type(value).__name__} of tensors or arrays"
         elif isinstance(value, Iterator):
             self.unsaved[path] = f"an iterator, {type(value).__name__}"
-        elif depth and not type(value).__module__.startswith("torch.distributed."):
-            # What spreads a model over processes belongs to these processes.
-            if self._is_new(path):
+        elif (depth or _is_of_one_program(holder, value)) and not (
+            type(value).__module__.startswith("torch.distributed.")
+        ):  # what spreads a model over processes belongs to these processes
+            if not self._is_new(path):
+                self.look_into(value, path, _attributes(value), max(depth, 1))
+            elif depth:
                 self.made[path] = value
-            else:
-                self.look_into(value, path, _attributes(value), depth)
 
     def _is_one_piece(self, value: Any, path: str) -> bool:
         """Whether a container of tensors is to be put back as a whole, since its places are new."""
@@ -363,6 +364,11 @@ def _attributes(owner: Any) -> Iterator[tuple[str, Any]]:
         for name in (slots,) if isinstance(slots, str) else slots:
             if name not in ("__dict__", "__weakref__") and hasattr(owner, name):
                 yield name, getattr(owner, name)
+
+
+def _is_of_one_program(holder: Any, value: Any) -> bool:
+    """Whether the classes of two objects are written side by side."""
+    return type(value).__module__ == type(holder).__module__ != "builtins"
 
 
 def _is_ours(value: Any) -> bool:

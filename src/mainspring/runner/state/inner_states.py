@@ -111,6 +111,7 @@ class InnerStates:
         self._shapes = shapes_of_buffers(unwrap(runner.model))
         self._said: set[str] = set()
         self._at_begin: dict[str, str] = {}
+        self._layers: dict[str, str] = {}
         self._streams_go_on = any(_goes_on_in_workers(one.loader) for one in self._loaders) or any(
             _goes_on_in_workers(each, is_inside=True) for each in loaders_inside(loader)
         )
@@ -118,6 +119,13 @@ class InnerStates:
     def begin_pass(self) -> None:
         """Note what the data remember that workers of an epoch get copies of."""
         self._at_begin = self._of_copied_data()
+        self._layers = self._layers or self._layers_now()
+
+    def _layers_now(self) -> dict[str, str]:
+        layers = unwrap(self._runner.model).named_modules()
+        return {
+            f"model.{name}": type(layer).__name__.removeprefix("Lazy") for name, layer in layers
+        }
 
     def _of_copied_data(self) -> dict[str, str]:
         """Digests of what the data of this process remember beside the copies in workers."""
@@ -223,6 +231,11 @@ class InnerStates:
             lost["random numbers of the workers of the validation"] = (
                 "persistent workers go on with theirs from one to the next"
             )
+        lost |= {
+            path: f"a {layer} that the run has put there"
+            for path, layer in self._layers_now().items()
+            if self._layers and self._layers.get(path) != layer
+        }
         if self._streams_go_on:
             lost["random numbers of workers"] = (
                 "persistent workers go on with theirs from epoch to epoch"

@@ -7,12 +7,13 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import UninitializedBuffer
 
 __all__ = ["make_room", "shapes_of_buffers"]
 
 
 def shapes_of_buffers(model: nn.Module) -> dict[str, torch.Size | None]:
-    """The shapes of the buffers by name; ``None`` for those that the model has yet to make.
+    """The shapes of the buffers by name; ``None`` for those that have been announced only.
 
     Args:
         model: The model, without wrappers.
@@ -21,6 +22,8 @@ def shapes_of_buffers(model: nn.Module) -> dict[str, torch.Size | None]:
         f"{place}.{name}" if place else name: None if buffer is None else buffer.shape
         for place, module in model.named_modules()
         for name, buffer in module._buffers.items()
+        # Lazy modules see to their shapes themselves.
+        if not isinstance(buffer, UninitializedBuffer)
     }
 
 
