@@ -68,10 +68,24 @@ def same(left, right):
     return all(torch.equal(one, other) for one, other in zip(left, right))
 
 
-def test_the_batches_are_those_of_worker_processes():
-    expected = passes(loader(num_workers=2))
+class Mix:
+    """A collate function with a generator of its own."""
+
+    def __init__(self):
+        self.rng = np.random.default_rng(4)
+
+    def __call__(self, items):
+        return torch.stack(items) * float(self.rng.random())
+
+
+@pytest.mark.parametrize("collate", [None, Mix])
+def test_the_batches_are_those_of_worker_processes(collate):
+    def made(**settings):
+        return loader(collate_fn=collate and collate(), **settings)
+
+    expected = passes(made(num_workers=2))
     for threads, factor in ((1, None), (3, 1), (8, 4)):
-        given = loader(threads=threads, prefetch_factor=factor)
+        given = made(threads=threads, prefetch_factor=factor)
         assert all(map(same, passes(given), expected)), threads
         if threads > 1:
             assert len(given.dataset.seen_in - {"MainThread"}) > 1

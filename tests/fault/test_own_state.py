@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
+import multiprocessing
+from collections import Counter, deque
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,10 +13,12 @@ from torch import nn
 from torch.utils.data import DataLoader as TorchDataLoader
 from torch.utils.data import Dataset, IterableDataset
 
-from mainspring.dataset import DataLoader
+from mainspring.dataset import CombinedLoader, DataLoader
+from mainspring.evaluator import BaseMetric
 from mainspring.hooks import CheckpointHook, Hook
 from mainspring.model import BaseModel
-from mainspring.runner import Runner
+from mainspring.optim import OptimWrapper
+from mainspring.runner import EpochBasedTrainLoop, Runner
 
 X = torch.randn(16, 3, generator=torch.Generator().manual_seed(5))
 
@@ -126,6 +130,9 @@ class Model(BaseModel):
         optim_wrapper.update_params(loss)
         return {"loss": loss.detach()}
 
+    def val_step(self, data):
+        return [self.net(data)]
+
 
 class Teacher(Model):
     def __init__(self):
@@ -164,6 +171,119 @@ class Replay(Model):
         return inputs + self.hidden[1] + sum(kept * number for kept, number in self.replay)
 
 
+class Lazy(Model):
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(3, 4), nn.LazyBatchNorm1d(), nn.LazyLinear(1))
+
+
+class Attached(Model):
+    """Keeps hidden states with their graph, which the next step cuts off."""
+
+    def __init__(self):
+        super().__init__()
+        self.cell, self.hidden, self.memory = nn.LSTMCell(3, 3), None, []
+
+    def remember(self, inputs):
+        before = self.hidden and tuple(state.detach() for state in self.hidden)
+        self.hidden = self.cell(inputs, before)
+        known = sum(each.detach() for each in self.memory)
+        self.memory = [*self.memory, self.hidden[1].mean(0)][-3:]
+        return self.hidden[0] + known
+
+
+class Banks(Model):
+    """Its buffers are made, and become larger, while it trains."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", None)
+        self.register_buffer("bank", torch.zeros(0, 3))
+
+    def remember(self, inputs):
+        self.mean = inputs.mean(0) if self.mean is None else (self.mean + inputs.mean(0)) / 2
+        self.bank = torch.cat([self.bank, inputs])[-10:]
+        if not hasattr(self, "late"):
+            self.register_buffer("late", torch.zeros(3))
+        self.late += self.bank.mean(0)
+        return inputs + self.mean + self.late
+
+
+class Critic(Model):
+    """Steps another optimizer, and its schedule, by itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.critic = nn.Linear(3, 3)
+        self.own = torch.optim.Adam(self.critic.parameters(), lr=0.1)
+        self.schedule = torch.optim.lr_scheduler.MultiStepLR(self.own, [3, 6], 0.5)
+
+    def remember(self, inputs):
+        self.critic(inputs).square().mean().backward()
+        self.own.step()
+        self.own.zero_grad()
+        self.schedule.step()
+        return inputs + self.critic(inputs).detach()
+
+
+class Ahead(torch.optim.SGD):
+    """Keeps slow weights, a count, its noise, and an optimizer beside its `state_dict`."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.slow, self.count, self.rng = [], 0, torch.Generator().manual_seed(4)
+        self.inner = torch.optim.SGD(self.param_groups, lr=0.01, momentum=0.9)
+        self.param_groups = self.inner.param_groups
+
+    def load_state_dict(self, state_dict):
+        super().load_state_dict(state_dict)
+        self.inner.param_groups = self.param_groups
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        weights = self.param_groups[0]["params"]
+        self.slow = self.slow or [weight.clone() for weight in weights]
+        self.inner.step()
+        self.count += 1
+        for weight, slow in zip(weights, self.slow, strict=True):
+            slow += (weight - slow) / (1 + self.count)
+            weight += 0.1 * (slow - weight) + 0.01 * torch.randn(weight.shape, generator=self.rng)
+
+
+class Precise(torch.optim.Optimizer):
+    """Has states of other types than its parameters, which torch casts when it loads them."""
+
+    def __init__(self, params):
+        super().__init__(params, {"lr": 0.01})
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        for weight in self.param_groups[0]["params"]:
+            state = self.state[weight]
+            state["sum"] = state.get("sum", 0) + weight.grad.double() / 3
+            state["half"] = [(state.get("half", [0])[0] + weight.grad).bfloat16()]
+            state["steps"] = state.get("steps", torch.zeros((), dtype=torch.int32)) + 1
+            weight -= 0.01 * (state["sum"] / state["steps"]).float() + 0.01 * state["half"][0]
+
+
+class Counting(OptimWrapper):
+    """A wrapper that steps by what it has counted."""
+
+    count = 0
+
+    def step(self, **kwargs):
+        self.count += 1
+        self.optimizer.param_groups[0]["lr"] = 0.01 / self.count
+        super().step(**kwargs)
+
+
+OPTIMIZERS = {
+    "ahead": lambda parameters: OptimWrapper(Ahead(parameters, lr=0.01)),
+    "precise": lambda parameters: OptimWrapper(Precise(parameters)),
+    "wrapper": lambda parameters: Counting(torch.optim.SGD(parameters, lr=0.01)),
+}
+
+
 class Shadow(Hook):
     def __init__(self):
         self.shadow = {}
@@ -191,8 +311,22 @@ LOADERS = {
         TorchDataLoader(Items(), batch_size=4, collate_fn=Collate())
     ),
     "collate": lambda: DataLoader(Items(), batch_size=4, shuffle=True, collate_fn=Collate()),
+    "method": lambda: DataLoader(Items(), batch_size=4, collate_fn=Collate().__call__),
+    "partial": lambda: DataLoader(Items(), batch_size=4, collate_fn=partial(Collate())),
+    "combined": lambda: CombinedLoader(
+        [TorchDataLoader(Previous(), batch_size=4), DataLoader(Items(), 4, collate_fn=Collate())],
+        "in_turn",
+    ),
 }
-MODELS = {"teacher": Teacher, "bank": Bank, "replay": Replay}
+MODELS = {
+    "teacher": Teacher,
+    "bank": Bank,
+    "replay": Replay,
+    "attached": Attached,
+    "lazy": Lazy,
+    "banks": Banks,
+    "critic": Critic,
+}
 
 
 class Stop(Hook):
@@ -206,15 +340,20 @@ class Stop(Hook):
             raise InterruptedError
 
 
-def train(work_dir, loader, model=Model, stop=0, resume=False, hooks=()):
+def train(
+    work_dir, loader, model=Model, stop=0, resume=False, hooks=(), optimizer=None, epochs=3, **more
+):
     torch.manual_seed(1)
     np.random.seed(1)
+    network = model()
+    wrapped = optimizer and OPTIMIZERS[optimizer](network.net.parameters())
     runner = Runner(
-        model=model(),
+        model=network,
         work_dir=str(work_dir),
         train_dataloader=LOADERS[loader](),
-        train_cfg={"by_epoch": True, "max_epochs": 3},
-        optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.01}},
+        val_evaluator=Record() if "val_cfg" in more else None,
+        **{"train_cfg": {"by_epoch": True, "max_epochs": epochs}, **more},
+        optim_wrapper=wrapped or {"optimizer": {"type": "SGD", "lr": 0.01}},
         default_hooks={"checkpoint": CheckpointHook(interval=1, by_epoch=False)},
         custom_hooks=[Shadow(), *hooks, Stop(stop)],
         randomness={"seed": 0},
@@ -233,6 +372,196 @@ def test_resumed_as_if_never_killed(tmp_path, loader, model, stop):
     with pytest.raises(InterruptedError):
         train(tmp_path / "cut", loader, model, stop)
     resumed = train(tmp_path / "cut", loader, model, resume=True)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_optimizers_go_on_from_all_that_they_know(tmp_path, optimizer):
+    whole = train(tmp_path / "whole", "previous", optimizer=optimizer)
+    for stop in (2, 5):
+        with pytest.raises(InterruptedError):
+            train(tmp_path / "cut", "previous", stop=stop, resume=True, optimizer=optimizer)
+    resumed = train(tmp_path / "cut", "previous", resume=True, optimizer=optimizer)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+class Scaled(Items):
+    """Is changed by a hook in this process."""
+
+    def __init__(self):
+        self.scale, self.shared = [1.0], multiprocessing.Value("d", 0.0)
+        self.counts = Counter()
+
+    def __getitem__(self, index):
+        return X[index] * self.scale[0] + self.shared.value + self.counts["epochs"]
+
+
+class Scale(Hook):
+    def __init__(self, point):
+        setattr(self, point, self.scale)
+
+    def scale(self, runner, *args, **kwargs):
+        dataset = runner.train_dataloader.dataset
+        dataset.scale[0] *= 1.1
+        dataset.shared.value += 0.1
+        dataset.counts["epochs"] += 1
+
+
+LOADERS["scaled"] = lambda: TorchDataLoader(Scaled(), 4, shuffle=True, num_workers=1)
+
+
+def test_what_hooks_do_to_data_that_workers_copy(tmp_path, capfd):
+    hooks = [Scale("after_train_epoch")]
+    whole = train(tmp_path / "whole", "scaled", hooks=hooks)
+    with pytest.raises(InterruptedError):
+        train(tmp_path / "cut", "scaled", stop=6, hooks=hooks)
+    resumed = train(tmp_path / "cut", "scaled", resume=True, hooks=hooks)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    assert "not in the checkpoints, so" not in capfd.readouterr().out
+    train(tmp_path / "within", "scaled", hooks=[Scale("after_train_iter")])
+    assert capfd.readouterr().out.count("dataset.scale (changed while workers load") == 1
+
+
+class Tells:
+    """Remembers a tensor, as data sets may do that a worker has a copy of."""
+
+    def __init__(self):
+        self.seen = torch.zeros(3)
+
+    def __call__(self, items):
+        self.seen += torch.stack(items).mean(0)
+        return torch.stack(items) + self.seen
+
+
+LOADERS["tells"] = lambda: DataLoader(Items(), 4, num_workers=1, collate_fn=Tells())
+
+
+def test_what_collating_changes_in_workers_is_named(tmp_path, capfd):
+    train(tmp_path, "tells")
+    assert "change what is remembered in its workers (collate_fn.seen)" in capfd.readouterr().out
+
+
+class Kept(Outer):
+    """Goes on with one iterator from pass to pass."""
+
+    iterator = None
+
+    def __iter__(self):
+        self.iterator = self.iterator or iter(self.inner)
+        for _ in range(3):
+            batch = next(self.iterator, None)
+            if batch is None:
+                self.iterator = iter(self.inner)
+                batch = next(self.iterator)
+            yield batch
+
+
+LOADERS["kept"] = lambda: Kept(TorchDataLoader(Items(), 4, shuffle=True))
+
+
+def test_an_iterator_that_stays_is_named_and_goes_on(tmp_path, capfd):
+    with pytest.raises(InterruptedError):
+        train(tmp_path, "kept", stop=2)
+    assert "loader.iterator (an iterator" in capfd.readouterr().out
+    train(tmp_path, "kept", resume=True)
+
+
+class Record(BaseMetric):
+    """Compares with the best of all validations."""
+
+    def __init__(self):
+        super().__init__(prefix="of")
+        self.best, self.seen = 0.0, []
+
+    def process(self, data_batch, data_samples):
+        self.results.append(float(data_batch.sum()) * (1 + len(self.results)))
+
+    def compute_metrics(self, results):
+        self.best = max(self.best, sum(results))
+        self.seen.append(sum(results))
+        return {"gap": self.best - sum(results) / len(self.seen)}
+
+
+class Gaps(Hook):
+    """Writes down what each validation measures."""
+
+    def __init__(self, of_epochs):
+        self.of_epochs = of_epochs
+
+    def after_val_epoch(self, runner, metrics=None):
+        self.of_epochs[runner.epoch] = metrics["of/gap"]
+
+
+VALIDATED = {
+    "generator": lambda: TorchDataLoader(
+        Items(), 4, shuffle=True, generator=torch.Generator().manual_seed(3)
+    ),
+    "data and collating": lambda: TorchDataLoader(Previous(), 4, collate_fn=Collate()),
+    "own loader": Reordered,
+}
+
+
+@pytest.mark.parametrize("validated", VALIDATED)
+def test_validations_go_on_from_those_before(tmp_path, validated):
+    def gaps(work_dir, epochs):
+        of_epochs = {}
+        section = {"val_dataloader": VALIDATED[validated](), "val_cfg": {}}
+        train(work_dir, "walk", epochs=epochs, hooks=[Gaps(of_epochs)], resume=True, **section)
+        return of_epochs
+
+    whole = gaps(tmp_path / "whole", 3)
+    parts = [gaps(tmp_path / "cut", epochs) for epochs in (1, 2, 3)]
+    assert whole == parts[0] | parts[1] | parts[2]
+    assert len(whole) == 3
+
+
+class Counts(EpochBasedTrainLoop):
+    """Trains on what it has counted and seen itself."""
+
+    def __init__(self, runner, dataloader, **lengths):
+        super().__init__(runner, dataloader, **lengths)
+        self.count, self._seen = 0, []
+
+    def run_iter(self, idx, data_batch):
+        self.count += 1
+        self._seen.append(data_batch.mean())
+        super().run_iter(idx, data_batch + (self.count + sum(self._seen[-3:])) / 100)
+
+
+@pytest.mark.parametrize("stop", [2, 6])
+def test_loops_go_on_from_what_they_have_counted(tmp_path, stop):
+    section = {"train_cfg": {"type": Counts, "max_epochs": 3}}
+    whole = train(tmp_path / "whole", "walk", **section)
+    with pytest.raises(InterruptedError):
+        train(tmp_path / "cut", "walk", stop=stop, **section)
+    resumed = train(tmp_path / "cut", "walk", resume=True, **section)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+class Tally:
+    def __init__(self):
+        self.count = 0
+
+
+class Inside(Hook):
+    """Counts in an object, and exchanges a layer."""
+
+    def __init__(self):
+        self.inside = Tally()
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        self.inside.count += 1
+        runner.model.net[0].weight.data.add_(self.inside.count / 100)
+        if runner.iter == 8:
+            runner.model.net[1] = nn.Identity()
+
+
+def test_objects_inside_of_hooks_go_on_and_exchanged_layers_are_named(tmp_path, capfd):
+    whole = train(tmp_path / "whole", "walk", hooks=[Inside()])
+    assert capfd.readouterr().out.count("model.net.1 (a Identity that the run has put there)") == 1
+    with pytest.raises(InterruptedError):
+        train(tmp_path / "cut", "walk", stop=5, hooks=[Inside()])
+    resumed = train(tmp_path / "cut", "walk", resume=True, hooks=[Inside()])
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 

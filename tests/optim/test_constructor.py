@@ -267,8 +267,13 @@ def test_optimizers_that_name_their_first_argument_otherwise():
         def __init__(self, weights, lr=0.1):
             super().__init__(weights, lr=lr)
 
-    wrapper = build_optim_wrapper(nn.Linear(2, 2), dict(optimizer=dict(type=Renamed, lr=0.3)))
-    assert wrapper.get_lr() == {"lr": [0.3]}
+    class PassedOn(torch.optim.SGD):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+
+    for kind in (Renamed, PassedOn):
+        wrapper = build_optim_wrapper(nn.Linear(2, 2), dict(optimizer=dict(type=kind, lr=0.3)))
+        assert wrapper.get_lr() == {"lr": [0.3]}
     assert "Renamed" not in OPTIMIZERS.module_dict
 
 

@@ -52,8 +52,13 @@ def warnings_in(capsys):
 
 
 def test_nothing_is_said_where_nothing_was_changed(tmp_path, capsys):
-    train(tmp_path, 1)
-    train(tmp_path, 2, resume=True)
+    schedules = [
+        {"type": "MultiStepLR", "milestones": [1, 2]},
+        {"type": "CosineAnnealingMomentum", "T_max": 8, "by_epoch": False},
+    ]
+    described = {"optimizer": {"type": "Adam", "lr": 0.1}, "schedule": schedules}
+    for epochs in (1, 2, 3):
+        train(tmp_path, epochs, resume=True, **described)
     assert warnings_in(capsys) == []
 
 
@@ -133,6 +138,15 @@ def test_another_loader_is_said(tmp_path, capsys, loader, changed):
     train(tmp_path, 2, loader=loader(), resume=True)
     said = warnings_in(capsys)
     assert any(changed in line and "takes effect" in line for line in said)
+
+
+def test_more_workers_are_said_where_items_draw_by_them(tmp_path, capsys):
+    for kind, number in ((DataLoader, 0), (TorchDataLoader, 1)):
+        work_dir = tmp_path / kind.__module__
+        train(work_dir, 1, loader=kind(DATA, batch_size=4))
+        train(work_dir, 2, loader=kind(DATA, batch_size=4, num_workers=1), resume=True)
+        said = [line for line in warnings_in(capsys) if "num_workers: 0 -> 1" in line]
+        assert len(said) == sum("draw others" in line for line in said) == number
 
 
 def test_the_other_way_round(tmp_path, capsys):

@@ -292,6 +292,27 @@ class TestClosures:
             SAM, True, refuses=refuses
         )
 
+    def test_a_step_that_may_do_without_is_made_once_for_a_batch(self, tmp_path) -> None:
+        class FirstGroup(torch.optim.SGD):
+            def step(self, closure=None):
+                for parameter in self.param_groups[0]["params"]:
+                    parameter.data.sub_(parameter.grad, alpha=0.1)
+
+        class Noted(torch.optim.SGD):
+            def __init__(self, params, lr):
+                super().__init__(params, lr)
+                self.seen = []
+
+            def step(self, closure=None):
+                self.seen.append(closure)
+                return super().step(closure)
+
+        for kind in (FirstGroup, Noted):
+            assert self.trained(tmp_path, kind) == self.plain(torch.optim.SGD, False)
+            wrapper = OptimWrapper(kind([nn.Parameter(torch.ones(1))], lr=0.1))
+            assert wrapper.closure_need == "none"
+        assert wrapper.optimizer.seen == []
+
     def test_lbfgs_trains_as_in_plain_pytorch(self, tmp_path) -> None:
         assert self.trained(tmp_path, torch.optim.LBFGS) == self.plain(torch.optim.LBFGS, False)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from torch.utils.data import default_collate as stack_leaves
@@ -11,7 +12,7 @@ from mainspring.errors import DataError
 from mainspring.registry import FUNCTIONS
 from mainspring.structures import BaseDataElement
 
-__all__ = ["COLLATE_FUNCTIONS", "default_collate", "pseudo_collate"]
+__all__ = ["COLLATE_FUNCTIONS", "default_collate", "owner_of", "pseudo_collate"]
 
 COLLATE_FUNCTIONS = FUNCTIONS
 """MMEngine's older name of the registry of functions."""
@@ -81,3 +82,15 @@ def _transpose(samples: Sequence[Any], leaf: Callable[[Sequence[Any]], Any]) -> 
         except TypeError:
             return columns_in_order
     return leaf(samples)
+
+
+def owner_of(function: Any) -> Any:
+    """What may remember something for a function: its object, what is bound to it, or itself.
+
+    Args:
+        function: A collate function.
+    """
+    if isinstance(function, partial):
+        bound = {"func": owner_of(function.func), "args": list(function.args)}
+        return {**bound, **function.keywords}
+    return getattr(function, "__self__", function)

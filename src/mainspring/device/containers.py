@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import copy
 import sys
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
+from multiprocessing.sharedctypes import SynchronizedBase
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["PLAIN", "is_plain", "keys_of", "moved", "size_of", "still_has", "tensors_in"]
+__all__ = [
+    "PLAIN",
+    "is_plain",
+    "is_shared",
+    "keys_of",
+    "moved",
+    "size_of",
+    "still_has",
+    "tensors_in",
+]
 
 PLAIN = frozenset((type(None), bool, int, float, complex, str, bytes))
 
@@ -22,7 +32,7 @@ def is_plain(value: Any, *, is_part: bool = False, others: tuple[type, ...] = ()
     if type(value) in PLAIN or isinstance(value, np.generic):
         return True
     # Within others, containers of other classes could not be made again.
-    if type(value) in (dict, OrderedDict) or (isinstance(value, dict) and not is_part):
+    if type(value) in (dict, OrderedDict, Counter) or (isinstance(value, dict) and not is_part):
         if any(type(key) not in PLAIN for key in value):
             return False
         parts: Iterable[Any] = value.values()
@@ -32,6 +42,14 @@ def is_plain(value: Any, *, is_part: bool = False, others: tuple[type, ...] = ()
         return isinstance(value, others)
     return PLAIN.issuperset(map(type, parts)) or all(
         is_plain(part, is_part=True, others=others) for part in parts
+    )
+
+
+def is_shared(value: Any) -> bool:
+    """Whether a value is in memory that several processes look at."""
+    of_torch: Any = value
+    return isinstance(value, SynchronizedBase) or (
+        isinstance(value, Tensor) and of_torch.is_shared()
     )
 
 

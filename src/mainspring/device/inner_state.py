@@ -17,6 +17,7 @@ import types
 import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from multiprocessing.sharedctypes import SynchronizedBase
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ from mainspring.device.containers import (
     tensors_in,
 )
 from mainspring.device.devices import get_device
+from mainspring.device.optimizer_state import load_inner_optimizer
 
 __all__ = ["InnerState", "Kept"]
 
@@ -49,10 +51,8 @@ _MOST_COMPARED = 2**20
 _MOST_OF_DATA = 2**16
 """Larger arrays of what holds data are the data."""
 _OF_TORCH = frozenset(vars(nn.Module()))
-_OPAQUE = (type, nn.Parameter, DataLoader, torch.optim.Optimizer, types.ModuleType, io.IOBase,
-           enum.Enum, types.FunctionType, types.MethodType, types.BuiltinFunctionType)  # fmt: skip
-_ELSEWHERE = ("runner", "_runner", "dataset", "data_source")
-"""Attributes whose state, if they have any, others keep."""
+_OPAQUE = (type, nn.Parameter, DataLoader, types.ModuleType, io.IOBase, enum.Enum,
+           types.FunctionType, types.MethodType, types.BuiltinFunctionType)  # fmt: skip
 
 
 class InnerState:
@@ -63,8 +63,12 @@ class InnerState:
         data: Names of those that hold data, so that arrays, tensors and long lists are no state.
         depth: How many attributes of attributes are looked at.
         most: Pieces of state that are looked for; others are left out.
-        elsewhere: Gives the objects whose state others keep. Where it is given, modules that are
-            not among them are state as a whole, with their weights.
+        elsewhere: Gives the objects whose state others keep.
+        inside: Names of the objects whose attributes are looked at, whatever they tell of
+            themselves.
+        has_own_modules: Whether modules that others do not keep are state as a whole, with their
+            weights.
+        names_elsewhere: Attributes whose state, if they have any, others keep.
     """
 
     def __init__(
@@ -74,11 +78,17 @@ class InnerState:
         data: Collection[str] = (),
         depth: int = 5,
         most: float = math.inf,
-        elsewhere: Callable[[], Iterable[Any]] | None = None,
+        elsewhere: Callable[[], Iterable[Any]] = tuple,
+        inside: Collection[str] = (),
+        has_own_modules: bool = False,
+        names_elsewhere: Collection[str] = ("runner", "_runner", "dataset", "data_source"),
     ) -> None:
+        self._names_elsewhere = names_elsewhere
         self._most = most
         self._owners = owners
         self._elsewhere = elsewhere
+        self._inside = inside
+        self._has_own_modules = has_own_modules
         self._data = data
         self._depth = depth
         self._places: _Places | None = None
@@ -93,15 +103,15 @@ class InnerState:
         return len(self._first)
 
     def _walk(self) -> _Walk:
-        others = () if self._elsewhere is None else self._elsewhere()
-        seen = {id(other) for other in others}
-        walk = _Walk(seen, self._most, self._places, has_own_modules=self._elsewhere is not None)
+        seen = {id(other) for other in self._elsewhere()}
+        walk = _Walk(seen, self._most, self._places, self._names_elsewhere)
+        walk.has_own_modules = self._has_own_modules
         for name, owner in self._owners().items():
             walk.is_data = name in self._data
-            if self._elsewhere is None:
-                walk.visit(owner, name, {}, name, self._depth)
-            else:  # what the owner tells of itself is known to be nothing
+            if name in self._inside:
                 walk.look_into(owner, name, _attributes(owner), self._depth)
+            else:
+                walk.visit(owner, name, {}, name, self._depth)
         return walk
 
     def capture(self, *, all_of_it: bool = False) -> Kept:
@@ -182,6 +192,9 @@ class InnerState:
             try:
                 if path in walk.leaves and _put_into(value, state):
                     continue
+                if path in walk.unsaved:  # such as an iterator that is under way
+                    lost.append(path)
+                    continue
                 made = _made_of(state)
                 if isinstance(holder, list) and key == len(holder):
                     holder.append(made)
@@ -201,9 +214,10 @@ class _Walk:
         seen: The ids of what is not looked at.
         most: Leaves after which no others are looked for.
         places: What was looked into at first, by path: the keys of containers; ``None`` for any.
-        has_own_modules: Whether modules are state as a whole.
+        elsewhere: Names of attributes that are left out where no data are held.
 
     Attributes:
+        has_own_modules: Whether modules are state as a whole.
         is_data: Whether what is visited holds data.
         leaves: By path: what holds a piece of state, under which key, and the piece.
         holders: What was looked into, by path.
@@ -214,13 +228,13 @@ class _Walk:
     """
 
     def __init__(
-        self, seen: set[int], most: float, places: _Places | None, *, has_own_modules: bool
+        self, seen: set[int], most: float, places: _Places | None, elsewhere: Collection[str]
     ) -> None:
-        self.is_data = False
+        self.is_data = self.has_own_modules = False
+        self._elsewhere = elsewhere
         self._seen = seen
         self._most = most
         self._places = places
-        self._has_own_modules = has_own_modules
         self.leaves: dict[str, tuple[Any, Any, Any]] = {}
         self.holders: dict[str, Any] = {}
         self.unsaved: dict[str, str] = {}
@@ -238,7 +252,7 @@ class _Walk:
         if isinstance(value, random.SystemRandom):
             self.unsaved[path] = "random numbers of the system"
             return
-        if isinstance(value, nn.Module) and self._has_own_modules:
+        if isinstance(value, nn.Module) and self.has_own_modules:
             self.leaves[path] = holder, key, value
         elif isinstance(value, nn.Module):
             if self._registered and id(value) not in self._registered and not self.is_data:
@@ -251,7 +265,9 @@ class _Walk:
             self.leaves[path] = holder, key, value
         elif isinstance(value, Tensor | np.ndarray):
             is_small = size_of(value) <= _MOST_OF_DATA
-            if (is_small or not self.is_data) and _is_own_value(value):
+            if (is_small or not self.is_data) and not (
+                isinstance(value, np.ndarray) and value.dtype.hasobject
+            ):
                 self.leaves[path] = holder, key, value
         elif isinstance(value, list | tuple | dict | set | deque):
             if len(value) > _MOST_ITEMS[self.is_data]:
@@ -259,7 +275,7 @@ class _Walk:
                 return
             if is_plain(value) or self._is_one_piece(value, path):
                 self.leaves[path] = holder, key, value
-            elif depth or (self._has_own_modules and isinstance(value, dict)):
+            elif depth or (self.has_own_modules and isinstance(value, dict)):
                 if isinstance(value, set | deque):
                     if isinstance(value, deque):
                         self.unsaved[path] = "a deque of more than numbers, text and tensors"
@@ -278,23 +294,25 @@ class _Walk:
                 self.unsaved[path] = f"a {type(value).__name__} of tensors or arrays"
         elif isinstance(value, Iterator):
             self.unsaved[path] = f"an iterator, {type(value).__name__}"
-        elif depth and not type(value).__module__.startswith("torch.distributed."):
-            # What spreads a model over processes belongs to these processes.
-            if self._is_new(path):
+        elif (depth or _is_of_one_program(holder, value)) and not (
+            type(value).__module__.startswith("torch.distributed.")
+        ):  # what spreads a model over processes belongs to these processes
+            if not self._is_new(path):
+                self.look_into(value, path, _attributes(value), max(depth, 1))
+            elif depth:
                 self.made[path] = value
-            else:
-                self.look_into(value, path, _attributes(value), depth)
 
     def _is_one_piece(self, value: Any, path: str) -> bool:
         """Whether a container of tensors is to be put back as a whole, since its places are new."""
         is_as_at_first = self._places is None or still_has(value, self._places.get(path))
-        if self._has_own_modules or (is_as_at_first and type(value) is not deque):
+        if self.has_own_modules or (is_as_at_first and type(value) is not deque):
             return False
         if not is_plain(value, others=(Tensor, np.ndarray)):
             return False
         is_small = size_of(value) <= (_MOST_OF_DATA if self.is_data else sys.maxsize - 1)
         return is_small and not any(
-            tensor.requires_grad or id(tensor) in self._registered for tensor in tensors_in(value)
+            (tensor.requires_grad and tensor.is_leaf) or id(tensor) in self._registered
+            for tensor in tensors_in(value)
         )
 
     def _is_new(self, path: str) -> bool:
@@ -302,7 +320,7 @@ class _Walk:
 
     def _tells_its_state(self, value: Any, path: str) -> bool:
         """Whether a `state_dict` works and can be saved; otherwise its owner is looked into."""
-        if _kind_of(value) != "state_dict":
+        if _kind_of(value) not in ("state_dict", "optimizer"):
             return True
         try:
             state = value.state_dict()
@@ -320,12 +338,18 @@ class _Walk:
         """Look at the attributes of an object."""
         self.holders[path] = owner
         for name, value in list(attributes):
-            if self.is_data or name not in _ELSEWHERE:
+            if self.is_data or name not in self._elsewhere:
                 self.visit(value, f"{path}.{name}", owner, name, depth - 1)
 
     def _look_into_module(self, module: nn.Module, path: str, depth: int) -> None:
         self._registered.update(map(id, (*module.modules(), *module.buffers())))
-        own = [(name, value) for name, value in vars(module).items() if name not in _OF_TORCH]
+        is_torchs = type(module).__module__.startswith("torch.")
+        own = [
+            (name, value)
+            for name, value in vars(module).items()
+            # What torch's modules compute from parameters, such as normalised weights, is no state.
+            if name not in _OF_TORCH and not (is_torchs and getattr(value, "grad_fn", None))
+        ]
         self.look_into(module, path, own, depth)
         for name in module._non_persistent_buffers_set:
             self.visit(module._buffers.get(name), f"{path}.{name}", module, name, depth)
@@ -342,9 +366,9 @@ def _attributes(owner: Any) -> Iterator[tuple[str, Any]]:
                 yield name, getattr(owner, name)
 
 
-def _is_own_value(value: Any) -> bool:
-    """Whether a tensor or an array is not merely something computed from parameters."""
-    return not value.dtype.hasobject if isinstance(value, np.ndarray) else value.grad_fn is None
+def _is_of_one_program(holder: Any, value: Any) -> bool:
+    """Whether the classes of two objects are written side by side."""
+    return type(value).__module__ == type(holder).__module__ != "builtins"
 
 
 def _is_ours(value: Any) -> bool:
@@ -429,6 +453,13 @@ def _made(generator: Any, state: Any) -> Any:
     return generator(bits)
 
 
+def _put_shared(value: Any, state: Any) -> None:
+    if hasattr(value, "value"):
+        value.value = state
+    else:
+        value[:] = state
+
+
 _KINDS: dict[str, tuple[Any, Callable[[Any], Any], Callable[[Any, Any], Any]]] = {
     "torch": (torch.Generator, lambda g: g.get_state(), lambda g, s: g.set_state(s)),
     "numpy": (
@@ -447,6 +478,8 @@ _KINDS: dict[str, tuple[Any, Callable[[Any], Any], Callable[[Any, Any], Any]]] =
         lambda m: {name: _copied(value) for name, value in m.state_dict().items()},
         lambda m, s: m.load_state_dict(s),
     ),
+    "optimizer": (torch.optim.Optimizer, lambda o: _copied(o.state_dict()), load_inner_optimizer),
+    "shared": (SynchronizedBase, lambda v: v.value if hasattr(v, "value") else v[:], _put_shared),
     "python": (random.Random, lambda g: g.getstate(), lambda g, s: g.setstate(s)),
     "state_dict": (
         None,

@@ -41,25 +41,26 @@ class GeneratorUse:
         self._before_item: dict[str, Any] = {}
 
     @classmethod
-    def of(cls, dataset: Any) -> Self:
-        """The generators that a data set keeps, all of which are seeded for each item.
+    def of(cls, *parts: Any) -> Self:
+        """The generators that are kept, all of which are seeded for each item.
 
         Args:
-            dataset: The data set.
+            *parts: The data set, and what else keeps some.
         """
         use = cls()
         use._generators, use._drawn_from = {}, set()
-        use.add_own(dataset)
+        use.add_own(*parts)
         use.is_learning = False
         return use
 
-    def add_own(self, dataset: Any) -> None:
+    def add_own(self, *parts: Any) -> None:
         """Let the generators that a data set keeps for itself be seeded too, in a worker.
 
         Args:
-            dataset: The data set.
+            *parts: The data set, and what else keeps some.
         """
-        for number, generator in enumerate(generators_in(dataset), 1):
+        found = {id(one): one for part in parts for one in generators_in(part)}
+        for number, generator in enumerate(found.values(), 1):
             self._generators[f"own {number}"] = OwnGenerator(generator, number)
             self._drawn_from.add(f"own {number}")
             self.is_learning = True

@@ -325,7 +325,8 @@ class Runner(Checkpoints, MMEngineNames):
         if is_first:
             with self._keeping_loaded_weights():
                 prepare_model(self.model, self.cfg)
-            self.inner_states = InnerStates(self)
+            self.inner_states = inner = InnerStates(self)
+            self._dispatch.call_last("before_train_epoch", lambda _: inner.begin_pass())
             self.settings = self.settings or Settings(self).today
         self.load_or_resume()
         self._restore_what_waits()

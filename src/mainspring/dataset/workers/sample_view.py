@@ -10,6 +10,7 @@ from typing import Any
 
 from torch.utils.data import get_worker_info
 
+from mainspring.dataset.collate import owner_of
 from mainspring.dataset.workers.batch_fetch import loads_batches
 from mainspring.dataset.workers.item_names import NamedItems, naming, note_collating
 from mainspring.dataset.workers.tensor_rows import TensorRows, draws_nothing
@@ -18,6 +19,7 @@ from mainspring.dataset.workers.worker_reports import Failure, Sent, Watch
 from mainspring.errors import DataError
 from mainspring.rng.generator_use import GeneratorUse
 from mainspring.rng.item_seeds import ItemSeeds
+from mainspring.rng.own_generators import with_generators_copied
 
 __all__ = ["SampleView", "WorkerStart", "as_it_is"]
 
@@ -52,24 +54,22 @@ class SampleView:
         if use is not None:
             use.was_shown = True
 
-    def in_thread(self, dataset: Any, use: GeneratorUse) -> SampleView:
-        """What a thread sees, which must not touch the global generators.
-
-        Args:
-            dataset: The data set, with generators of the thread.
-            use: Says which they are.
-        """
+    def in_thread(self) -> SampleView:
+        """What a thread sees, which must not touch the global generators: it has its own."""
         view = copy.copy(self)
-        view.dataset, view._use, view._puts_back = dataset, use, False
+        view.dataset = with_generators_copied(self.dataset)
+        view._collate = with_generators_copied(self._collate)
+        view._use = GeneratorUse.of(view.dataset, owner_of(view._collate))
+        view._puts_back = False
         return view
 
     def begin_in_worker(self) -> None:
-        """Seed the generators that the data set keeps for itself, too: this is a copy of them."""
+        """Seed the generators that data set and collate function keep: these are copies of them."""
         if self._use is not None:
-            self._use.add_own(self.dataset)
+            self._use.add_own(self.dataset, owner_of(self._collate))
             info = get_worker_info()
             if self._is_first and info is not None and info.id == 0:
-                self._watch = Watch(self.dataset)
+                self._watch = Watch(self.dataset, self._collate)
 
     def started_in_worker(self, worker_id: int) -> None:
         """Called once the user's own function has run there.

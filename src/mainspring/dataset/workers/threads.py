@@ -19,9 +19,7 @@ from torch.utils.data.dataloader import _SingleProcessDataLoaderIter
 
 from mainspring.dataset.workers.sample_view import SampleView
 from mainspring.errors import ConfigError
-from mainspring.rng.generator_use import GeneratorUse
 from mainspring.rng.global_generators import undone_draws
-from mainspring.rng.own_generators import with_generators_copied
 
 __all__ = ["ThreadedBatches", "check_threads"]
 
@@ -77,8 +75,7 @@ class ThreadedBatches(_SingleProcessDataLoaderIter):
         """Load a batch, or an item where there are no batches."""
         view: SampleView | None = getattr(self._views, "of_thread", None)
         if view is None:
-            dataset = with_generators_copied(self._view.dataset)
-            view = self._views.of_thread = self._view.in_thread(dataset, GeneratorUse.of(dataset))
+            view = self._views.of_thread = self._view.in_thread()
         return view.__getitems__(index) if self._auto_collation else view[index]
 
     def _watched(self, index: Any) -> Any:

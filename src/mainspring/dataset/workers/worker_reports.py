@@ -7,8 +7,10 @@ from typing import Any
 
 from torch.utils.data._utils.pin_memory import pin_memory
 
-from mainspring.device.inner_state import InnerState, Kept
+from mainspring.dataset.collate import owner_of
+from mainspring.device.inner_state import InnerState
 from mainspring.rng.own_generators import generators_in
+from mainspring.structures.nested_digest import nested_digest
 
 __all__ = ["Failure", "Sent", "Watch", "state_of_data"]
 
@@ -53,17 +55,23 @@ class Sent:
         return Sent(pinned, self.worker, self.states, self.note)
 
 
-def state_of_data(dataset: Any) -> tuple[InnerState, bool]:
-    """What a data set remembers, to be looked at behind each batch.
+def state_of_data(dataset: Any, collate: Any = None) -> tuple[InnerState, bool]:
+    """What a data set and a collate function remember, to be looked at behind each batch.
+
+    Args:
+        dataset: The data set.
+        collate: The collate function.
 
     Returns:
         The state; and whether it is all of it. Of a data set with many parts, which would take
         longer to look at than a batch to load, it is the generators alone.
     """
-    whole = InnerState(lambda: {"dataset": dataset}, data=("dataset",), most=_MOST_PARTS)
+    parts = {"dataset": dataset, "collate_fn": owner_of(collate)}
+    whole = InnerState(lambda: parts, data=("dataset",), most=_MOST_PARTS)
     if len(whole) < _MOST_PARTS:
         return whole, True
-    found = {f"generator {number}": each for number, each in enumerate(generators_in(dataset))}
+    own = [one for part in parts.values() for one in generators_in(part)]
+    found = {f"generator {number}": one for number, one in enumerate(own)}
     return InnerState(lambda: found), False
 
 
@@ -72,31 +80,29 @@ class Watch:
 
     Args:
         dataset: The worker's copy of the data set.
+        collate: That of the collate function.
     """
 
-    def __init__(self, dataset: Any) -> None:
+    def __init__(self, dataset: Any, collate: Any = None) -> None:
         self._name = type(dataset).__name__
-        self._state, self.is_watching = state_of_data(dataset)
-        self._before: Kept | None = None
+        self._state, self.is_watching = state_of_data(dataset, collate)
+        self._before: dict[str, str] | None = None
 
     def look(self) -> str:
         """What is to be said, if anything; what is set once, as by the first item, is no matter."""
-        before, now = self._before, self._state.capture()
+        before, kept = self._before, self._state.capture()
+        # The generators of both are seeded.
+        now = {p: nested_digest(one["state"]) for p, one in kept.items() if one["kind"] == "value"}
         self._before = now
         if before is None:
             return ""
         self.is_watching = False
-        moved = [
-            path
-            for path, kept in now.items()
-            if kept["kind"] == "value"
-            and (path not in before or before[path]["state"] != kept["state"])
-        ]
+        moved = [path for path, state in now.items() if before.get(path) != state]
         if not moved:
             return ""
         shown = ", ".join(moved[:3]) + (" ..." if moved[3:] else "")
         return (
-            f"items of {self._name} change what it remembers in its workers ({shown}): that is not "
-            "in the checkpoints, so a resumed run may differ. Let items depend on their index and "
-            'on random numbers alone; or keep it with sample_rng="worker"'
+            f"batches of {self._name} change what is remembered in its workers ({shown}): that is "
+            "not in the checkpoints, so a resumed run may differ. Let items depend on their index "
+            'and on random numbers alone; or keep it with sample_rng="worker"'
         )

@@ -43,8 +43,8 @@ class StreamView(SampleView):
         self._inner: InnerState | None = None
 
     def begin_in_worker(self) -> None:
-        """Note what the data set remembers at first."""
-        self._inner = state_of_data(self.dataset)[0]
+        """Note what data set and collate function remember at first."""
+        self._inner = state_of_data(self.dataset, self._collate)[0]
 
     def started_in_worker(self, worker_id: int) -> None:
         """Go on from the resumed states, once everything else has begun."""

@@ -7,6 +7,8 @@ import inspect
 from collections import OrderedDict, defaultdict
 from typing import Any, Literal
 
+import torch
+
 from mainspring.optim.optimizer.two_modes import has_two_modes
 
 __all__ = ["closure_need"]
@@ -40,18 +42,24 @@ def closure_need(optimizer: Any) -> Literal["none", "evaluates", "uses gradients
 
 
 def _fails_without_closure(optimizer: Any) -> bool:
-    without_parameters = copy.copy(optimizer)
+    # A copy of torch's making has none of the attributes that a step may need.
+    without_parameters = object.__new__(type(optimizer))
     empty: dict[str, Any] = {"param_groups": [], "state": defaultdict(dict)}
     hooks = {name: OrderedDict[Any, Any]() for name in vars(optimizer) if name.endswith("_hooks")}
-    vars(without_parameters).update(empty | hooks)
+    shared = {id(one): one for group in optimizer.param_groups for one in group["params"]}
+    own = {name: value for name, value in vars(optimizer).items() if name not in empty | hooks}
     try:
-        type(optimizer).step(without_parameters)
+        vars(without_parameters).update(copy.deepcopy(own, shared) | empty | hooks)
+        with torch.random.fork_rng(devices=()):
+            type(optimizer).step(without_parameters)
     except Exception as error:  # noqa: BLE001 - it may be any, only its place matters
         if "closure" in f"{type(error).__name__} {error}".lower():
             return True
         trace = error.__traceback__
         while trace is not None and trace.tb_next is not None:
             trace = trace.tb_next
-        # The step itself asserts, or calls what it was not given.
-        return trace is not None and trace.tb_frame.f_locals.get("closure", trace) is None
+        # The step itself asserts, or calls what it was not given; other errors are of having no
+        # parameters.
+        if trace is not None and isinstance(error, AssertionError | TypeError):
+            return trace.tb_frame.f_locals.get("closure", trace) is None
     return False

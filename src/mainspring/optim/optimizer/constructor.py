@@ -25,6 +25,7 @@ from mainspring.registry import (
     OPTIM_WRAPPERS,
     OPTIMIZERS,
 )
+from mainspring.registry.recorded import POSITIONAL_KEY
 
 __all__ = ["DefaultOptimWrapperConstructor", "build_optim_wrapper"]
 
@@ -154,14 +155,13 @@ class DefaultOptimWrapperConstructor:
         if hasattr(model, "module") and isinstance(model.module, nn.Module):
             model = model.module
         settings = {key: self.optimizer_cfg[key] for key in self.optimizer_cfg}
-        first_argument = _first_argument(settings.get("type"))
         if not self.paramwise_cfg:
-            settings[first_argument] = model.parameters()
+            _give_parameters(settings, model.parameters())
             optimizer = _build_optimizer(settings, self.optimizer_cfg)
         else:
             params: list[dict[str, Any]] = []
             self.add_params(params, model)
-            settings[first_argument] = params
+            _give_parameters(settings, params)
             optimizer = _build_optimizer(settings, self.optimizer_cfg)
             if type(self) is DefaultOptimWrapperConstructor:  # another may have rules of its own
                 _check_custom_keys(self.paramwise_cfg, model, optimizer)
@@ -229,13 +229,16 @@ def _optimizer_class(optimizer_type: Any) -> Any:
     return optimizer_type
 
 
-def _first_argument(optimizer_type: Any) -> str:
-    """Under which name an optimizer takes the parameters."""
-    optimizer_type = _optimizer_class(optimizer_type)
+def _give_parameters(settings: dict[str, Any], parameters: Any) -> None:
+    """Add the parameters to the settings of an optimizer, as what it takes first."""
+    optimizer_type = _optimizer_class(settings.get("type"))
     # What cannot be found is reported where the optimizer is built.
-    if optimizer_type is None:
-        return "params"
-    return next(iter(inspect.signature(optimizer_type).parameters), "params")
+    taken = {} if optimizer_type is None else inspect.signature(optimizer_type).parameters
+    first = next(iter(taken.values()), None)
+    if first is not None and first.kind is first.VAR_POSITIONAL:
+        settings[POSITIONAL_KEY] = (parameters, *settings.get(POSITIONAL_KEY, ()))
+    else:
+        settings["params" if first is None else first.name] = parameters
 
 
 def _build_optimizer(settings: dict[str, Any], written: Any) -> Any:

@@ -20,6 +20,7 @@ from mainspring.config import Config
 from mainspring.config.diff import differences
 from mainspring.config.printing.parse import parse_dump
 from mainspring.config.schema import RUNNER_SECTIONS
+from mainspring.dataset import DataLoader
 from mainspring.errors import CheckpointError, ConfigError, did_you_mean
 from mainspring.logging import print_log
 from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
@@ -171,6 +172,7 @@ class Settings:
                 then = saved.get(title, restored.get(title, {})).get(key, value)
                 holds = holding.get(title, {}).get(key, value)
                 if value == then or key == "type":
+                    holding[title][key] = value  # not what a schedule has made of it
                     continue
                 if holds == value:
                     _say(f"{key} of {title}: {_shown(then)} -> {_shown(value)} from here on")
@@ -281,6 +283,11 @@ def say_changes(runner: Runner, meta: Mapping[str, Any], described: Mapping[str,
             difference.kind, f"{left} -> {right}"
         )
         effect, level = _effect(path)
+        if path == "train_dataloader.num_workers" and _draws_by_worker(runner, difference):
+            effect, level = (
+                "takes effect: items that draw random numbers draw others",
+                logging.WARNING,
+            )
         _say(f"{path}: {change}: {effect}", level)
 
 
@@ -307,6 +314,15 @@ def _effect(path: str) -> tuple[str, int]:
     if section in ("model", "data_preprocessor"):
         return "takes effect, with the weights of the checkpoint", logging.WARNING
     return "takes effect", logging.INFO
+
+
+def _draws_by_worker(runner: Runner, difference: Any) -> bool:
+    """Whether what items draw depends on how many workers there are."""
+    loader: Any = runner.train_dataloader
+    if getattr(loader, "sample_rng", runner.sample_rng) == "worker":
+        return True
+    # In this process, items of torch's own loaders draw what torch lets them draw.
+    return not isinstance(loader, DataLoader) and 0 in (difference.left, difference.right)
 
 
 def _described(value: Any) -> Any:

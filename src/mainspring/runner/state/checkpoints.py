@@ -22,6 +22,7 @@ from mainspring.checkpoint import (
     require_whole,
     save_checkpoint,
 )
+from mainspring.checkpoint.apply import unwrap
 from mainspring.checkpoint.frozen import with_left_out
 from mainspring.checkpoint.plain_types import as_plain_types
 from mainspring.checkpoint.writer import CheckpointWriter
@@ -35,6 +36,7 @@ from mainspring.runner.state import resume
 from mainspring.runner.state.earlier_state import StateBeforeValidation
 from mainspring.runner.state.joint_saving import JointSaving
 from mainspring.runner.state.rank_buffers import own_buffers_of_ranks, with_own_buffers
+from mainspring.runner.state.resized_buffers import make_room
 
 if TYPE_CHECKING:
     from mainspring.runner.runner import Runner
@@ -126,6 +128,7 @@ class Checkpoints(Assembly):
         if self._resume:
             checkpoint = with_own_buffers(checkpoint)
         checkpoint = with_left_out(get_state_dict(self.model), checkpoint)
+        make_room(unwrap(self.model), checkpoint)
         self._dispatch.begin_run(self)
         self.call_hook("after_load_checkpoint", checkpoint=checkpoint)
         loaded = _load_checkpoint_to_model(

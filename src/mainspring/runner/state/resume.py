@@ -16,6 +16,7 @@ from mainspring.checkpoint.apply import unwrap
 from mainspring.checkpoint.sharded import is_sharded, spread_optimizer_state, whole
 from mainspring.dataset.loader.resumable_loader import ResumableLoader
 from mainspring.dataset.same_metainfo import is_same
+from mainspring.device.optimizer_state import keep_precision
 from mainspring.dist import gather_object, get_rank, get_world_size, is_main_process
 from mainspring.errors import CheckpointError
 from mainspring.logging import warn
@@ -117,6 +118,7 @@ def collect(
             if isinstance(wrapper, OptimWrapper)
         },
         "modes": runner.modes.state_dict(runner.model),
+        "resized": runner.inner_states.resized_buffers() if runner.inner_states else [],
     }
     buckets = {} if alone else bucket_orders(runner.model)
     if buckets:
@@ -291,7 +293,7 @@ def restore(
             if name in ours.get("groups", {}) and isinstance(wrapper, OptimWrapper):
                 model, names = unwrap(runner.model), ours["groups"][name]
                 add_missing_groups(model, wrapper.optimizer, names)
-        _restore_optimizer(runner, checkpoint["optimizer"])
+        _restore_optimizer(runner, checkpoint)
     if resume_param_scheduler and settings.keeps_schedule and runner.param_schedulers is not None:
         _restore_schedulers(runner, checkpoint)
     runner.set_anew = list(ours.get("anew") or [])
@@ -394,9 +396,11 @@ def _warn_other_dataset(runner: Runner, meta: Mapping[str, Any], items: int | No
         warn("the data set's meta information differs from the checkpoint's: is it the same data?")
 
 
-def _restore_optimizer(runner: Runner, state: Mapping[str, Any]) -> None:
+def _restore_optimizer(runner: Runner, checkpoint: Mapping[str, Any]) -> None:
+    weights, then = unwrap(runner.model).named_parameters(), checkpoint["state_dict"]
+    has_types = all(one.dtype == then[name].dtype for name, one in weights if name in then)
     try:
-        runner.optim_wrapper.load_state_dict(state)
+        _load_optimizers(runner, checkpoint["optimizer"], keeps_precision=has_types)
         for wrapper in by_optimizer(runner.optim_wrapper).values():
             if hasattr(wrapper, "optimizer"):
                 spread_optimizer_state(wrapper.optimizer)
@@ -406,6 +410,15 @@ def _restore_optimizer(runner: Runner, state: Mapping[str, Any]) -> None:
             "optimizer, paramwise_cfg and model, or use load_from for the weights alone"
         )
         raise
+
+
+def _load_optimizers(
+    runner: Runner, state: Mapping[str, Any], *, keeps_precision: bool = True
+) -> None:
+    runner.optim_wrapper.load_state_dict(state)
+    for name, wrapper in by_optimizer(runner.optim_wrapper).items():
+        if keeps_precision and isinstance(wrapper, OptimWrapper):
+            keep_precision(wrapper.optimizer, state[name] if name else state)
 
 
 def _restore_schedulers(runner: Runner, checkpoint: Mapping[str, Any]) -> None:
@@ -446,7 +459,7 @@ def restore_moments(runner: Runner, state: Mapping[str, Any]) -> None:
         return [group for wrapper in wrappers for group in wrapper.optimizer.param_groups]
 
     now = [{name: group[name] for name in scheduled & group.keys()} for group in settings()]
-    runner.optim_wrapper.load_state_dict(state)
+    _load_optimizers(runner, state)
     for group, kept in zip(settings(), now, strict=True):
         group.update(kept)
 
