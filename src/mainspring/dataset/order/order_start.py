@@ -15,7 +15,7 @@ from torch.utils.data import IterableDataset
 
 from mainspring.checkpoint.plain_types import as_plain_types, as_they_were
 from mainspring.dataset.any_loader import loaders_inside
-from mainspring.device.inner_state import InnerState, Kept
+from mainspring.object_state.inner_state import InnerState, Kept
 from mainspring.rng.states import RandomStates
 
 __all__ = ["LoaderState", "OrderStart", "is_continued_stream"]

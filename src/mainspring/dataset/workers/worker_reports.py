@@ -8,7 +8,7 @@ from typing import Any
 from torch.utils.data._utils.pin_memory import pin_memory
 
 from mainspring.dataset.collate import owner_of
-from mainspring.device.inner_state import InnerState
+from mainspring.object_state.inner_state import InnerState
 from mainspring.rng.own_generators import generators_in
 from mainspring.structures.nested_digest import nested_digest
 

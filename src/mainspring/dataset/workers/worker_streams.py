@@ -21,8 +21,8 @@ from mainspring.checkpoint.plain_types import as_plain_types, as_they_were
 from mainspring.dataset.workers.sample_view import SampleView, as_it_is
 from mainspring.dataset.workers.tensor_rows import draws_nothing
 from mainspring.dataset.workers.worker_reports import Failure, Sent, state_of_data
-from mainspring.device.inner_state import InnerState
 from mainspring.logging import warn
+from mainspring.object_state.inner_state import InnerState
 from mainspring.rng.states import RandomStates
 
 __all__ = ["StreamView", "WorkerStreams"]

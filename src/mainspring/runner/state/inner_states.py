@@ -18,11 +18,11 @@ from mainspring.dataset.collate import owner_of
 from mainspring.dataset.order.order_start import LoaderState
 from mainspring.dataset.workers.tensor_rows import draws_nothing
 from mainspring.dataset.workers.worker_reports import state_of_data
-from mainspring.device.containers import is_shared
-from mainspring.device.inner_state import InnerState
 from mainspring.errors import ConfigError
 from mainspring.hooks import Hook
 from mainspring.logging import print_log, warn
+from mainspring.object_state.containers import is_shared
+from mainspring.object_state.inner_state import InnerState
 from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.rng.own_generators import generators_in
 from mainspring.runner.evaluation import EvaluationSet

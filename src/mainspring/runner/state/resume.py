@@ -16,10 +16,10 @@ from mainspring.checkpoint.apply import unwrap
 from mainspring.checkpoint.sharded import is_sharded, spread_optimizer_state, whole
 from mainspring.dataset.loader.resumable_loader import ResumableLoader
 from mainspring.dataset.same_metainfo import is_same
-from mainspring.device.optimizer_state import keep_precision
 from mainspring.dist import gather_object, get_rank, get_world_size, is_main_process
 from mainspring.errors import CheckpointError
 from mainspring.logging import warn
+from mainspring.object_state.optimizers import keep_precision
 from mainspring.optim import OptimWrapper, OptimWrapperDict
 from mainspring.optim.optimizer.added_groups import add_missing_groups, names_of_groups
 from mainspring.optim.optimizer.optim_wrapper import gradient_on_host

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from mainspring.checkpoint.plain_types import as_plain_types, as_they_were
-from mainspring.device.inner_state import InnerState
+from mainspring.object_state.inner_state import InnerState
 
 
 class Part:
@@ -147,7 +147,7 @@ class Caches(nn.Module):
 
 
 def test_a_tensor_without_a_place_comes_back_on_the_device_of_the_run(monkeypatch):
-    monkeypatch.setattr("mainspring.device.inner_state.get_device", lambda: "meta")
+    monkeypatch.setattr("mainspring.object_state.inner_state.get_device", lambda: "meta")
     first = Caches()
     state = InnerState(lambda: {"net": first})
     first.grid = torch.ones(2)

@@ -1,0 +1,233 @@
+"""Finds the pieces of state in objects, by the attributes and items on the way to them."""
+
+from __future__ import annotations
+
+import enum
+import io
+import random
+import sys
+import types
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from mainspring.object_state.containers import PLAIN, is_plain, size_of, still_has, tensors_in
+from mainspring.object_state.kinds import KINDS, kind_of
+
+__all__ = ["Places", "Search", "attributes_of"]
+
+Places = dict[str, tuple[type, Any]]
+"""By path: the class of what was looked into and, of a container, its keys or how many it holds."""
+
+_MOST_ITEMS = {False: 100_000, True: 1000}
+"""Containers with more are data rather than state; in objects that hold data they are sooner."""
+_MOST_OF_DATA = 2**16
+"""Bytes; larger arrays of what holds data are the data."""
+_OF_TORCH = frozenset(vars(nn.Module()))
+_OPAQUE = (type, nn.Parameter, DataLoader, types.ModuleType, io.IOBase, enum.Enum,
+           types.FunctionType, types.MethodType, types.BuiltinFunctionType)  # fmt: skip
+
+
+class Search:
+    """Finds the state in objects.
+
+    Args:
+        seen: The ids of what is not looked at.
+        most: Leaves after which no others are looked for.
+        places: What was looked into at first, by path: the keys of containers; ``None`` for any.
+        elsewhere: Names of attributes that are left out where no data are held.
+
+    Attributes:
+        has_own_modules: Whether modules are state as a whole.
+        is_data: Whether what is visited holds data.
+        leaves: By path: what holds a piece of state, under which key, and the piece.
+        holders: What was looked into, by path.
+        unsaved: What cannot be read.
+        long: Containers with more items than are looked at.
+        made: Objects that were not there at first, by path: a resumed run has no such object to put
+            a state back into.
+    """
+
+    def __init__(
+        self, seen: set[int], most: float, places: Places | None, elsewhere: Collection[str]
+    ) -> None:
+        self.is_data = self.has_own_modules = False
+        self._elsewhere = elsewhere
+        self._seen = seen
+        self._most = most
+        self._places = places
+        self.leaves: dict[str, tuple[Any, Any, Any]] = {}
+        self.holders: dict[str, Any] = {}
+        self.unsaved: dict[str, str] = {}
+        self.long: dict[str, str] = {}
+        self._registered: set[int] = set()
+        self.made: dict[str, Any] = {}
+
+    def visit(self, value: Any, path: str, holder: Any, key: Any, depth: int) -> None:
+        """Look at a value.
+
+        Args:
+            value: The value.
+            path: The names of what leads to it, and its own.
+            holder: What holds it.
+            key: Its attribute, key or index there.
+            depth: How many attributes of attributes are looked at from here on.
+        """
+        if type(value) in PLAIN or isinstance(value, np.generic):
+            self.leaves[path] = holder, key, value
+            return
+        if id(value) in self._seen or isinstance(value, _OPAQUE) or len(self.leaves) >= self._most:
+            return
+        self._seen.add(id(value))
+        if isinstance(value, random.SystemRandom):
+            self.unsaved[path] = "random numbers of the system"
+            return
+        if isinstance(value, nn.Module) and self.has_own_modules:
+            self.leaves[path] = holder, key, value
+        elif isinstance(value, nn.Module):
+            if self._registered and id(value) not in self._registered and not self.is_data:
+                # Hidden from its owner's state dict, in a list for example.
+                self.leaves[path] = holder, key, value
+            self._look_into_module(value, path, depth)
+        elif kind_of(value) in KINDS and (_is_ours(value) or _is_global(value)):
+            return
+        elif kind_of(value) in KINDS and self._tells_its_state(value, path):
+            self.leaves[path] = holder, key, value
+        elif isinstance(value, Tensor | np.ndarray):
+            is_small = size_of(value) <= _MOST_OF_DATA
+            if (is_small or not self.is_data) and not (
+                isinstance(value, np.ndarray) and value.dtype.hasobject
+            ):
+                self.leaves[path] = holder, key, value
+        elif isinstance(value, list | tuple | dict | set | deque):
+            if len(value) > _MOST_ITEMS[self.is_data]:
+                self.long[path] = f"a {type(value).__name__} of {len(value)} items"
+                return
+            if is_plain(value) or self._is_one_piece(value, path):
+                self.leaves[path] = holder, key, value
+            elif depth or (self.has_own_modules and isinstance(value, dict)):
+                if isinstance(value, set | deque):
+                    if isinstance(value, deque):
+                        self.unsaved[path] = "a deque of more than numbers, text and tensors"
+                    return
+                if isinstance(value, tuple) and type(value) is not tuple and self._is_new(path):
+                    above = path.rpartition(".")[0]  # it may hold many of them
+                    self.unsaved[above] = f"it holds a {type(value).__name__} that the run made"
+                    return
+                self.holders[path] = value
+                # A subclass may shuffle when it is iterated.
+                parts: Any = list.__iter__ if isinstance(value, list) else tuple.__iter__
+                items = value.items() if isinstance(value, dict) else enumerate(parts(value))
+                for name, item in list(items):
+                    self.visit(item, f"{path}.{name}", value, name, max(depth - 1, 0))
+            elif any(isinstance(item, Tensor | np.ndarray) for item in value):
+                self.unsaved[path] = f"a {type(value).__name__} of tensors or arrays"
+        elif isinstance(value, Iterator):
+            self.unsaved[path] = f"an iterator, {type(value).__name__}"
+        elif (depth or _is_of_one_program(holder, value)) and not (
+            type(value).__module__.startswith("torch.distributed.")
+        ):  # what spreads a model over processes belongs to these processes
+            if not self._is_new(path):
+                self.look_into(value, path, attributes_of(value), max(depth, 1))
+            elif depth:
+                self.made[path] = value
+
+    def _is_one_piece(self, value: Any, path: str) -> bool:
+        """Whether a container of tensors is to be put back as a whole, since its places are new."""
+        is_as_at_first = self._places is None or still_has(value, self._places.get(path))
+        if self.has_own_modules or (is_as_at_first and type(value) is not deque):
+            return False
+        if not is_plain(value, others=(Tensor, np.ndarray)):
+            return False
+        is_small = size_of(value) <= (_MOST_OF_DATA if self.is_data else sys.maxsize - 1)
+        return is_small and not any(
+            (tensor.requires_grad and tensor.is_leaf) or id(tensor) in self._registered
+            for tensor in tensors_in(value)
+        )
+
+    def _is_new(self, path: str) -> bool:
+        return self._places is not None and path not in self._places
+
+    def _tells_its_state(self, value: Any, path: str) -> bool:
+        """Whether a `state_dict` works and can be saved; otherwise its owner is looked into."""
+        if kind_of(value) not in ("state_dict", "optimizer"):
+            return True
+        try:
+            state = value.state_dict()
+        except Exception as error:  # noqa: BLE001 - nobody else asks for it, so it may never have worked
+            self.unsaved[f"{path}.state_dict()"] = f"{type(error).__name__}: {error}"
+            return False
+        if not is_plain(state, is_part=True, others=(Tensor, np.ndarray)):
+            self.unsaved[f"{path}.state_dict()"] = "more than plain types, tensors and arrays"
+            return False
+        return True
+
+    def look_into(
+        self, owner: Any, path: str, attributes: Iterable[tuple[str, Any]], depth: int
+    ) -> None:
+        """Look at the attributes of an object.
+
+        Args:
+            owner: The object.
+            path: The names of what leads to it, and its own.
+            attributes: Their names and values.
+            depth: As in `visit`, of the object itself.
+        """
+        self.holders[path] = owner
+        for name, value in list(attributes):
+            if self.is_data or name not in self._elsewhere:
+                self.visit(value, f"{path}.{name}", owner, name, depth - 1)
+
+    def _look_into_module(self, module: nn.Module, path: str, depth: int) -> None:
+        self._registered.update(map(id, (*module.modules(), *module.buffers())))
+        is_torchs = type(module).__module__.startswith("torch.")
+        own = [
+            (name, value)
+            for name, value in vars(module).items()
+            # What torch's modules compute from parameters, such as normalised weights, is no state.
+            if name not in _OF_TORCH and not (is_torchs and getattr(value, "grad_fn", None))
+        ]
+        self.look_into(module, path, own, depth)
+        for name in module._non_persistent_buffers_set:
+            self.visit(module._buffers.get(name), f"{path}.{name}", module, name, depth)
+        for name, child in module._modules.items():
+            self.visit(child, f"{path}.{name}", module, name, depth)
+
+
+def attributes_of(owner: Any) -> Iterator[tuple[str, Any]]:
+    """Names and values of what an object keeps, in its slots as well.
+
+    Args:
+        owner: The object.
+    """
+    yield from getattr(owner, "__dict__", {}).items()
+    for kind in type(owner).__mro__:
+        slots = vars(kind).get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if name not in ("__dict__", "__weakref__") and hasattr(owner, name):
+                yield name, getattr(owner, name)
+
+
+def _is_of_one_program(holder: Any, value: Any) -> bool:
+    """Whether the classes of two objects are written side by side."""
+    return type(value).__module__ == type(holder).__module__ != "builtins"
+
+
+def _is_ours(value: Any) -> bool:
+    """Whether the engine keeps the state of an object elsewhere, such as that of the hub."""
+    is_engines = type(value).__module__.startswith("mainspring.")
+    return is_engines and not isinstance(value, Dataset)
+
+
+def _is_global(value: Any) -> bool:
+    """Whether a generator is one of the process, which are kept as such."""
+    numpy = np.random.mtrand._rand
+    bits = getattr(value, "bit_generator", value)
+    python: Any = random.seed
+    shared = (numpy, numpy._bit_generator, python.__self__, torch.default_generator)
+    return any(bits is one for one in (*shared, *torch.cuda.default_generators))
