@@ -438,6 +438,9 @@ class CheckpointHook(CheckpointNames):
                 when_safe()
         except OSError as error:
             self._failed(runner, file, undo, error)
+        except Exception:  # a hook refuses what would be saved
+            undo()
+            raise
         else:
             if not self.async_save:
                 self._failure = None
