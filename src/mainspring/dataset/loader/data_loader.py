@@ -140,6 +140,10 @@ class DataLoader(TorchDataLoader[T_co]):
     ) -> None:
         if sample_rng not in ("sample", "worker"):
             raise ConfigError(f"sample_rng is {sample_rng!r}", help="it is 'sample' or 'worker'")
+        if timeout and not num_workers:
+            raise ConfigError(
+                f"timeout is {timeout}, but no worker is waited for: num_workers is 0"
+            )
         for name, given in (("sampler", sampler), ("batch_sampler", batch_sampler)):
             if not (given is None or callable(given) or hasattr(given, "__iter__")):
                 raise ConfigError(f"{name} is {given!r}", help="give something that gives indices")
