@@ -276,3 +276,8 @@ def test_an_evaluation_alone_reads_no_training_data(tmp_path, mode):
     names = {f"{mode}_{key.removeprefix('val_')}": part for key, part in VALIDATION.items()}
     runner = run(tmp_path, train_dataloader=data, **{f"{mode}_cfg": {}}, **names)
     assert "accuracy" in getattr(runner, mode)()
+
+
+def test_a_schedule_alone_is_named_as_it_is_written(tmp_path, capsys):
+    run(tmp_path, param_scheduler=dict(type="CosineAnnealingLR", T_max=50)).train()
+    assert "at: param_scheduler.T_max\n" in capsys.readouterr().out
