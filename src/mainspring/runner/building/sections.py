@@ -81,8 +81,10 @@ def with_classes_imported(section: Any) -> Any:
     return section
 
 
-def require_settings(section: str, value: Any, inside: str = "...") -> None:
-    """Refuse what is no dict of settings, or none.
+def require_settings(
+    section: str, value: Any, inside: str = "...", switches: Iterable[str] = ()
+) -> None:
+    """Refuse what is no dict of settings, or none, and switches that are neither on nor off.
 
     Raises:
         ConfigTypeError: It is something else.
@@ -90,6 +92,9 @@ def require_settings(section: str, value: Any, inside: str = "...") -> None:
     if not isinstance(value, Mapping | None):
         instead = f"write {section} = dict({inside})"
         raise ConfigTypeError.of_value(section, value, instead, "but it is a dict of settings")
+    for name in switches:
+        if not isinstance(said := (value or {}).get(name), bool | int | None):
+            raise ConfigTypeError.of_value(f"{section}.{name}", said, "give True or False")
 
 
 def unknown_setting(section: str, key: str, known: Sequence[str]) -> ConfigError:
