@@ -252,7 +252,9 @@ def test_a_module_that_fails_on_import_is_reported_not_raised(problems_of, write
     text = RECORDED.replace("from torch.optim import", "from check_broken import")
     ((severity, place, message, help_line),) = problems_of(text)
     assert (severity, place) == ("error", "3:26")
-    assert message == "check_broken.AdamW cannot be imported: RuntimeError: no licence"
+    assert message == (
+        "check_broken.AdamW cannot be imported: RuntimeError: no licence (check_broken.py:1)"
+    )
     assert help_line == "mend that import first"
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 
 import pytest
+from torch import nn
 
 from mainspring.config import Config
 from mainspring.config.override import parse_override
 from mainspring.errors import ConfigError
+from mainspring.registry import MODELS
 
 FILE = """
 from zoo import Net
@@ -152,3 +154,14 @@ def test_a_change_is_remembered_as_it_was_written():
 def test_reading_variables_imports_nothing():
     load("epochs=3")
     assert "zoo" not in sys.modules
+
+
+def test_a_number_is_a_positional_argument():
+    words = ["net=@torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.ReLU())"]
+    words = [f"+{words[0]}", "net.0.out_features=8", "net.1=@torch.nn.GELU()"]
+    cfg = load(*words)
+    net = MODELS.build(cfg.net)
+    assert net[0].out_features == 8
+    assert type(net[1]) is nn.GELU
+    assert str(cfg.nearest_place("net.0.out_features")).startswith("command line: net.0")
+    assert "ReLU" not in str(load(*words, "~net.1").net)

@@ -245,7 +245,8 @@ class Node(ConfigDict, RecordedCall):
         return dict.__len__(self)
 
     def __bool__(self) -> bool:
-        self._refuse_while_recording("it is neither true nor false", "compare with `is None`")
+        advice = f"compare with `is None`; or {_VALUE_HELP}"
+        self._refuse_while_recording("it is neither true nor false", advice)
         return dict.__len__(self) > 0
 
     def __eq__(self, other: object) -> bool:

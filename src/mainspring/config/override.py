@@ -26,6 +26,7 @@ from mainspring.errors import (
     did_you_mean,
     suggestion,
 )
+from mainspring.registry.recorded import POSITIONAL_KEY
 from mainspring.registry.signatures import callee_of
 from mainspring.walk import parts_of, paths_of
 
@@ -193,6 +194,9 @@ def _apply(cfg: ConfigDict, change: Override, *, took_effect: bool) -> None:
     part: Any = None
     value: Any = cfg
     for depth, name in enumerate(names):
+        is_number = isinstance(value, Node) and name.isdecimal() and not _has(value, name)
+        if is_number and dict.__contains__(value, POSITIONAL_KEY):
+            names.insert(depth, name := POSITIONAL_KEY)
         part, here, is_last = value, ".".join(names[:depth]), depth + 1 == len(names)
         if not isinstance(part, dict | list):
             raise OverrideError(
