@@ -108,6 +108,7 @@ def test_the_place_of_what_the_command_line_set_is_no_file():
             "optim_wrapper.optimizer has no 'momentm'",
             "+optim_wrapper.optimizer.momentm=3 sets it all the same",
         ),
+        ("device=cuda", "the config has no 'device'", "--device of the command line"),
         ("width=3", "the config has no 'width'", "did you mean 'model.width'?"),
         ("hooks.5.interval=3", "hooks has 1 items, so there is no '5' in it", "hooks+=... appends"),
         ("epochs.x=3", "epochs is 12, so it has no 'x'", "epochs=..."),

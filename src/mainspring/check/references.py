@@ -76,6 +76,8 @@ def _failure(value: LazyObject | LazyAttr, error: BaseException) -> Failure:
         missing = f"{canonical_path(path).partition(f'.{gap.missing}')[0]} has no {gap.missing!r}"
     head = canonical_scope(path.partition(".")[0])
     install = f"install {head}, or run where it can be found: beside the config, for instance"
+    if "." not in path and isinstance(value, LazyObject) and value.location is None:
+        install = f"write the whole path: @package.module.{path}(...)"
     return Failure(
         f"{path} does not exist: {missing}",
         suggestion(close) or (None if _exists(head) else install),

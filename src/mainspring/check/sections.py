@@ -197,7 +197,7 @@ def _uses(text: str) -> _Uses:
 
 
 def find_missing_files(values: dict[Any, Any], problems: Problems) -> None:
-    """Find local checkpoints that ``load_from`` or ``resume`` names and that do not exist.
+    """Find local checkpoints that ``load_from`` or ``resume`` names and that are no files.
 
     Args:
         values: The whole config, not imported.
@@ -211,7 +211,11 @@ def find_missing_files(values: dict[Any, Any], problems: Problems) -> None:
         in_work_dir = path
         if isinstance(work_dir, str) and os.path.dirname(path) == "":
             in_work_dir = os.path.join(work_dir, path)
-        if "\0" in path or any(map(os.path.exists, (os.path.expanduser(path), in_work_dir))):
+        written = os.path.expanduser(path)
+        if os.path.isdir(written):
+            advice: str | None = "name one of the files in it; resume=True takes the newest of the work_dir"
+            problems.add("error", f"{name} is {path!r}, which is a directory", (name,), advice)
+        if "\0" in path or any(map(os.path.exists, (written, in_work_dir))):
             continue
         folder = Path(path).parent
         try:

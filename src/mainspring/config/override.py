@@ -16,7 +16,7 @@ from mainspring.config.printing.expression import evaluate_call
 from mainspring.config.printing.parse import is_dump
 from mainspring.config.provenance.marks import Spot
 from mainspring.config.provenance.places import key_in, note_change, value_at
-from mainspring.config.schema import RUNNER_SECTIONS, keys_of_section
+from mainspring.config.schema import OLD_SECTIONS, RUNNER_SECTIONS, keys_of_section
 from mainspring.config.sweep import picked
 from mainspring.errors import (
     ConfigError,
@@ -267,6 +267,8 @@ def _missing(cfg: ConfigDict, change: Override, part: Any, name: str, here: str)
     names = list(dict.fromkeys(known))
     candidates = names if here else [*names, *RUNNER_SECTIONS]
     near = did_you_mean(name, [candidate for candidate in candidates if candidate != name])
+    if not here and name in OLD_SECTIONS:
+        return OverrideError(what, config_path=change.path, help=OLD_SECTIONS[name])
     if near is None and parameters:
         near = f"it has {', '.join(names)}"
     if near is None:

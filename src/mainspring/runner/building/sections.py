@@ -38,7 +38,7 @@ def work_dir_of(written: str | Path | None, cfg: Any) -> str:
         cfg: The whole config.
 
     Raises:
-        ConfigError: It is a URL.
+        ConfigError: It is a URL, or a file.
     """
     filename = getattr(cfg, "filename", None)
     folder = written or Path("work_dirs") / (Path(filename).stem if filename else "run")
@@ -47,7 +47,10 @@ def work_dir_of(written: str | Path | None, cfg: Any) -> str:
         "default_hooks=dict(checkpoint=dict(type='CheckpointHook', out_dir='s3://...'), "
         "logger=dict(type='LoggerHook', out_dir='s3://...'))"
     )
-    return os.path.abspath(local_folder(folder, "work_dir", instead=instead))
+    path = os.path.abspath(local_folder(folder, "work_dir", instead=instead))
+    if os.path.isfile(path):
+        raise ConfigError.of_value("work_dir", str(folder), "give a folder", "which is a file")
+    return path
 
 
 def require(cfg: Any, section: str) -> Any:
