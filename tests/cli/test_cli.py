@@ -261,6 +261,18 @@ def test_a_word_that_is_no_choice_is_answered_by_the_nearest(capsys):
     assert capsys.readouterr().err.endswith("; did you mean 'tabular'?\n")
 
 
+@pytest.mark.parametrize(
+    ("name", "text"), [("c.yaml", "model:\n\ttype: x\n"), ("c.toml", "model = \n")]
+)
+def test_what_a_parser_says_is_said_once(name, text, tmp_path, capsys):
+    (tmp_path / name).write_text(text)
+    assert main(["check", str(tmp_path / name)]) == 2
+    said = capsys.readouterr().err
+    assert "not valid" in said
+    assert "caused by" not in said
+    assert ("YAML takes no tabs" in said) is (name == "c.yaml")
+
+
 def test_a_cause_that_is_in_the_message_is_not_said_again(tmp_path, capsys):
     (tmp_path / "config.py").write_text("epochs = 5 +\n")
     assert main(["show", str(tmp_path / "config.py")]) == 2

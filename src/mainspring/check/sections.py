@@ -213,7 +213,9 @@ def find_missing_files(values: dict[Any, Any], problems: Problems) -> None:
             in_work_dir = os.path.join(work_dir, path)
         written = os.path.expanduser(path)
         if os.path.isdir(written):
-            advice: str | None = "name one of the files in it; resume=True takes the newest of the work_dir"
+            advice: str | None = (
+                "name one of the files in it; resume=True takes the newest of the work_dir"
+            )
             problems.add("error", f"{name} is {path!r}, which is a directory", (name,), advice)
         if "\0" in path or any(map(os.path.exists, (written, in_work_dir))):
             continue

@@ -73,12 +73,14 @@ def refuse_no_loader(section: str, loader: Any) -> None:
         loader: What stands there.
 
     Raises:
-        ConfigError: It is a plain value.
+        ConfigError: It is a plain value, or a data set, whose items would pass for batches.
         DataError: It has no batch.
     """
-    if loader is None or isinstance(loader, str | int | float):
+    is_dataset = isinstance(loader, Dataset) and not isinstance(loader, IterableDataset)
+    if loader is None or isinstance(loader, str | int | float) or is_dataset:
+        shown = f"a data set, {type(loader).__name__}" if is_dataset else repr(loader)
         advice = "give a loader: DataLoader(dataset, batch_size=...)"
-        raise ConfigError(f"{section} is {loader!r}", config_path=section, help=advice)
+        raise ConfigError(f"{section} is {shown}", config_path=section, help=advice)
     if length_of(loader) == 0:
         raise no_batch_error(section)
 

@@ -69,10 +69,10 @@ class HookDispatch:
             hook = hook()
         if hook is None or isinstance(hook, str | int | float | list | tuple):
             near = did_you_mean(hook, HOOKS.module_dict) if isinstance(hook, str) else None
-            advice = near or "derive it from mainspring.hooks.Hook"
-            raise mark_user_mistake(
-                TypeError(f"{hook!r} is not a hook: write dict(type=NAME, ...); {advice}")
-            )
+            advice = f"dict(type=NAME, ...); {near or 'derive it from mainspring.hooks.Hook'}"
+            if isinstance(hook, str) and hook in HOOKS.module_dict:
+                advice = f"dict(type={hook!r})"
+            raise mark_user_mistake(TypeError(f"{hook!r} is not a hook: write {advice}"))
         if priority is not None:
             get_priority(priority)
             hook.priority = priority
