@@ -24,6 +24,7 @@ from mainspring.errors import (
     OverrideError,
     close_names,
     did_you_mean,
+    shown_path,
     suggestion,
 )
 from mainspring.registry.recorded import POSITIONAL_KEY
@@ -173,9 +174,12 @@ _READ_FROM_DUMPS = ("custom_imports", "runner_type", "tta_model", "model_wrapper
 
 
 def _holding(cfg: ConfigDict, name: str, value: Any) -> list[str]:
-    """The places in sections that hold a variable's value: of the same name, else all of them."""
+    """The places in sections that hold a variable's value: of the same name, else all of them.
+
+    Names such as ``max_epochs`` for ``epochs`` come first.
+    """
     found = [
-        ".".join(map(str, keys))
+        shown_path(".".join(map(str, keys)))
         for keys, part in paths_of(cfg)
         if keys[0] in RUNNER_SECTIONS
         and type(part) is type(value)
@@ -183,7 +187,7 @@ def _holding(cfg: ConfigDict, name: str, value: Any) -> list[str]:
         and part == value
     ]
     same = [path for path in found if path.rpartition(".")[2] == name]
-    return same or found
+    return same or sorted(found, key=lambda path: name not in path.rpartition(".")[2])
 
 
 def _apply(cfg: ConfigDict, change: Override, *, took_effect: bool) -> None:
