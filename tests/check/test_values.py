@@ -107,6 +107,30 @@ WRONG = [
         )
         for value, kind in (("5", "int"), ("'resnet'", "str"), ("[nn.Linear(2, 2)]", "list"))
     ),
+    (
+        "train_dataloader = DataLoader(Points('train'), sampler='DefaultSampler')",
+        "48",
+        "sampler is 'DefaultSampler'",
+        "give something that gives indices",
+    ),
+    *(
+        (
+            f"train_cfg = dict(max_epochs=3, dynamic_intervals={value})",
+            "32",
+            said,
+            "list pairs (milestone, interval of at least 1)",
+        )
+        for value, said in (
+            ("[(1, 0)]", "dynamic_intervals holds (1, 0)"),
+            ("3", "dynamic_intervals is 3"),
+        )
+    ),
+    (
+        "default_hooks = dict(checkpoint=CheckpointHook(filename_tmpl='a_{}_{}.pth'))",
+        "48",
+        "filename_tmpl is 'a_{}_{}.pth'",
+        "give a name with {} for the step: 'epoch_{}.pth'",
+    ),
     # switches, factors and windows
     *(
         (f"{section} = dict({name}='no')", column, f"{name} is 'no'", "give True or False")
