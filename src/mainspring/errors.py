@@ -94,6 +94,7 @@ __all__ = [
     "is_user_mistake",
     "mark_user_mistake",
     "place_error",
+    "shown_path",
     "suggestion",
 ]
 
@@ -161,7 +162,7 @@ class MainspringError(Exception):
         place = "" if self.location is None else f"{self.location}: "
         text = f"{place}{severity}{self.message}"
         if self.config_path:
-            text += f"\n  at: {self.config_path}"
+            text += f"\n  at: {shown_path(self.config_path)}"
         if self.help:
             text += f"\n  help: {self.help}"
         return text
@@ -346,6 +347,11 @@ def close_names(
     lowered = {candidate.lower(): candidate for candidate in known}
     matches = difflib.get_close_matches(name.lower(), lowered, n=count, cutoff=cutoff)
     return [lowered[match] for match in matches]
+
+
+def shown_path(path: str) -> str:
+    """A config path as people write it: a number for what a call gets by position."""
+    return path.replace("_args_.", "")
 
 
 def did_you_mean(name: str, candidates: Iterable[str], *, cutoff: float = 0.6) -> str | None:

@@ -15,6 +15,7 @@ __all__ = [
     "is_terminal",
     "masked",
     "masked_values",
+    "near_path",
     "note_secrets",
     "printable",
     "uses_colour",
@@ -133,3 +134,9 @@ def is_terminal(stream: Any = None) -> bool:
 def uses_colour() -> bool:
     """Whether standard output is a terminal whose user has not set ``NO_COLOR``."""
     return is_terminal() and not os.environ.get("NO_COLOR")
+
+
+def near_path(path: str) -> str:
+    """A path as one would write it from here: relative where it lies below."""
+    near = os.path.relpath(path)
+    return path if near.startswith(os.pardir) else near

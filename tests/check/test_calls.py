@@ -135,6 +135,35 @@ MISTAKES = [
         "model = Plain(Backbone(depth=Head(1)))",
         ("error", "24", "depth is Head(...), but Backbone takes int", None),
     ),
+    (
+        "train_dataloader = DataLoader(Points('train'), batchsize=2, batch_size=4)",
+        ("error", "48", "DataLoader has no parameter 'batchsize'", "did you mean 'batch_size'?"),
+    ),
+    (
+        "default_hooks = dict(checkpoint=CheckpointHook(intervall=2))",
+        ("error", "48", "CheckpointHook has no parameter 'intervall'", "did you mean 'interval'?"),
+    ),
+    (
+        "custom_hooks = [dict(type='EMAHook', momentm=0.1)]",
+        (
+            "error",
+            "38",
+            "ExponentialMovingAverage has no argument 'momentm'",
+            "did you mean 'momentum'?",
+        ),
+    ),
+    (
+        "custom_hooks = [dict(type='check_parts.CarelessHook')]",
+        (
+            "error",
+            "17",
+            (
+                "CarelessHook.before_train_iter(runner) cannot be called at its hook point: "
+                "got an unexpected keyword argument 'batch_idx'"
+            ),
+            "expected: before_train_iter(self, runner, batch_idx, data_batch)",
+        ),
+    ),
     # sections that the engine reads itself
     (
         "randomness = dict(sead=1)",
@@ -223,7 +252,9 @@ def test_a_module_that_fails_on_import_is_reported_not_raised(problems_of, write
     text = RECORDED.replace("from torch.optim import", "from check_broken import")
     ((severity, place, message, help_line),) = problems_of(text)
     assert (severity, place) == ("error", "3:26")
-    assert message == "check_broken.AdamW cannot be imported: RuntimeError: no licence"
+    assert message == (
+        "check_broken.AdamW cannot be imported: RuntimeError: no licence (check_broken.py:1)"
+    )
     assert help_line == "mend that import first"
 
 

@@ -40,6 +40,9 @@ MISTAKES = [
     ("test_dataloader = DataLoader(Points(), shuffle=False)", "error", "1", "test_dataloader, test_cfg and test_evaluator come together, but test_cfg and test_evaluator are missing", "give all three, or leave out test_dataloader"),
     # files
     ("load_from = 'nowhere/epoch_3.pth'", "error", "1", "load_from is 'nowhere/epoch_3.pth', which does not exist", "there is no folder 'nowhere'"),
+    ("model = Net(Backbone(50), head=dict(type='Pretrained', checkpoint='epoch_3.pth'))", "warning", "56", "checkpoint is 'epoch_3.pth', which does not exist", "did you mean 'epoch_30.pth'? (in .)"),
+    ("load_from = '.'", "error", "1", "load_from is '.', which is a directory", ...),
+    ("work_dir = 'epoch_30.pth'", "error", "1", "work_dir is 'epoch_30.pth', which is a file", "give a folder"),
     ("resume = 'epoch_3.pth'", "error", "1", "resume is 'epoch_3.pth', which does not exist", "did you mean 'epoch_30.pth'? (in .)"),
 ]  # fmt: skip
 

@@ -196,3 +196,7 @@ def test_a_name_that_is_not_imported_is_called_so(write):
     with pytest.raises(NameError) as error:
         Config.fromfile("run.py")
     assert "ResNet is not imported" in as_ours(error.value).help
+    write("run.py", "from mainspring.config import edit\nedit(custom_hooks).append(3)\n")
+    with pytest.raises(NameError) as error:
+        Config.fromfile("run.py")
+    assert "nothing has assigned custom_hooks before" in as_ours(error.value).help

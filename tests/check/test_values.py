@@ -6,6 +6,7 @@ import pytest
 
 from mainspring.check import check_config
 from mainspring.config import Config
+from mainspring.dataset.any_loader import no_batch_error
 from mainspring.errors import ConfigError
 from mainspring.runner import Runner
 
@@ -66,6 +67,103 @@ WRONG = [
         "48",
         "num_workers option should be non-negative; use num_workers=0 to disable multiprocessing.",
         None,
+    ),
+    (
+        "train_dataloader = DataLoader(Points('train'), batch_size=4, timeout=9)",
+        "62",
+        "timeout is 9, but no worker is waited for: num_workers is 0",
+        None,
+    ),
+    (
+        "train_dataloader = dict(dataset=Points('train'), sampler=None)",
+        "50",
+        "the loader has no sampler",
+        "add sampler=dict(type='DefaultSampler', shuffle=True), or shuffle=True",
+    ),
+    (
+        "train_dataloader = Points('train')",
+        "1",
+        "Points is no loader class",
+        "a data set goes into a loader: DataLoader(Points(...), batch_size=...)",
+    ),
+    (
+        "val_dataloader = 'data'",
+        "1",
+        "val_dataloader is 'data'",
+        "give a loader: DataLoader(dataset, batch_size=...)",
+    ),
+    (
+        "train_dataloader = []",
+        "1",
+        "train_dataloader gives no batch",
+        no_batch_error("train_dataloader").help,
+    ),
+    *(
+        (
+            f"model = {value}",
+            "1",
+            f"model is a {kind}, not a torch.nn.Module",
+            "give a module, its class, or a dict with type=",
+        )
+        for value, kind in (("5", "int"), ("'resnet'", "str"), ("[nn.Linear(2, 2)]", "list"))
+    ),
+    (
+        "train_dataloader = DataLoader(Points('train'), sampler='DefaultSampler')",
+        "48",
+        "sampler is 'DefaultSampler'",
+        "give something that gives indices",
+    ),
+    *(
+        (
+            f"train_cfg = dict(max_epochs=3, dynamic_intervals={value})",
+            "32",
+            said,
+            "list pairs (milestone, interval of at least 1)",
+        )
+        for value, said in (
+            ("[(1, 0)]", "dynamic_intervals holds (1, 0)"),
+            ("3", "dynamic_intervals is 3"),
+        )
+    ),
+    (
+        "default_hooks = dict(checkpoint=CheckpointHook(filename_tmpl='a_{}_{}.pth'))",
+        "48",
+        "filename_tmpl is 'a_{}_{}.pth'",
+        "give a name with {} for the step: 'epoch_{}.pth'",
+    ),
+    # switches, factors and windows
+    *(
+        (f"{section} = dict({name}='no')", column, f"{name} is 'no'", "give True or False")
+        for section, name, column in (
+            ("randomness", "deterministic", "19"),
+            ("randomness", "diff_rank_seed", "19"),
+            ("env_cfg", "cudnn_benchmark", "16"),
+            ("auto_scale_lr", "enable", "22"),
+        )
+    ),
+    (
+        "optim_wrapper = OptimWrapper(later(AdamW)(), paramwise_cfg=dict(bias_lr_mult='2'))",
+        "65",
+        "bias_lr_mult is '2'",
+        "give a number",
+    ),
+    (
+        "optim_wrapper = OptimWrapper(later(AdamW)(), clip_grad=dict(type='value', max_norm=1))",
+        "75",
+        "clip_grad has no setting 'max_norm'",
+        "it has clip_value, foreach",
+    ),
+    (
+        "log_processor = dict(window_size=0)",
+        "22",
+        "window_size is 0",
+        "give a number of values, 'epoch' or 'global'",
+    ),
+    (
+        "log_processor = dict(custom_cfg=[dict(data_src='loss', method_name='men')])",
+        "1",
+        "there is no statistic 'men'",
+        "did you mean 'mean' or 'min'?",
     ),
     # hooks
     (
@@ -159,6 +257,7 @@ RIGHT = [
     "train_cfg = dict(by_epoch=True, max_epochs=6.0)",  # as MMEngine accepts it
     "train_cfg = dict(by_epoch=1, max_epochs=6, val_interval=1)",
     "train_dataloader = DataLoader(Points('train'), num_workers=0, timeout=0)",
+    "optim_wrapper = OptimWrapper(later(AdamW)(), clip_grad=dict(type='value', clip_value=1))",
     "default_hooks = dict(checkpoint=CheckpointHook(interval=-1))",
     "randomness = dict(seed=None, deterministic=True)",
     "env_cfg = dict(mp_cfg=dict(mp_start_method='fork'), dist_cfg=dict(backend='gloo', rank=3))",

@@ -261,6 +261,18 @@ def test_a_word_that_is_no_choice_is_answered_by_the_nearest(capsys):
     assert capsys.readouterr().err.endswith("; did you mean 'tabular'?\n")
 
 
+@pytest.mark.parametrize(
+    ("name", "text"), [("c.yaml", "model:\n\ttype: x\n"), ("c.toml", "model = \n")]
+)
+def test_what_a_parser_says_is_said_once(name, text, tmp_path, capsys):
+    (tmp_path / name).write_text(text)
+    assert main(["check", str(tmp_path / name)]) == 2
+    said = capsys.readouterr().err
+    assert "not valid" in said
+    assert "caused by" not in said
+    assert ("YAML takes no tabs" in said) is (name == "c.yaml")
+
+
 def test_a_cause_that_is_in_the_message_is_not_said_again(tmp_path, capsys):
     (tmp_path / "config.py").write_text("epochs = 5 +\n")
     assert main(["show", str(tmp_path / "config.py")]) == 2
@@ -293,6 +305,11 @@ def test_a_log_that_nobody_reads_any_more_is_left_out(written):
         (["export", "config.py", "c.pth", "--to", "torch", "--out", "c.pth"], "which is read"),
         (["export", "config.py", "c.pth", "--to", "torch", "--out", "x.onnx"], "end it in .pt2"),
         (["predict", "config.py", "c.pth", "c.pth", "--out", "config.py"], "is a file"),
+        (["export", "config.py", "c.pth", "--to", "torch", "-o", "c.pth"], "which is read"),
+        (["train", "config.py", "--work-dir", "c.pth"], "command line: --work-dir c.pth: error"),
+        (["train", "config.py", "--resume", "d.pth"], "command line: --resume d.pth: error"),
+        (["val", "config.py", "d.pth"], "command line: d.pth: error: load_from is 'd.pth'"),
+        (["train", "config.py", "train_cfg=@ByEpoch(max_epochs=1)"], "write the whole path: @"),
         (["new", "config.py/mine", "--from", "gan"], "'config.py' is a file"),
         (["new", "config.py", "--from", "gan"], "'config.py' is a file"),
         (["new", "", "--from", "gan"], "NAME is empty"),

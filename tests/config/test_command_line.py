@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 
 import pytest
+from torch import nn
 
 from mainspring.config import Config
 from mainspring.config.override import parse_override
 from mainspring.errors import ConfigError
+from mainspring.registry import MODELS
 
 FILE = """
 from zoo import Net
@@ -106,6 +108,7 @@ def test_the_place_of_what_the_command_line_set_is_no_file():
             "optim_wrapper.optimizer has no 'momentm'",
             "+optim_wrapper.optimizer.momentm=3 sets it all the same",
         ),
+        ("device=cuda", "the config has no 'device'", "--device of the command line"),
         ("width=3", "the config has no 'width'", "did you mean 'model.width'?"),
         ("hooks.5.interval=3", "hooks has 1 items, so there is no '5' in it", "hooks+=... appends"),
         ("epochs.x=3", "epochs is 12, so it has no 'x'", "epochs=..."),
@@ -152,3 +155,14 @@ def test_a_change_is_remembered_as_it_was_written():
 def test_reading_variables_imports_nothing():
     load("epochs=3")
     assert "zoo" not in sys.modules
+
+
+def test_a_number_is_a_positional_argument():
+    words = ["net=@torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.ReLU())"]
+    words = [f"+{words[0]}", "net.0.out_features=8", "net.1=@torch.nn.GELU()"]
+    cfg = load(*words)
+    net = MODELS.build(cfg.net)
+    assert net[0].out_features == 8
+    assert type(net[1]) is nn.GELU
+    assert str(cfg.nearest_place("net.0.out_features")).startswith("command line: net.0")
+    assert "ReLU" not in str(load(*words, "~net.1").net)

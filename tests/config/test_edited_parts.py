@@ -127,3 +127,23 @@ def test_configs_of_mmengine_copy_as_mmengine_does(read, write):
     )
     assert isinstance(cfg, Config)
     assert [len(at(cfg, path)) for path in ("steps", "data.steps")] == [2, 1]
+
+
+def test_positional_arguments_are_edited_by_their_numbers(read):
+    made = "from torch import nn\nfrom mainspring.config import edit\n"
+    made += "net = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 2), nn.Tanh())\n"
+    cfg = read(
+        made + "edit(net)[0].bias = False\nedit(net)[1] = nn.GELU()\ndel edit(net)[2]\n"
+        "edit(net).append(nn.Sigmoid())\n"
+    )
+    expected = "nn.Sequential(nn.Linear(2, 4, bias=False), nn.GELU(), nn.Tanh(), nn.Sigmoid())"
+    assert cfg.net == read(f"from torch import nn\nnet = {expected}").net
+    with pytest.raises(ConfigError, match="no item 7: it has 4 items"):
+        read(made + "edit(net)[7].bias = False\n")
+
+
+def test_what_is_set_directly_has_its_place(read):
+    text = "from zoo import Net\nnet = Net(1)\nnet.width = 2\n"
+    cfg = read(text)
+    assert cfg.net.width == 2
+    assert str(cfg.nearest_place("net.width")).startswith("run.py:3")

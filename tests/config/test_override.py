@@ -199,6 +199,17 @@ class TestDumps:
             Config.fromfile(dump, overrides=["lr=3"])
         assert error.value.help.startswith("set it there: optim_wrapper.optimizer.lr=...;")
 
+    def test_names_like_that_of_the_variable_come_first(self, tmp_path):
+        (tmp_path / "run.py").write_text(
+            "from torch import nn\nepochs = 2\nmodel = nn.Sequential(nn.Linear(epochs, 2))\n"
+            "train_cfg = dict(max_epochs=epochs)\n"
+        )
+        Config.fromfile(tmp_path / "run.py").dump(tmp_path / "dump.py")
+        with pytest.raises(ConfigError) as error:
+            Config.fromfile(tmp_path / "dump.py", overrides=["epochs=3"])
+        assert error.value.help.startswith("set it there: train_cfg.max_epochs=...;")
+        assert "stands in train_cfg.max_epochs, model.0.in_features" in error.value.message
+
     @pytest.mark.parametrize(
         "word", ["+lr=3", "unused=y", "work_dir=there", "optim_wrapper.optimizer.lr=3"]
     )

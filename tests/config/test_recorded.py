@@ -397,6 +397,9 @@ REFUSED = {
         "match 1:\n    case zoo.ResNet():\n        pass", "3:10", r"imported \(zoo\).*pattern", "eager",
     ),
     "length of a call": ("x = len(zoo.get_classes())", "2:5", "its length", "eager"),
+    "a section that is imported": (
+        "from other import model", "2", "model is imported, .* no section", "from .base import model",
+    ),
     "truth of a call": ("x = 1 if zoo.f() else 2", "2:", "neither true nor false", "is None"),
     "comparison of calls": ("x = zoo.f() == zoo.f()", "2:5", "cannot be compared", "type"),
     "iteration over a call": ("x = list(zoo.f())", "2:5", "iterated over", "plain values"),
@@ -484,6 +487,13 @@ class TestWhatIsRefused:
         caught = text.replace("y =", "try:\n    y =") + "\nexcept KeyError as e:\n    y = e.args[0]"
         assert read(caught).y == "MS_NOT_SET"
 
+    def test_a_function_that_calls_itself_is_said_at_its_line(self, read):
+        with pytest.raises(RecursionError) as error:
+            read("import zoo\ndef f():\n    return f()\nx = f()")
+        assert "while reading the config, run.py:3:12" in error.value.__notes__
+        with pytest.raises(ConfigError, match="hold themselves"):
+            read("import zoo\nx = []\nx.append(x)")
+
     def test_nothing_was_imported_or_run(self, read, folder):
         with pytest.raises(ConfigError):
             read("import os, zoo\nx = zoo.f()\nos.makedirs('made')")
@@ -492,6 +502,14 @@ class TestWhatIsRefused:
 
 
 class TestWhatIsAllowed:
+    def test_a_function_that_remembers_its_results(self, read):
+        text = (
+            "import zoo\nfrom functools import lru_cache\n@lru_cache\ndef f(x):\n    return 2 * x\n"
+        )
+        cfg = read(f"{text}y = f(3)")
+        assert cfg.y == 6
+        assert "f" not in cfg
+
     def test_constants_are_there_within_eager(self, read):
         cfg = read(
             "from mainspring.config import eager\nfrom zoo import Head\nwith eager():\n"

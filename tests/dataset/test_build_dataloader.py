@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import BatchSampler, Dataset, IterableDataset
 from torch.utils.data import DataLoader as TorchDataLoader
 
+from mainspring.config import Config
 from mainspring.dataset import (
     DataLoader,
     DefaultSampler,
@@ -252,3 +253,41 @@ def test_a_section_in_mmengines_form_means_what_it_means_there(monkeypatch):
     assert (theirs.persistent_workers, theirs.pin_memory) == (False, False)
     ours = build_dataloader(section(num_workers=2, type="DataLoader"), seed=0)
     assert (ours.persistent_workers, ours.pin_memory) == (True, True)
+
+
+class Stream(IterableDataset):
+    def __iter__(self):
+        return iter(range(3))
+
+
+@pytest.mark.parametrize("kind", ["mainspring.dataset.DataLoader", None])
+def test_a_stream_has_no_order_to_be_changed(kind):
+    typed = {"dataset": Stream(), **({} if kind is None else {"type": kind})}
+    assert len(list(build_dataloader({**typed, "shuffle": False}))) == 3
+    for order in ({"shuffle": True}, {"sampler": {"type": "DefaultSampler"}}):
+        with pytest.raises(ConfigError, match="is given, but the data set is a stream"):
+            build_dataloader({**typed, **order})
+
+
+def test_a_data_set_without_length_is_refused_before_it_is_shuffled():
+    class Lengthless(Dataset):
+        def __getitem__(self, index):
+            return index
+
+    with pytest.raises(ConfigError, match="Lengthless has no length"):
+        build_dataloader({"dataset": Lengthless(), "shuffle": True})
+
+
+def test_samplers_of_torch_in_a_recorded_config():
+    text = """
+from torch.utils.data import RandomSampler, WeightedRandomSampler
+from mainspring.config import later
+from mainspring.dataset import DataLoader
+data = [1, 2, 3, 4]
+first = DataLoader(data, sampler=WeightedRandomSampler([0.0, 1.0, 0.0, 0.0], 8))
+second = DataLoader(data, batch_size=4, sampler=later(RandomSampler)())
+"""
+    cfg = Config.fromstring(text, ".py")
+    assert [batch.tolist() for batch in build_dataloader(cfg.first)] == [[2]] * 8
+    (batch,) = build_dataloader(cfg.second)
+    assert sorted(batch.tolist()) == [1, 2, 3, 4]

@@ -144,3 +144,9 @@ def test_a_label_may_be_a_whole_number_in_floating_point():
     accuracy = Accuracy()
     accuracy.process({}, [dict(prediction=torch.tensor(p), target=1) for p in (1.0, 0.0)])
     assert accuracy.evaluate(size=2) == {"accuracy": 50.0}
+
+
+def test_as_many_best_scores_as_there_are_classes_are_no_accuracy():
+    sample = dict(prediction=torch.tensor([0.1, 0.9]), target=torch.tensor(0))
+    with pytest.raises(MetricError, match="topk is 5, but there are scores for 2 classes"):
+        Accuracy(topk=(1, 5)).process(None, [sample])

@@ -161,3 +161,11 @@ def test_a_metric_that_nobody_or_everybody_computes():
         get_metric_value("map", {"bbox/mAP": 2})
     with pytest.raises(MetricError, match="may be a/acc or b/acc"):
         get_metric_value("acc", {"a/acc": 1, "b/acc": 2})
+
+
+def test_a_model_that_predicts_nothing_is_told_what_is_needed():
+    with pytest.raises(
+        MetricError, match="predicted None for a batch.*one result for each"
+    ) as error:
+        Evaluator(Mean()).process(None)
+    assert "return a list" in error.value.help

@@ -9,6 +9,7 @@ import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -318,3 +319,9 @@ def test_a_client_package_that_is_missing_is_named():
     with pytest.raises(ImportError) as caught:
         fileio.LmdbBackend("x")
     assert str(caught.value).endswith("help: pip install lmdb")
+
+
+def test_a_url_that_cannot_be_read_is_named():
+    with pytest.raises(URLError) as error:
+        fileio.get("http://127.0.0.1:9/model.pth")
+    assert error.value.__notes__ == ["while reading http://127.0.0.1:9/model.pth"]

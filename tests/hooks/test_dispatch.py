@@ -240,3 +240,8 @@ def test_other_methods_are_nobodys_business() -> None:
         dispatch.register(Helpful())
     assert said == []
     assert [type(hook) for hook in dispatch.hooks] == [Helpful]
+
+
+def test_the_name_of_a_hook_is_answered_by_its_dict() -> None:
+    with pytest.raises(TypeError, match=r"write dict\(type='EMAHook'\)$"):
+        HookDispatch().register("EMAHook")

@@ -11,7 +11,7 @@ from torch.utils.data import TensorDataset
 
 from mainspring.checkpoint import load_file, verify_file
 from mainspring.dataset import DataLoader
-from mainspring.hooks import DivergenceError, DivergenceHook, Hook
+from mainspring.hooks import CheckpointHook, DivergenceError, DivergenceHook, Hook
 from mainspring.model import BaseModel
 from mainspring.runner import Runner
 
@@ -365,3 +365,12 @@ def test_leaving_steps_out_needs_no_training(make_runner, described) -> None:
     runner.optim_wrapper = described
     DivergenceHook(policy="skip").before_run(runner)
     assert runner.optim_wrapper == described
+
+
+def test_a_checkpoint_that_was_refused_is_not_named(tmp_path, capsys):
+    saving = CheckpointHook()
+    runner = run(tmp_path, {1: float("nan")}, 1, default_hooks={"checkpoint": saving})
+    with pytest.raises(DivergenceError):
+        runner.train()
+    assert saving.last_ckpt is None
+    assert "epoch_1.pth" not in capsys.readouterr().out

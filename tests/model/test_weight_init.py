@@ -172,3 +172,11 @@ class TestInitialize:
     def test_wrong_configs(self, cfg, error, message):
         with pytest.raises(error, match=message):
             initialize(net(), cfg)
+
+
+@pytest.mark.parametrize(
+    ("layer", "is_said"), [("Liner", True), ("conv1d", True), ("Linear", False), ("LSTM", False)]
+)
+def test_a_layer_whose_name_is_misspelt_is_said(layer, is_said, capsys):
+    initialize(net(), dict(type="Constant", val=1.0, layer=layer))
+    assert ("has no effect: no layer is a" in capsys.readouterr().out) is is_said

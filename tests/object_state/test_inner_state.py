@@ -147,7 +147,7 @@ class Caches(nn.Module):
 
 
 def test_a_tensor_without_a_place_comes_back_on_the_device_of_the_run(monkeypatch):
-    monkeypatch.setattr("mainspring.object_state.inner_state.get_device", lambda: "meta")
+    monkeypatch.setattr("mainspring.object_state.kinds.get_device", lambda: "meta")
     first = Caches()
     state = InnerState(lambda: {"net": first})
     first.grid = torch.ones(2)

@@ -113,7 +113,9 @@ def _unknown(call: Call, callee: Callee) -> Iterator[Mistake]:
                 continue
         known = [item for item in callee.parameters if item not in call.role.supplied]
         message = f"{callee.name} has no parameter {name!r}"
-        advice = suggestion(close) or f"it has {', '.join(known) or 'none'}"
+        # A variant that misspells an argument has inherited the right one.
+        alike = nearest(name, set(callee.names) - call.role.supplied)
+        advice = suggestion(alike) or f"it has {', '.join(known) or 'none'}"
         meant = close[0] if close else None
         unsure = severity == "warning" and callee.openness in ("closed", "passes_on")
         yield Mistake(severity, message, name, advice, meant, only_checked=unsure)

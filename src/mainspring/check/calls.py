@@ -46,6 +46,7 @@ class CallChecker:
         arguments: How many arguments they have.
         import_seconds: How long it took to import what the config names.
         targets: What each visited call or dict calls, by its identity.
+        settings: Dicts whose `type` calls nothing, by their identity.
     """
 
     def __init__(self, problems: Problems, *, imports: bool = True) -> None:
@@ -55,6 +56,7 @@ class CallChecker:
         self.arguments = 0
         self.import_seconds = 0.0
         self.targets: dict[int, Any] = {}
+        self.settings: set[int] = set()
         self._imports = imports
         self._unused = False
         self._scope_is_missing = False
@@ -132,7 +134,9 @@ class CallChecker:
             if isinstance(target, type) and role.certain and not self._unused:
                 self._compare(Call({}, role, target, {}, True), path)
         elif isinstance(value, dict):
-            if self._is_call(value, path, role):
+            if role is ROLES["settings"]:
+                self.settings.add(id(value))
+            elif self._is_call(value, path, role):
                 self._visit_call(value, path, role)
             else:
                 for key, item in dict.items(value):

@@ -159,6 +159,7 @@ class _Trial:
         from torch import nn
 
         from mainspring.hooks import EMAHook, HookDispatch
+        from mainspring.hooks.dispatch import check_hook
         from mainspring.hooks.metric_rule import UnknownRuleError
         from mainspring.runner.building.default_hooks import DEFAULT_HOOKS, hooks_of
 
@@ -184,6 +185,9 @@ class _Trial:
             made = self._try(path, hook, register) if written else None
             if made is not None:
                 self.parts.hooks[dotted] = made
+            kind: Any = self.calls.targets.get(id(hook))
+            if isinstance(kind, type) and getattr(kind, "__new__", None) is object.__new__:
+                self._try(path, hook, check_hook, prepared=object.__new__(kind))
         return unruled
 
     def _loaders(self, sections: dict[str, Any]) -> None:
@@ -214,8 +218,11 @@ class _Trial:
         from torch.utils.data import IterableDataset
 
         from mainspring.dataset import TokenBudgetBatchSampler, build_dataloader
+        from mainspring.dataset.any_loader import refuse_no_loader
 
         if not isinstance(section, dict):
+            if isinstance(section, _PLAIN):
+                self._try(path, section, partial(refuse_no_loader, ".".join(path)))
             return
         kept = _copied(section)
         if "dataset" in arguments_of(section):
@@ -277,7 +284,7 @@ class _Trial:
 
         section, preprocessor = sections.get("model"), sections.get("data_preprocessor")
         model: Any = None
-        if self._is_ours(preprocessor) and (isinstance(section, dict) or section is None):
+        if self._is_ours(preprocessor):
             make_model = partial(build.build_model, data_preprocessor=preprocessor)
             with torch.device("meta"):
                 model = self._try(("model",), section, make_model)
@@ -401,7 +408,11 @@ class _Trial:
         if isinstance(spec, LazyObject | LazyAttr):
             return _is_ours(self.calls.resolved(spec))
         is_typed = isinstance(spec, dict) and dict.__contains__(spec, "type")
-        if is_typed and not _is_ours(self.calls.targets.get(id(spec))):
+        if (
+            is_typed
+            and id(spec) not in self.calls.settings
+            and not _is_ours(self.calls.targets.get(id(spec)))
+        ):
             return False
         return all(self._is_ours(item) for _, item in items_of(spec))
 
@@ -412,8 +423,11 @@ class _Trial:
             return  # one mistake
         first = str(said).strip().partition("\n")[0] or type(said).__name__
         first = f"KeyError: {said}" if isinstance(said, KeyError) else first
-        message = getattr(said, "message", None) or first
-        self.problems.add(severity, message, path, getattr(said, "help", None), only_checked=True)
+        named = (n for n in getattr(said, "__notes__", ()) if " has no argument " in n)
+        noted, _, hint = next(named, "").partition("; ")
+        message, advice = getattr(said, "message", None) or noted or first, hint or None
+        advice = getattr(said, "help", advice)
+        self.problems.add(severity, message, path, advice, only_checked=True)
 
 
 def _is_ours(target: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -11,7 +12,7 @@ from mainspring.errors import Location, MainspringError
 
 __all__ = ["Problem", "Problems", "Severity"]
 
-_UNEXPECTED = "unexpected keyword argument"
+_UNEXPECTED = re.compile("unexpected keyword argument|has no argument")
 
 Severity = Literal["error", "warning"]
 
@@ -82,7 +83,7 @@ class Problems:
         dotted = ".".join(path) or None
         problem = Problem(severity, message, location, help, dotted, only_checked)
         place = problem.location or problem.config_path
-        for key, known in self._found.items() if _UNEXPECTED in problem.message else ():
+        for key, known in self._found.items() if _UNEXPECTED.search(message) else ():
             same = known.config_path == problem.config_path and known.location == problem.location
             if same and known.severity == "warning":  # its words are the better ones
                 self._found[key] = replace(known, severity=problem.severity)

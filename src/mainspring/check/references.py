@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import pkgutil
 import sys
+import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
@@ -16,6 +18,7 @@ from mainspring.config.schema import NEAR
 from mainspring.errors import suggestion
 from mainspring.names import ForbiddenNameError, is_of_stdlib
 from mainspring.names.imports import ObjectNotFoundError, import_object
+from mainspring.output import near_path
 from mainspring.registry.autoimport import import_scope, installation_hint
 from mainspring.registry.default_scope import DefaultScope, canonical_path, canonical_scope
 from mainspring.registry.lookup import known_names, search_tree
@@ -61,15 +64,20 @@ def _failure(value: LazyObject | LazyAttr, error: BaseException) -> Failure:
     if isinstance(error, ForbiddenNameError):
         return Failure(error.message, error.help)
     if not isinstance(error.__cause__, ObjectNotFoundError):
-        return Failure(
-            f"{path} cannot be imported: {type(error).__name__}: {error}", "mend that import first"
-        )
+        frames = traceback.extract_tb(error.__traceback__)
+        raised = next(frame for frame in reversed(frames) if not frame.filename.startswith("<"))
+        said = f"{path} cannot be imported: {type(error).__name__}: {error}"
+        if raised.filename != importlib.__file__:  # as of a SyntaxError, which says its place
+            said += f" ({near_path(raised.filename)}:{raised.lineno})"
+        return Failure(said, "mend that import first")
     gap, close = _gap(path), _close_paths(path)
     missing = error.__cause__.message if gap is None else gap.message
     if gap is not None and gap.owner is not None:
         missing = f"{canonical_path(path).partition(f'.{gap.missing}')[0]} has no {gap.missing!r}"
     head = canonical_scope(path.partition(".")[0])
     install = f"install {head}, or run where it can be found: beside the config, for instance"
+    if "." not in path and isinstance(value, LazyObject) and value.location is None:
+        install = f"write the whole path: @package.module.{path}(...)"
     return Failure(
         f"{path} does not exist: {missing}",
         suggestion(close) or (None if _exists(head) else install),

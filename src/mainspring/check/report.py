@@ -7,7 +7,7 @@ from typing import Any
 
 from mainspring.check.checker import Findings
 from mainspring.check.problem import Problem
-from mainspring.errors import as_ours
+from mainspring.errors import as_ours, shown_path
 
 __all__ = ["report_as_json", "report_as_text", "unreadable_as_json"]
 
@@ -34,7 +34,7 @@ def _as_text(problem: Problem, colour: bool) -> str:
     place = f"{paint(str(problem.location), _BOLD)}: " if problem.location else ""
     lines = [f"{place}{severity}: {problem.message}"]
     if problem.config_path:
-        lines.append(f"  at: {problem.config_path}")
+        lines.append(f"  at: {shown_path(problem.config_path)}")
     if problem.help:
         lines.append(f"  {paint('help', _CYAN)}: {problem.help}")
     return "\n".join(lines)

@@ -30,7 +30,7 @@ from mainspring.config.schema import (
 )
 from mainspring.config.source import Source
 from mainspring.errors import Location, suggestion
-from mainspring.walk import parts_of
+from mainspring.walk import parts_of, paths_of
 
 __all__ = ["check_names", "find_missing_files"]
 
@@ -38,6 +38,7 @@ _REMOTE = re.compile(r"[A-Za-z][\w+.-]+:")
 """``https://``, ``s3://``, ``torchvision://``, ``mmpretrain://``, ``open-mmlab:``, ...; a drive of
 Windows has one letter."""
 
+_PRETRAINED = ("Pretrained", "PretrainedInit")
 _BASE_VALUE = re.compile(r"\{\{\s*_base_\.(\w+)")
 
 
@@ -197,26 +198,42 @@ def _uses(text: str) -> _Uses:
 
 
 def find_missing_files(values: dict[Any, Any], problems: Problems) -> None:
-    """Find local checkpoints that ``load_from`` or ``resume`` names and that do not exist.
+    """Find local checkpoints that are no files: of ``load_from``, ``resume`` and ``init_cfg``.
 
     Args:
         values: The whole config, not imported.
         problems: Where to report.
     """
-    for name in ("load_from", "resume"):
-        path = dict.get(values, name)
+    named: list[tuple[tuple[str, ...], Any]] = [
+        ((name,), dict.get(values, name)) for name in ("load_from", "resume")
+    ]
+    for keys, part in paths_of(values):
+        if isinstance(part, dict) and str(dict.get(part, "type")) in _PRETRAINED:
+            named.append(((*map(str, keys), "checkpoint"), dict.get(part, "checkpoint")))
+    for keys, path in named:
         if not isinstance(path, str) or not path or path == "auto" or _REMOTE.match(path):
             continue
         work_dir = dict.get(values, "work_dir")
         in_work_dir = path
         if isinstance(work_dir, str) and os.path.dirname(path) == "":
             in_work_dir = os.path.join(work_dir, path)
-        if "\0" in path or any(map(os.path.exists, (os.path.expanduser(path), in_work_dir))):
+        written, why = os.path.expanduser(path), "which does not exist"
+        if os.path.isdir(written):
+            why = "which is a directory"
+            advice: str | None = "name one of its files; resume=True takes the work_dir's newest"
+        elif "\0" in path or any(map(os.path.exists, (written, in_work_dir))):
             continue
-        folder = Path(path).parent
-        try:
-            hint = suggestion(nearest(Path(path).name, [entry.name for entry in folder.iterdir()]))
-            advice = hint and f"{hint} (in {folder})"
-        except OSError:
-            advice = f"there is no folder {str(folder)!r}"
-        problems.add("error", f"{name} is {path!r}, which does not exist", (name,), advice)
+        else:
+            advice = _nearest_file(Path(path))
+        begins = keys[-1] == "checkpoint"  # what weights begin with matters to a training alone
+        severity: Severity = "warning" if begins else "error"
+        said = f"{keys[-1]} is {path!r}, {why}"
+        problems.add(severity, said, keys, advice, only_checked=begins)
+
+
+def _nearest_file(path: Path) -> str | None:
+    try:
+        hint = suggestion(nearest(path.name, [entry.name for entry in path.parent.iterdir()]))
+        return hint and f"{hint} (in {path.parent})"
+    except OSError:
+        return f"there is no folder {str(path.parent)!r}"

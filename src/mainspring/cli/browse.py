@@ -28,7 +28,7 @@ def add_parser(verbs: Any) -> None:
     add = parser.add_argument
     add("--samples", type=count, default=16, metavar="N", help="how many to show (16)")
     text = "where images go: .png or .html (default: browse.png); texts and values are printed, "
-    add("--out", metavar="FILE", help=f"{text}and go to an .html as well")
+    add("-o", "--out", metavar="FILE", help=f"{text}and go to an .html as well")
 
 
 def run(options: argparse.Namespace) -> None:

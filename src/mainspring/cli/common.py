@@ -41,6 +41,7 @@ __all__ = [
     "make_importable",
     "default_work_dir",
     "read_config",
+    "set_by_option",
     "tell",
     "telling_result",
 ]
@@ -260,11 +261,28 @@ def load_config(options: argparse.Namespace, overrides: Sequence[str]) -> Config
     elif names_peers() and cfg.get("launcher") in (None, "none"):
         cfg.launcher = "pytorch"
     if options.work_dir is not None:
-        cfg.work_dir = options.work_dir
+        set_by_option(cfg, "work_dir", options.work_dir, f"--work-dir {options.work_dir}")
     elif cfg.get("work_dir") is None:
         cfg.work_dir = str(default_work_dir(options.config))
     refuse_unchosen(cfg)
     return cfg
+
+
+def set_by_option(cfg: Config, name: str, value: str, words: str) -> None:
+    """Give a section what an option says, whose words are then its place.
+
+    Args:
+        cfg: The config.
+        name: The section.
+        value: What it gets.
+        words: The option, as it was typed.
+    """
+    from mainspring.config.provenance.marks import Spot
+    from mainspring.config.provenance.places import note_change
+
+    cfg[name] = value
+    spot = Spot(None, is_change=True, word=f"command line: {words}", value=value)
+    note_change(cfg._cfg_dict, [name], spot, "set")
 
 
 def default_work_dir(config: str) -> Path:

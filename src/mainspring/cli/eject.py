@@ -34,7 +34,7 @@ def add_parser(verbs: Any) -> None:
         "their own modules. What cannot be ejected is named and refused.",
     )
     add = parser.add_argument
-    add("--out", metavar="FILE.py", help="the script (default: printed)")
+    add("-o", "--out", metavar="FILE.py", help="the script (default: printed)")
     add("--force", action="store_true", help="replace FILE.py if it is there")
     add("--partial", action="store_true", help="leave out what cannot be ejected, and say so in it")
     text = "run N iterations of both and compare; the exit code is 1 if anything differs"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from mainspring.cli.common import add_config_verb, load_config, telling_result
+from mainspring.cli.common import add_config_verb, load_config, set_by_option, telling_result
 from mainspring.dist import is_main_process
 
 __all__ = ["add_parser", "run"]
@@ -24,7 +24,7 @@ def add_parser(verbs: Any) -> None:
             checkpoint={"metavar": "CHECKPOINT", "help": "checkpoint to evaluate"},
         )
         add = parser.add_argument
-        add("--out", metavar="FILE.pkl", help="also write the predictions to this file")
+        add("-o", "--out", metavar="FILE.pkl", help="also write the predictions to this file")
         parser.set_defaults(mode=mode, tta=False)
         if mode == "test":
             add("--tta", action="store_true", help="test with the config's augmentations")
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> Any:
     cfg = load_config(options, options.overrides)
-    cfg.load_from = options.checkpoint
+    set_by_option(cfg, "load_from", options.checkpoint, options.checkpoint)
     cfg.resume = False
 
     from mainspring.tools.trial import build_runner

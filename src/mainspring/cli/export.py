@@ -32,7 +32,7 @@ def add_parser(verbs: Any) -> None:
     )
     add = parser.add_argument
     add("--to", choices=["onnx", "torch", "safetensors"], required=True, help="the format")
-    add("--out", metavar="FILE", help="the file (default: beside the checkpoint)")
+    add("-o", "--out", metavar="FILE", help="the file (default: beside the checkpoint)")
     text = "an example, read as by predict (default: the first items of the test data)"
     add("--input", action="append", default=[], metavar="FILE", help=text)
     add("--batch-size", type=count, metavar="N", help="only batches of this size (default: any)")

@@ -210,7 +210,9 @@ def explain(error: BaseException) -> str:
         notes = [note for note in notes if not note.startswith(("help: ", "while reading the"))]
     lines = [ours.report(), *notes]
     cause = error.__cause__
-    if cause is not None and getattr(cause, "msg", str(cause)) not in ours.message:
+    of_parser: str | None = getattr(cause, "problem", None)
+    said: Any = of_parser or getattr(cause, "msg", str(cause))
+    if cause is not None and said.partition(" (at ")[0] not in ours.message:
         lines.append(f"caused by: {_headline(cause)}")
     return "\n".join(lines)
 

@@ -24,7 +24,7 @@ def add_parser(verbs: Any) -> None:
     )
     add = parser.add_argument
     add("--lr", action="store_true", help="learning rates only")
-    add("--out", metavar="FILE", help="draw them into a file, such as lr.png")
+    add("-o", "--out", metavar="FILE", help="draw them into a file, such as lr.png")
 
 
 def run(options: argparse.Namespace) -> None:

@@ -41,7 +41,7 @@ def add_parser(verbs: Any) -> None:
     text = "files, folders, patterns in quotes; - for lines of standard input; key=value changes "
     add("inputs", nargs="+", metavar="INPUT", help=f"{text}the config")
     add_config_options(parser)
-    add("--out", metavar="DIR", help="write tables, arrays and drawn images into this folder")
+    add("-o", "--out", metavar="DIR", help="write tables, arrays and drawn images into this folder")
     add("--batch-size", type=count, default=1, metavar="N", help="inputs at a time (1)")
     add("--format", choices=["text", "json", "csv"], default="text", help="what is printed")
     add("--device", metavar="DEVICE", help="cpu, cuda or cuda:1")

@@ -28,7 +28,7 @@ def add_parser(verbs: Any) -> None:
     )
     add = parser.add_argument
     text = "where it goes (default: report.html in the work directory; of several runs, here)"
-    add("--out", metavar="FILE", help=text)
+    add("-o", "--out", metavar="FILE", help=text)
     add("--watch", action="store_true", help="show it in a browser instead, and keep it up to date")
     add("--port", type=port, default=8765, metavar="N", help="with --watch: port (8765)")
 

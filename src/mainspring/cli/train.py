@@ -6,7 +6,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from mainspring.cli.common import add_config_verb, load_config, looks_like_override, telling_result
+from mainspring.cli.common import (
+    add_config_verb,
+    load_config,
+    looks_like_override,
+    set_by_option,
+    telling_result,
+)
 from mainspring.cli.trial_options import use_device
 from mainspring.dist import is_main_process, names_peers
 from mainspring.errors import ConfigError
@@ -75,7 +81,9 @@ def _runner(options: argparse.Namespace) -> Any:
     weights = cfg.get("load_from") if options.resume == "auto" and not cfg.get("resume") else None
     if options.resume:
         cfg.resume = True
-        cfg.load_from = None if options.resume == "auto" else options.resume
+        cfg.load_from = None
+        if options.resume != "auto":
+            set_by_option(cfg, "load_from", options.resume, f"--resume {options.resume}")
     if options.anew:
         if not (options.resume or cfg.get("resume")):
             raise ConfigError(

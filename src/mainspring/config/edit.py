@@ -22,6 +22,7 @@ from mainspring.config.recorded_python.recording import (
 )
 from mainspring.config.schema import RUNNER_SECTIONS
 from mainspring.errors import ConfigError, did_you_mean
+from mainspring.registry.recorded import POSITIONAL_KEY
 
 __all__ = ["Editor", "edit"]
 
@@ -79,24 +80,24 @@ class Editor:
         return _inner(value)
 
     def __getitem__(self, key: Any) -> Any:
-        return _inner(self._find(key))
+        return _inner(Editor(self._holder(key))._find(key))
 
     def __setattr__(self, name: str, value: Any) -> None:
         self[name] = value
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        part = self._part
         value = value._part if isinstance(value, Editor) else value
-        _refuse_shared(part)
-        part[key] = value
+        _refuse_shared(self._part)
+        self._holder(key)[key] = value
 
     def __delattr__(self, name: str) -> None:
         del self[name]
 
     def __delitem__(self, key: Any) -> None:
-        self._find(key)
+        part = self._holder(key)
+        Editor(part)._find(key)
         _refuse_shared(self._part)
-        del self._part[key]
+        del part[key]
 
     def __iter__(self) -> Iterator[Any]:
         return iter([_inner(item) for item in self._part])
@@ -131,13 +132,20 @@ class Editor:
                 self[name] = value
 
     def _list(self, method: str) -> list[Any]:
-        part = self._part
+        part = self._holder(0)
         if isinstance(part, list):
-            _refuse_shared(part)
+            _refuse_shared(self._part)
             return part
         raise ConfigError(
             f"only a list has {method}(), but this is {_shown(part)}", location=calling_place()
         )
+
+    def _holder(self, key: Any) -> Any:
+        """The part, or the positional arguments of a call for the number of one."""
+        part = self._part
+        if isinstance(key, int) and isinstance(part, Node) and not dict.__contains__(part, key):
+            return dict.get(part, POSITIONAL_KEY, part)
+        return part
 
     def _find(self, key: Any) -> Any:
         part = self._part
@@ -154,7 +162,9 @@ class Editor:
                 part.bind()  # imports its class
         if dict.__contains__(part, key):
             return dict.__getitem__(part, key)
-        written = [str(name) for name in dict.keys(part)]
+        count = len(dict.get(part, POSITIONAL_KEY, ()))
+        written = [*(str(name) for name in dict.keys(part) if name != POSITIONAL_KEY)]
+        written += map(str, range(count))
         raise ConfigError(
             f"{_shown(part)} has no {key!r} to edit",
             location=calling_token(),

@@ -6,12 +6,14 @@ import ast
 import functools
 import os
 import re
+import traceback
 from typing import Any
 
 from mainspring.config.external import with_scope
 from mainspring.config.printing.parse import is_dump, parse_dump
 from mainspring.config.printing.sharing import MOST_VALUES
 from mainspring.config.provenance.marks import session
+from mainspring.config.recorded_python.recording import CONFIG_MODULE
 from mainspring.config.recorded_python.run_source import parsed
 from mainspring.config.source import LoadedConfig, ReadOptions, Source, check_acyclic
 from mainspring.errors import ConfigError, ConfigParsingError, Location
@@ -81,6 +83,9 @@ def load_source(
             _check_depth(loaded.values, source)
             current.finish(loaded.values, set())
     except RecursionError as error:
+        frames = [frame.f_globals for frame, _ in traceback.walk_tb(error.__traceback__)]
+        if sum(names.get("__name__") == CONFIG_MODULE for names in frames) > _DEEPEST:
+            raise  # a function of the file calls itself
         raise _too_deep(source) from error
     return loaded
 

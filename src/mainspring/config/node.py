@@ -30,6 +30,10 @@ __all__ = ["Node"]
 _VALUE_HELP = (
     "write the number or text, or import the callable within `with eager():` to call it now"
 )
+_CALL_HELP = (
+    "define a function in the file that makes the whole call, in place of partial(...); or call "
+    "it in a function of a module"
+)
 _COPY_HELP = "take copy(...) of it and change that with edit(...)"
 
 
@@ -245,7 +249,8 @@ class Node(ConfigDict, RecordedCall):
         return dict.__len__(self)
 
     def __bool__(self) -> bool:
-        self._refuse_while_recording("it is neither true nor false", "compare with `is None`")
+        advice = f"compare with `is None`; or {_VALUE_HELP}"
+        self._refuse_while_recording("it is neither true nor false", advice)
         return dict.__len__(self) > 0
 
     def __eq__(self, other: object) -> bool:
@@ -268,7 +273,7 @@ class Node(ConfigDict, RecordedCall):
 
     def __call__(self, *_: Any, **__: Any) -> Any:
         """Refuse: what it gives when it is called is not known yet."""
-        self._refuse_while_recording("it cannot be called", "call it in a function of a module")
+        self._refuse_while_recording("it cannot be called", _CALL_HELP)
         raise TypeError(f"{self!r} is a description, which is built by a registry, not called")
 
     def __enter__(self) -> Any:

@@ -16,7 +16,7 @@ from mainspring.config.printing.expression import evaluate_call
 from mainspring.config.printing.parse import is_dump
 from mainspring.config.provenance.marks import Spot
 from mainspring.config.provenance.places import key_in, note_change, value_at
-from mainspring.config.schema import RUNNER_SECTIONS, keys_of_section
+from mainspring.config.schema import OLD_SECTIONS, RUNNER_SECTIONS, keys_of_section
 from mainspring.config.sweep import picked
 from mainspring.errors import (
     ConfigError,
@@ -24,8 +24,10 @@ from mainspring.errors import (
     OverrideError,
     close_names,
     did_you_mean,
+    shown_path,
     suggestion,
 )
+from mainspring.registry.recorded import POSITIONAL_KEY
 from mainspring.registry.signatures import callee_of
 from mainspring.walk import parts_of, paths_of
 
@@ -172,9 +174,12 @@ _READ_FROM_DUMPS = ("custom_imports", "runner_type", "tta_model", "model_wrapper
 
 
 def _holding(cfg: ConfigDict, name: str, value: Any) -> list[str]:
-    """The places in sections that hold a variable's value: of the same name, else all of them."""
+    """The places in sections that hold a variable's value: of the same name, else all of them.
+
+    Names such as ``max_epochs`` for ``epochs`` come first.
+    """
     found = [
-        ".".join(map(str, keys))
+        shown_path(".".join(map(str, keys)))
         for keys, part in paths_of(cfg)
         if keys[0] in RUNNER_SECTIONS
         and type(part) is type(value)
@@ -182,7 +187,7 @@ def _holding(cfg: ConfigDict, name: str, value: Any) -> list[str]:
         and part == value
     ]
     same = [path for path in found if path.rpartition(".")[2] == name]
-    return same or found
+    return same or sorted(found, key=lambda path: name not in path.rpartition(".")[2])
 
 
 def _apply(cfg: ConfigDict, change: Override, *, took_effect: bool) -> None:
@@ -193,6 +198,9 @@ def _apply(cfg: ConfigDict, change: Override, *, took_effect: bool) -> None:
     part: Any = None
     value: Any = cfg
     for depth, name in enumerate(names):
+        is_number = isinstance(value, Node) and name.isdecimal() and not _has(value, name)
+        if is_number and dict.__contains__(value, POSITIONAL_KEY):
+            names.insert(depth, name := POSITIONAL_KEY)
         part, here, is_last = value, ".".join(names[:depth]), depth + 1 == len(names)
         if not isinstance(part, dict | list):
             raise OverrideError(
@@ -263,6 +271,8 @@ def _missing(cfg: ConfigDict, change: Override, part: Any, name: str, here: str)
     names = list(dict.fromkeys(known))
     candidates = names if here else [*names, *RUNNER_SECTIONS]
     near = did_you_mean(name, [candidate for candidate in candidates if candidate != name])
+    if not here and name in OLD_SECTIONS:
+        return OverrideError(what, config_path=change.path, help=OLD_SECTIONS[name])
     if near is None and parameters:
         near = f"it has {', '.join(names)}"
     if near is None:

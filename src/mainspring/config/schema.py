@@ -111,7 +111,7 @@ ROLES: dict[str, Role] = {
         "OPTIM_WRAPPERS",
         default="OptimWrapper",
         extra=_names("constructor", "paramwise_cfg"),
-        parts={"optimizer": "optimizer", "constructor": "constructor"},
+        parts={"optimizer": "optimizer", "constructor": "constructor", "clip_grad": "settings"},
         several=True,
     ),
     "constructor": Role(
@@ -143,6 +143,7 @@ ROLES: dict[str, Role] = {
     "val_loop": Role("LOOPS", default="ValLoop", supplied=_EVALUATION),
     "test_loop": Role("LOOPS", default="TestLoop", supplied=_EVALUATION),
     "nested": Role("", certain=False, called_later=True),
+    "settings": Role(""),
 }
 
 NESTED = ROLES["nested"]

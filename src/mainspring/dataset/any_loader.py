@@ -20,6 +20,7 @@ __all__ = [
     "length_of",
     "loaders_inside",
     "no_batch_error",
+    "refuse_no_loader",
     "refuse_without_length",
     "set_loader_epoch",
 ]
@@ -62,6 +63,26 @@ def no_batch_error(section: str) -> DataError:
         help="the data set or stream is empty, at its end already, or smaller than one batch with "
         "drop_last=True",
     )
+
+
+def refuse_no_loader(section: str, loader: Any) -> None:
+    """Refuse what gives no batches.
+
+    Args:
+        section: The config's name of the loader.
+        loader: What stands there.
+
+    Raises:
+        ConfigError: It is a plain value, or a data set, whose items would pass for batches.
+        DataError: It has no batch.
+    """
+    is_dataset = isinstance(loader, Dataset) and not isinstance(loader, IterableDataset)
+    if loader is None or isinstance(loader, str | int | float) or is_dataset:
+        shown = f"a data set, {type(loader).__name__}" if is_dataset else repr(loader)
+        advice = "give a loader: DataLoader(dataset, batch_size=...)"
+        raise ConfigError(f"{section} is {shown}", config_path=section, help=advice)
+    if length_of(loader) == 0:
+        raise no_batch_error(section)
 
 
 def empty_loader_error(loader: TorchDataLoader[Any]) -> DataError:

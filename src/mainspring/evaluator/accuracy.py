@@ -88,6 +88,11 @@ class Accuracy(BaseMetric):
             if labels.is_floating_point():
                 ranks = torch.where(labels == labels.round(), ranks, _NO_LABEL)
         else:
+            if max(self.topk) > predictions.shape[1]:
+                raise MetricError(
+                    f"topk is {max(self.topk)}, but there are scores for {predictions.shape[1]} "
+                    "classes, so every sample would be right"
+                )
             ranks = _ranks(predictions, targets)
         # The one copy from the device in each batch; 32 bits, because there may be many classes.
         ranks = ranks.to("cpu", torch.int32)

@@ -60,18 +60,21 @@ class Evaluator:
         for metric in self.metrics:
             forget_results(metric)
 
-    def process(self, data_samples: Sequence[Any], data_batch: Any = None) -> None:
+    def process(self, data_samples: Sequence[Any] | None, data_batch: Any = None) -> None:
         """Look at a batch.
 
         Args:
             data_samples: What the model predicted; data elements are turned into dicts.
             data_batch: What the loader gave.
+
+        Raises:
+            MetricError: It is no result for each sample.
         """
-        if isinstance(data_samples, Mapping):
+        if data_samples is None or isinstance(data_samples, Mapping):
+            keys = ", ".join(map(str, data_samples or ()))
+            shown = "None" if data_samples is None else f"a dict with the keys {keys}"
             raise MetricError(
-                "the model predicted a dict with the keys "
-                f"{', '.join(map(str, data_samples))} for a batch: metrics need one result for "
-                "each sample",
+                f"the model predicted {shown} for a batch: metrics need one result for each sample",
                 help="let forward(mode='predict') return a list, such as "
                 "[dict(prediction=scores, target=label), ...]; a dict of losses is for mode='loss'",
             )

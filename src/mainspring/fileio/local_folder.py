@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
+from typing import Any
 
-from mainspring.errors import ConfigError
+from mainspring.errors import ConfigError, ConfigTypeError
 
 __all__ = ["local_folder"]
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # a `Path` folds the second slash
 
 
-def local_folder(path: str | Path, setting: str, *, instead: str | None = None) -> str:
+def local_folder(path: Any, setting: str, *, instead: str | None = None) -> str:
     """A folder that a user named, if it is one.
 
     Args:
@@ -22,8 +22,11 @@ def local_folder(path: str | Path, setting: str, *, instead: str | None = None) 
         instead: What to write to reach storage.
 
     Raises:
-        ConfigError: It is a URL, which would become a folder of that name.
+        ConfigError: It is no path, or a URL, which would become a folder of that name.
     """
+    if not isinstance(path, str | os.PathLike):
+        kind = type(path).__name__
+        raise ConfigTypeError(f"{setting} is a {kind}, but has to be a path", config_path=setting)
     text = os.fspath(path)
     if _URL.match(text):
         raise ConfigError(

@@ -142,6 +142,11 @@ class CheckpointHook(CheckpointNames):
         self.save_last = save_last
         self.save_best = save_best
         self.save_begin = save_begin
+        try:
+            str(filename_tmpl).format(0)
+        except (IndexError, KeyError, ValueError):
+            advice = "give a name with {} for the step: 'epoch_{}.pth'"
+            raise ConfigError(f"filename_tmpl is {filename_tmpl!r}", help=advice) from None
         self.filename_tmpl = filename_tmpl
         self.file_client_args = file_client_args
         self.backend_args = backend_args
@@ -438,6 +443,9 @@ class CheckpointHook(CheckpointNames):
                 when_safe()
         except OSError as error:
             self._failed(runner, file, undo, error)
+        except Exception:  # a hook refuses what would be saved
+            undo()
+            raise
         else:
             if not self.async_save:
                 self._failure = None

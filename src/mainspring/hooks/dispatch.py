@@ -15,14 +15,14 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from mainspring.errors import did_you_mean, mark_user_mistake
+from mainspring.errors import ConfigTypeError, did_you_mean, mark_user_mistake
 from mainspring.hooks.hook import Hook, overridden_method
 from mainspring.hooks.points import FAMILIES, HOOK_POINTS, POINT_NAMES, POINTS_BY_NAME
 from mainspring.hooks.priority import Priority, get_priority
 from mainspring.hooks.run import Run
 from mainspring.registry import HOOKS
 
-__all__ = ["HookDispatch", "HookMethod"]
+__all__ = ["HookDispatch", "HookMethod", "check_hook"]
 
 HookMethod = Callable[..., Any]
 """Called with the runner, then the arguments of its point by keyword."""
@@ -69,10 +69,10 @@ class HookDispatch:
             hook = hook()
         if hook is None or isinstance(hook, str | int | float | list | tuple):
             near = did_you_mean(hook, HOOKS.module_dict) if isinstance(hook, str) else None
-            advice = near or "derive it from mainspring.hooks.Hook"
-            raise mark_user_mistake(
-                TypeError(f"{hook!r} is not a hook: write dict(type=NAME, ...); {advice}")
-            )
+            advice = f"dict(type=NAME, ...); {near or 'derive it from mainspring.hooks.Hook'}"
+            if isinstance(hook, str) and hook in HOOKS.module_dict:
+                advice = f"dict(type={hook!r})"
+            raise mark_user_mistake(TypeError(f"{hook!r} is not a hook: write {advice}"))
         if priority is not None:
             get_priority(priority)
             hook.priority = priority
@@ -232,10 +232,8 @@ def _check_signature(hook: Any, name: str, arguments: tuple[str, ...]) -> None:
         close = [
             f"{parameter!r}: {hint}" for parameter, hint in zip(own, hints, strict=True) if hint
         ]
-        message = (
-            f"{shown}{signature} cannot be called at its hook point: {error}\n"
-            f"  expected: {name}(self, {', '.join(('runner', *arguments))})"
-        )
-        if close:
-            message += f"\n  help: {'; '.join(close)}"
-        raise mark_user_mistake(TypeError(message)) from None
+        wanted = f"expected: {name}(self, {', '.join(('runner', *arguments))})"
+        raise ConfigTypeError(
+            f"{shown}{signature} cannot be called at its hook point: {error}",
+            help="; ".join([wanted, *close]),
+        ) from None

@@ -25,7 +25,7 @@ from mainspring.device import (
     is_cuda_available,
     is_musa_available,
 )
-from mainspring.errors import ConfigError
+from mainspring.errors import ConfigError, did_you_mean
 from mainspring.hooks import Run
 from mainspring.logging import HistoryBuffer
 from mainspring.registry import LOG_PROCESSORS
@@ -204,6 +204,12 @@ class LogProcessor:
                     config_path=place,
                     help="such as dict(data_src='loss', method_name='mean', window_size=100)",
                 )
+            known = HistoryBuffer._statistics_methods  # another may be registered later
+            close = did_you_mean(str(item["method_name"]), known)
+            if item["method_name"] not in known and close:
+                raise ConfigError(
+                    f"there is no statistic {item['method_name']!r}", config_path=place, help=close
+                )
             name = str(item.get("log_name", item["data_src"]))
             if name in names:
                 raise ConfigError(
@@ -221,7 +227,8 @@ class LogProcessor:
                 config_path=place,
                 help="give a number of iterations, or 'global'",
             )
-        if isinstance(window, str) and window not in ("epoch", "global"):
+        is_word = isinstance(window, str) and window not in ("epoch", "global")
+        if is_word or (isinstance(window, int) and window < 1):
             raise ConfigError(
                 f"window_size is {window!r}",
                 config_path=place,

@@ -75,14 +75,17 @@ class IntervalSchedule:
     def __init__(
         self, interval: int, dynamic_intervals: Sequence[tuple[int, int]] | None = None
     ) -> None:
+        path, advice = (
+            "train_cfg.dynamic_intervals",
+            "list pairs (milestone, interval of at least 1)",
+        )
+        if not isinstance(dynamic_intervals, list | tuple | None):
+            raise ConfigError.of_value(path, dynamic_intervals, advice)
         pairs: list[Any] = list(dynamic_intervals or [])
         for pair in pairs:
-            if not (isinstance(pair, tuple | list) and len(pair) == 2):
-                raise ConfigError(
-                    f"dynamic_intervals holds {pair!r}",
-                    config_path="train_cfg.dynamic_intervals",
-                    help="each entry is a pair (milestone, interval)",
-                )
+            if not (isinstance(pair, tuple | list) and len(pair) == 2 and pair[1] >= 1):
+                said = f"dynamic_intervals holds {pair!r}"
+                raise ConfigError(said, config_path=path, help=advice)
         self.milestones = [0, *(int(milestone) for milestone, _ in pairs)]
         self.intervals = [interval, *(int(value) for _, value in pairs)]
         if self.milestones != sorted(self.milestones):

@@ -30,6 +30,8 @@ _IMPORT_PLACE = re.compile(r"(?P<file>.+), line (?P<line>\d+)")
 def keys_of(values: Any, path: str) -> list[str]:
     """The keys of a dotted path; a key of the config may have dots of its own.
 
+    A number is a positional argument of a call, where it has such.
+
     Args:
         values: The config.
         path: Dotted path.
@@ -39,6 +41,9 @@ def keys_of(values: Any, path: str) -> list[str]:
     rest = path.split(".")
     while rest:
         count = 1
+        if isinstance(part, RecordedCall) and rest[0].isdecimal() and _value(part, POSITIONAL_KEY):
+            keys.append(POSITIONAL_KEY)
+            part = _value(part, POSITIONAL_KEY)
         if isinstance(part, dict) and _value(part, rest[0]) is None:
             joined = (n for n in range(2, len(rest) + 1) if ".".join(rest[:n]) in dict.keys(part))
             count = next(joined, 1)
@@ -220,7 +225,7 @@ def name_positional(call: Any, names: Sequence[str]) -> None:
         spots = current.items(given) if current else marks.items.pop((POSITIONAL_KEY,), [])
         for index, name in enumerate(names[: len(given)]):
             spot = _item_spot(spots, given, index)
-            if spot is not None:
+            if spot is not None and name not in marks.keys:  # it may have been set meanwhile
                 marks.set(name, Mark(spot))
 
 

@@ -22,6 +22,7 @@ from mainspring.config import words
 from mainspring.config.config_dict import ConfigDict, duplicate, keeping_lazy
 from mainspring.config.edit import Editor
 from mainspring.config.external import resolve_base
+from mainspring.config.lazy import is_lazy
 from mainspring.config.provenance.marking import Marker
 from mainspring.config.provenance.marks import key_marks, overlay, session
 from mainspring.config.recorded_python.lint import (
@@ -38,6 +39,7 @@ from mainspring.config.recorded_python.outcome import (
     unpack_runner,
 )
 from mainspring.config.recorded_python.recording import (
+    RefusedError,
     calling_place,
     calling_token,
     not_recording,
@@ -53,6 +55,7 @@ from mainspring.config.recorded_python.surroundings import (
     recording_functools,
     without_effects,
 )
+from mainspring.config.schema import RUNNER_SECTIONS
 from mainspring.config.source import FileReader, LoadedConfig, ReadOptions, Source
 from mainspring.config.text_dialect.text import Program, is_machinery, program_of
 from mainspring.errors import (
@@ -154,6 +157,16 @@ def _result(
     values = ConfigDict()
     for key, value in bound.items():
         dropped = file.is_ours and (key.startswith("_") or key in imported)
+        if dropped and key in RUNNER_SECTIONS and is_lazy(value) and options.is_outermost(source):
+            names = ((node, name) for node in file.imports for name in node.names)
+            at = (node.lineno for node, name in names if key in (name.name, name.asname))
+            raise RefusedError(
+                f"{key} is imported, and an imported name is no section of the config",
+                location=source.location(next(at, 1)),
+                config_path=key,
+                help=f"`from .base import {key}` takes it from a config beside this one; else "
+                f"assign it: {key} = ...",
+            )
         if not (dropped or is_machinery(value) or _is_word(value)):
             values[key] = value
             overlay(values, key, bound)

@@ -13,6 +13,7 @@ from typing import Any
 from mainspring.config.lazy import dotted_path, is_lazy
 from mainspring.config.recorded_python.recording import CONFIG_MODULE, RefusedError, failing_place
 from mainspring.config.recorded_python.surroundings import UnsetVariableError
+from mainspring.config.schema import RUNNER_SECTIONS
 from mainspring.config.source import ReadOptions, Source
 from mainspring.config.sweep import assigned
 from mainspring.errors import (
@@ -200,6 +201,8 @@ def _meant(error: Exception, names: dict[str, Any]) -> str | None:
         return f"set it in the shell, or write env({error.args[0]!r}, DEFAULT)"
     if isinstance(error, AttributeError) and isinstance(error.obj, dict):
         return did_you_mean(error.name or "", map(str, dict.keys(error.obj)))
+    if isinstance(error, NameError) and error.name in RUNNER_SECTIONS:
+        return f"nothing has assigned {error.name} before: {error.name} = ..."
     if isinstance(error, NameError) and isinstance(error.name, str):
         own = [name for name in names if not name.startswith("__")]
         near = did_you_mean(error.name, own) or did_you_mean(error.name, dir(builtins), cutoff=0.8)

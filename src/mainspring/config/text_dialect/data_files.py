@@ -114,7 +114,10 @@ def _parse_data(source: Source, marked: MarkedText) -> tuple[Any, Written]:
         mark = getattr(error, "problem_mark", None)
         place = source.location(mark.line + 1, mark.column + 1) if mark else source.location(1)
         problem = getattr(error, "problem", None) or str(error)
-        raise ConfigSyntaxError(f"not valid YAML: {problem}", location=place) from error
+        has_tab = problem.startswith("found character") and "\t" in source.text
+        advice = "indent with spaces: YAML takes no tabs" if has_tab else None
+        said = f"not valid YAML: {problem}"
+        raise ConfigSyntaxError(said, location=place, help=advice) from error
 
 
 def _once(source: Source, text: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:

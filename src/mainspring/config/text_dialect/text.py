@@ -213,7 +213,8 @@ def is_machinery(value: Any) -> bool:
         return value.__module__ == CONFIG_MODULE
     if isinstance(value, io.IOBase):
         return value.closed
-    return isinstance(value, ModuleType | FunctionType) or (type(value).__module__ == "__future__")
+    kinds = (ModuleType, FunctionType, type(lru_cache(int)))
+    return isinstance(value, kinds) or (type(value).__module__ == "__future__")
 
 
 def _warn_of_deprecation(content: dict[str, Any], source: Source) -> None:

@@ -10,13 +10,14 @@ from typing import Any
 from torch.utils.data import DataLoader as TorchDataLoader
 from torch.utils.data import IterableDataset
 
-from mainspring.dataset.any_loader import empty_loader_error
+from mainspring.dataset.any_loader import empty_loader_error, refuse_without_length
 from mainspring.dataset.collate import pseudo_collate
 from mainspring.dataset.first_items import FirstItems
 from mainspring.dataset.loader.data_loader import DataLoader
 from mainspring.defaults import DEFAULTS
 from mainspring.dist import get_rank, get_world_size
 from mainspring.errors import (
+    ConfigError,
     ConfigKeyError,
     ConfigTypeError,
     close_names,
@@ -24,6 +25,7 @@ from mainspring.errors import (
     mark_user_mistake,
 )
 from mainspring.registry import DATA_SAMPLERS, DATASETS, FUNCTIONS, RecordedCall
+from mainspring.registry.signatures import callee_of
 from mainspring.rng.seeding import SampleRng, worker_init_fn
 
 __all__ = ["build_dataloader"]
@@ -117,14 +119,15 @@ def _loader_class(section: Mapping[str, Any]) -> type[TorchDataLoader[Any]]:
         kind = _function(kind, "type")
     if isinstance(kind, type) and issubclass(kind, TorchDataLoader):
         return kind
-    raise ConfigTypeError(
-        f"{kind!r} is no loader class", help="leave type out, or derive from torch's"
-    )
+    name, advice = getattr(kind, "__name__", repr(kind)), "leave type out, or derive from torch's"
+    if hasattr(kind, "__getitem__") or hasattr(kind, "__iter__"):
+        advice = f"a data set goes into a loader: DataLoader({name}(...), batch_size=...)"
+    raise ConfigTypeError(f"{name} is no loader class", help=advice)
 
 
 def _looks_like(wanted: str, section: Mapping[str, Any]) -> str | None:
     """A help line when a key of the section seems to be a misspelling of the missing one."""
-    close = close_names(wanted, section, count=1)
+    close = close_names(wanted, section.keys() - {wanted}, count=1)
     return f"{close[0]!r} looks like {wanted!r}" if close else None
 
 
@@ -156,9 +159,15 @@ def _default_order(section: dict[str, Any]) -> None:
 def _replace_sampler(section: dict[str, Any], dataset: Any, seed: int | None) -> None:
     """Put samplers in place of what describes them."""
     sampler, batch_sampler = section.get("sampler"), section.get("batch_sampler")
+    if isinstance(dataset, IterableDataset):
+        for name in ("shuffle", "sampler", "batch_sampler"):
+            if section.pop(name, None):
+                raise ConfigError(
+                    f"{name} is given, but the data set is a stream",
+                    help=f"leave {name} out: the order of its items is the data set's own",
+                )
+        return
     if sampler is None and isinstance(batch_sampler, Mapping | None) and "shuffle" not in section:
-        if isinstance(dataset, IterableDataset):
-            return
         raise ConfigKeyError(
             "the loader has no sampler",
             help=_looks_like("sampler", section)
@@ -168,7 +177,8 @@ def _replace_sampler(section: dict[str, Any], dataset: Any, seed: int | None) ->
     if sampler is None and "shuffle" in section and not is_factory:
         sampler = {"type": "DefaultSampler", "shuffle": bool(section.pop("shuffle"))}
     if isinstance(sampler, Mapping):
-        sampler = DATA_SAMPLERS.build(sampler, default_args={"dataset": dataset, "seed": seed})
+        refuse_without_length(dataset)
+        sampler = DATA_SAMPLERS.build(sampler, default_args=_added_to(sampler, dataset, seed))
     section["sampler"] = sampler
     if isinstance(batch_sampler, Mapping):
         size = section.pop("batch_size", 1)
@@ -178,6 +188,20 @@ def _replace_sampler(section: dict[str, Any], dataset: Any, seed: int | None) ->
     elif batch_sampler is not None and not callable(batch_sampler):
         for name in ("sampler", "batch_size"):
             section.pop(name, None)
+
+
+def _added_to(sampler: Mapping[str, Any], dataset: Any, seed: int | None) -> dict[str, Any]:
+    """What a sampler gets beside what its description says."""
+    added = {"dataset": dataset, "seed": seed}
+    kind: Any = sampler.get("type")
+    if not isinstance(sampler, RecordedCall) or isinstance(kind, str):
+        return added
+    callee = callee_of(kind)
+    if sampler.is_late or callee is None:
+        return {}
+    return {
+        name: added[name] for name in added if name in callee.names or callee.openness == "open"
+    }
 
 
 def collate_function(spec: Any) -> Callable[..., Any] | None:

@@ -140,8 +140,13 @@ class DataLoader(TorchDataLoader[T_co]):
     ) -> None:
         if sample_rng not in ("sample", "worker"):
             raise ConfigError(f"sample_rng is {sample_rng!r}", help="it is 'sample' or 'worker'")
+        if timeout and not num_workers:
+            raise ConfigError(
+                f"timeout is {timeout}, but no worker is waited for: num_workers is 0"
+            )
         for name, given in (("sampler", sampler), ("batch_sampler", batch_sampler)):
-            if not (given is None or callable(given) or hasattr(given, "__iter__")):
+            gives = callable(given) or (hasattr(given, "__iter__") and not isinstance(given, str))
+            if given is not None and not gives:
                 raise ConfigError(f"{name} is {given!r}", help="give something that gives indices")
         self.sample_rng = sample_rng
         self._seed = generator.initial_seed() if seed is None and generator is not None else seed

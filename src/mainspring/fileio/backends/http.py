@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from urllib.error import URLError
 from urllib.request import urlopen
 
 from mainspring.fileio.backends.base import BaseStorageBackend, PathLike
@@ -14,8 +15,12 @@ class HTTPBackend(BaseStorageBackend):
 
     def get(self, filepath: PathLike) -> bytes:
         """Content of a file."""
-        with urlopen(str(filepath)) as response:
-            content: bytes = response.read()
+        try:
+            with urlopen(str(filepath)) as response:
+                content: bytes = response.read()
+        except URLError as error:
+            error.add_note(f"while reading {filepath}")
+            raise
         return content
 
     def get_text(self, filepath: PathLike, encoding: str = "utf-8") -> str:

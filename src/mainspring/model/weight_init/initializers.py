@@ -7,7 +7,8 @@ from typing import Any, TypedDict, Unpack
 from torch import nn
 
 from mainspring.checkpoint import _load_checkpoint_with_prefix, load_checkpoint, load_state_dict
-from mainspring.logging import print_log
+from mainspring.errors import did_you_mean
+from mainspring.logging import print_log, warn
 from mainspring.model.weight_init.functions import (
     Distribution,
     FanMode,
@@ -77,6 +78,12 @@ class BaseInit:
 
     def __call__(self, module: nn.Module) -> None:
         """Initialise the layers of a module that this initialiser is for."""
+        names = {name for part in module.modules() for name in _class_names(part)}
+        unknown = names.isdisjoint(self.layer) and not self.wholemodule
+        for layer in self.layer if unknown else ():
+            if hint := did_you_mean(layer, names, cutoff=0.85):
+                whose = type(module).__name__
+                warn(f"init_cfg of {whose} has no effect: no layer is a {layer}; {hint}")
         module.apply(self._visit)
         update_init_info(module, self._get_init_info())
 

@@ -84,6 +84,12 @@ def check_paramwise_cfg(
                 config_path="optim_wrapper.paramwise_cfg.custom_keys",
                 help="give a dict such as dict(lr_mult=0.1)",
             )
+    own = {f"custom_keys.{key}.": settings for key, settings in custom.items()}
+    for inner, settings in {"": paramwise_cfg, **own}.items():
+        for rule, factor in settings.items():
+            if rule.endswith("_mult") and isinstance(factor, str):
+                path = f"optim_wrapper.paramwise_cfg.{inner}{rule}"
+                raise ConfigError.of_value(path, factor, "give a number")
     scaled = [key for key in paramwise_cfg if key.endswith("decay_mult")]
     if scaled == ["flat_decay_mult"] and weight_decay is None:
         warn("flat_decay_mult has no effect: the optimizer has no weight_decay")

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any, cast
 from torch import nn
 
 from mainspring.dataset import build_dataloader
-from mainspring.dataset.any_loader import length_of, no_batch_error
+from mainspring.dataset.any_loader import length_of, refuse_no_loader
 from mainspring.dataset.loader.combined_loader import role_seed, several_loaders, use_run_seed
 from mainspring.dataset.loader.dealing import dealt_out
 from mainspring.defaults import DEFAULTS
 from mainspring.dist import get_rank, get_world_size
-from mainspring.errors import ConfigError
 from mainspring.hooks import HookDispatch, Run
 from mainspring.hooks.optimizer_mode_hook import OptimizerModeHook, two_mode_optimizers
 from mainspring.logging import MessageHub, MMLogger
@@ -305,14 +304,9 @@ class Assembly(Run):
         own = self.rank if self._randomness.diff_rank_seed else 0
         common_seed = role_seed(self._seed - own, number)
         if not isinstance(dataloader, Mapping):
-            if dataloader is None or isinstance(dataloader, str | int | float):
-                raise ConfigError(
-                    f"{section} is {dataloader!r}", config_path=section, help="give a loader"
-                )
             loader = dataloader() if build_optimization.is_recipe(dataloader) else dataloader
+            refuse_no_loader(section, loader)
             use_run_seed(loader, common_seed)
-            if length_of(loader) == 0:
-                raise no_batch_error(section)
             return dealt_out(loader, common_seed, section)
         settings: dict[str, Any] = {
             "seed": role_seed(self._seed, number),

@@ -205,7 +205,8 @@ def check_lr_scaling(auto_scale_lr: Any) -> None:
     Raises:
         ConfigError: It is no dict, or its ``base_batch_size`` no number of samples.
     """
-    require_settings("auto_scale_lr", auto_scale_lr, "enable=True, base_batch_size=...")
+    inside = "enable=True, base_batch_size=..."
+    require_settings("auto_scale_lr", auto_scale_lr, inside, ("enable",))
     known = keys_of_section("auto_scale_lr")
     for key in auto_scale_lr or ():
         if key not in known:

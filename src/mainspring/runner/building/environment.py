@@ -49,7 +49,8 @@ class Randomness:
         Raises:
             ConfigError: An unknown key, or a value that is not one of the choices.
         """
-        require_settings("randomness", section, "seed=...")
+        switches = ("deterministic", "diff_rank_seed")
+        require_settings("randomness", section, "seed=...", switches)
         section = dict(section or {})
         _refuse_unknown(section, list(cls.__dataclass_fields__), "randomness")
         seed = section.get("seed")
@@ -79,7 +80,7 @@ def check_environment(env_cfg: Mapping[str, Any], launcher: str) -> None:
     Raises:
         ConfigError: An unknown key or value.
     """
-    require_settings("env_cfg", env_cfg)
+    require_settings("env_cfg", env_cfg, switches=("cudnn_benchmark",))
     _refuse_unknown(env_cfg, keys_of_section("env_cfg"), "env_cfg")
     for part, settings in _PARTS_OF_ENVIRONMENT.items():
         if isinstance(env_cfg.get(part), Mapping):

@@ -148,6 +148,7 @@ def say_misfits(runner: Runner, metrics: set[str] | None = None) -> None:
     val_loop = runner.val_loop
     sets = getattr(val_loop, "sets", [])
     only = sets[0] if len(sets) == 1 and not val_loop.compute_loss else None
+    is_one = not isinstance(sections["param_scheduler"], list | tuple)
     parts = Parts(
         train_loop=runner.train_loop,
         validates=val_loop is not None,
@@ -155,7 +156,9 @@ def say_misfits(runner: Runner, metrics: set[str] | None = None) -> None:
         log_processor=runner.log_processor,
         hooks=hooks,
         schedulers={
-            f"param_scheduler.{name}{'.' if name else ''}{index}": scheduler
+            f"param_scheduler.{name}.{index}"
+            if name
+            else ("param_scheduler" if is_one else f"param_scheduler.{index}"): scheduler
             for name, several in by_optimizer(runner.param_schedulers).items()
             for index, scheduler in enumerate(several or [])
         },

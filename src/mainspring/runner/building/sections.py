@@ -38,7 +38,7 @@ def work_dir_of(written: str | Path | None, cfg: Any) -> str:
         cfg: The whole config.
 
     Raises:
-        ConfigError: It is a URL.
+        ConfigError: It is a URL, or a file.
     """
     filename = getattr(cfg, "filename", None)
     folder = written or Path("work_dirs") / (Path(filename).stem if filename else "run")
@@ -47,7 +47,10 @@ def work_dir_of(written: str | Path | None, cfg: Any) -> str:
         "default_hooks=dict(checkpoint=dict(type='CheckpointHook', out_dir='s3://...'), "
         "logger=dict(type='LoggerHook', out_dir='s3://...'))"
     )
-    return os.path.abspath(local_folder(folder, "work_dir", instead=instead))
+    path = os.path.abspath(local_folder(folder, "work_dir", instead=instead))
+    if os.path.isfile(path):
+        raise ConfigError.of_value("work_dir", str(folder), "give a folder", "which is a file")
+    return path
 
 
 def require(cfg: Any, section: str) -> Any:
@@ -81,8 +84,10 @@ def with_classes_imported(section: Any) -> Any:
     return section
 
 
-def require_settings(section: str, value: Any, inside: str = "...") -> None:
-    """Refuse what is no dict of settings, or none.
+def require_settings(
+    section: str, value: Any, inside: str = "...", switches: Iterable[str] = ()
+) -> None:
+    """Refuse what is no dict of settings, or none, and switches that are neither on nor off.
 
     Raises:
         ConfigTypeError: It is something else.
@@ -90,6 +95,9 @@ def require_settings(section: str, value: Any, inside: str = "...") -> None:
     if not isinstance(value, Mapping | None):
         instead = f"write {section} = dict({inside})"
         raise ConfigTypeError.of_value(section, value, instead, "but it is a dict of settings")
+    for name in switches:
+        if not isinstance(said := (value or {}).get(name), bool | int | None):
+            raise ConfigTypeError.of_value(f"{section}.{name}", said, "give True or False")
 
 
 def unknown_setting(section: str, key: str, known: Sequence[str]) -> ConfigError:

@@ -21,7 +21,8 @@ from mainspring.logging import ON_TERMINAL, warn
 from mainspring.logging.run_record import write_record
 from mainspring.optim import AmpOptimWrapper, OptimWrapper
 from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
-from mainspring.runner.console.opening import near_path, opening_lines
+from mainspring.output import near_path
+from mainspring.runner.console.opening import opening_lines
 from mainspring.runner.interruption import CHECKPOINT, Terminated
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -20,12 +19,13 @@ from mainspring.optim import AmpOptimWrapper
 from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.optim.optimizer.two_modes import has_two_modes
 from mainspring.optim.scheduler.preview import planned_values
+from mainspring.output import near_path
 from mainspring.version import __version__
 
 if TYPE_CHECKING:
     from mainspring.runner.runner import Runner
 
-__all__ = ["near_path", "opening_lines", "planned_rates"]
+__all__ = ["opening_lines", "planned_rates"]
 
 _LONGEST_PREVIEW = 50_000
 """Iterations up to which schedules are stepped through: beyond, that takes a tenth of a second."""
@@ -65,12 +65,6 @@ def opening_lines(runner: Runner, rates: Mapping[str, list[float]]) -> list[str]
         )
     ]
     return [f"mainspring {__version__}", *lines, ""]
-
-
-def near_path(path: str) -> str:
-    """A path as one would write it from here: relative where it lies below."""
-    near = os.path.relpath(path)
-    return path if near.startswith(os.pardir) else near
 
 
 def planned_rates(runner: Runner) -> dict[str, list[float]]:
