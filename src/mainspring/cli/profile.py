@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 from typing import Any
 
+from mainspring.cli.common import tell
 from mainspring.cli.trial_options import add_trial_parser, count, trial_config
 
 __all__ = ["add_parser", "run"]
@@ -36,18 +37,12 @@ def run(options: argparse.Namespace) -> None:
     """
     cfg = trial_config(options, "trace")
 
-    from mainspring.tools.profiling import (
-        applicable,
-        best_advice,
-        profile_as_json,
-        profile_as_text,
-        profile_run,
-    )
+    from mainspring.tools.profiling import applicable, best_advice, profile_as_text, profile_run
 
     measured = profile_run(cfg, options.iterations, options.warmup, options.trace)
-    show = profile_as_json if options.format == "json" else profile_as_text
     advice = [
         dataclasses.replace(item, lines=tuple(applicable(cfg, item.lines)))
         for item in best_advice(measured)
     ]
-    print(show(measured, advice))
+    told = {**dataclasses.asdict(measured), "achieved": measured.achieved, "advice": advice}
+    tell(options, told, profile_as_text(measured, advice))

@@ -7,13 +7,12 @@ from typing import Any
 from mainspring.columns import as_number, in_columns, sparkline
 from mainspring.errors import ConfigError
 from mainspring.hooks.run import Run
-from mainspring.json_text import json_text
 from mainspring.names.packages import import_optional
 from mainspring.optim.scheduler.preview import PlannedValues, planned_values
 from mainspring.tools.profiling.planned_run import PlannedTrial, run_trial
 from mainspring.tools.trial import EnoughError
 
-__all__ = ["plot_schedules", "schedules_as_json", "schedules_as_text", "schedules_of"]
+__all__ = ["plot_schedules", "schedules_as_text", "schedules_of"]
 
 _WIDTH = 48
 
@@ -80,15 +79,6 @@ def schedules_as_text(found: PlannedValues) -> str:
         rows.append((name, sparkline(values, _WIDTH), first, highest, last))
     lines = in_columns(rows, right=(2, 3, 4))
     return "\n".join([f"{found.iterations[-1] + 1} iterations", *lines])
-
-
-def schedules_as_json(found: PlannedValues) -> str:
-    """The same for programs, with all points.
-
-    Args:
-        found: The values.
-    """
-    return json_text({"iterations": found.iterations, "values": found.values}, indent=2)
 
 
 def plot_schedules(found: PlannedValues, path: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ from mainspring.checkpoint.apply import unwrap
 from mainspring.columns import in_columns
 from mainspring.hooks.run import Run
 from mainspring.hooks.run_state import wrappers_of
-from mainspring.json_text import json_text
 from mainspring.model.samples import batch_size
 from mainspring.structures.nested import tensors_in
 from mainspring.tools.profiling.operations import flop_counter
@@ -24,7 +22,7 @@ from mainspring.tools.profiling.planned_run import PlannedTrial, run_trial
 from mainspring.tools.profiling.report import bytes_as_text
 from mainspring.tools.trial import EnoughError
 
-__all__ = ["ModuleRow", "Summary", "summary_as_json", "summary_as_text", "summary_of"]
+__all__ = ["ModuleRow", "Summary", "summary_as_text", "summary_of"]
 
 
 @dataclass
@@ -271,12 +269,3 @@ def summary_as_text(found: Summary, depth: int = 3) -> str:
 def _count(number: float) -> str:
     value, unit = scaled(number)
     return f"{value:.3g}{' ' + unit if unit else ''}"
-
-
-def summary_as_json(found: Summary) -> str:
-    """The same for programs, with all modules.
-
-    Args:
-        found: The summary.
-    """
-    return json_text(dataclasses.asdict(found), indent=2)

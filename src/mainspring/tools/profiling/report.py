@@ -1,16 +1,14 @@
-"""A profile as text for people and as JSON for programs."""
+"""A profile as text for people."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 
 from mainspring.columns import in_columns
-from mainspring.json_text import json_text
 from mainspring.tools.profiling.advice import Advice
 from mainspring.tools.profiling.measurement import Measurement
 
-__all__ = ["bar", "bytes_as_text", "profile_as_json", "profile_as_text", "seconds_as_text"]
+__all__ = ["bar", "bytes_as_text", "profile_as_text", "seconds_as_text"]
 
 _BAR = 30
 _MODULES = 8
@@ -24,17 +22,6 @@ def profile_as_text(m: Measurement, advice: Sequence[Advice]) -> str:
         advice: What to change.
     """
     return "\n".join([*_iteration(m), *_between(m), *_totals(m), *_modules(m), *_advice(advice)])
-
-
-def profile_as_json(m: Measurement, advice: Sequence[Advice]) -> str:
-    """A measurement for programs: times in seconds, memory in bytes, shares from 0 to 1.
-
-    Args:
-        m: The measurement.
-        advice: What to change.
-    """
-    told = {"achieved": m.achieved, "advice": [dataclasses.asdict(item) for item in advice]}
-    return json_text({**dataclasses.asdict(m), **told}, indent=2)
 
 
 def seconds_as_text(seconds: float) -> str:
