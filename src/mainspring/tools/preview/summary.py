@@ -10,9 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mainspring.analysis.tables import scaled
 from mainspring.checkpoint.apply import unwrap
-from mainspring.columns import in_columns
+from mainspring.columns import in_columns, with_unit
 from mainspring.hooks.run import Run
 from mainspring.hooks.run_state import wrappers_of
 from mainspring.model.samples import batch_size
@@ -242,7 +241,9 @@ def summary_as_text(found: Summary, depth: int = 3) -> str:
         shape = "" if row.shape is None else " x ".join(map(str, row.shape))
         frozen = " frozen" if row.parameters and not row.trained else ""
         size = f"{row.parameters:,}{frozen}" if row.parameters else ""
-        flops, share = (_count(row.flops), f"{row.flops / total:.0%}") if row.flops else ("", "")
+        flops, share = (
+            (with_unit(row.flops).rstrip(), f"{row.flops / total:.0%}") if row.flops else ("", "")
+        )
         rows.append((name, row.kind, shape, size, flops, share))
     model = found.modules[0]
     frozen_count = model.parameters - model.trained
@@ -258,14 +259,9 @@ def summary_as_text(found: Summary, depth: int = 3) -> str:
             f"{model.parameters:,}",
             f"{bytes_as_text(memory.pop('parameters', 0))}, {trained}",
         ),
-        ("forward", f"{_count(found.flops)} FLOPs", per_batch),
-        ("backward", f"{_count(found.backward_flops)} FLOPs", ""),
+        ("forward", f"{with_unit(found.flops)}FLOPs", per_batch),
+        ("backward", f"{with_unit(found.backward_flops)}FLOPs", ""),
         *((name, bytes_as_text(count), "") for name, count in memory.items()),
         ("memory", bytes_as_text(sum(found.memory.values())), whole),
     ]
     return "\n".join([*in_columns(rows, right=(3, 4, 5)), "", *in_columns(facts)])
-
-
-def _count(number: float) -> str:
-    value, unit = scaled(number)
-    return f"{value:.3g}{' ' + unit if unit else ''}"
