@@ -7,7 +7,7 @@ import dataclasses
 from typing import Any
 
 from mainspring.cli.common import tell
-from mainspring.cli.trial_options import add_trial_parser, count, trial_config
+from mainspring.cli.trial_options import add_trial_parser, count, require_picture, trial_config
 
 __all__ = ["add_parser", "run"]
 
@@ -36,7 +36,8 @@ def run(options: argparse.Namespace) -> None:
     Raises:
         ConfigError: The config or an option has a mistake.
     """
-    cfg = trial_config(options, "plot")
+    require_picture("--plot", options.plot)
+    cfg = trial_config(options)
 
     from mainspring.tools.profiling import (
         applicable,

@@ -6,11 +6,9 @@ import argparse
 from typing import Any
 
 from mainspring.cli.common import tell
-from mainspring.cli.trial_options import add_trial_parser, require_writable, trial_config
+from mainspring.cli.trial_options import add_trial_parser, require_picture, trial_config
 
 __all__ = ["add_parser", "run"]
-
-_ENDS = (".png", ".svg", ".pdf", ".jpg")
 
 
 def add_parser(verbs: Any) -> None:
@@ -34,7 +32,7 @@ def run(options: argparse.Namespace) -> None:
     Raises:
         ConfigError: The config or an option has a mistake.
     """
-    require_writable("--out", options.out, ends=_ENDS)
+    require_picture("--out", options.out)
     cfg = trial_config(options)
 
     from mainspring.tools.preview import plot_schedules, schedules_as_text, schedules_of

@@ -7,7 +7,7 @@ import dataclasses
 from typing import Any
 
 from mainspring.cli.common import tell
-from mainspring.cli.trial_options import add_trial_parser, count, trial_config
+from mainspring.cli.trial_options import add_trial_parser, count, require_writable, trial_config
 
 __all__ = ["add_parser", "run"]
 
@@ -35,7 +35,8 @@ def run(options: argparse.Namespace) -> None:
     Raises:
         ConfigError: The config or an option has a mistake.
     """
-    cfg = trial_config(options, "trace")
+    require_writable("--trace", options.trace)
+    cfg = trial_config(options)
 
     from mainspring.tools.profiling import applicable, best_advice, profile_as_text, profile_run
 

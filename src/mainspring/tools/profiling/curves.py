@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from mainspring.columns import in_columns
-from mainspring.errors import ConfigError
-from mainspring.names.packages import import_optional
 from mainspring.tools.profiling.batch_size import BatchSizeSearch
 from mainspring.tools.profiling.learning_rate import FEWEST_LOSSES, RangeTest
 from mainspring.tools.profiling.report import bar, bytes_as_text
+from mainspring.visualization.figure import new_figure
 
 __all__ = [
     "batch_sizes_as_text",
@@ -42,10 +40,9 @@ def plot_range_test(test: RangeTest, path: str) -> None:
         path: File to write; its ending says the format.
 
     Raises:
-        ConfigError: matplotlib is not installed, or has no such format.
+        ImportError: matplotlib is not installed.
     """
-    figures = import_optional("matplotlib.figure", "--plot", "mainspring[draw]")
-    figure: Any = figures.Figure(figsize=(6, 4), layout="constrained")
+    figure = new_figure({"figsize": (6, 4), "layout": "constrained"})
     axes = figure.add_subplot(xscale="log", xlabel="learning rate", ylabel="loss")
     axes.plot(test.learning_rates, test.losses, alpha=0.3, label="loss")
     axes.plot(test.learning_rates, test.smoothed, label="smoothed")
@@ -53,10 +50,7 @@ def plot_range_test(test: RangeTest, path: str) -> None:
         axes.axvline(test.steepest, linestyle="--", label=f"steepest: {test.steepest:.2g}")
     axes.set_ylim(*_limits(test.smoothed))
     axes.legend()
-    try:
-        figure.savefig(path)
-    except ValueError as error:
-        raise ConfigError(f"--plot is {path!r}: {error}") from error
+    figure.savefig(path)
 
 
 def batch_sizes_as_text(search: BatchSizeSearch) -> str:
