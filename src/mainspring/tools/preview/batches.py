@@ -86,10 +86,6 @@ class _Look(PlannedTrial):
         self.count = count
         self.found = Batches()
 
-    def plan(self, runner: Run) -> Iterator[None]:
-        while True:
-            yield
-
     def batch_came(self, runner: Run, data_batch: Any) -> None:
         preprocessor: Any = getattr(unwrap(runner.model), "data_preprocessor", None)
         batch = data_batch if preprocessor is None else preprocessor(data_batch, training=True)

@@ -96,9 +96,6 @@ class _Look(PlannedTrial):
     def __init__(self) -> None:
         self.found: Summary | None = None
 
-    def plan(self, runner: Run) -> Iterator[None]:
-        yield
-
     def batch_came(self, runner: Run, data_batch: Any) -> None:
         self.found = _summary(unwrap(runner.model), data_batch, runner.optim_wrapper)
         raise EnoughError
