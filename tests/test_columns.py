@@ -4,7 +4,15 @@ import math
 
 import pytest
 
-from mainspring.columns import as_duration, as_number, in_columns, sparkline
+from mainspring.columns import (
+    as_bytes,
+    as_duration,
+    as_number,
+    counted,
+    in_columns,
+    sparkline,
+    with_unit,
+)
 
 
 def test_columns_are_left_out_until_a_line_fits():
@@ -48,6 +56,25 @@ def test_a_number_takes_few_characters(value, shown):
 )
 def test_a_time_is_shown_in_the_units_that_matter(seconds, shown):
     assert as_duration(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        (as_bytes(512), "512 B"),
+        (as_bytes(1866), "1.87 kB"),
+        (as_bytes(999_600), "1 MB"),
+        (as_bytes(2.5e15), "2.5e+03 TB"),
+        (with_unit(0), "0 "),
+        (with_unit(1.02e9), "1.02 G"),
+        (with_unit(999.6), "1 k"),
+        (with_unit(5 * 2**20, ("B", "KiB", "MiB"), 1024), "5 MiB"),
+        (counted(1, "epoch"), "1 epoch"),
+        (counted(0, "epoch"), "0 epochs"),
+    ],
+)
+def test_an_amount_takes_three_digits_and_a_unit(shown, expected):
+    assert shown == expected
 
 
 def test_a_sparkline_spans_from_the_least_to_the_greatest():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import math
 import pickle
@@ -13,6 +14,7 @@ import pytest
 import torch
 
 from mainspring import output
+from mainspring.errors import Location
 from mainspring.json_text import json_text
 from mainspring.output import Secret, masked, masked_values, note_secrets, printable
 
@@ -80,3 +82,11 @@ def test_json_holds_no_number_that_json_lacks():
     read = json.loads(json_text(value), parse_constant=pytest.fail)
     assert read == {"nan": None, "1": [0.5, [1, 2], None], "p": "a"}
     assert json_text([np.bool_(True), 3, "x", None], indent=1) == '[\n true,\n 3,\n "x",\n null\n]'
+
+
+def test_json_of_a_data_class_is_that_of_its_fields():
+    found = Location("a.py", 3)
+    assert json.loads(json_text({"at": [found], "none": None})) == {
+        "at": [dataclasses.asdict(found)],
+        "none": None,
+    }

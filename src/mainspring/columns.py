@@ -5,7 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 
-__all__ = ["as_duration", "as_number", "in_columns", "sparkline"]
+__all__ = [
+    "as_bytes",
+    "as_duration",
+    "as_number",
+    "counted",
+    "in_columns",
+    "sparkline",
+    "with_unit",
+]
 
 _BARS = "▁▂▃▄▅▆▇█"
 
@@ -55,6 +63,43 @@ def as_number(value: float) -> str:
     if size >= 1e5 or 0 < size < 1e-3:
         return f"{value:.2e}"
     return f"{value:.4f}" if size < 10 else f"{value:.2f}" if size < 1e3 else f"{value:.1f}"
+
+
+def counted(number: int, word: str) -> str:
+    """How many there are of what a word means: ``1 epoch``, ``2 epochs``.
+
+    Args:
+        number: How many.
+        word: The word for one of them.
+    """
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def with_unit(
+    amount: float, units: Sequence[str] = ("", "k", "M", "G", "T", "P"), step: int = 1000
+) -> str:
+    """An amount in three digits and the unit that suits it, such as ``1.02 G``.
+
+    Args:
+        amount: The amount, in the first of the units.
+        units: The units, rising.
+        step: How much of a unit is one of the next.
+    """
+    *smaller, largest = units
+    for unit in smaller:
+        if amount < 999.5:
+            return f"{amount:.3g} {unit}"
+        amount /= step
+    return f"{amount:.3g} {largest}"
+
+
+def as_bytes(count: float) -> str:
+    """The size of a file: ``1.9 kB``, ``98.3 MB``.
+
+    Args:
+        count: Its bytes.
+    """
+    return with_unit(count, ("B", "kB", "MB", "GB", "TB"))
 
 
 def as_duration(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Mapping
@@ -15,7 +16,8 @@ def json_text(value: Any, indent: int | None = None) -> str:
     """A value as JSON: NaN and infinity, which JSON lacks, are null; arrays are lists.
 
     Args:
-        value: Mappings, sequences, texts, paths and numbers, those of NumPy and torch too.
+        value: Mappings, data classes, sequences, texts, paths and numbers, those of NumPy and torch
+            too.
         indent: Spaces for each level; ``None`` for one line.
     """
     return json.dumps(_plain(value), indent=indent)
@@ -28,6 +30,8 @@ def _plain(value: Any) -> Any:
         return [_plain(each) for each in value]
     if hasattr(value, "tolist"):
         return _plain(value.tolist())
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {each.name: _plain(getattr(value, each.name)) for each in dataclasses.fields(value)}
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return str(value) if isinstance(value, PurePath) else value

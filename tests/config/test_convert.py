@@ -196,6 +196,11 @@ def converted(write):
         ("x = ('{{$ZOO_A:b}}' '/c')", "x = (f\"{env('ZOO_A', 'b')}/c\")"),
         ("x = '{{$ZOO_A:b}}'  # as {{$ZOO_A:b}}", 'x = env("ZOO_A", "b")  # as $ZOO_A'),
         ("x = '{{fileBasename}}'", "x = 'old.py'"),
+        # A part of its own for each place, whatever `copy` is in the file.
+        (
+            "copy = 3\nnorm = dict(type='Conv', k=copy)\nmodel = dict(a=norm, b=norm)",
+            "copy = 3\nnorm = Conv(k=copy)\nmodel = dict(a=norm, b=config_copy(norm))",
+        ),
         ("été = dict(ü='ß', type='Conv')  # ñ", "été = Conv(ü='ß')  # ñ"),
         (
             "# head\n\n# of x\nx = dict(  # why\n  type='Conv',\n  # a\n  a=1)  # end",

@@ -292,6 +292,23 @@ def test_samples_are_images_texts_or_values():
     assert row.predicted == "1.25"
 
 
+def test_boxes_are_those_of_four_numbers_with_what_is_known_of_each():
+    corners = torch.tensor([[0.0, 0, 4, 4], [1.0, 1, 5, 5], [2.0, 2, 6, 6]])
+    display = Display(classes=["cat", "dog"])
+    found = {"bboxes": corners, "labels": torch.tensor([1, 0, 1]), "label": torch.tensor(0)}
+    assert display.boxes(found)[2] == ["dog", "cat", "dog"]
+    found["scores"] = torch.tensor([0.4, 0.2, 0.9])
+    kept, _, texts = display.boxes(found)
+    assert kept.tolist() == corners[[2, 0]].tolist()
+    assert texts == ["dog 90%", "dog 40%"]
+    assert display.boxes(found, most=1)[2] == ["dog 90%"]
+    assert display.boxes({"boxes": corners})[2] == ["", "", ""]
+    assert len(display.boxes({"boxes": []})[0]) == 0
+    rotated = {"bboxes": torch.zeros(4, 5), "scores": torch.ones(4)}
+    assert display.boxes(rotated) is None
+    assert Display().show(torch.zeros(3, 8, 8), {"prediction": rotated}).image
+
+
 def test_boxes_and_masks_are_drawn():
     image = torch.zeros(3, 32, 32)
     plain = Display().show(image)

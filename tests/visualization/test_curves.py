@@ -65,9 +65,11 @@ def test_a_start_that_goes_on_with_a_validation_has_it_where_training_stood(tmp_
 def test_a_loss_of_validation_shares_the_panel_of_training(tmp_path, monkeypatch):
     path = write(tmp_path / "s.json", [dict(loss=1, iter=1, step=1), dict(val_loss=2, step=1)])
     panels = {}
-    monkeypatch.setattr(curves, "_draw", lambda found, path: panels.update(found))
+    monkeypatch.setattr(curves, "draw_panels", lambda found, *_, **__: panels.update(found))
     plot_curves(path, tmp_path / "x.png")
-    assert panels == {"loss": [Curve([1], [1]), Curve([1], [2])]}
+    assert panels == {
+        "loss": [([1], [1], curves._TRAIN_STYLE), ([1], [2], curves._VAL_STYLE)],
+    }
 
 
 def test_the_picture_is_written(scalars, tmp_path):
@@ -78,7 +80,7 @@ def test_the_picture_is_written(scalars, tmp_path):
 
 def test_panels_are_the_scalars_but_for_times(scalars, tmp_path, monkeypatch):
     panels = []
-    monkeypatch.setattr(curves, "_draw", lambda found, path: panels.extend(found))
+    monkeypatch.setattr(curves, "draw_panels", lambda found, *_, **__: panels.extend(found))
     plot_curves(scalars, tmp_path / "x.png")
     assert panels == ["loss", "accuracy", "lr"]
     panels.clear()

@@ -7,6 +7,7 @@ from typing import Any
 
 from mainspring.check.checker import Findings
 from mainspring.check.problem import Problem
+from mainspring.columns import counted
 from mainspring.errors import as_ours, shown_path
 
 __all__ = ["report_as_json", "report_as_text", "unreadable_as_json"]
@@ -42,18 +43,14 @@ def _as_text(problem: Problem, colour: bool) -> str:
 
 def _summary(findings: Findings, config: str) -> str:
     counts = [(findings.errors, "error"), (findings.warnings, "warning")]
-    shown = [_count(count, word) for count, word in counts if count]
+    shown = [counted(count, word) for count, word in counts if count]
     if shown:
         return f"{', '.join(shown)} in {config}"
     return (
-        f"{config}: no problems ({_count(findings.calls, 'call')}, "
-        f"{_count(findings.arguments, 'argument')} checked in {findings.seconds * 1000:.0f} ms, "
+        f"{config}: no problems ({counted(findings.calls, 'call')}, "
+        f"{counted(findings.arguments, 'argument')} checked in {findings.seconds * 1000:.0f} ms, "
         f"after {findings.import_seconds:.2f} s of imports)"
     )
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def report_as_json(findings: Findings, config: str) -> str:

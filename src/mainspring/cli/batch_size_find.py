@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import re
 import sys
 from typing import Any
 
+from mainspring.cli.common import tell
 from mainspring.cli.trial_options import add_trial_parser, count, trial_config
 from mainspring.output import is_terminal
 
@@ -51,11 +53,12 @@ def run(options: argparse.Namespace) -> None:
     """
     cfg = trial_config(options)
 
-    from mainspring.tools.profiling import batch_sizes_as_json, batch_sizes_as_text, find_batch_size
+    from mainspring.tools.profiling import batch_sizes_as_text, find_batch_size
 
     def say(tried: Any) -> None:
         if is_terminal(sys.stderr):
             print(f"tried {tried.size}", file=sys.stderr)
 
     search = find_batch_size(cfg, options.largest, options.memory, say)
-    print((batch_sizes_as_json if options.format == "json" else batch_sizes_as_text)(search))
+    found = {"largest": search.largest, "suggested": search.suggested}
+    tell(options, {**dataclasses.asdict(search), **found}, batch_sizes_as_text(search))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +43,7 @@ def run(options: argparse.Namespace) -> None:
     from mainspring.tools.preview import first_batches, write_grid, write_page
 
     found = first_batches(cfg, options.samples)
-    tell(options, dataclasses.asdict(found), "\n".join(found.lines()))
+    tell(options, found, "\n".join(found.lines()))
     if out is None and found.has_images and options.format == "text":
         out = "browse.png"
     if out is None:

@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from mainspring.cli.common import add_config_verb, aside, load_config
@@ -93,6 +93,7 @@ def build_and_step(cfg: Any) -> str:
 
 def _trial(cfg: Any) -> Iterator[str]:
     from mainspring.runner import Runner
+    from mainspring.structures.in_words import in_words
 
     runner = Runner.from_cfg(cfg)
     model: Any = runner.model.to("cpu")
@@ -102,7 +103,7 @@ def _trial(cfg: Any) -> Iterator[str]:
         yield "no training is described, so no step was tried"
         return
     batch = next(iter(runner.train_loop.dataloader))
-    yield f"batch: {_shown(batch)}"
+    yield f"batch: {in_words(batch)}"
     runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
     runner.param_schedulers = runner.build_param_scheduler(runner.param_schedulers)
     runner.optim_wrapper.initialize_count_status(model, 0, 1)
@@ -147,16 +148,3 @@ class _FirstBatch(list[Any]):
 
 def _number(value: Any) -> float:
     return float(value.detach() if hasattr(value, "detach") else value)
-
-
-def _shown(part: Any) -> str:
-    """The shapes in a batch."""
-    if hasattr(part, "shape") and hasattr(part, "dtype"):
-        dtype = str(part.dtype).rpartition(".")[2]
-        return f"{dtype} {tuple(part.shape)}"
-    if isinstance(part, Mapping):
-        return ", ".join(f"{key}: {_shown(value)}" for key, value in part.items())
-    if isinstance(part, list | tuple):
-        first = f" of {_shown(part[0])}" if part else ""
-        return f"{len(part)}{first}"
-    return type(part).__name__

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import os
 import sys
 import tempfile
@@ -85,8 +84,7 @@ def run(options: argparse.Namespace) -> None:
                     parts, script, options.verify, lambda path, n: run_script(path, n, folder)
                 )
     if options.format == "json":
-        verified = None if found is None else dataclasses.asdict(found)
-        told = {"file": options.out, "script": text, "left_out": left_out, "verified": verified}
+        told = {"file": options.out, "script": text, "left_out": left_out, "verified": found}
         print(json_text(told))
     elif found is not None:
         print(found, file=notes)

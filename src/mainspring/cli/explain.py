@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mainspring.check.docstrings import parameter_text
 from mainspring.cli.printing import in_lines, in_one_line, origin_lines, paint
+from mainspring.columns import in_columns
 from mainspring.config.lazy import LazyAttr, LazyObject, is_lazy
 from mainspring.config.node import Node
 from mainspring.config.provenance.history import origins
@@ -135,11 +136,8 @@ def _nearest(cfg: Config, part: Any, names: list[str], depth: int) -> str | None
 
 def _rows(rows: list[tuple[str, list[str]]]) -> Iterator[str]:
     """Labels, with the lines of each beside it."""
-    width = max(len(label) for label, _ in rows)
-    for label, lines in rows:
-        for index, line in enumerate(lines):
-            shown = f"{label:<{width}}" if index == 0 else " " * width
-            yield f"  {shown}  {line}".rstrip()
+    cells = [(label * (not n), line) for label, lines in rows for n, line in enumerate(lines)]
+    return (f"  {line}" for line in in_columns(cells))
 
 
 def _kind(value: Any) -> str:

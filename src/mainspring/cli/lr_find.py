@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from typing import Any
 
-from mainspring.cli.trial_options import add_trial_parser, count, trial_config
+from mainspring.cli.common import tell
+from mainspring.cli.trial_options import add_trial_parser, count, require_picture, trial_config
 
 __all__ = ["add_parser", "run"]
 
@@ -34,21 +36,19 @@ def run(options: argparse.Namespace) -> None:
     Raises:
         ConfigError: The config or an option has a mistake.
     """
-    cfg = trial_config(options, "plot")
+    require_picture("--plot", options.plot)
+    cfg = trial_config(options)
 
     from mainspring.tools.profiling import (
         applicable,
         plot_range_test,
         range_test,
-        range_test_as_json,
         range_test_as_text,
     )
 
     test = range_test(cfg, options.lowest, options.highest, options.iterations)
-    if options.format == "json":
-        print(range_test_as_json(test))
-    else:
-        line = None if test.line is None else " ".join(applicable(cfg, [test.line]))
-        print(range_test_as_text(test, line))
+    line = None if test.line is None else " ".join(applicable(cfg, [test.line]))
+    told = {**dataclasses.asdict(test), "below_minimum": test.below_minimum}
+    tell(options, told, range_test_as_text(test, line))
     if options.plot is not None:
         plot_range_test(test, options.plot)

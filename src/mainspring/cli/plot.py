@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from mainspring.cli.trial_options import add_trial_parser, require_writable, trial_config
+from mainspring.cli.common import tell
+from mainspring.cli.trial_options import add_trial_parser, require_picture, trial_config
 
 __all__ = ["add_parser", "run"]
-
-_ENDS = (".png", ".svg", ".pdf", ".jpg")
 
 
 def add_parser(verbs: Any) -> None:
@@ -33,18 +32,13 @@ def run(options: argparse.Namespace) -> None:
     Raises:
         ConfigError: The config or an option has a mistake.
     """
-    require_writable("--out", options.out, ends=_ENDS)
+    require_picture("--out", options.out)
     cfg = trial_config(options)
 
-    from mainspring.tools.preview import (
-        plot_schedules,
-        schedules_as_json,
-        schedules_as_text,
-        schedules_of,
-    )
+    from mainspring.tools.preview import plot_schedules, schedules_as_text, schedules_of
 
     found = schedules_of(cfg, only_rates=options.lr)
-    print(schedules_as_json(found) if options.format == "json" else schedules_as_text(found))
+    tell(options, found, schedules_as_text(found))
     if options.out is not None:
         plot_schedules(found, options.out)
         if options.format == "text":

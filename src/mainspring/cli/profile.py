@@ -6,7 +6,8 @@ import argparse
 import dataclasses
 from typing import Any
 
-from mainspring.cli.trial_options import add_trial_parser, count, trial_config
+from mainspring.cli.common import tell
+from mainspring.cli.trial_options import add_trial_parser, count, require_writable, trial_config
 
 __all__ = ["add_parser", "run"]
 
@@ -34,20 +35,15 @@ def run(options: argparse.Namespace) -> None:
     Raises:
         ConfigError: The config or an option has a mistake.
     """
-    cfg = trial_config(options, "trace")
+    require_writable("--trace", options.trace)
+    cfg = trial_config(options)
 
-    from mainspring.tools.profiling import (
-        applicable,
-        best_advice,
-        profile_as_json,
-        profile_as_text,
-        profile_run,
-    )
+    from mainspring.tools.profiling import applicable, best_advice, profile_as_text, profile_run
 
     measured = profile_run(cfg, options.iterations, options.warmup, options.trace)
-    show = profile_as_json if options.format == "json" else profile_as_text
     advice = [
         dataclasses.replace(item, lines=tuple(applicable(cfg, item.lines)))
         for item in best_advice(measured)
     ]
-    print(show(measured, advice))
+    told = {**dataclasses.asdict(measured), "achieved": measured.achieved, "advice": advice}
+    tell(options, told, profile_as_text(measured, advice))

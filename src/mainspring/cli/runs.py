@@ -61,14 +61,14 @@ def run(options: argparse.Namespace) -> None:
 
 def _lines(runs: list[RunSummary], root: Path) -> Iterator[str]:
     from mainspring.cli.printing import paint
-    from mainspring.columns import as_duration, as_number, in_columns
+    from mainspring.columns import as_duration, as_number, counted, in_columns
     from mainspring.output import is_terminal
 
     rows = [("run", "state", "began", "took", "done", "best", "last")]
     for each in runs:
         best = each.best
         done, unit = (each.iter, "iteration") if each.epoch is None else (each.epoch, "epoch")
-        progress = "" if done is None else f"{done} {unit}{'' if done == 1 else 's'}"
+        progress = "" if done is None else counted(done, unit)
         rows.append(
             (
                 "." if each.path == root else str(each.path.relative_to(root)),

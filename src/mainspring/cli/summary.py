@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from mainspring.cli.common import tell
 from mainspring.cli.trial_options import add_trial_parser, count, trial_config
 
 __all__ = ["add_parser", "run"]
@@ -34,8 +35,7 @@ def run(options: argparse.Namespace) -> None:
     """
     cfg = trial_config(options)
 
-    from mainspring.tools.preview import summary_as_json, summary_as_text, summary_of
+    from mainspring.tools.preview import summary_as_text, summary_of
 
     found = summary_of(cfg)
-    is_json = options.format == "json"
-    print(summary_as_json(found) if is_json else summary_as_text(found, options.depth))
+    tell(options, found, summary_as_text(found, options.depth))

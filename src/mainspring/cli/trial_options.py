@@ -12,12 +12,14 @@ from typing import Any
 from mainspring.cli.common import Run, add_config_verb, load_config
 from mainspring.config import Config
 from mainspring.errors import ConfigError
+from mainspring.names.packages import import_optional
 
 __all__ = [
     "add_trial_parser",
     "count",
     "port",
     "require_folder",
+    "require_picture",
     "require_writable",
     "trial_config",
     "use_device",
@@ -45,21 +47,17 @@ def add_trial_parser(
     return parser
 
 
-def trial_config(options: argparse.Namespace, written: str | None = None) -> Config:
-    """The config that is tried, once the device is chosen and a file can be written in the end.
+def trial_config(options: argparse.Namespace) -> Config:
+    """The config that is tried, once the device is chosen.
 
     Args:
         options: The words of the command line.
-        written: Name of the option for that file, such as ``"out"``; ``None`` for none.
 
     Raises:
-        ConfigError: The config or one of these options has a mistake.
+        ConfigError: The config or the device has a mistake.
     """
     use_device(options.device)
-    cfg = load_config(options, options.overrides)
-    if written is not None:
-        require_writable(f"--{written}", getattr(options, written))
-    return cfg
+    return load_config(options, options.overrides)
 
 
 def count(word: str) -> int:
@@ -140,6 +138,21 @@ def require_writable(
         )
     if not os.access(file if file.exists() else file.parent, os.W_OK):
         raise ConfigError(f"{option} is {path!r}, where nothing can be written")
+
+
+def require_picture(option: str, path: str | None) -> None:
+    """See, before anything runs, that matplotlib can write a picture in the end.
+
+    Args:
+        option: The option that names it.
+        path: The file; ``None`` for none.
+
+    Raises:
+        ConfigError: It cannot, or is not installed.
+    """
+    require_writable(option, path, ends=(".png", ".svg", ".pdf", ".jpg"))
+    if path is not None:
+        import_optional("matplotlib", option, "mainspring[draw]")
 
 
 def require_folder(option: str, path: str | None) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mainspring.cli.common import aside, load_config, looks_like_override
 from mainspring.cli.trial_options import add_trial_parser, count, use_device
 from mainspring.errors import ConfigError, LoopError
+from mainspring.json_text import json_text
 
 if TYPE_CHECKING:
     from mainspring.tools.verify import Finding
@@ -66,14 +67,7 @@ def run(options: argparse.Namespace) -> None:
         raise LoopError.of("train")
     request = {name: getattr(options, name) for name in _PASSED_ON}
 
-    from mainspring.tools.verify import (
-        Trials,
-        chosen_checks,
-        finding_details,
-        finding_line,
-        findings_as_json,
-        verify,
-    )
+    from mainspring.tools.verify import Trials, chosen_checks, finding_details, finding_line, verify
 
     def report(finding: Finding) -> None:
         print(finding_line(finding), flush=True)
@@ -102,7 +96,8 @@ def run(options: argparse.Namespace) -> None:
         )
     broken = [finding for finding in findings if finding.outcome == "broken"]
     if options.format == "json":
-        print(findings_as_json(findings, options.config))
+        told = {"config": options.config, "holds": not broken, "checks": findings}
+        print(json_text(told, indent=2))
     else:
         for finding in broken:
             print(f"\n{finding_details(finding)}")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from mainspring.columns import as_number
 from mainspring.comparison import is_number
 
-__all__ = ["Html", "as_bytes", "as_date", "escaped", "facts", "section", "table", "tag"]
+__all__ = ["Html", "as_date", "escaped", "facts", "section", "table", "tag"]
 
 
 def escaped(text: object) -> str:
@@ -83,15 +83,6 @@ def facts(pairs: Iterable[tuple[str, object]]) -> str:
         if value not in ("", None)
     ]
     return tag("dl", "".join(shown)) if shown else ""
-
-
-def as_bytes(count: float) -> str:
-    """A number of bytes with a unit."""
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
 
 
 def as_date(seconds: float | None) -> str:

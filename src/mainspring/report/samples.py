@@ -23,7 +23,14 @@ from mainspring.structures import BaseDataElement
 from mainspring.visualization.drawing import Color, Drawing
 from mainspring.visualization.images import png_bytes
 
-__all__ = ["Display", "first_of", "inputs_and_targets", "pixel_classes", "plain_sample"]
+__all__ = [
+    "Display",
+    "draw_mask",
+    "first_of",
+    "inputs_and_targets",
+    "pixel_classes",
+    "plain_sample",
+]
 
 Image = np.ndarray[Any, Any]
 
@@ -133,7 +140,7 @@ class Display:
             predicted, right = first_of(known, _OF_PREDICTION), first_of(known, _OF_TARGET)
             target = target if right is None else right
         target = plain_sample(target)
-        if isinstance(target, Mapping) and _boxes(target) is None:
+        if isinstance(target, Mapping) and self.boxes(target) is None:
             inner = first_of(target, _OF_TARGET)  # of a data sample
             target = target if inner is None else inner
         shown = Shown()
@@ -146,7 +153,7 @@ class Display:
             shown.row = {str(name): _in_words(value) for name, value in inputs.items()}
         else:
             shown.text = self._text(inputs)
-        shown.target, shown.predicted = self._answer(target, predicted), self._answer(predicted)
+        shown.target, shown.predicted = self._answer(target), self._answer(predicted)
         right_class, predicted_class = _class_of(target), _class_of(predicted)
         if right_class is not None and predicted_class is not None:
             shown.is_right = right_class == predicted_class
@@ -200,7 +207,7 @@ class Display:
         with_masks = [_with_mask(image, mask) for mask in masks if mask is not None]
         if with_masks:
             return np.concatenate([image, *with_masks], axis=1)
-        boxes = [_boxes(value) for value in (target, predicted)]
+        boxes = [self.boxes(value, _MOST_BOXES) for value in (target, predicted)]
         if boxes == [None, None]:
             return image
         zoom = max(1, -(-_SMALLEST // max(height, width)))
@@ -210,18 +217,44 @@ class Display:
         colors = (_TARGET_COLOR, _PREDICTED_COLOR)
         for found, color in zip(boxes, colors, strict=True):
             if found is not None and len(found[0]):
-                corners, labels, scores = found
+                corners, _, texts = found
                 drawing.draw_bboxes(corners * scale, edge_colors=color)
                 if color == _PREDICTED_COLOR:
-                    pairs = zip(labels, scores, strict=True)
                     drawing.draw_texts(
-                        [f"{self.name(int(label))} {score:.0%}" for label, score in pairs],
+                        texts,
                         (corners[:, :2] * scale).clip(0, zoom * max(height, width) - 1),
                         colors="white",
                         bboxes={"facecolor": "#00000099", "edgecolor": "none", "pad": 1},
                         font_sizes=8,
                     )
         return drawing._drawn()
+
+    def boxes(
+        self, value: Any, most: int | None = None
+    ) -> tuple[Image, list[Color], list[str]] | None:
+        """Corners of boxes, colours of their classes, and what is said of each.
+
+        Args:
+            value: A target or prediction; of the latter, boxes with a fair score count.
+            most: How many to give, those with the highest scores; all by default.
+
+        Returns:
+            `None` where there are no boxes of four numbers.
+        """
+        found = first_of(value, ("bboxes", "boxes")) if isinstance(value, Mapping) else None
+        corners = torch.as_tensor(getattr(found, "tensor", [] if found is None else found))
+        if found is None or corners.shape[-1:] not in ((0,), (4,)):
+            return None
+        corners = corners.detach().cpu().float().reshape(-1, 4)
+        count = len(corners)
+        labels = _one_each(first_of(value, ("labels", "label")), count)
+        scores = _one_each(first_of(value, ("scores", "score")), count)
+        order = sorted(range(count), key=lambda index: -scores[index] if scores else 0)
+        kept = [i for i in order if not scores or scores[i] >= _CONFIDENT][:most]
+        names = [self.name(int(label)) for label in labels] or [""] * count
+        shares = [f" {score:.0%}" for score in scores] or [""] * count
+        colors = [_color_of(int(labels[i]) if labels else 0) for i in kept]
+        return corners[kept].numpy(), colors, [(names[i] + shares[i]).strip() for i in kept]
 
     def _text(self, value: Any) -> str:
         if isinstance(value, Tensor | np.ndarray):
@@ -230,7 +263,7 @@ class Display:
                 return str(self.decode(tensor.tolist()))[:_MOST_LETTERS]
         return _in_words(value)
 
-    def _answer(self, value: Any, scores: Any = None) -> str:
+    def _answer(self, value: Any) -> str:
         """A target or prediction in a few words; empty for what is drawn."""
         if value is None or isinstance(value, Mapping):
             return ""
@@ -275,19 +308,10 @@ def _probability(scores: Any) -> float | None:
     return float((values if is_distribution else values.softmax(0)).max())
 
 
-def _boxes(value: Any) -> tuple[Image, list[int], list[float]] | None:
-    """Corners, labels and scores of boxes; of predicted ones those with a fair score."""
-    found = first_of(value, ("bboxes", "boxes")) if isinstance(value, Mapping) else None
-    if found is None:
-        return None
-    corners = torch.as_tensor(getattr(found, "tensor", found)).detach().cpu().float().reshape(-1, 4)
-    count = len(corners)
-    labels, scores = first_of(value, ("labels", "label")), first_of(value, ("scores", "score"))
-    each_label = [0] * count if labels is None else torch.as_tensor(labels).tolist()
-    each_score = [1.0] * count if scores is None else torch.as_tensor(scores).tolist()
-    order = sorted(range(count), key=lambda index: -each_score[index])[:_MOST_BOXES]
-    kept = [index for index in order if each_score[index] >= _CONFIDENT]
-    return corners[kept].numpy(), [each_label[i] for i in kept], [each_score[i] for i in kept]
+def _one_each(values: Any, count: int) -> list[Any]:
+    """Values of which there is one for each of some boxes; else none."""
+    listed = [] if values is None else torch.as_tensor(values).reshape(-1).tolist()
+    return listed if len(listed) == count else []
 
 
 def _mask(value: Any, size: tuple[int, int], shown: tuple[int, int]) -> Image | None:
@@ -337,12 +361,26 @@ def pixel_classes(value: Any, size: tuple[int, int]) -> Tensor | None:
 def _with_mask(image: Image, mask: Image) -> Image:
     drawing = Drawing({"frameon": False})
     drawing.set_image(image)
+    draw_mask(drawing, mask)
+    return drawing._drawn()
+
+
+def draw_mask(drawing: Drawing, mask: Image) -> None:
+    """Colour the pixels of an image by their classes.
+
+    Args:
+        drawing: Shows the image.
+        mask: The classes; 0 for the background, 255 for what does not count.
+    """
     found = [int(label) for label in np.unique(mask) if 0 < label < 255]
     if found:
         layers = np.stack([mask == label for label in found])
-        colors: list[Color] = [_PALETTE[label % len(_PALETTE)] for label in found]
-        drawing.draw_binary_masks(layers, colors=colors, alphas=0.55)
-    return drawing._drawn()
+        drawing.draw_binary_masks(layers, colors=[*map(_color_of, found)], alphas=0.55)
+
+
+def _color_of(label: int) -> Color:
+    """The colour of a class."""
+    return _PALETTE[label % len(_PALETTE)]
 
 
 def _in_words(value: Any) -> str:

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from mainspring.columns import as_duration, as_number
+from mainspring.columns import as_bytes, as_duration, as_number
 from mainspring.report.changes import changes_between
-from mainspring.report.html import Html, as_bytes, as_date, escaped, facts, section, table, tag
+from mainspring.report.html import Html, as_date, escaped, facts, section, table, tag
 from mainspring.report.record import Shown, StartRecord, Table
 from mainspring.report.run import RunFiles
 

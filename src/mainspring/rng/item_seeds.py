@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 __all__ = ["ItemSeeds", "mix", "word_of"]
 
-_MASK = (1 << 64) - 1
 _GOLDEN = 0x9E3779B97F4A7C15
 
 
@@ -35,9 +34,10 @@ def mix(state: int, word: int) -> int:
     Returns:
         The new state, at least 0 and below 2**64.
     """
-    state = ((state ^ (word & _MASK)) + _GOLDEN) & _MASK
-    state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
+    mask = (1 << 64) - 1
+    state = ((state ^ (word & mask)) + 0x9E3779B97F4A7C15) & mask
+    state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & mask
+    state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & mask
     return state ^ (state >> 31)
 
 
@@ -82,7 +82,7 @@ class ItemSeeds:
         Args:
             twister: Number of the twister.
         """
-        counters = _COUNTERS + np.uint64(twister * _PAIRS * _GOLDEN & _MASK)
+        counters = _COUNTERS + np.uint64(twister * _PAIRS * _GOLDEN % 2**64)
         for first in range(0, len(self._keys), _BLOCK):
             keys = self._keys[first : first + _BLOCK, None]
             block = _scrambled(keys + counters).data.cast("B")
@@ -114,4 +114,4 @@ def _words_of(indices: Sequence[Any]) -> NDArray[np.uint64]:
         numbers = np.empty(())
     if numbers.ndim == 1 and numbers.dtype == np.int64:
         return numbers.astype(np.uint64)
-    return np.array([word_of(index) & _MASK for index in indices], np.uint64)
+    return np.array([word_of(index) & 0xFFFFFFFFFFFFFFFF for index in indices], np.uint64)

@@ -53,10 +53,8 @@ class RunSummary:
     changes: list[Difference] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
-        """The summary as a dict that JSON can hold, without the changes."""
-        return {name: value for name, value in vars(self).items() if name != "changes"} | {
-            "path": str(self.path)
-        }
+        """The summary for `json_text`, without the changes."""
+        return {name: value for name, value in vars(self).items() if name != "changes"}
 
 
 def find_runs(folder: str | Path) -> list[RunSummary]:

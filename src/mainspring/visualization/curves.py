@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from mainspring.errors import VisualizationError, did_you_mean
 from mainspring.logging.scalar_lines import Curve, read_curves, scalar_files
-from mainspring.visualization.figure import new_figure
+from mainspring.visualization.figure import draw_panels
 
 __all__ = ["plot_curves"]
 
@@ -61,28 +61,13 @@ def plot_curves(
         panel = panels.setdefault(own if own in chosen else name, [None, None])
         panel[0] = curves.train.get(name, panel[0])
         panel[1] = curves.val.get(name, panel[1])
-    _draw(panels, path)
+    styles = (_TRAIN_STYLE, _VAL_STYLE)
+    lines = {
+        name: [
+            (it.iterations, it.values, style) for it, style in zip(both, styles, strict=True) if it
+        ]
+        for name, both in panels.items()
+    }
+    columns = min(math.ceil(math.sqrt(len(lines))), 3)
+    draw_panels(lines, path, columns=columns, size=(4.2, 3.0))
     return path
-
-
-def _draw(panels: Mapping[str, Sequence[Curve | None]], path: Path) -> None:
-    columns = min(math.ceil(math.sqrt(len(panels))), 3)
-    rows = math.ceil(len(panels) / columns)
-    size = (4.2 * columns, 3.0 * rows)
-    figure = new_figure({"figsize": size, "dpi": 150, "layout": "constrained"})
-    end = max(curve.iterations[-1] for both in panels.values() for curve in both if curve)
-    for place, (name, (train, val)) in enumerate(panels.items(), start=1):
-        axes = figure.add_subplot(rows, columns, place)
-        for curve, style in ((train, _TRAIN_STYLE), (val, _VAL_STYLE)):
-            if curve is not None:
-                axes.plot(curve.iterations, curve.values, **style)
-        if train is not None and val is not None:
-            axes.legend(frameon=False, fontsize=8)
-        axes.set_title(name, fontsize=10, loc="left")
-        axes.set_xlabel("iteration", fontsize=8)
-        axes.tick_params(labelsize=8, length=3)
-        axes.grid(color="#e3e3e3", linewidth=0.6)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.set_xlim(-0.02 * end, 1.02 * end)
-    figure.savefig(path)

@@ -14,6 +14,8 @@ from PIL import Image
 from mainspring.cli.main import main
 from mainspring.runner import save_checkpoint
 from mainspring.tools.predict.inputs import Input, inputs_of
+from mainspring.tools.predict.pictures import draw
+from mainspring.visualization import Visualizer
 from mainspring.visualization.images import write_png
 
 IMPORTS = """
@@ -155,6 +157,19 @@ def test_the_pipeline_of_the_test_data_is_used_and_masks_are_drawn(predict, pict
     assert row["mask"] == [[True] * 6] * 4
     picture = np.asarray(Image.open(out_dir / "images" / "b.png"))
     assert (picture != 255).any()
+
+
+def test_boxes_are_drawn_with_a_colour_for_each_class():
+    image = np.zeros((40, 40, 3), np.uint8)
+    visualizer = Visualizer(vis_backends=None)
+    visualizer.set_image(image)
+    boxes = np.array([[2.0, 2, 12, 12], [22, 22, 32, 32]])
+    fields = {"found": {"bboxes": boxes, "labels": np.array([0, 1])}}
+    picture = draw(visualizer, image, None, fields, ["a", "b"])
+    first, second = picture[12, 8].tolist(), picture[32, 28].tolist()
+    assert max(first) > 50
+    assert max(second) > 50
+    assert first != second
 
 
 def test_nothing_is_written_but_into_the_folder(predict, pictures, tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from mainspring.columns import counted
 from mainspring.errors import ConfigError, did_you_mean
 from mainspring.hooks import CheckpointHook, EarlyStoppingHook, EMAHook, LoggerHook
 from mainspring.logging import warn
@@ -63,8 +64,7 @@ class Parts:
         return int(self.train_loop.max_epochs if self.by_epoch else self.train_loop.max_iters)
 
     def __str__(self) -> str:
-        unit = "epoch" if self.by_epoch else "iteration"
-        return f"{self.total} {unit}{'' if self.total == 1 else 's'}"
+        return counted(self.total, "epoch" if self.by_epoch else "iteration")
 
 
 def misfits(parts: Parts) -> Iterator[tuple[bool, ConfigError]]:

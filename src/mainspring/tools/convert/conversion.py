@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
 import os
 import tempfile
@@ -21,6 +22,7 @@ from mainspring.names import DataName, ForbiddenNameError, is_allowed
 from mainspring.names.imports import import_modules_from_strings
 from mainspring.tools.convert.apart import apart, sharing
 from mainspring.tools.convert.equality import differences, public
+from mainspring.tools.convert.file_names import bound_names
 from mainspring.tools.convert.files import (
     OldFile,
     base_statement,
@@ -38,7 +40,11 @@ from mainspring.tools.convert.templates import TemplateError
 
 __all__ = ["convert"]
 
-Write = Callable[[Attempt], str]
+Write = Callable[[Attempt], tuple[str, Sequence[str] | None]]
+"""Gives the text of a new file, and the statements behind its imports that import its bases.
+
+Those are ``None`` for a text that has all of its imports.
+"""
 
 
 _STYLES = (Style(), Style(repeats=True), Style(aliases=False))
@@ -152,10 +158,12 @@ class _FileConversion:
         for is_printed, write in self._ways():
             attempt = Attempt(self.file, self.names)
             try:
-                text = write(attempt)
+                body, bases = write(attempt)
+                text = body if bases is None else assemble(body, attempt.imports, bases)
                 wrong = self._differences(text, attempt)
                 if wrong and not is_printed and sharing(_own(attempt.loaded)):
-                    text = apart(text, attempt.loaded.namespace)
+                    body = apart(body, attempt.loaded.namespace, attempt.imports)
+                    text = assemble(body, attempt.imports, bases or ())
                     wrong = self._differences(text, attempt)
                 if wrong:
                     raise ConfigError(f"{', '.join(wrong[:3])} would differ")
@@ -177,7 +185,7 @@ class _FileConversion:
         dialect, has_bases = self.file.dialect, bool(self.file.bases)
         keeps_text = not (has_bases and self.flat)
         if dialect == "recorded" and keeps_text:
-            yield False, lambda _: self.file.source.text
+            yield False, self._kept
         if dialect in ("text", "new") and keeps_text:
             for style in _STYLES:
                 yield False, partial(self._rewritten, style=style)
@@ -196,7 +204,12 @@ class _FileConversion:
 
     # The ways
 
-    def _rewritten(self, attempt: Attempt, style: Style) -> str:
+    def _kept(self, attempt: Attempt) -> tuple[str, None]:
+        text = self.file.source.text
+        attempt.imports = Imports(bound_names(ast.parse(text)), {})
+        return text, None
+
+    def _rewritten(self, attempt: Attempt, style: Style) -> tuple[str, Sequence[str]]:
         self._inherit(attempt)
         for key in map(str, dict.keys(self.file.loaded.values)):
             if key == "_deprecation_" or (key.startswith("_") and key not in attempt.old):
@@ -204,13 +217,13 @@ class _FileConversion:
                 attempt.remark(attempt.place_of(key).line, said)
         return SourceRewriter(attempt, self._base_lines, style).rewritten()
 
-    def _changes(self, attempt: Attempt) -> str:
+    def _changes(self, attempt: Attempt) -> tuple[str, Sequence[str]]:
         self._inherit(attempt)
         new_imports(attempt, set(self.final), {})
         lines = list(changes_between(attempt, self.final))
-        return self._assembled(attempt, lines, self._base_lines(attempt.imports))
+        return self._headed(lines), self._base_lines(attempt.imports)
 
-    def _printed(self, attempt: Attempt) -> str:
+    def _printed(self, attempt: Attempt) -> tuple[str, Sequence[str]]:
         for key in self.final:
             if not is_name(key):
                 raise ConfigKeyError(f"the key {key!r} is no name of a variable")
@@ -218,14 +231,13 @@ class _FileConversion:
         printer = Printer(attempt)
         lines = printer.shared_lines(self.final)
         lines += [printer.assignment(key, value, (key,)) for key, value in self.final.items()]
-        return self._assembled(attempt, lines)
+        return self._headed(lines), ()
 
-    def _assembled(self, attempt: Attempt, lines: list[str], bases: Sequence[str] = ()) -> str:
+    def _headed(self, lines: list[str]) -> str:
         """The lines of a file, behind the comments that the old one begins with."""
         old = self.file.source.text.split("\n")
         comments = "\n".join(itertools.takewhile(lambda line: line.startswith("#"), old))
-        text = f"{comments}\n\n" * bool(comments) + "\n".join(lines)
-        return assemble(text, attempt.imports, bases)
+        return f"{comments}\n\n" * bool(comments) + "\n".join(lines)
 
     def _base_lines(self, imports: Imports) -> list[str]:
         own = self.paths[self.file.key]

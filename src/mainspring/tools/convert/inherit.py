@@ -126,24 +126,21 @@ class Merging:
     calls: CallRewriter
     displays: Mapping[str, ast.expr]
 
-    def lines(self, root: str, node: ast.expr, keys: tuple[Key, ...] = ()) -> list[str]:
+    def lines(
+        self, root: str, node: ast.expr, keys: tuple[Key, ...] = (), before: Iterable[str] = ()
+    ) -> list[str]:
         """The lines, with each comment that belongs behind one put there.
 
         Args:
             root: The variable.
             node: The dict.
             keys: The keys that lead to it.
+            before: The lines that they follow, which the result begins with.
 
         Raises:
             UnmergeableError: The dict holds more than written entries.
         """
-        found: list[str] = []
-        self._add_lines(found, root, node, keys)
-        return found
-
-    def _add_lines(
-        self, found: list[str], root: str, node: ast.expr, keys: tuple[Key, ...]
-    ) -> None:
+        found = list(before)
         entries = entries_of(node)
         if entries is None:
             raise UnmergeableError
@@ -164,13 +161,14 @@ class Merging:
             if isinstance(value, ast.Name) and isinstance(known, dict):
                 value = self.displays.get(value.id, value)
             if isinstance(known, dict) and _merges(known, value):
-                self._add_lines(found, root, value, (*keys, key))
+                found = self.lines(root, value, (*keys, key), found)
                 continue
             text = self._new_text(root, keys, key, known, value, where)
             if text is not None:
                 found += base.separate(root, keys)
                 found.append(f"{base.edited(root, (*keys, key))} = {text}")
         self._add_comments(found, end, file.end(node))
+        return found
 
     def _new_text(
         self,

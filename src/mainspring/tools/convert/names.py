@@ -18,9 +18,8 @@ from mainspring.names import ForbiddenNameError, Origin, import_named, origin_of
 from mainspring.names.imports import ObjectNotFoundError
 from mainspring.names.packages import is_installed
 from mainspring.registry import Registry, root
-from mainspring.registry.autoimport import import_scope
 from mainspring.registry.default_scope import ROOT_SCOPE, canonical_scope
-from mainspring.registry.lookup import search_tree, split_scope_key
+from mainspring.registry.lookup import registry_of, split_scope_key
 from mainspring.registry.nested_specs import with_parts_built
 from mainspring.registry.signatures import signature_of
 
@@ -198,15 +197,8 @@ class Names:
             scope = name.partition(":")[0].partition(".")[0]
         if scope is not None and scope != ROOT_SCOPE and not _exists(scope):
             return None
-        registries = [registry]
-        if self.scope is not None:
-            own = canonical_scope(self.scope)
-            node = search_tree(registry, own)
-            if node is None and _exists(own):
-                import_scope(own)
-                node = search_tree(registry, own)
-            registries[:0] = [] if node is None else [node]
-        found = (node.look_up(name).found for node in registries)
+        own = None if self.scope is None else registry_of(canonical_scope(self.scope), registry)[0]
+        found = (node.look_up(name).found for node in (own, registry) if node is not None)
         known = next((target for target in found if target is not None), None)
         if known is None and scope == ROOT_SCOPE:
             return registry.look_up(bare).found

@@ -17,7 +17,7 @@ from mainspring.tools.convert.file_names import (
     imported_names,
     read_names,
 )
-from mainspring.tools.convert.imports import Imports, assemble
+from mainspring.tools.convert.imports import Imports
 from mainspring.tools.convert.inherit import (
     Inherited,
     Key,
@@ -119,8 +119,8 @@ class SourceRewriter:
         self.notes: list[str | None] = []
         self.shadowed: set[str] = set()
 
-    def rewritten(self) -> str:
-        """The text of the new file."""
+    def rewritten(self) -> tuple[str, list[str]]:
+        """The text of the new file without new imports, and the statements that import bases."""
         for statement in self.text.tree.body:
             self._base_values(statement)
             if isinstance(statement, ast.Import | ast.ImportFrom):
@@ -140,7 +140,7 @@ class SourceRewriter:
             is_part = isinstance(self.base.old.get(name), dict | list)
             copied = f"{imports.word('copy')}({name})" if is_part else name
             bases.append(f"_base_{name} = {copied}")
-        return assemble(self.text.result(), imports, bases)
+        return self.text.result(), bases
 
     # Statements
 

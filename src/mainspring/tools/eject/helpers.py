@@ -18,15 +18,6 @@ ACCUMULATE = 1
 DEVICE = "cpu"
 
 
-def mix(state: int, word: int) -> int:
-    """Take a number into 64 bits: the step of SplitMix64."""
-    mask = (1 << 64) - 1
-    state = ((state ^ (word & mask)) + 0x9E3779B97F4A7C15) & mask
-    state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & mask
-    state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & mask
-    return state ^ (state >> 31)
-
-
 def twister_words(key: int, twister: int) -> Any:
     """The 624 words that a Mersenne twister begins with: SplitMix64's numbers from the key on."""
     first = 312 * twister + 1

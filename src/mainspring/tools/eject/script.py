@@ -21,6 +21,7 @@ from mainspring.evaluator.samples import PREDICTIONS, TARGETS
 from mainspring.model.adapt import TARGET_KEYS
 from mainspring.optim import AmpOptimWrapper
 from mainspring.optim.scheduler import curves
+from mainspring.rng import item_seeds
 from mainspring.tools.eject import helpers
 from mainspring.tools.eject.making import SEEDED, Making, filled
 from mainspring.tools.eject.parts import Parts
@@ -29,7 +30,7 @@ from mainspring.version import __version__
 
 __all__ = ["write_script"]
 
-_SOURCES = (helpers, curves, confusion, perplexity, regression)
+_SOURCES = (helpers, item_seeds, curves, confusion, perplexity, regression)
 """Modules whose functions a script may get copies of."""
 _FROM = {
     "collections.abc": "Callable Iterator Mapping",

@@ -8,19 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from mainspring.report.samples import pixel_classes
+from mainspring.report.samples import Display, draw_mask, pixel_classes
 from mainspring.structures import BaseDataElement
 from mainspring.visualization import Visualizer
 
 __all__ = ["draw"]
-
-_PALETTE = [
-    (230, 25, 75), (60, 180, 75), (255, 225, 25), (0, 130, 200), (245, 130, 48),
-    (145, 30, 180), (70, 240, 240), (240, 50, 230), (210, 245, 60), (250, 190, 212),
-]  # fmt: skip
-"""Sasha Trubetskoy's twenty distinct colours, the first ten."""
-_SCORE = 0.3
-"""Boxes with a lower score are not drawn."""
 
 
 def draw(
@@ -51,14 +43,12 @@ def draw(
     maps = (pixel_classes(value, image.shape[:2]) for value in found.values())
     of_pixels = next((found for found in maps if found is not None), None)
     if of_pixels is not None:
-        for number in torch.unique(of_pixels).tolist():
-            if number:  # class 0 is the background
-                color = _PALETTE[number % len(_PALETTE)]
-                mask = (of_pixels == number).numpy()
-                visualizer.draw_binary_masks(mask, colors=color, alphas=0.5)
-    boxes = found.get("bboxes", found.get("boxes"))
-    if boxes is not None and boxes.ndim == 2 and boxes.shape[1] == 4:
-        _draw_boxes(visualizer, boxes, found.get("labels"), found.get("scores"), classes)
+        draw_mask(visualizer, of_pixels.numpy())
+    boxes = Display(list(classes)).boxes(found)
+    if boxes is not None and len(boxes[0]):
+        corners, colors, texts = boxes
+        visualizer.draw_bboxes(corners, edge_colors=colors)
+        visualizer.draw_texts(texts, corners[:, :2], colors="w", bboxes={"facecolor": "black"})
     title, score = fields.get("label", fields.get("pred_label")), fields.get("score")
     if isinstance(title, str) and title:  # of the whole image
         title = title if score is None else f"{title} {float(score):.2f}"
@@ -77,19 +67,3 @@ def _flat(fields: Mapping[str, Any]) -> dict[str, np.ndarray[Any, Any]]:
         elif isinstance(value, torch.Tensor | np.ndarray):
             found[name] = torch.as_tensor(value).detach().cpu().numpy()
     return found
-
-
-def _draw_boxes(
-    visualizer: Any, boxes: Any, labels: Any, scores: Any, classes: Sequence[str]
-) -> None:
-    for number, box in enumerate(boxes):
-        score = None if scores is None else float(scores[number])
-        if score is not None and score < _SCORE:
-            continue
-        label = 0 if labels is None else int(labels[number])
-        color = _PALETTE[label % len(_PALETTE)]
-        name = classes[label] if label < len(classes) else "" if labels is None else str(label)
-        visualizer.draw_bboxes(box, edge_colors=color)
-        text = f"{name} {score:.2f}".strip() if score is not None else name
-        if text:
-            visualizer.draw_texts(text, box[:2], colors="w", bboxes={"facecolor": "black"})

@@ -24,6 +24,7 @@ from mainspring.report.samples import Display, inputs_and_targets
 from mainspring.structures.nested_digest import named_leaves
 from mainspring.tools.profiling.planned_run import PlannedTrial, run_trial
 from mainspring.tools.trial import EnoughError
+from mainspring.visualization.figure import new_figure
 
 __all__ = ["Batches", "first_batches", "write_grid", "write_page"]
 
@@ -85,10 +86,6 @@ class _Look(PlannedTrial):
         self.count = count
         self.found = Batches()
 
-    def plan(self, runner: Run) -> Iterator[None]:
-        while True:
-            yield
-
     def batch_came(self, runner: Run, data_batch: Any) -> None:
         preprocessor: Any = getattr(unwrap(runner.model), "data_preprocessor", None)
         batch = data_batch if preprocessor is None else preprocessor(data_batch, training=True)
@@ -139,12 +136,12 @@ def write_grid(found: Batches, path: str | Path) -> None:
     Raises:
         ImportError: matplotlib is not installed.
     """
-    figures = import_optional("matplotlib.figure", "browse", "mainspring[draw]")
     image = import_optional("matplotlib.image", "browse", "mainspring[draw]")
     shown = [sample for sample in found.samples if sample.image]
     columns = min(math.ceil(math.sqrt(len(shown))), 8)
     rows = math.ceil(len(shown) / columns)
-    figure: Any = figures.Figure(figsize=(1.6 * columns, 1.8 * rows), dpi=120, layout="constrained")
+    size = (1.6 * columns, 1.8 * rows)
+    figure = new_figure({"figsize": size, "dpi": 120, "layout": "constrained"})
     for place, sample in enumerate(shown, start=1):
         axes = figure.add_subplot(rows, columns, place)
         pixels = image.imread(BytesIO(base64.b64decode(sample.image)))

@@ -7,13 +7,12 @@ from typing import Any
 from mainspring.columns import as_number, in_columns, sparkline
 from mainspring.errors import ConfigError
 from mainspring.hooks.run import Run
-from mainspring.json_text import json_text
-from mainspring.names.packages import import_optional
 from mainspring.optim.scheduler.preview import PlannedValues, planned_values
 from mainspring.tools.profiling.planned_run import PlannedTrial, run_trial
 from mainspring.tools.trial import EnoughError
+from mainspring.visualization.figure import Line, draw_panels
 
-__all__ = ["plot_schedules", "schedules_as_json", "schedules_as_text", "schedules_of"]
+__all__ = ["plot_schedules", "schedules_as_text", "schedules_of"]
 
 _WIDTH = 48
 
@@ -82,15 +81,6 @@ def schedules_as_text(found: PlannedValues) -> str:
     return "\n".join([f"{found.iterations[-1] + 1} iterations", *lines])
 
 
-def schedules_as_json(found: PlannedValues) -> str:
-    """The same for programs, with all points.
-
-    Args:
-        found: The values.
-    """
-    return json_text({"iterations": found.iterations, "values": found.values}, indent=2)
-
-
 def plot_schedules(found: PlannedValues, path: str) -> None:
     """Draw the schedules into a file, a panel for each parameter.
 
@@ -99,29 +89,10 @@ def plot_schedules(found: PlannedValues, path: str) -> None:
         path: File to write; its ending says the format.
 
     Raises:
-        ConfigError: matplotlib has no such format.
-        ImportError: It is not installed.
+        ImportError: matplotlib is not installed.
     """
-    figures = import_optional("matplotlib.figure", "--out", "mainspring[draw]")
-    panels: dict[str, list[str]] = {}
-    for name in found.values:
-        panels.setdefault(name.partition(" (")[0], []).append(name)
-    figure: Any = figures.Figure(
-        figsize=(7, 2.6 * len(panels) + 0.4), dpi=150, layout="constrained"
-    )
-    for place, (title, names) in enumerate(panels.items(), start=1):
-        axes = figure.add_subplot(len(panels), 1, place)
-        for name in names:
-            axes.plot(found.iterations, found.values[name], linewidth=1.5, label=name)
-        axes.set_title(title, fontsize=10, loc="left")
-        axes.set_xlabel("iteration", fontsize=8)
-        axes.tick_params(labelsize=8)
-        axes.grid(color="#e3e3e3", linewidth=0.6)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.set_ylim(bottom=min(0.0, *axes.get_ylim()))
-        if len(names) > 1:
-            axes.legend(frameon=False, fontsize=8)
-    try:
-        figure.savefig(path)
-    except ValueError as error:
-        raise ConfigError(f"--out is {path!r}: {error}") from error
+    panels: dict[str, list[Line]] = {}
+    for name, values in found.values.items():
+        line = (found.iterations, values, {"linewidth": 1.5, "label": name})
+        panels.setdefault(name.partition(" (")[0], []).append(line)
+    draw_panels(panels, path, columns=1, size=(7, 2.6), from_zero=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -11,12 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mainspring.analysis.tables import scaled
 from mainspring.checkpoint.apply import unwrap
-from mainspring.columns import in_columns
+from mainspring.columns import in_columns, with_unit
 from mainspring.hooks.run import Run
 from mainspring.hooks.run_state import wrappers_of
-from mainspring.json_text import json_text
 from mainspring.model.samples import batch_size
 from mainspring.structures.nested import tensors_in
 from mainspring.tools.profiling.operations import flop_counter
@@ -24,7 +21,7 @@ from mainspring.tools.profiling.planned_run import PlannedTrial, run_trial
 from mainspring.tools.profiling.report import bytes_as_text
 from mainspring.tools.trial import EnoughError
 
-__all__ = ["ModuleRow", "Summary", "summary_as_json", "summary_as_text", "summary_of"]
+__all__ = ["ModuleRow", "Summary", "summary_as_text", "summary_of"]
 
 
 @dataclass
@@ -98,9 +95,6 @@ class _Look(PlannedTrial):
 
     def __init__(self) -> None:
         self.found: Summary | None = None
-
-    def plan(self, runner: Run) -> Iterator[None]:
-        yield
 
     def batch_came(self, runner: Run, data_batch: Any) -> None:
         self.found = _summary(unwrap(runner.model), data_batch, runner.optim_wrapper)
@@ -244,7 +238,9 @@ def summary_as_text(found: Summary, depth: int = 3) -> str:
         shape = "" if row.shape is None else " x ".join(map(str, row.shape))
         frozen = " frozen" if row.parameters and not row.trained else ""
         size = f"{row.parameters:,}{frozen}" if row.parameters else ""
-        flops, share = (_count(row.flops), f"{row.flops / total:.0%}") if row.flops else ("", "")
+        flops, share = (
+            (with_unit(row.flops).rstrip(), f"{row.flops / total:.0%}") if row.flops else ("", "")
+        )
         rows.append((name, row.kind, shape, size, flops, share))
     model = found.modules[0]
     frozen_count = model.parameters - model.trained
@@ -260,23 +256,9 @@ def summary_as_text(found: Summary, depth: int = 3) -> str:
             f"{model.parameters:,}",
             f"{bytes_as_text(memory.pop('parameters', 0))}, {trained}",
         ),
-        ("forward", f"{_count(found.flops)} FLOPs", per_batch),
-        ("backward", f"{_count(found.backward_flops)} FLOPs", ""),
+        ("forward", f"{with_unit(found.flops)}FLOPs", per_batch),
+        ("backward", f"{with_unit(found.backward_flops)}FLOPs", ""),
         *((name, bytes_as_text(count), "") for name, count in memory.items()),
         ("memory", bytes_as_text(sum(found.memory.values())), whole),
     ]
     return "\n".join([*in_columns(rows, right=(3, 4, 5)), "", *in_columns(facts)])
-
-
-def _count(number: float) -> str:
-    value, unit = scaled(number)
-    return f"{value:.3g}{' ' + unit if unit else ''}"
-
-
-def summary_as_json(found: Summary) -> str:
-    """The same for programs, with all modules.
-
-    Args:
-        found: The summary.
-    """
-    return json_text(dataclasses.asdict(found), indent=2)

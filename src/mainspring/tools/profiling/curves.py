@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from mainspring.columns import in_columns
-from mainspring.errors import ConfigError
-from mainspring.json_text import json_text
-from mainspring.names.packages import import_optional
 from mainspring.tools.profiling.batch_size import BatchSizeSearch
 from mainspring.tools.profiling.learning_rate import FEWEST_LOSSES, RangeTest
 from mainspring.tools.profiling.report import bar, bytes_as_text
+from mainspring.visualization.figure import new_figure
 
 __all__ = [
-    "batch_sizes_as_json",
     "batch_sizes_as_text",
     "plot_range_test",
-    "range_test_as_json",
     "range_test_as_text",
 ]
 
@@ -38,15 +32,6 @@ def range_test_as_text(test: RangeTest, line: str | None = None) -> str:
     return "\n".join([*_curve(test.learning_rates, test.smoothed), *_suggestions(test, line)])
 
 
-def range_test_as_json(test: RangeTest) -> str:
-    """The same for programs.
-
-    Args:
-        test: The outcome of a range test.
-    """
-    return json_text({**dataclasses.asdict(test), "below_minimum": test.below_minimum}, indent=2)
-
-
 def plot_range_test(test: RangeTest, path: str) -> None:
     """Draw the curve into a file, with matplotlib.
 
@@ -55,10 +40,9 @@ def plot_range_test(test: RangeTest, path: str) -> None:
         path: File to write; its ending says the format.
 
     Raises:
-        ConfigError: matplotlib is not installed, or has no such format.
+        ImportError: matplotlib is not installed.
     """
-    figures = import_optional("matplotlib.figure", "--plot", "mainspring[draw]")
-    figure: Any = figures.Figure(figsize=(6, 4), layout="constrained")
+    figure = new_figure({"figsize": (6, 4), "layout": "constrained"})
     axes = figure.add_subplot(xscale="log", xlabel="learning rate", ylabel="loss")
     axes.plot(test.learning_rates, test.losses, alpha=0.3, label="loss")
     axes.plot(test.learning_rates, test.smoothed, label="smoothed")
@@ -66,10 +50,7 @@ def plot_range_test(test: RangeTest, path: str) -> None:
         axes.axvline(test.steepest, linestyle="--", label=f"steepest: {test.steepest:.2g}")
     axes.set_ylim(*_limits(test.smoothed))
     axes.legend()
-    try:
-        figure.savefig(path)
-    except ValueError as error:
-        raise ConfigError(f"--plot is {path!r}: {error}") from error
+    figure.savefig(path)
 
 
 def batch_sizes_as_text(search: BatchSizeSearch) -> str:
@@ -108,16 +89,6 @@ def batch_sizes_as_text(search: BatchSizeSearch) -> str:
         f"  train_dataloader.batch_size={search.suggested}",
     ]
     return "\n".join(lines)
-
-
-def batch_sizes_as_json(search: BatchSizeSearch) -> str:
-    """The same for programs.
-
-    Args:
-        search: The outcome of a search.
-    """
-    further = {"largest": search.largest, "suggested": search.suggested}
-    return json_text({**dataclasses.asdict(search), **further}, indent=2)
 
 
 def _suggestions(test: RangeTest, line: str | None) -> Iterator[str]:

@@ -55,12 +55,13 @@ class PlannedTrial(Watch):
         """What the trial does, as a generator: each ``yield`` trains one iteration.
 
         It begins when the loop does, before everything else, and continues behind the hooks of an
-        iteration. Its end is that of the trial.
+        iteration. Its end is that of the trial; by default `EnoughError` ends it.
 
         Args:
             runner: The runner.
         """
-        raise NotImplementedError
+        while True:
+            yield
 
     def put_back(self) -> None:
         """Called in the end, also of a trial that failed."""

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from mainspring.checkpoint.apply import unwrap
+from mainspring.columns import counted
 from mainspring.hooks.run import Run
 from mainspring.tools.profiling.advice import WORTH_WAITING
 from mainspring.tools.profiling.instruments import COMPILED_STEP, HOOK, REST_OF_STEP, Instruments
@@ -171,8 +172,7 @@ class _Profile(PlannedTrial):
             share = sum(values) / sum(totals) if any(totals) else 0.0
             mean, median = statistics.fmean(values), statistics.median(values)
             sections[name] = Section(mean=mean, median=median, share=share)
-        threads = torch.get_num_threads()
-        name = f"{platform.machine()}, {threads} thread{'s' if threads > 1 else ''}"
+        name = f"{platform.machine()}, {counted(torch.get_num_threads(), 'thread')}"
         return Measurement(
             device=self.device,
             device_name=torch.cuda.get_device_name() if self.device == "cuda" else name,

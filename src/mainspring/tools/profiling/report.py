@@ -1,16 +1,14 @@
-"""A profile as text for people and as JSON for programs."""
+"""A profile as text for people."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 
-from mainspring.columns import in_columns
-from mainspring.json_text import json_text
+from mainspring.columns import in_columns, with_unit
 from mainspring.tools.profiling.advice import Advice
 from mainspring.tools.profiling.measurement import Measurement
 
-__all__ = ["bar", "bytes_as_text", "profile_as_json", "profile_as_text", "seconds_as_text"]
+__all__ = ["bar", "bytes_as_text", "profile_as_text", "seconds_as_text"]
 
 _BAR = 30
 _MODULES = 8
@@ -26,17 +24,6 @@ def profile_as_text(m: Measurement, advice: Sequence[Advice]) -> str:
     return "\n".join([*_iteration(m), *_between(m), *_totals(m), *_modules(m), *_advice(advice)])
 
 
-def profile_as_json(m: Measurement, advice: Sequence[Advice]) -> str:
-    """A measurement for programs: times in seconds, memory in bytes, shares from 0 to 1.
-
-    Args:
-        m: The measurement.
-        advice: What to change.
-    """
-    told = {"achieved": m.achieved, "advice": [dataclasses.asdict(item) for item in advice]}
-    return json_text({**dataclasses.asdict(m), **told}, indent=2)
-
-
 def seconds_as_text(seconds: float) -> str:
     """A time with three digits in the unit that suits it."""
     if seconds >= 120:
@@ -49,7 +36,7 @@ def seconds_as_text(seconds: float) -> str:
 
 def bytes_as_text(count: float) -> str:
     """An amount of memory with three digits in the unit that suits it."""
-    return _scaled(count, ("B", "KiB", "MiB", "GiB"), 1024)
+    return with_unit(count, ("B", "KiB", "MiB", "GiB"), 1024)
 
 
 def bar(share: float, width: int = _BAR) -> str:
@@ -104,25 +91,13 @@ def _totals(m: Measurement) -> Iterator[str]:
     if m.flops is None:
         yield "FLOPs           not counted" + (" in compiled code" if m.setup.compiled else "")
         return
-    yield f"FLOPs           {_flops(m.flops)}FLOP an iteration, in {m.calls} operators"
+    yield f"FLOPs           {with_unit(m.flops)}FLOP an iteration, in {m.calls} operators"
     if m.peak is not None and m.achieved is not None:
         yield (
-            f"achieved        {_flops(m.flops / m.mean)}FLOP/s, {m.achieved:.1%} of the "
-            f"{_flops(m.peak.flops_per_second)}FLOP/s of a {m.peak.dtype} matrix product of size "
-            f"{m.peak.size}"
+            f"achieved        {with_unit(m.flops / m.mean)}FLOP/s, {m.achieved:.1%} of the "
+            f"{with_unit(m.peak.flops_per_second)}FLOP/s of a {m.peak.dtype} matrix product of "
+            f"size {m.peak.size}"
         )
-
-
-def _flops(count: float) -> str:
-    return _scaled(count, ("", "k", "M", "G", "T", "P"), 1000)
-
-
-def _scaled(count: float, units: Sequence[str], factor: int) -> str:
-    for unit in units[:-1]:
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= factor
-    return f"{count:.3g} {units[-1]}"
 
 
 def _modules(m: Measurement) -> Iterator[str]:

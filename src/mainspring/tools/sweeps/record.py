@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import signal
 import time
@@ -157,7 +156,7 @@ class Run:
         self._write()
 
     def _write(self) -> None:
-        text = json_text(dataclasses.asdict(self.record), indent=1)
+        text = json_text(self.record, indent=1)
         fileio.put_text(f"{text}\n", self.folder / RECORD_FILE)
 
     @property

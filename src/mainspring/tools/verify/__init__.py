@@ -6,7 +6,6 @@ from mainspring.tools.verify.findings import (
     Outcome,
     finding_details,
     finding_line,
-    findings_as_json,
 )
 from mainspring.tools.verify.trials import Trials
 
@@ -19,6 +18,5 @@ __all__ = [
     "chosen_checks",
     "finding_details",
     "finding_line",
-    "findings_as_json",
     "verify",
 ]

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from mainspring.columns import counted
 from mainspring.dist.process_group import free_port
 from mainspring.errors import ConfigError, did_you_mean, mark_user_mistake
 from mainspring.structures.tensor_difference import relative_difference
@@ -141,7 +142,7 @@ def verify(
 def _same_seed(shared: _Verification) -> _Outcome:
     found, facts = compare(shared.whole, shared.again), shared.whole.facts
     shared.seed_is_broken = bool(found)
-    reason = f"{_iterations(facts['iterations'])}, twice"
+    reason = f"{counted(facts['iterations'], 'iteration')}, twice"
     return reason, found, lambda: hints.on_seed(found, facts["device"])
 
 
@@ -151,9 +152,8 @@ def _kill_and_resume(shared: _Verification) -> _Outcome:
     again = shared.again.facts["iterations"] if facts["positions"] else 0
     places = [place for place in facts["positions"] if place[0] < again]
     if not places:
-        raise NotApplicableError(
-            f"the training ends after {_iterations(facts['iterations'])}, which is too early"
-        )
+        length = counted(facts["iterations"], "iteration")
+        raise NotApplicableError(f"the training ends after {length}, which is too early")
     found: list[Difference] = []
     said = []
     saved = shared.folder / "again" / "work_dir"
@@ -218,7 +218,7 @@ def _ranks(shared: _Verification) -> _Outcome:
     one = shared.seen("one_rank/end")
     two = [shared.seen(f"rank_{rank}/end") for rank in range(2)]
     done = one.facts["iterations"]
-    reason = f"{_iterations(done)} on 1 and on 2 ranks (gloo, CPU)"
+    reason = f"{counted(done, 'iteration')} on 1 and on 2 ranks (gloo, CPU)"
     found = _compare_items(one, two)
     is_batch = bool(found)
     if not found:
@@ -323,10 +323,6 @@ def _refuse_random(found: Sequence[Difference], seen: Observation) -> None:
             "the model draws random numbers in training, besides torch.nn.Dropout, so that other "
             "batches are other numbers"
         )
-
-
-def _iterations(number: int) -> str:
-    return f"{number} iteration{'' if number == 1 else 's'}"
 
 
 CHECKS: dict[str, Callable[[_Verification], _Outcome]] = {

@@ -1,15 +1,12 @@
-"""What a check found, and what to do about it: as a table for people, as JSON for programs."""
+"""What a check found, and what to do about it."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import textwrap
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Finding", "Outcome", "finding_details", "finding_line", "findings_as_json"]
+__all__ = ["Finding", "Outcome", "finding_details", "finding_line"]
 
 _WIDTH = 96
 _INDENT = "    "
@@ -60,15 +57,3 @@ def finding_details(finding: Finding) -> str:
             f"hint: {finding.hint}", _WIDTH, initial_indent=_INDENT, subsequent_indent=deeper
         )
     return "\n".join(lines)
-
-
-def findings_as_json(findings: Sequence[Finding], config: str) -> str:
-    """An object with the config, whether all holds, and the findings.
-
-    Args:
-        findings: The findings.
-        config: Path of the config.
-    """
-    holds = all(finding.outcome != "broken" for finding in findings)
-    shown = [dataclasses.asdict(finding) for finding in findings]
-    return json.dumps({"config": config, "holds": holds, "checks": shown}, indent=2)
