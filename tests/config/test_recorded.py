@@ -588,6 +588,31 @@ class TestWhatIsAllowed:
         )
         assert (cfg.n, cfg.epochs) == (7, 12)
 
+    @pytest.mark.parametrize(
+        ("line", "instead"),
+        [
+            ("import parts", "from . import parts"),
+            ("import more.parts as parts", "from .more.parts import *"),
+            ("from parts import model", "from .parts import model"),
+            ("from parts import *", "from .parts import *"),
+        ],
+    )
+    def test_a_config_beside_it_is_not_imported_as_a_module(self, read, write, line, instead):
+        for name in ("parts.py", "more/parts.py"):
+            write(name, "from zoo import Head\nmodel = Head(1)\ntrain_cfg = dict(max_epochs=1)")
+        rest = "\nmodel = parts.model" if line.startswith("import") else ""
+        with pytest.raises(ConfigError, match=r"parts beside this file is a config") as error:
+            read(f"{line}{rest}")
+        assert str(error.value.location) == "run.py:1:1"
+        assert f"`{instead}`" in error.value.help
+        rest = "" if "*" in instead else rest
+        assert read(f"{instead}{rest}").model.channels == 1
+
+    def test_a_module_beside_it_that_can_be_run_stays_a_module(self, read, write):
+        write("script.py", "class Net: ...\nif __name__ == '__main__':\n    train_cfg = dict()")
+        assert read("from script import Net\nmodel = Net()").model.type.__name__ == "Net"
+        assert read("import script\nmodel = script.Net()").model.type.__name__ == "Net"
+
 
 class TestVariablesOfTheCommandLine:
     def test_take_effect_where_they_are_assigned(self):
