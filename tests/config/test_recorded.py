@@ -17,7 +17,7 @@ import pytest
 import mainspring
 from mainspring.config import Config, ConfigDict, L, Node, copy, edit, env, include, later, sweep
 from mainspring.config.lazy import dotted_path
-from mainspring.errors import ConfigError, Location
+from mainspring.errors import ConfigError, Location, as_ours
 from mainspring.registry import MODELS
 
 ZOO = """
@@ -480,6 +480,11 @@ class TestWhatIsRefused:
         assert (
             "help: set it in the shell, or write env('MS_NOT_SET', DEFAULT)"
             in error.value.__notes__
+        )
+        message = "the environment variable MS_NOT_SET is not set"
+        assert as_ours(error.value).report() == (
+            f"run.py:3:16: error: {message}\n"
+            "  help: set it in the shell, or write env('MS_NOT_SET', DEFAULT)"
         )
         caught = text.replace("y =", "try:\n    y =") + "\nexcept KeyError as e:\n    y = e.args[0]"
         assert read(caught).y == "MS_NOT_SET"
