@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 
-__all__ = ["as_duration", "as_number", "in_columns", "sparkline"]
+__all__ = ["as_duration", "as_megabytes", "as_number", "in_columns", "sparkline"]
 
 _BARS = "▁▂▃▄▅▆▇█"
 
@@ -55,6 +55,15 @@ def as_number(value: float) -> str:
     if size >= 1e5 or 0 < size < 1e-3:
         return f"{value:.2e}"
     return f"{value:.4f}" if size < 10 else f"{value:.2f}" if size < 1e3 else f"{value:.1f}"
+
+
+def as_megabytes(size: int) -> float:
+    """A number of bytes in millions, to a tenth; one below a million to two digits.
+
+    Args:
+        size: The number of bytes.
+    """
+    return round(size / 1e6, 1) if size >= 1e6 else float(f"{size / 1e6:.2g}")
 
 
 def as_duration(seconds: float) -> str:

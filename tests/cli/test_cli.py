@@ -376,7 +376,7 @@ def test_a_life_of_a_model_in_json(written, tmp_path, capsys):
     assert printed("report", "w") == {"report": "w/report.html", "runs": ["w"]}
     assert printed("ckpt", "ls", "empty") == []
     [info] = printed("ckpt", "info", "w/epoch_1.pth")
-    assert info["meta"]["epoch"] == "1"
+    assert info["meta"]["epoch"] == 1
     [verdict] = printed("ckpt", "verify", "w/epoch_1.pth")
     assert verdict["is_valid"]
     words = ["export", "valued.py", "w/epoch_1.pth", "--to", "torch", "--out", "x.pt2"]
