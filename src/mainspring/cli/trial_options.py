@@ -14,6 +14,7 @@ from mainspring.config import Config
 from mainspring.errors import ConfigError
 
 __all__ = [
+    "add_partial_option",
     "add_trial_parser",
     "count",
     "port",
@@ -43,6 +44,12 @@ def add_trial_parser(
         "--device", metavar="DEVICE", help="cpu, cuda or cuda:1 (default: the best there is)"
     )
     return parser
+
+
+def add_partial_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that lets weights differ from the model to a verb's parser."""
+    text = "take the weights that fit, where the checkpoint holds others than the model"
+    parser.add_argument("--partial", action="store_true", help=text)
 
 
 def trial_config(options: argparse.Namespace, written: str | None = None) -> Config:
