@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from mainspring.cli.trial_options import add_trial_parser, count, trial_config
+from mainspring.cli.trial_options import PICTURES, add_trial_parser, count, trial_config
 
 __all__ = ["add_parser", "run"]
 
@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> None:
     Raises:
         ConfigError: The config or an option has a mistake.
     """
-    cfg = trial_config(options, "plot")
+    cfg = trial_config(options, "plot", PICTURES)
 
     from mainspring.tools.profiling import (
         applicable,

@@ -5,11 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from mainspring.cli.trial_options import add_trial_parser, require_writable, trial_config
+from mainspring.cli.trial_options import PICTURES, add_trial_parser, require_writable, trial_config
 
 __all__ = ["add_parser", "run"]
-
-_ENDS = (".png", ".svg", ".pdf", ".jpg")
 
 
 def add_parser(verbs: Any) -> None:
@@ -33,7 +31,7 @@ def run(options: argparse.Namespace) -> None:
     Raises:
         ConfigError: The config or an option has a mistake.
     """
-    require_writable("--out", options.out, ends=_ENDS)
+    require_writable("--out", options.out, ends=PICTURES)
     cfg = trial_config(options)
 
     from mainspring.tools.preview import (

@@ -25,7 +25,11 @@ def add_parser(verbs: Any) -> None:
     add = parser.add_argument
     add("--iterations", type=count, default=30, metavar="N", help="iterations to time (30)")
     add("--warmup", type=count, default=5, metavar="N", help="iterations before them (5)")
-    add("--trace", metavar="FILE", help="write a Chrome trace of three iterations, as .json")
+    add(
+        "--trace",
+        metavar="FILE",
+        help="write a Chrome trace of three iterations, as .json or .json.gz",
+    )
 
 
 def run(options: argparse.Namespace) -> None:
@@ -34,7 +38,7 @@ def run(options: argparse.Namespace) -> None:
     Raises:
         ConfigError: The config or an option has a mistake.
     """
-    cfg = trial_config(options, "trace")
+    cfg = trial_config(options, "trace", [".json", ".json.gz"])
 
     from mainspring.tools.profiling import (
         applicable,

@@ -14,6 +14,7 @@ from mainspring.config import Config
 from mainspring.errors import ConfigError
 
 __all__ = [
+    "PICTURES",
     "add_partial_option",
     "add_trial_parser",
     "count",
@@ -24,6 +25,8 @@ __all__ = [
     "use_device",
 ]
 
+PICTURES = (".png", ".svg", ".pdf", ".jpg")
+"""How the names of drawn files may end."""
 _HIGHEST_PORT = 65535
 
 
@@ -52,12 +55,15 @@ def add_partial_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--partial", action="store_true", help=text)
 
 
-def trial_config(options: argparse.Namespace, written: str | None = None) -> Config:
+def trial_config(
+    options: argparse.Namespace, written: str | None = None, ends: Sequence[str] = ()
+) -> Config:
     """The config that is tried, once the device is chosen and a file can be written in the end.
 
     Args:
         options: The words of the command line.
         written: Name of the option for that file, such as ``"out"``; ``None`` for none.
+        ends: How the name of the file may end; anyhow by default.
 
     Raises:
         ConfigError: The config or one of these options has a mistake.
@@ -65,7 +71,7 @@ def trial_config(options: argparse.Namespace, written: str | None = None) -> Con
     use_device(options.device)
     cfg = load_config(options, options.overrides)
     if written is not None:
-        require_writable(f"--{written}", getattr(options, written))
+        require_writable(f"--{written}", getattr(options, written), ends=ends)
     return cfg
 
 
@@ -136,7 +142,7 @@ def require_writable(
     file = Path(path).absolute()
     if file.is_dir():
         raise ConfigError(f"{option} is {path!r}, which is a directory", help="give a file in it")
-    if ends and file.suffix not in ends:
+    if ends and not file.name.endswith(tuple(ends)):
         raise ConfigError(f"{option} is {path!r}", help=f"end it in {' or '.join(ends)}")
     if any(os.path.exists(given) and file.exists() and file.samefile(given) for given in inputs):
         raise ConfigError(f"{option} is {path!r}, which is read", help="give another file")
