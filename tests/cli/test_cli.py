@@ -419,3 +419,19 @@ def test_an_output_that_has_no_character_for_a_path_gets_escapes(written, tmp_pa
     [log] = folder.glob("work_dirs/config/*/*.log")
     assert "saved to" in log.read_text("utf-8")
     assert (folder / "work_dirs" / "config" / "report.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["val", "absent.pth"], "CHECKPOINT is 'absent.pth', which does not exist"),
+        (["test", "no/absent.pth"], "there is no folder 'no'"),
+        (["train", "--resume", "absent.pth"], "--resume is 'absent.pth', which does not exist"),
+    ],
+)
+def test_a_checkpoint_that_is_not_there_is_named_as_it_was_given(written, capsys, words, said):
+    verb, *rest = words
+    assert main([verb, written, *rest]) == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert "load_from" not in err

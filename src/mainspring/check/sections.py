@@ -32,7 +32,7 @@ from mainspring.config.source import Source
 from mainspring.errors import Location, suggestion
 from mainspring.walk import parts_of
 
-__all__ = ["check_names", "find_missing_files"]
+__all__ = ["advice_if_missing", "check_names", "find_missing_files"]
 
 _REMOTE = re.compile(r"[A-Za-z][\w+.-]+:")
 """``https://``, ``s3://``, ``torchvision://``, ``mmpretrain://``, ``open-mmlab:``, ...; a drive of
@@ -205,18 +205,32 @@ def find_missing_files(values: dict[Any, Any], problems: Problems) -> None:
     """
     for name in ("load_from", "resume"):
         path = dict.get(values, name)
-        if not isinstance(path, str) or not path or path == "auto" or _REMOTE.match(path):
-            continue
-        work_dir = dict.get(values, "work_dir")
-        in_work_dir = path
-        if isinstance(work_dir, str) and os.path.dirname(path) == "":
-            in_work_dir = os.path.join(work_dir, path)
-        if "\0" in path or any(map(os.path.exists, (os.path.expanduser(path), in_work_dir))):
-            continue
-        folder = Path(path).parent
-        try:
-            hint = suggestion(nearest(Path(path).name, [entry.name for entry in folder.iterdir()]))
-            advice = hint and f"{hint} (in {folder})"
-        except OSError:
-            advice = f"there is no folder {str(folder)!r}"
-        problems.add("error", f"{name} is {path!r}, which does not exist", (name,), advice)
+        advice = advice_if_missing(path, dict.get(values, "work_dir"))
+        if advice is not None:
+            message = f"{name} is {path!r}, which does not exist"
+            problems.add("error", message, (name,), advice or None)
+
+
+def advice_if_missing(path: Any, work_dir: Any) -> str | None:
+    """What to do where a checkpoint is a local file that does not exist.
+
+    Args:
+        path: The checkpoint; whatever is no name of a local file passes.
+        work_dir: Where one is looked for, too, that is named without a folder.
+
+    Returns:
+        ``None`` where nothing is missing; empty where nothing has nearly the name.
+    """
+    if not isinstance(path, str) or not path or path == "auto" or _REMOTE.match(path):
+        return None
+    in_work_dir = path
+    if isinstance(work_dir, str) and os.path.dirname(path) == "":
+        in_work_dir = os.path.join(work_dir, path)
+    if "\0" in path or any(map(os.path.exists, (os.path.expanduser(path), in_work_dir))):
+        return None
+    folder = Path(path).parent
+    try:
+        hint = suggestion(nearest(Path(path).name, [entry.name for entry in folder.iterdir()]))
+    except OSError:
+        return f"there is no folder {str(folder)!r}"
+    return f"{hint} (in {folder})" if hint else ""

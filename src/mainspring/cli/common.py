@@ -41,6 +41,7 @@ __all__ = [
     "make_importable",
     "default_work_dir",
     "read_config",
+    "require_checkpoint",
     "tell",
     "telling_result",
 ]
@@ -265,6 +266,24 @@ def load_config(options: argparse.Namespace, overrides: Sequence[str]) -> Config
         cfg.work_dir = str(default_work_dir(options.config))
     refuse_unchosen(cfg)
     return cfg
+
+
+def require_checkpoint(word: str, path: str, cfg: Config) -> None:
+    """Refuse a checkpoint that the command line names and that is not there.
+
+    Args:
+        word: How the command line names it.
+        path: The checkpoint.
+        cfg: The config.
+
+    Raises:
+        ConfigError: It is a local file, and does not exist.
+    """
+    from mainspring.check.sections import advice_if_missing
+
+    advice = advice_if_missing(path, cfg.get("work_dir"))
+    if advice is not None:
+        raise ConfigError(f"{word} is {path!r}, which does not exist", help=advice or None)
 
 
 def default_work_dir(config: str) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from mainspring.cli.common import add_config_verb, load_config, telling_result
+from mainspring.cli.common import add_config_verb, load_config, require_checkpoint, telling_result
 from mainspring.dist import is_main_process
 
 __all__ = ["add_parser", "run"]
@@ -44,6 +44,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> Any:
     cfg = load_config(options, options.overrides)
+    require_checkpoint("CHECKPOINT", options.checkpoint, cfg)
     cfg.load_from = options.checkpoint
     cfg.resume = False
 

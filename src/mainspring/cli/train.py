@@ -6,7 +6,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from mainspring.cli.common import add_config_verb, load_config, looks_like_override, telling_result
+from mainspring.cli.common import (
+    add_config_verb,
+    load_config,
+    looks_like_override,
+    require_checkpoint,
+    telling_result,
+)
 from mainspring.cli.trial_options import use_device
 from mainspring.dist import is_main_process, names_peers
 from mainspring.errors import ConfigError
@@ -74,6 +80,7 @@ def _runner(options: argparse.Namespace) -> Any:
         section["enable"] = True
     weights = cfg.get("load_from") if options.resume == "auto" and not cfg.get("resume") else None
     if options.resume:
+        require_checkpoint("--resume", options.resume, cfg)
         cfg.resume = True
         cfg.load_from = None if options.resume == "auto" else options.resume
     if options.anew:
