@@ -261,7 +261,8 @@ def _of_bases(outline: Outline, source: Source) -> Iterator[ConfigParsingError]:
             )
     for statement in outline.imports:
         is_real = statement.lineno in outline.base_lines | outline.eager_lines
-        for module in () if is_real or getattr(statement, "level", 0) else _modules(statement):
+        is_real = is_real or bool(getattr(statement, "level", 0))
+        for module in () if is_real else _modules(statement):
             if not _takes_config(statement, module, outline, source):
                 continue
             package, name = module, ", ".join(alias.name for alias in statement.names)
