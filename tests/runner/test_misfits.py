@@ -16,6 +16,7 @@ from mainspring.config.override import parse_override
 from mainspring.dataset import DataLoader
 from mainspring.errors import CheckpointError, ConfigError
 from mainspring.evaluator import Accuracy
+from mainspring.hooks import Hook
 from mainspring.model import BaseModel, Supervised
 from mainspring.optim import OptimWrapper
 from mainspring.runner import ValLoop
@@ -276,3 +277,26 @@ def test_an_evaluation_alone_reads_no_training_data(tmp_path, mode):
     names = {f"{mode}_{key.removeprefix('val_')}": part for key, part in VALIDATION.items()}
     runner = run(tmp_path, train_dataloader=data, **{f"{mode}_cfg": {}}, **names)
     assert "accuracy" in getattr(runner, mode)()
+
+
+class Saves(Hook):
+    def __init__(self, point):
+        self.point = point
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        self.save(runner, "before")
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        self.save(runner, "after")
+
+    def save(self, runner, point):
+        if point == self.point and runner.iter == 1:
+            runner.save_checkpoint("by_hand.pth")
+
+
+@pytest.mark.parametrize("length", [dict(max_epochs=2), dict(by_epoch=False, max_iters=4)])
+@pytest.mark.parametrize("point", ["before", "after"])
+def test_a_checkpoint_between_a_batch_and_its_step_says_so(tmp_path, capsys, length, point):
+    run(tmp_path, train_cfg=length, custom_hooks=[Saves(point)]).train()
+    said = "by_hand.pth is saved before the step of iteration 2" in capsys.readouterr().out
+    assert said == (point == "before")
