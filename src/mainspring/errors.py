@@ -326,8 +326,9 @@ def as_ours(error: BaseException) -> MainspringError:
     if isinstance(error, MainspringError):
         return error
     location, advice = getattr(error, _PLACE_ATTRIBUTE, (None, None))
-    named = isinstance(error, FileNotFoundError) or not str(error)
-    message = str(error) if named and str(error) else f"{type(error).__name__}: {error}"
+    is_ours = type(error).__module__.startswith("mainspring.")
+    speaks = str(error) and (is_ours or isinstance(error, FileNotFoundError))
+    message = str(error) if speaks else f"{type(error).__name__}: {error}"
     return MainspringError(message, location=location, help=advice)
 
 

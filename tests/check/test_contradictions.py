@@ -34,6 +34,16 @@ MISTAKES = [
     (ACCURACY.format("acuracy"), "error", "48", "save_best is 'acuracy', but the evaluator gives accuracy", "did you mean 'accuracy'?"),
     (ACCURACY.format(["accuracy", "f1"]), "error", "48", "save_best is 'f1', but the evaluator gives accuracy", "say 'accuracy'"),
     ("custom_hooks = [EarlyStoppingHook('loss')]", "error", "35", "monitor is 'loss', but the evaluator gives accuracy", ...),
+    # arguments that take effect only together with another one, or without it
+    ("default_hooks = dict(checkpoint=CheckpointHook(max_keep_ckpts=3))", "warning", "48", "CheckpointHook: max_keep_ckpts has no effect without interval", ...),
+    ("default_hooks = dict(checkpoint=CheckpointHook(save_begin=3))", "warning", "48", "CheckpointHook: save_begin has no effect without interval", ...),
+    ("default_hooks = dict(checkpoint=CheckpointHook(less_keys=['rate']))", "warning", "48", "CheckpointHook: less_keys has no effect without save_best", ...),
+    ("default_hooks = dict(checkpoint=CheckpointHook(save_best='accuracy', rule='greater', greater_keys=['acc']))", "warning", "86", "CheckpointHook: greater_keys has no effect beside rule", ...),
+    ("default_hooks = dict(checkpoint=CheckpointHook(interval=1, save_last=False, published_keys='meta'))", "warning", "77", "CheckpointHook: published_keys has no effect without save_last or save_best", ...),
+    ("default_hooks = dict(logger=dict(type='LoggerHook', keep_local=False))", "warning", "53", "LoggerHook: keep_local has no effect without out_dir", ...),
+    ("default_hooks = dict(logger=dict(type='LoggerHook', out_suffix='.log'))", "warning", "53", "LoggerHook: out_suffix has no effect without out_dir", ...),
+    ("default_hooks = dict(divergence=dict(type='DivergenceHook', max_rollbacks=2))", "warning", "61", 'DivergenceHook: max_rollbacks has no effect without policy="rollback"', ...),
+    ("default_hooks = dict(divergence=dict(type='DivergenceHook', trace=True, interval=5))", "warning", "73", "DivergenceHook: interval has no effect beside trace", ...),
     # names of sections
     ("randomnes = dict(seed=1)", "warning", "1", "randomnes is no section, so it has no effect on the run", "did you mean 'randomness'?"),
     ("default_hooks = dict(chekpoint=CheckpointHook())", "warning", "22", "default_hooks has no hook 'chekpoint', so this one is added to the others", "did you mean 'checkpoint'?"),
@@ -69,6 +79,9 @@ RIGHT = [
     "default_hooks = dict(checkpoint=CheckpointHook(interval=100, by_epoch=False))",
     ACCURACY.format("auto"),
     ACCURACY.format("accuracy"),
+    "default_hooks = dict(checkpoint=CheckpointHook(interval=2, max_keep_ckpts=3, save_begin=3))",
+    "default_hooks = dict(checkpoint=CheckpointHook(max_keep_ckpts=-1, published_keys='meta'))",
+    "default_hooks = dict(divergence=dict(type='DivergenceHook', policy='rollback', max_rollbacks=2))",
     "load_from = 'https://somewhere/model.pth'",
     "load_from = 's3://bucket/model.pth'",
     "load_from = None",
@@ -113,6 +126,22 @@ def test_epochs_in_a_run_of_iterations(problems_of, line, message):
     assert problems_of(replaced(BY_ITERATION)) == []
     ((severity, _, said, _),) = problems_of(replaced(BY_ITERATION, line))
     assert (severity, said) == ("warning", message)
+
+
+def test_each_argument_without_effect_is_said_at_its_place(problems_of):
+    hook = "default_hooks = dict(checkpoint=CheckpointHook(max_keep_ckpts=3, rule='less'))"
+    found = problems_of(replaced(hook))
+    assert sorted(message.split()[1] for _, _, message, _ in found) == ["max_keep_ckpts", "rule"]
+    assert len({place for _, place, _, _ in found}) == 2
+
+
+@pytest.mark.parametrize("argument", ["val_interval", "val_begin"])
+def test_when_to_validate_needs_a_validation(problems_of, argument):
+    lines = [line for line in RECORDED.split("\n") if not line.startswith(("val_", "train_cfg"))]
+    text = "\n".join([*lines, f"train_cfg = dict(max_epochs=3, {argument}=2)"])
+    ((severity, place, message, _),) = problems_of(text)
+    assert (severity, place.partition(":")[2]) == ("warning", "32")
+    assert message == f"{argument} has no effect: the run has no validation"
 
 
 def test_a_best_checkpoint_needs_validation(problems_of):

@@ -35,7 +35,8 @@ def test_listing(run, capsys):
     heads = ["file", "MB", "date", "epoch", "iteration", "metric", "state"]
     assert lines[0].split() == heads
     name, size, date, _, *rest = lines[1].split()
-    assert (name, size, rest) == ("epoch_2.pth", "0.0", ["2", "40", "whole"])
+    assert (name, rest) == ("epoch_2.pth", ["2", "40", "whole"])
+    assert float(size) == pytest.approx((run / name).stat().st_size / 1e6, rel=0.05)
     assert date.startswith("20")
     assert "damaged: its end is missing" in lines[2]
     assert lines[-1] == "resume=True takes epoch_2.pth"
@@ -53,6 +54,20 @@ def test_listing_tells_what_a_validation_gave_there(run, capsys):
     row = json.loads(capsys.readouterr().out)[0]
     assert row["metrics"] == {"accuracy": 90.0, "val_loss": 0.7}
     assert (row["file"], row["epoch"], row["iter"]) == ("epoch_2.pth", 2, 40)
+
+    (run / "20260101_000000" / "run.json").write_text('{"best": {"metric": "val_loss"}}')
+    assert main(["ckpt", "ls", "."]) == 0
+    assert "val_loss 0.7000  whole" in capsys.readouterr().out
+
+
+def test_numbers_of_a_description_are_numbers_for_programs(run, capsys):
+    meta = {**STATE["meta"], "seed": None, "rate": 0.5, "time": "12:30"}
+    save_checkpoint({**STATE, "meta": meta, "ranks": 2}, run / "a.pth")
+    assert main(["ckpt", "info", "a.pth", "--format", "json"]) == 0
+    [found] = json.loads(capsys.readouterr().out)
+    assert found["meta"] == {**meta, "cfg": "..."}
+    assert found["parts"]["ranks"] == 2
+    assert found["megabytes"] > 0
 
 
 def test_describing(run, capsys):

@@ -393,7 +393,7 @@ def test_a_life_of_a_model_in_json(written, tmp_path, capsys):
     assert printed("report", "w") == {"report": "w/report.html", "runs": ["w"]}
     assert printed("ckpt", "ls", "empty") == []
     [info] = printed("ckpt", "info", "w/epoch_1.pth")
-    assert info["meta"]["epoch"] == "1"
+    assert info["meta"]["epoch"] == 1
     [verdict] = printed("ckpt", "verify", "w/epoch_1.pth")
     assert verdict["is_valid"]
     words = ["export", "valued.py", "w/epoch_1.pth", "--to", "torch", "--out", "x.pt2"]
@@ -436,3 +436,19 @@ def test_an_output_that_has_no_character_for_a_path_gets_escapes(written, tmp_pa
     [log] = folder.glob("work_dirs/config/*/*.log")
     assert "saved to" in log.read_text("utf-8")
     assert (folder / "work_dirs" / "config" / "report.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["val", "absent.pth"], "command line: absent.pth: "),
+        (["test", "no/absent.pth"], "there is no folder 'no'"),
+        (["train", "--resume", "absent.pth"], "command line: --resume absent.pth: "),
+    ],
+)
+def test_a_checkpoint_that_is_not_there_is_named_as_it_was_given(written, capsys, words, said):
+    verb, *rest = words
+    assert main([verb, written, *rest]) == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert "absent.pth', which does not exist" in err

@@ -217,6 +217,29 @@ def test_momenta(name, adam, make):
     assert_as_observed(f"m_{name}_{'Adam' if adam else 'SGD'}", runner)
 
 
+@pytest.mark.parametrize("warmup", [{}, dict(warmup="linear", warmup_iters=3)])
+def test_a_policy_by_epochs_among_iterations_says_that_it_has_no_effect(warmup, make):
+    """MMCV's changes nothing and does not say so."""
+    runner = run(make("iterations", lr=dict(policy="step", step=[1], by_epoch=True, **warmup)))
+    assert runner.recorder.lr == [0.1] * 4
+    [said] = [line for line in runner.lines if "no effect" in line]
+    assert "StepLrUpdaterHook" in said
+    assert "by_epoch=False" in said
+
+
+def test_a_warm_up_by_epochs_among_iterations(make):
+    policy = dict(policy="step", step=[9], warmup="linear", by_epoch=False)
+    by_epoch, by_iteration = (
+        run(make("iterations", length=6, lr={**policy, **length})).recorder.lr
+        for length in (
+            dict(warmup_iters=1, warmup_by_epoch=True),
+            dict(warmup_iters=len(loader())),
+        )
+    )
+    assert by_epoch == by_iteration
+    assert by_epoch[0] < 0.1
+
+
 def test_gradients_of_several_iterations_together(make):
     step = dict(type="GradientCumulativeOptimizerHook", cumulative_iters=5)
     assert_as_observed("cum", run(make("epochs", step=step)))

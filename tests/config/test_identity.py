@@ -67,6 +67,15 @@ class TestBuilding:
         found = (pair.left.left, pair.left.right["inner"][0], pair.right[0], pair.right[1][0])
         assert len({id(body) for body in found}) == 1
 
+    def test_a_plain_list_or_dict_is_a_value_of_each_part(self, model):
+        sizes = "sizes, names, body = [1], dict(a=2), Body()\n"
+        pair = model(sizes + "model = Pair(Pair(sizes, names), Pair([*sizes, body], [body]))")
+        assert pair.right.left[1] is pair.right.right[0]
+        pair = model(sizes + "model = Pair(Pair(sizes, names), Pair(sizes, names))")
+        assert (pair.left.left, pair.left.right) == (pair.right.left, pair.right.right)
+        assert pair.left.left is not pair.right.left
+        assert pair.left.right is not pair.right.right
+
     def test_a_copy_is_another_one(self, model):
         pair = model("shared = Body(depth=3)\nmodel = Pair(shared, copy(shared))")
         assert pair.left is not pair.right

@@ -17,7 +17,7 @@ import pytest
 import mainspring
 from mainspring.config import Config, ConfigDict, L, Node, copy, edit, env, include, later, sweep
 from mainspring.config.lazy import dotted_path
-from mainspring.errors import ConfigError, Location
+from mainspring.errors import ConfigError, Location, as_ours
 from mainspring.registry import MODELS
 
 ZOO = """
@@ -484,6 +484,11 @@ class TestWhatIsRefused:
             "help: set it in the shell, or write env('MS_NOT_SET', DEFAULT)"
             in error.value.__notes__
         )
+        message = "the environment variable MS_NOT_SET is not set"
+        assert as_ours(error.value).report() == (
+            f"run.py:3:16: error: {message}\n"
+            "  help: set it in the shell, or write env('MS_NOT_SET', DEFAULT)"
+        )
         caught = text.replace("y =", "try:\n    y =") + "\nexcept KeyError as e:\n    y = e.args[0]"
         assert read(caught).y == "MS_NOT_SET"
 
@@ -605,6 +610,31 @@ class TestWhatIsAllowed:
             "    from .base import epochs\nn = int(os.environ.get('MS_A'))"
         )
         assert (cfg.n, cfg.epochs) == (7, 12)
+
+    @pytest.mark.parametrize(
+        ("line", "instead"),
+        [
+            ("import parts", "from . import parts"),
+            ("import more.parts as parts", "from .more.parts import *"),
+            ("from parts import model", "from .parts import model"),
+            ("from parts import *", "from .parts import *"),
+        ],
+    )
+    def test_a_config_beside_it_is_not_imported_as_a_module(self, read, write, line, instead):
+        for name in ("parts.py", "more/parts.py"):
+            write(name, "from zoo import Head\nmodel = Head(1)\ntrain_cfg = dict(max_epochs=1)")
+        rest = "\nmodel = parts.model" if line.startswith("import") else ""
+        with pytest.raises(ConfigError, match=r"parts beside this file is a config") as error:
+            read(f"{line}{rest}")
+        assert str(error.value.location) == "run.py:1:1"
+        assert f"`{instead}`" in error.value.help
+        rest = "" if "*" in instead else rest
+        assert read(f"{instead}{rest}").model.channels == 1
+
+    def test_a_module_beside_it_that_can_be_run_stays_a_module(self, read, write):
+        write("script.py", "class Net: ...\nif __name__ == '__main__':\n    train_cfg = dict()")
+        assert read("from script import Net\nmodel = Net()").model.type.__name__ == "Net"
+        assert read("import script\nmodel = script.Net()").model.type.__name__ == "Net"
 
 
 class TestVariablesOfTheCommandLine:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import enum
+import logging
 import math
 import pathlib
 import re
 import sys
 import types
+import zlib
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -168,6 +170,8 @@ def test_toml_has_the_same_marks(read):
         ("x = Part(map(str, [1]))", "builtins.map", "plain values"),
         ("import math\nx = Part(math)", "module", "plain values"),
         ("x = Part({}.keys())", "dict_keys", "plain values"),
+        ("import signal\nx = Part(signal.SIGTERM)", "is signal.SIGTERM, which a file of data cannot", "plain"),
+        ("from logging import Formatter\nx = Part(Formatter('%'))", "logging.Formatter", "plain values"),
         ("x = Part(str.lower)", "str.lower", "plain values"),
     ],
 )  # fmt: skip
@@ -177,6 +181,19 @@ def test_what_cannot_be_written_down_is_refused_when_it_is_read(lines, what, way
     assert error.value.location is not None
     assert error.value.location.line == 2 + len(lines.split("\n"))
     assert re.search(way_out, error.value.help or "")
+
+
+def test_numbers_and_texts_of_python_s_library_are_values(read):
+    cfg = read(
+        "import logging, sys\nfrom zlib import Z_BEST_SPEED\n"
+        f"from {zoo.__name__} import Part\n"
+        "level, most, speed = logging.INFO, sys.maxsize // 2, Z_BEST_SPEED\n"
+        "model = Part(logging.WARNING, {logging.DEBUG: sys.byteorder})"
+    )
+    assert (cfg.level, cfg.most, cfg.speed) == (logging.INFO, sys.maxsize // 2, zlib.Z_BEST_SPEED)
+    again = read(cfg.dump(), "dumped.py")
+    assert again.to_dict() == cfg.to_dict()
+    assert again.model["_args_"] == [logging.WARNING, {logging.DEBUG: sys.byteorder}]
 
 
 def test_values_of_torch_and_numpy_that_are_imported_for_real(read, write):

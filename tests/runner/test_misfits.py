@@ -16,6 +16,7 @@ from mainspring.config.override import parse_override
 from mainspring.dataset import DataLoader
 from mainspring.errors import CheckpointError, ConfigError
 from mainspring.evaluator import Accuracy
+from mainspring.hooks import Hook
 from mainspring.model import BaseModel, Supervised
 from mainspring.optim import OptimWrapper
 from mainspring.runner import ValLoop
@@ -292,3 +293,26 @@ def test_a_work_dir_that_is_no_path(tmp_path):
 def test_a_schedule_alone_is_named_as_it_is_written(tmp_path, capsys):
     run(tmp_path, param_scheduler=dict(type="CosineAnnealingLR", T_max=50)).train()
     assert "at: param_scheduler.T_max\n" in capsys.readouterr().out
+
+
+class Saves(Hook):
+    def __init__(self, point):
+        self.point = point
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        self.save(runner, "before")
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        self.save(runner, "after")
+
+    def save(self, runner, point):
+        if point == self.point and runner.iter == 1:
+            runner.save_checkpoint("by_hand.pth")
+
+
+@pytest.mark.parametrize("length", [dict(max_epochs=2), dict(by_epoch=False, max_iters=4)])
+@pytest.mark.parametrize("point", ["before", "after"])
+def test_a_checkpoint_between_a_batch_and_its_step_says_so(tmp_path, capsys, length, point):
+    run(tmp_path, train_cfg=length, custom_hooks=[Saves(point)]).train()
+    said = "by_hand.pth is saved before the step of iteration 2" in capsys.readouterr().out
+    assert said == (point == "before")

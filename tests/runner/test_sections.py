@@ -11,6 +11,7 @@ from mainspring.evaluator import Accuracy
 from mainspring.hooks import EMAHook
 from mainspring.optim import ConstantLR
 from mainspring.runner import Runner
+from mainspring.runner.building.build_optimization import build_optimizer_wrapper
 from mainspring.runner.building.sections import (
     check_triples,
     counts_epochs,
@@ -115,3 +116,25 @@ def test_a_variable_that_looks_like_a_section_is_named_in_the_log(tmp_path, caps
     cfg = {"model": nn.Linear(1, 1), "custom_hook": [], "width": 3, "work_dir": str(tmp_path)}
     Runner.from_cfg(cfg)
     assert "custom_hook is no section, so it has no effect on the run" in (capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        "dict(optimizer=later(SGD)({lr}), {rest})",
+        "dict(type='OptimWrapper', optimizer=later(SGD)({lr}), {rest})",
+        "dict(optimizer=later(SGD)({lr}), constructor='DefaultOptimWrapperConstructor', {rest})",
+    ],
+)
+@pytest.mark.parametrize("lr", ["lr=0.1", "0.1"])
+def test_an_optimizer_of_a_dict_may_be_a_call(section, lr):
+    text = section.format(lr=lr, rest="paramwise_cfg=dict(bias_lr_mult=2.0)")
+    head = "from torch.optim import SGD\nfrom mainspring.config import later\n"
+    cfg = Config.fromstring(f"{head}optim_wrapper = {text}", ".py")
+    model = nn.Sequential(nn.Linear(2, 2))
+    wrapper = build_optimizer_wrapper(model, cfg.optim_wrapper)
+    weight, bias = (
+        next(group["lr"] for group in wrapper.param_groups if group["params"][0] is parameter)
+        for parameter in model.parameters()
+    )
+    assert (weight, bias) == (0.1, 0.2)

@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from mainspring.logging.run_record import read_record, record_files
 from prepared_processes import run_ranks
 
 PARTS = """
@@ -374,6 +375,9 @@ def test_all_ranks_end_with_the_error_of_the_one_that_failed(tmp_path):
         assert f"rank {rank} of 3 failed" in each.stdout
         assert "KeyError: 'no such picture'" in each.stdout
     assert "another rank had failed: rank 2: KeyError" in ended[0].stdout
+    [record] = record_files(tmp_path / "failing")
+    reason = "rank 2: KeyError: 'no such picture'"
+    assert (read_record(record)["state"], read_record(record)["reason"]) == ("crashed", reason)
 
 
 def test_a_forgotten_launcher_is_named(tmp_path):

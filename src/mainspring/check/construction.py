@@ -11,7 +11,7 @@ import inspect
 import logging
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -369,8 +369,10 @@ class _Trial:
         for message, level in said:
             named = str(getattr(message, "config_path", ""))
             unsure = not self._has_model and _CUSTOM_KEYS in named
-            if level >= logging.WARNING and not unsure and not self._has(path, "warning"):
-                self._add("warning", message, self._path_in(path, message))
+            at = self._path_in(path, message)
+            at = (*at, *_named_in(str(message), _leaves(described))) if at == path else at
+            if level >= logging.WARNING and not unsure and not self._has(at, "warning"):
+                self._add("warning", message, at)
         return made
 
     def _path_in(self, path: Path, said: Any) -> Path:
@@ -391,10 +393,9 @@ class _Trial:
                 changed = str(other) != text
             else:
                 return path
-            if changed and re.search(rf"\b{re.escape(path[-1])}\b", text):
+            if changed and _named_in(text, [path]):
                 return path
-        named = [path for path in candidates if re.search(rf"\b{re.escape(path[-1])}\b", text)]
-        return named[0] if named else ()
+        return _named_in(text, candidates)
 
     def _has(self, path: Path, severity: str) -> bool:
         dotted = ".".join(path)
@@ -461,6 +462,13 @@ def _leaves(spec: Any, path: Path = ()) -> Iterator[Path]:
         yield from _leaves(value, here)
         if isinstance(spec, dict) and key not in ("type", "_scope_", "dataset"):
             yield here
+
+
+def _named_in(text: str, paths: Iterable[Path]) -> Path:
+    """The path whose argument a text names first; that of the part itself if it names none."""
+    places = {path: re.search(rf"\b{re.escape(path[-1])}\b", text) for path in paths}
+    found = {path: place.start() for path, place in places.items() if place}
+    return min(found, key=found.__getitem__, default=())
 
 
 class _Batches(list[Any]):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mainspring.cli.common import CHECKPOINT, add_config_verb, load_config, tell
-from mainspring.cli.trial_options import count, require_writable
+from mainspring.cli.trial_options import add_partial_option, count, require_writable
 from mainspring.errors import ConfigError
 
 __all__ = ["add_parser", "run"]
@@ -32,6 +32,7 @@ def add_parser(verbs: Any) -> None:
     )
     add = parser.add_argument
     add("--to", choices=["onnx", "torch", "safetensors"], required=True, help="the format")
+    add_partial_option(parser)
     add("-o", "--out", metavar="FILE", help="the file (default: beside the checkpoint)")
     text = "an example, read as by predict (default: the first items of the test data)"
     add("--input", action="append", default=[], metavar="FILE", help=text)
@@ -49,12 +50,18 @@ def run(options: argparse.Namespace) -> None:
     with redirect_stdout(sys.stderr):
         cfg = load_config(options, options.overrides)
 
-        from mainspring.tools.export import FORMATS, export_model, target_of
+        from mainspring.tools.export import FORMATS, export_model, export_weights, target_of
         from mainspring.tools.predict import Predictor, inputs_of
 
         require_writable("--out", options.out, ends=[FORMATS[options.to]])
-        predictor = Predictor(cfg, options.checkpoint, "cpu")
-        if options.input:
+        predictor = Predictor(cfg, options.checkpoint, "cpu", partial=options.partial)
+        suffix = FORMATS[options.to]
+        path = Path(options.out or Path(options.checkpoint).with_suffix(suffix))
+        if options.to == "safetensors":
+            items = []
+            if options.input or options.batch_size:
+                print("weights need no example: --input and --batch-size have no effect")
+        elif options.input:
             words = inputs_of(options.input, sys.stdin)
             items = [_read(predictor, each) for each in itertools.islice(words, 2)]
         elif predictor.dataset is not None:
@@ -65,19 +72,20 @@ def run(options: argparse.Namespace) -> None:
                 config_path="test_dataloader",
                 help="give --input FILE, which is read as by mainspring predict",
             )
-        target = target_of(predictor.model, predictor.collate_fn((items * 2)[:2]))
-        suffix = FORMATS[options.to]
-        path = Path(options.out or Path(options.checkpoint).with_suffix(suffix))
-        parity = export_model(target, path, options.to, batch_size=options.batch_size)
+        if items:
+            target = target_of(predictor.model, predictor.collate_fn((items * 2)[:2]))
+            parity = export_model(target, path, options.to, batch_size=options.batch_size)
+        else:
+            target, parity = None, export_weights(predictor.model, path)
         inputs = {
             name: {
                 "type": str(example.dtype).removeprefix("torch."),
                 "shape": [options.batch_size or "batch", *example.shape[1:]],
             }
-            for name, example in zip(target.names, target.examples, strict=True)
+            for name, example in (zip(target.names, target.examples, strict=True) if target else ())
         }
     lines = [str(path)]
-    if options.to != "safetensors":
+    if target is not None:
         shapes = {name: ", ".join(map(str, given["shape"])) for name, given in inputs.items()}
         lines = [f"input {n}: {inputs[n]['type']} ({shape})" for n, shape in shapes.items()]
         lines += [f"with {target.contains}"] if target.contains else []

@@ -15,7 +15,7 @@ from mainspring.cli.common import (
     load_config,
     looks_like_override,
 )
-from mainspring.cli.trial_options import count, require_folder, use_device
+from mainspring.cli.trial_options import add_partial_option, count, require_folder, use_device
 from mainspring.errors import ConfigError
 from mainspring.json_text import json_text
 
@@ -42,6 +42,7 @@ def add_parser(verbs: Any) -> None:
     add("inputs", nargs="+", metavar="INPUT", help=f"{text}the config")
     add_config_options(parser)
     add("-o", "--out", metavar="DIR", help="write tables, arrays and drawn images into this folder")
+    add_partial_option(parser)
     add("--batch-size", type=count, default=1, metavar="N", help="inputs at a time (1)")
     add("--format", choices=["text", "json", "csv"], default="text", help="what is printed")
     add("--device", metavar="DEVICE", help="cpu, cuda or cuda:1")
@@ -67,7 +68,7 @@ def run(options: argparse.Namespace) -> None:
         from mainspring.tools.predict.output import write_csv
 
         inputs = inputs_of(words, sys.stdin)
-        predictor = Predictor(cfg, options.checkpoint)
+        predictor = Predictor(cfg, options.checkpoint, partial=options.partial)
         output = Output(predictor, options.out)
         given_any = False
         for given, _, prediction in predictor.predict(inputs, options.batch_size):

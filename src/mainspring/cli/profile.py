@@ -26,7 +26,11 @@ def add_parser(verbs: Any) -> None:
     add = parser.add_argument
     add("--iterations", type=count, default=30, metavar="N", help="iterations to time (30)")
     add("--warmup", type=count, default=5, metavar="N", help="iterations before them (5)")
-    add("--trace", metavar="FILE", help="write a Chrome trace of three iterations, as .json")
+    add(
+        "--trace",
+        metavar="FILE",
+        help="write a Chrome trace of three iterations, as .json or .json.gz",
+    )
 
 
 def run(options: argparse.Namespace) -> None:
@@ -35,7 +39,7 @@ def run(options: argparse.Namespace) -> None:
     Raises:
         ConfigError: The config or an option has a mistake.
     """
-    require_writable("--trace", options.trace)
+    require_writable("--trace", options.trace, ends=(".json", ".json.gz"))
     cfg = trial_config(options)
 
     from mainspring.tools.profiling import applicable, best_advice, profile_as_text, profile_run

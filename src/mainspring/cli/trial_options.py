@@ -15,6 +15,7 @@ from mainspring.errors import ConfigError
 from mainspring.names.packages import import_optional
 
 __all__ = [
+    "add_partial_option",
     "add_trial_parser",
     "count",
     "port",
@@ -25,6 +26,8 @@ __all__ = [
     "use_device",
 ]
 
+_PICTURES = (".png", ".svg", ".pdf", ".jpg")
+"""How the names of drawn files may end."""
 _HIGHEST_PORT = 65535
 
 
@@ -45,6 +48,12 @@ def add_trial_parser(
         "--device", metavar="DEVICE", help="cpu, cuda or cuda:1 (default: the best there is)"
     )
     return parser
+
+
+def add_partial_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that lets weights differ from the model to a verb's parser."""
+    text = "take the weights that fit, where the checkpoint holds others than the model"
+    parser.add_argument("--partial", action="store_true", help=text)
 
 
 def trial_config(options: argparse.Namespace) -> Config:
@@ -127,7 +136,7 @@ def require_writable(
     file = Path(path).absolute()
     if file.is_dir():
         raise ConfigError(f"{option} is {path!r}, which is a directory", help="give a file in it")
-    if ends and file.suffix not in ends:
+    if ends and not file.name.endswith(tuple(ends)):
         raise ConfigError(f"{option} is {path!r}", help=f"end it in {' or '.join(ends)}")
     if any(os.path.exists(given) and file.exists() and file.samefile(given) for given in inputs):
         raise ConfigError(f"{option} is {path!r}, which is read", help="give another file")
@@ -150,7 +159,7 @@ def require_picture(option: str, path: str | None) -> None:
     Raises:
         ConfigError: It cannot, or is not installed.
     """
-    require_writable(option, path, ends=(".png", ".svg", ".pdf", ".jpg"))
+    require_writable(option, path, ends=_PICTURES)
     if path is not None:
         import_optional("matplotlib", option, "mainspring[draw]")
 

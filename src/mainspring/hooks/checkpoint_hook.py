@@ -123,16 +123,26 @@ class CheckpointHook(CheckpointNames):
             hint = did_you_mean(name, names)
             if hint is not None:
                 raise ConfigError(f"CheckpointHook has no argument {name!r}", help=hint)
-            _warn(f"the argument {name!r} has no effect")
+            self._without_effect("any more", **{name: True})
         chosen_backend(file_client_args, backend_args)
         if save_begin < 0:
             raise ConfigError(f"save_begin is {save_begin}", help="give 0 or more")
         if on_failure not in ("continue", "raise"):
             raise ConfigError(f"on_failure is {on_failure!r}", help="give 'continue' or 'raise'")
-        if rule is not None and save_best is None:
-            _warn("rule has no effect without save_best")
+        keys = {"greater_keys": greater_keys is not None, "less_keys": less_keys is not None}
+        if save_best is None:
+            self._without_effect("without save_best", rule=rule is not None, **keys)
+        elif rule is not None:
+            self._without_effect("beside rule", **keys)
+        if interval <= 0:
+            several = {"max_keep_ckpts": max_keep_ckpts > 0, "save_begin": save_begin > 0}
+            self._without_effect("without interval", **several)
+        if not save_last and save_best is None:
+            self._without_effect(
+                "without save_last or save_best", published_keys=published_keys is not None
+            )
         if interval == 0:
-            _warn("interval is 0, so none is saved at an interval; -1 says so")
+            warn("CheckpointHook: interval is 0, so none is saved at an interval; -1 says so")
         self.interval = interval
         self.by_epoch = by_epoch
         self.save_optimizer = save_optimizer
@@ -403,7 +413,7 @@ class CheckpointHook(CheckpointNames):
             if self._directory is not None and is_local_path(self._directory):
                 pattern = f"best_{glob.escape(entry.metric.replace('/', '_'))}_*"
                 for path in set_aside(pattern, self._directory, runner.work_dir):
-                    _warn(f"a best checkpoint of an earlier run was in the way; it is {path} now")
+                    warn(f"a best checkpoint of an earlier run was in the way; it is {path} now")
 
         def undo() -> None:
             entry.file = previous
@@ -496,7 +506,3 @@ class CheckpointHook(CheckpointNames):
         names = {str(self.filename_tmpl).format(kept) for kept in steps}
         names |= {entry.file or "" for entry in ([] if self.best is None else self.best.entries)}
         return file in names or (self.last_ckpt is not None and file == file_name(self.last_ckpt))
-
-
-def _warn(message: str) -> None:
-    warn(f"CheckpointHook: {message}")

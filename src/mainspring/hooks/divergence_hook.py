@@ -77,6 +77,10 @@ class DivergenceHook(Hook):
                 f"policy is {policy!r}",
                 help=did_you_mean(policy, _POLICIES) or f"it is one of {', '.join(_POLICIES)}",
             )
+        if policy != "rollback":
+            self._without_effect('without policy="rollback"', max_rollbacks=max_rollbacks != 3)
+        if trace:
+            self._without_effect("beside trace", interval=interval not in (1, 10))
         self.interval = 1 if trace else interval
         self.trace = trace
         self._trace: _NonFiniteTrace | None = None

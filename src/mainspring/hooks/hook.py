@@ -11,6 +11,7 @@ from mainspring.dataset.any_loader import length_of
 from mainspring.hooks.points import HOOK_POINTS, POINT_NAMES, HookPoint
 from mainspring.hooks.priority import Priority
 from mainspring.hooks.run import Run
+from mainspring.logging import warn
 from mainspring.registry import HOOKS
 
 __all__ = ["DATA_BATCH", "Hook", "Outputs", "Predicted", "is_nth", "overridden_method"]
@@ -54,6 +55,11 @@ class Hook:
         """Take a priority over that was given; ``None`` keeps that of the class."""
         if priority is not None:
             self.priority = priority
+
+    def _without_effect(self, why: str, **given: bool) -> None:
+        """Say which of the arguments that were given have no effect, and why."""
+        for name in (name for name, is_given in given.items() if is_given):
+            warn(f"{type(self).__name__}: {name} has no effect {why}")
 
     def before_run(self, runner: Run) -> None:
         """Act before weights are initialised or a checkpoint is loaded.

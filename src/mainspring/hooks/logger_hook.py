@@ -29,6 +29,7 @@ __all__ = ["LoggerHook"]
 
 _INTERVAL = 10
 _SECONDS_OF_PROGRESS = 1.0
+_SUFFIXES = (".json", ".log", ".py", "yaml")
 
 _ONE_OF_MANY = {"one_of_many": True, **IN_FILE}
 """Marks lines that the table stands for; where there is none, a terminal shows them at a pace that
@@ -77,7 +78,7 @@ class LoggerHook(Hook):
         ignore_last: bool = True,
         interval_exp_name: int = 1000,
         out_dir: str | Path | None = None,
-        out_suffix: Sequence[str] | str = (".json", ".log", ".py", "yaml"),
+        out_suffix: Sequence[str] | str = _SUFFIXES,
         keep_local: bool = True,
         file_client_args: dict[str, Any] | None = None,
         log_metric_by_epoch: bool | None = True,
@@ -101,6 +102,9 @@ class LoggerHook(Hook):
                 "LoggerHook: a storage backend is given without out_dir",
                 help="say with out_dir where the logs are to be copied",
             )
+        if out_dir is None:
+            others = {"keep_local": not keep_local, "out_suffix": suffixes != _SUFFIXES}
+            self._without_effect("without out_dir", **others)
         self.interval = interval
         self.ignore_last = ignore_last
         self.interval_exp_name = interval_exp_name

@@ -57,7 +57,7 @@ class _TrainLoop(BaseLoop):
         self._epoch = 0
         self._iter = 0
         self._completed_epochs = 0
-        self._completed_iters = 0
+        self._begun_iters = self._completed_iters = 0
         self._validated_at = -1
         self._source: ResumableLoader | None = None
         dataset: Any = getattr(self.dataloader, "dataset", None)
@@ -92,6 +92,11 @@ class _TrainLoop(BaseLoop):
         """Finished iterations, counting one whose `after_train_iter` hooks are running now."""
         return max(self._iter, self._completed_iters)
 
+    @property
+    def has_batch_ahead(self) -> bool:
+        """Whether a batch was loaded that no step has been made with."""
+        return self._begun_iters > self.completed_iters
+
     def run_iter(self, idx: int, data_batch: Any) -> None:
         """Train on one batch.
 
@@ -101,6 +106,7 @@ class _TrainLoop(BaseLoop):
         """
         runner = self._runner
         model: Any = runner.model
+        self._begun_iters = self._iter + 1
         for act in runner.acting_at("before_train_iter"):
             act(runner, batch_idx=idx, data_batch=data_batch)
         outputs = model.train_step(data_batch, optim_wrapper=runner.optim_wrapper)
@@ -111,7 +117,7 @@ class _TrainLoop(BaseLoop):
 
     def _continue_at(self, state: Mapping[str, int]) -> None:
         self._epoch = self._completed_epochs = state["epoch"]
-        self._iter = self._completed_iters = state["iter"]
+        self._iter = self._begun_iters = self._completed_iters = state["iter"]
         self._validated_at = state.get("validated_at", -1)
         self._decide_current_val_interval()
 

@@ -24,7 +24,7 @@ from prepared_processes import run
 
 ROOT = Path(__file__).parents[3]
 HEAD = """
-from ejected_parts import Built, Counted, Curious, Half, Items, Net, OwnLoss, Pair, Points, Unknown
+from ejected_parts import Built, Counted, Curious, Half, Items, Net, OwnLoss, Pair, Points, Several, Unknown
 from ejected_parts import Kept, Noisy, Own, Stream, begin_worker, noisy_collate
 from torch import arange, eye, nn, tensor
 from torch.optim import SGD, Adam, AdamW
@@ -134,6 +134,14 @@ TRAININGS = {
     "mixed precision": {"optim_wrapper": "AmpOptimWrapper(later(Adam)(lr=0.01), dtype='bfloat16')"},
     "a loss with weights": {
         "model": "Supervised(Net(), nn.CrossEntropyLoss(weight=tensor([1.0, 2.0])))"
+    },
+    "a criterion that gives several losses": {
+        **VALIDATION,
+        "model": "Supervised(Net(), Several())",
+        "val_cfg": "dict(compute_loss=True)",
+    },
+    "a loss of each sample": {
+        "model": "Supervised(Net(), nn.CrossEntropyLoss(reduction='none'))",
     },
     "the largest gradient counts": {
         "optim_wrapper": "OptimWrapper(later(SGD)(lr=0.1), "
@@ -268,6 +276,17 @@ def test_a_metric_that_no_script_has_is_told_but_not_refused(ejected):
     waiting = "[EarlyStoppingHook(monitor='count', rule='less')]"
     with pytest.raises(ConfigError, match="EarlyStoppingHook of count, which no script has"):
         ejected({**VALIDATION, "val_evaluator": "Counted()", "custom_hooks": waiting})
+
+
+def test_what_waits_for_a_validation_that_is_too_long_names_its_length(ejected, monkeypatch):
+    monkeypatch.setattr("mainspring.tools.eject.eject._LONGEST", 90)
+    waiting = "[EarlyStoppingHook(monitor='accuracy')]"
+    said = r"EarlyStoppingHook of accuracy, without validation, with which it would have \d+ lines"
+    with pytest.raises(ConfigError, match=said):
+        ejected({**VALIDATION, "custom_hooks": waiting})
+    said = "EarlyStoppingHook of accuracy, without validation"
+    with pytest.raises(ConfigError, match=said):
+        ejected({"custom_hooks": waiting})
 
 
 @pytest.mark.parametrize(

@@ -71,8 +71,12 @@ def test_a_model_says_what_is_exported(export, tmp_path):
 def test_weights_are_those_of_the_network(export, tmp_path):
     model = "Supervised(nn.Linear(4, 3), nn.CrossEntropyLoss())"
     out = str(tmp_path / "only.safetensors")
-    code, _, eager = export(model, "Points()", "--to", "safetensors", "--out", out)
-    assert code == 0
+    words = ["--to", "safetensors", "--out", out, "~test_dataloader"]
+    code, said, eager = export(model, "Points()", *words)
+    assert code == 0, said
+    assert "no effect" not in said
+    code, said, eager = export(model, "Points()", *words, "--batch-size", "2")
+    assert (code, "--batch-size have no effect" in said) == (0, True)
     found = read_safetensors(out)["state_dict"]
     assert sorted(found) == ["bias", "weight"]
     assert torch.equal(found["weight"], eager.net.weight)

@@ -31,13 +31,15 @@ def predict(tmp_path, capfd, monkeypatch):
     """Predict with a model and test data; returns exit code, rows, and what else was said."""
     monkeypatch.syspath_prepend(Path(__file__).parent)
 
-    def run(model, dataset, *words, stdin="", data=None):
+    def run(model, dataset, *words, stdin="", data=None, without=()):
         config = tmp_path / "config.py"
         data = data or f"DataLoader({dataset})"
         config.write_text(f"{IMPORTS}model = {model}\ntest_dataloader = {data}\n")
         names: dict = {}
         exec(IMPORTS, names)
         weights = eval(model, names).state_dict()
+        for name in without:
+            del weights[name]
         save_checkpoint({"state_dict": weights, "meta": {}}, str(tmp_path / "w.pth"))
         monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
         capfd.readouterr()
@@ -81,6 +83,27 @@ def test_words_stand_for_files_lines_and_rows(tmp_path, pictures):
     assert isinstance(broken.source, UnicodeDecodeError)
     with pytest.raises(FileNotFoundError, match="no file has the name 'absent'"):
         inputs_of(["absent"], io.StringIO())
+
+
+def test_rows_below_no_names_are_lists_of_numbers(tmp_path):
+    (tmp_path / "plain.csv").write_text("1,2.5\n\n3,4\n")
+    (tmp_path / "twice.csv").write_text("x,x\n1,2\n")
+    first, second, twice = inputs_of([str(tmp_path / "*.csv")], io.StringIO())
+    assert first == Input(f"{tmp_path}/plain.csv:1", [1.0, 2.5])
+    assert second == Input(f"{tmp_path}/plain.csv:2", [3.0, 4.0])
+    assert "names of columns, has one twice" in str(twice.source)
+
+
+def test_a_checkpoint_with_other_weights_is_refused_unless_that_is_said(predict):
+    model = "Supervised(nn.Linear(2, 3), nn.CrossEntropyLoss())"
+    given = dict(stdin="0.5 0.25\n", without=["net.bias"])
+    code, out, err = predict(model, "Points()", "-", **given)
+    assert (code, out) == (2, "")
+    assert "missing keys in source state_dict: net.bias" in err
+    assert "--partial" in err
+    code, out, err = predict(model, "Points()", "-", "--partial", **given)
+    assert (code, len(out.splitlines())) == (0, 1)
+    assert "missing keys in source state_dict: net.bias" in err
 
 
 def test_lines_are_read_by_the_data_set_and_classes_are_named(predict):

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from mainspring.cli.batch_size_find import amount
+from mainspring.config import Config
 from mainspring.tools.profiling import (
     BatchSizeSearch,
     TriedSize,
@@ -79,6 +80,32 @@ def test_a_size_beyond_the_limit_is_not_run(load, monkeypatch):
     assert search.largest in (18, 19, 20)
     ruled_out = [item for item in search.tried if not item.was_run]
     assert {item.size: item.memory for item in ruled_out}[32] == 32 * 2**20
+
+
+BATCH_NORM = """
+import torch
+from torch import nn
+from torch.utils.data import TensorDataset
+from mainspring.dataset import DataLoader
+from mainspring.model import Supervised
+model = Supervised(nn.Sequential(nn.Linear(4, 2), nn.BatchNorm1d(2)), nn.MSELoss())
+train_dataloader = DataLoader(TensorDataset(torch.zeros(8, 4), torch.zeros(8, 2)), batch_size=1)
+train_cfg = dict(max_epochs=1)
+optim_wrapper = dict(optimizer=dict(type="SGD", lr=0.1))
+"""
+
+
+def test_the_search_begins_at_the_smallest_size_that_can_be_trained(run_dir):
+    cfg = Config.fromstring(BATCH_NORM, ".py")
+    search = find_batch_size(cfg, largest=4)
+    assert sizes(search, fits=True) == [2, 4]
+    assert "Expected more than 1 value per channel" in search.tried[0].refused
+    assert "Expected more than 1 value" in batch_sizes_as_text(search)
+    with pytest.raises(ValueError, match="more than 1 value") as error:
+        find_batch_size(cfg, largest=1)
+    assert any("drop_last=True" in note for note in error.value.__notes__)
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        find_batch_size(Config.fromstring(BATCH_NORM.replace("Linear(4", "Linear(3"), ".py"))
 
 
 def test_nothing_fits(load, write_config):

@@ -222,6 +222,7 @@ def test_a_step_that_fails_shows_its_own_error(command, write_config):
         (["--device", "gpu"], "gpu"),
         (["--trace", "missing/trace.json"], "missing"),
         (["--trace", "."], "which is a directory"),
+        (["--trace", "trace.html"], "end it in .json or .json.gz"),
     ],
 )
 def test_what_cannot_be_done_is_said(command, write_config, words, said):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mainspring.cli.common import add_format_option, telling_result
+from mainspring.columns import as_megabytes
 from mainspring.errors import CheckpointError
 
 __all__ = ["add_parsers"]
@@ -182,4 +183,4 @@ def _target(options: argparse.Namespace, *suffixes: str) -> Path:
 
 
 def _megabytes(path: Path) -> str:
-    return f"{path.stat().st_size / 1e6:.1f}"
+    return str(as_megabytes(path.stat().st_size))

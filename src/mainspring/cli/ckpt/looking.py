@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from mainspring.cli.common import add_format_option, tell
-from mainspring.columns import as_number, in_columns
+from mainspring.columns import as_megabytes, as_number, in_columns
 from mainspring.comparison import in_short
 from mainspring.errors import CheckpointError
 from mainspring.json_text import json_text
+from mainspring.logging.run_record import read_record, record_files
 from mainspring.logging.scalar_lines import ScalarLine, scalar_files
 
 __all__ = ["add_parsers"]
 
 _LONGEST_VALUE = 103
+_NUMBERS = (int, float, type(None))
 
 
 def add_parsers(inner: Any) -> list[tuple[Any, Any]]:
@@ -56,7 +58,9 @@ def _list(options: argparse.Namespace) -> None:
     metrics = _metrics_by_step(folder)
     rows = [_row(path, metrics) for path in paths]
     heads = ("file", "MB", "date", "epoch", "iteration", "metric", "state")
-    cells = [[_cell(row[name]) for name in _COLUMNS] for row in rows]
+    best = [read_record(file).get("best") for file in record_files(folder)]
+    watched = next((item["metric"] for item in reversed(best) if item), None)
+    cells = [[_cell(row[name], watched) for name in _COLUMNS] for row in rows]
     lines = in_columns([heads, *cells], [1]) if rows else [f"{folder}: no checkpoints"]
     tell(options, rows, "\n".join(lines))
     if rows and options.format == "text":
@@ -79,7 +83,7 @@ def _row(path: Path, metrics: Mapping[int, Mapping[str, float]]) -> dict[str, An
     found = path.stat()
     date = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(found.st_mtime))
     row: dict[str, Any] = dict.fromkeys(_COLUMNS)
-    row |= {"file": path.name, "megabytes": round(found.st_size / 1e6, 1), "date": date}
+    row |= {"file": path.name, "megabytes": as_megabytes(found.st_size), "date": date}
     verdict = verify_file(path)
     if not verdict.is_valid:
         return {**row, "state": f"damaged: {verdict.reason}"}
@@ -95,10 +99,11 @@ def _row(path: Path, metrics: Mapping[int, Mapping[str, float]]) -> dict[str, An
 _COLUMNS = ("file", "megabytes", "date", "epoch", "iter", "metrics", "state")
 
 
-def _cell(value: Any) -> str:
-    """A value in a table; of several metrics, the first."""
+def _cell(value: Any, watched: str | None) -> str:
+    """A value in a table; of several metrics, the one that the run watched, or the first."""
     if isinstance(value, Mapping):
-        return next((f"{name} {as_number(number)}" for name, number in value.items()), "")
+        name = watched if watched in value else next(iter(value), None)
+        return "" if name is None else f"{name} {as_number(value[name])}"
     return "" if value is None else str(value)
 
 
@@ -144,13 +149,17 @@ def _info_of(path: Path) -> dict[str, Any]:
 
     content = read_checkpoint(path)
     meta = {
-        str(key): "..." if key == "cfg" else in_short(" ".join(str(value).split()), _LONGEST_VALUE)
+        str(key): "..."
+        if key == "cfg"
+        else value
+        if isinstance(value, _NUMBERS)
+        else in_short(" ".join(str(value).split()), _LONGEST_VALUE)
         for key, value in _meta_of(content).items()
     }
     if all(isinstance(value, Tensor) for value in content.values()):
         content = {"state_dict": content}
     parts = {str(key): _described(value) for key, value in content.items() if key != "meta"}
-    size = round(path.stat().st_size / 1e6, 1)
+    size = as_megabytes(path.stat().st_size)
     state = verify_file(path).reason
     return {"file": str(path), "megabytes": size, "state": state, "meta": meta, "parts": parts}
 
@@ -163,12 +172,14 @@ def _info_lines(found: Mapping[str, Any]) -> list[str]:
     return [head, *(f"  {key}: {value}" for key, value in named.items())]
 
 
-def _described(value: Any) -> str:
+def _described(value: Any) -> Any:
     from mainspring.structures.nested import tensors_in
 
     if tensors := list(tensors_in(value)):
         count = sum(tensor.numel() for tensor in tensors)
         return f"{len(tensors)} tensors, {count:,} values"
+    if isinstance(value, _NUMBERS):
+        return value
     if isinstance(value, Mapping):
         return ", ".join(map(str, value)) or "empty"
     return f"{type(value).__name__} of {len(value)}" if hasattr(value, "__len__") else repr(value)

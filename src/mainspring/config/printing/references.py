@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mainspring.config.lazy import LazyAttr, LazyObject, LostObject, is_lazy
+from mainspring.config.lazy import LazyAttr, LazyObject, LostObject, dotted_path, is_lazy
 from mainspring.config.node import Node
 from mainspring.config.printing.plain import (
     DOTTED,
@@ -21,7 +21,7 @@ from mainspring.config.printing.plain import (
     maker_path,
     path_of,
 )
-from mainspring.names import DataName, is_of_stdlib
+from mainspring.names import DataName, is_allowed, is_of_stdlib
 from mainspring.output import Secret
 from mainspring.registry.shared import repeated_calls
 from mainspring.walk import parts_of
@@ -51,6 +51,8 @@ def can_be_written(value: Any) -> bool:
         return all(can_be_written(item) and not is_lazy(item) for item in value)
     if type(value) in (*LITERALS, DataName, Secret) or is_scalar_of_numpy(value) or value is ...:
         return True
+    if is_lazy(value) and is_of_stdlib(path := dotted_path(value)) and not is_allowed(path):
+        return False  # data may not name it
     call = call_of(value)
     if call is None:
         return reference_of(value) is not None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import builtins
 import itertools
+import os
 import sys
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
@@ -16,8 +17,9 @@ from typing import TypeGuard
 from mainspring.config.printing.plain import builtin_of
 from mainspring.config.provenance.marks import BASE_VALUE_FUNCTION
 from mainspring.config.recorded_python.run_source import parsed
+from mainspring.config.schema import TRIPLES
 from mainspring.config.source import Source
-from mainspring.errors import ConfigParsingError, IllegalImportError
+from mainspring.errors import ConfigError, ConfigParsingError, IllegalImportError
 from mainspring.names.gate import CALCULATES
 
 __all__ = [
@@ -257,6 +259,21 @@ def _of_bases(outline: Outline, source: Source) -> Iterator[ConfigParsingError]:
                 location=source.place_of(statement),
                 help="move the line out of the block",
             )
+    for statement in outline.imports:
+        is_real = statement.lineno in outline.base_lines | outline.eager_lines
+        is_real = is_real or bool(getattr(statement, "level", 0))
+        for module in () if is_real else _modules(statement):
+            if not _takes_config(statement, module, outline, source):
+                continue
+            package, name = module, ", ".join(alias.name for alias in statement.names)
+            if isinstance(statement, ast.Import):
+                package, name = (module, "*") if "." in module else ("", module)
+            yield IllegalImportError(
+                f"{module} beside this file is a config, and `{ast.unparse(statement)}` would run "
+                "it as a module, with all of its calls, while the parts of this run are built",
+                location=source.place_of(statement),
+                help=f"write `from .{package} import {name}`",
+            )
 
 
 def _of_values(node: ast.AST, outline: Outline, source: Source) -> Iterator[ConfigParsingError]:
@@ -280,6 +297,24 @@ def _of_values(node: ast.AST, outline: Outline, source: Source) -> Iterator[Conf
                 help="name what you import; the star is for configs beside this one, as in "
                 "`from .base import *`",
             )
+
+
+def _takes_config(
+    statement: ast.Import | ast.ImportFrom, module: str, outline: Outline, source: Source
+) -> bool:
+    """Whether an import takes variables of a file beside this one that describes a run."""
+    path = os.path.join(os.path.dirname(source.path), *module.split(".")) + ".py"
+    if source.is_string or is_stdlib(module) or not os.path.isfile(path):
+        return False
+    try:
+        assigned = outline_of(Source.read(path)).assigned
+    except (ConfigError, SyntaxError, ValueError):
+        return False
+    taken = {alias.name for alias in statement.names}
+    if isinstance(statement, ast.Import):
+        taken = {node.attr for node in outline.nodes if isinstance(node, ast.Attribute)}
+    is_config = not assigned.isdisjoint(itertools.chain(*TRIPLES))
+    return is_config and ("*" in taken or not taken.isdisjoint(assigned))
 
 
 def _of_records(node: ast.AST, outline: Outline, source: Source) -> Iterator[ConfigParsingError]:

@@ -16,7 +16,7 @@ from typing import Any, TypeGuard
 
 from mainspring.config import words
 from mainspring.config.config_dict import ConfigDict, keeping_lazy
-from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path
+from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path, is_lazy
 from mainspring.config.node import Node
 from mainspring.config.printing.references import can_be_written
 from mainspring.config.provenance.marks import overlay, session
@@ -251,6 +251,8 @@ def refuse_dead_changes(names: Mapping[str, Any], source: Source) -> None:
 
 def _described(value: Any) -> str:
     kind = type(value)
+    if is_lazy(value):
+        return f"{dotted_path(value)}, which a file of data cannot name"
     if inspect.isroutine(value):
         return "a lambda" if value.__name__ == "<lambda>" else f"the function {value.__qualname__}"
     here = kind.__module__ == CONFIG_MODULE

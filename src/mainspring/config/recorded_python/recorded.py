@@ -45,7 +45,7 @@ from mainspring.config.recorded_python.recording import (
     not_recording,
     recording,
 )
-from mainspring.config.recorded_python.reference import Reference
+from mainspring.config.recorded_python.reference import Reference, constant_or_name
 from mainspring.config.recorded_python.run_source import Namespace, executed
 from mainspring.config.recorded_python.surroundings import (
     ASKING,
@@ -244,7 +244,9 @@ class _Importer:
         place = f"{self.source.path}, line {line}"
         if not fromlist:
             return Reference(package, None, place)
-        names: dict[str, Any] = {inner: Reference(name, inner, place) for inner in fromlist}
+        names: dict[str, Any] = {
+            inner: constant_or_name(Reference(name, inner, place)) for inner in fromlist
+        }
         names.update((n, word) for n, word in self._words(name).items() if n in names)
         return _Names(names, None)
 

@@ -6,11 +6,14 @@ Both are lazy objects; nothing is imported before somebody needs it.
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn, Self, cast
 
 from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path, is_lazy
 from mainspring.config.node import Node
+from mainspring.config.printing.plain import LITERALS
 from mainspring.config.recorded_python.recording import (
     ARITHMETIC,
     COMPARISONS,
@@ -24,7 +27,7 @@ from mainspring.config.recorded_python.recording import (
 from mainspring.names import ForbiddenNameError, Origin, import_named, is_of_stdlib
 from mainspring.registry.recorded import RecordedName
 
-__all__ = ["EAGER", "Reference", "ReferenceAttr", "reference_to"]
+__all__ = ["EAGER", "Reference", "ReferenceAttr", "constant_or_name", "reference_to"]
 
 EAGER = "import it within `with eager():` to have its value while the config is read"
 
@@ -60,9 +63,10 @@ class _Recording:
             raise AttributeError(name)  # Python and printers ask for such names
         return self.attribute_(name)
 
-    def attribute_(self, name: str) -> LazyAttr:
+    def attribute_(self, name: str) -> Any:
         """A reference to an attribute of what this one stands for."""
-        return ReferenceAttr(name, cast("Reference", self), self.__dict__["location"])
+        source = cast("Reference", self)
+        return constant_or_name(ReferenceAttr(name, source, self.__dict__["location"]))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Record a call."""
@@ -109,6 +113,19 @@ class Reference(_Recording, LazyObject, RecordedName):
 
 class ReferenceAttr(_Recording, LazyAttr, RecordedName):
     """An attribute of an imported name, see `mainspring.config.lazy.LazyAttr`."""
+
+
+def constant_or_name(name: Reference | ReferenceAttr) -> Any:
+    """The number or text that Python's own library has under a name; otherwise the name.
+
+    Such as ``logging.INFO`` in a program: data could not name it when the config is read back.
+    """
+    path = dotted_path(name)
+    if is_recording() and path.partition(".")[0] in sys.stdlib_module_names:
+        with not_recording(), contextlib.suppress(Exception):  # said when it is built
+            found = import_named(path, "program")
+            return found if type(found) in LITERALS else name
+    return name
 
 
 def reference_to(path: str, origin: Origin) -> Reference:

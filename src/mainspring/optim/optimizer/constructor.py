@@ -295,7 +295,8 @@ def build_optim_wrapper(model: nn.Module, cfg: Mapping[str, Any]) -> Any:
     Returns:
         The wrapper; whatever a constructor of the user's own makes.
     """
-    section = {key: cfg[key] for key in cfg}
+    # With a type it reaches the constructor as it is written, not with its recorded calls made.
+    section = {"type": "OptimWrapper", **{key: cfg[key] for key in cfg}}
     constructor = section.pop("constructor", "DefaultOptimWrapperConstructor")
     paramwise_cfg = section.pop("paramwise_cfg", None)
     made = OPTIM_WRAPPER_CONSTRUCTORS.build(

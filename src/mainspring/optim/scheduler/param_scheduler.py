@@ -36,7 +36,7 @@ class ConstantParamScheduler(_ParamScheduler):
         param_name: Name of the parameter in the groups.
         factor: The factor, from 0 to 1.
         begin: First step at which to act.
-        end: Step before which to stop acting.
+        end: Step before which to stop acting; at ``end - 1``, its last one, the factor is gone.
         last_step: Steps done before; -1 for a fresh start.
         by_epoch: Whether a step is an epoch or an iteration.
         verbose: Whether to say each value.
@@ -132,7 +132,7 @@ class LinearParamScheduler(_ParamScheduler):
         start_factor: Factor at the first step, from 0 to 1.
         end_factor: Factor at the last step, from 0 to 1.
         begin: First step at which to act.
-        end: Step before which to stop acting.
+        end: Step before which to stop acting; `end_factor` is reached at ``end - 1``, its last one.
         last_step: Steps done before; -1 for a fresh start.
         by_epoch: Whether a step is an epoch or an iteration.
         verbose: Whether to say each value.
@@ -294,7 +294,7 @@ class PolyParamScheduler(_ParamScheduler):
         eta_min: The lowest value.
         power: The power.
         begin: First step at which to act.
-        end: Step before which to stop acting.
+        end: Step before which to stop acting; at ``end - 1``, its last one, `eta_min` is reached.
         last_step: Steps done before; -1 for a fresh start.
         by_epoch: Whether a step is an epoch or an iteration.
         verbose: Whether to say each value.

@@ -81,8 +81,7 @@ def misfits(parts: Parts) -> Iterator[tuple[bool, ConfigError]]:
     yield from _watchers(parts)
     if parts.by_epoch is None:
         return
-    if parts.validates:
-        yield from _validation(parts)
+    yield from _validation(parts)
     counted = getattr(parts.log_processor, "by_epoch", None)
     if isinstance(counted, bool) and counted is not parts.by_epoch:
         yield _advice(
@@ -211,11 +210,7 @@ def _watchers(parts: Parts) -> Iterator[tuple[bool, ConfigError]]:
         if not watched or not (watches or getattr(part, "need_val_args", False)):
             continue
         if not parts.validates:
-            yield _advice(
-                f"{argument} has no effect: the run has no validation",
-                f"{path}.{argument}",
-                "give val_dataloader and val_evaluator",
-            )
+            yield _advice(*_unvalidated(path, argument))
             continue
         for name in watched if isinstance(watched, list | tuple) else [watched]:
             if known is None or name == "auto" or name in known:
@@ -225,6 +220,11 @@ def _watchers(parts: Parts) -> Iterator[tuple[bool, ConfigError]]:
             message += " and ".join(sorted(known))
             hint = did_you_mean(str(name), known) or only
             yield _advice(message, f"{path}.{argument}", hint, fails=True)
+
+
+def _unvalidated(path: str, argument: str) -> tuple[str, str, str]:
+    said = f"{argument} has no effect: the run has no validation"
+    return said, f"{path}.{argument}", "give val_dataloader and val_evaluator"
 
 
 def metric_names(evaluator: Any) -> set[str] | None:
@@ -246,7 +246,10 @@ def _validation(parts: Parts) -> Iterator[tuple[bool, ConfigError]]:
     ):
         value = getattr(loop, name, None)
         is_default = parts.by_epoch is False and name == "val_interval" and value == 1000
-        if isinstance(value, int) and value > parts.total and not is_default:
+        if not parts.validates:
+            if isinstance(value, int) and value != 1 and not is_default:
+                yield _advice(*_unvalidated("train_cfg", name))
+        elif isinstance(value, int) and value > parts.total and not is_default:
             yield _advice(
                 f"{name} is {value}, so a run of {parts} {meaning}",
                 f"train_cfg.{name}",

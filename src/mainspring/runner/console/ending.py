@@ -23,6 +23,7 @@ from mainspring.optim import AmpOptimWrapper, OptimWrapper
 from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.output import near_path
 from mainspring.runner.console.opening import opening_lines
+from mainspring.runner.failures.rank_failure import failed_before
 from mainspring.runner.interruption import CHECKPOINT, Terminated
 
 if TYPE_CHECKING:
@@ -120,6 +121,9 @@ def _reason(error: BaseException) -> tuple[str, str]:
         return "stopped", "by SIGTERM"
     if isinstance(error, KeyboardInterrupt):
         return "stopped", "by SIGINT (Ctrl-C)"
+    first = failed_before(error)
+    if first is not None:
+        return "crashed", first.partition("\n")[0]
     said = str(error).strip().partition("\n")[0]
     return "crashed", f"{type(error).__name__}: {said}" if said else type(error).__name__
 

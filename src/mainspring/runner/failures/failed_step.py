@@ -290,6 +290,10 @@ _HINTS: dict[str, str | Callable[[re.Match[str], _Failure], str]] = {
         "a smaller batch_size (mainspring batch-size-find tells which), accumulative_counts, mixed "
         "precision (--amp), or activation checkpointing"
     ),
+    r"more than 1 value per channel": (
+        "batch norm needs two samples: leave out an incomplete last batch, with drop_last=True in "
+        "train_dataloader, or give batches of two or more"
+    ),
     r"inplace operation": (
         "something that the gradient needs was overwritten: write x = x + y rather than x += y, "
         "and nn.ReLU() without inplace=True"

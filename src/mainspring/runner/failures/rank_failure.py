@@ -11,10 +11,11 @@ from contextlib import contextmanager, suppress
 from mainspring.dist import get_rank, get_world_size, is_main_process
 from mainspring.runner.agreement import store_of
 
-__all__ = ["naming_failed_rank"]
+__all__ = ["failed_before", "naming_failed_rank"]
 
 _SECONDS = 0.5
 _PATIENCE = 5.0
+_BEFORE = "before it, another rank had failed: "
 _phases = itertools.count()
 """Counted alike by all processes of a run."""
 
@@ -33,10 +34,20 @@ def naming_failed_rank() -> Iterator[None]:
         own = f"rank {get_rank()}: {type(error).__name__}: {error}"
         first = failure.after(own)
         if first not in {None, own}:
-            error.add_note(f"before it, another rank had failed: {first}")
+            error.add_note(f"{_BEFORE}{first}")
         raise
     finally:
         failure.close()
+
+
+def failed_before(error: BaseException) -> str | None:
+    """Rank and error of the process whose failure led to an error; ``None`` where none had failed.
+
+    Args:
+        error: What `naming_failed_rank` let pass.
+    """
+    notes = getattr(error, "__notes__", ())
+    return next((note.removeprefix(_BEFORE) for note in notes if note.startswith(_BEFORE)), None)
 
 
 class _FirstFailure:

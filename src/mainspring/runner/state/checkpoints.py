@@ -270,6 +270,12 @@ class Checkpoints(Assembly):
         with self._counting_seconds():
             loop = self._train_loop
             done = loop.completed_iters if hasattr(loop, "completed_iters") else self.iter
+            if getattr(loop, "has_batch_ahead", False):
+                self.logger.warning(
+                    f"{filename} is saved before the step of iteration {self.iter + 1}, whose "
+                    "batch is loaded already: a run that resumes from it leaves this batch out; "
+                    "save after the step, as in after_train_iter"
+                )
             together = self._joint.all_take_part(int(done), filename)
             if not together and not is_main_process():
                 return

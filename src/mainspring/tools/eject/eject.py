@@ -43,7 +43,8 @@ def eject(
         parts.refuse()
     text = write_script(parts, name, target)
     if (length := text.count("\n")) > _LONGEST and parts.runner.val_loop is not None:
-        parts.unused = [("val_dataloader", f"validation, with which it would have {length} lines")]
+        told = f"validation, with which it would have {length} lines, more than {_LONGEST}"
+        parts.unused = [("val_dataloader", told)]
         text = write_script(parts, name, target, validates=False)
     before.restore()  # items that were looked at may have drawn; the run is still to be trained
     if not partial:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import inspect
 import os
 import re
@@ -88,7 +89,10 @@ class _Script(Making):
         for path, part in waiting:
             if part.monitor not in known:
                 kind = type(part).__name__
-                parts.left_out.append((path, f"{kind} of {part.monitor}, which no script has"))
+                why = "which no script has"
+                if not self.validates:
+                    why = f"without {dict(parts.unused).get('val_dataloader', 'validation')}"
+                parts.left_out.append((path, f"{kind} of {part.monitor}, {why}"))
 
     def _header(self) -> str:
         parts = self.parts
@@ -204,11 +208,26 @@ class _Script(Making):
     def _loss(self, given: str, batch: Any) -> str:
         if self.parts.is_supervised:
             inputs, targets = given.split(", ")
-            return f"criterion(model({inputs}), {targets})"
+            return self._criterion(f"criterion(model({inputs}), {targets})", batch)
         if self.parts.returns_loss:
             return f"model({given}){self._access('loss', batch)}"
         self._need("total_loss")
         return f'total_loss(model({given}, mode="loss"))'
+
+    def _criterion(self, call: str, batch: Any) -> str:
+        """What a call of the criterion gives, as one number."""
+        model = self.parts.model
+        own, model.loss = model.loss, copy.deepcopy(model.loss)  # it may remember its calls
+        try:
+            with self.parts.trying():
+                given = model._run_forward(batch, "loss")
+        finally:
+            model.loss = own
+        losses = [name for name in given if name not in model.metrics]
+        if losses != ["loss"]:
+            self._need("total_loss")
+            return f"total_loss({call})"
+        return call if given["loss"].ndim == 0 else f"{call}.mean()"
 
     def _access(self, name: str, batch: Any) -> str:
         """How an entry is taken out of what the model returns."""
@@ -263,7 +282,8 @@ class _Script(Making):
             loss = self._loss(given, validation.batch)
             if validation.needs_criterion:
                 arguments += ", criterion: Any"
-                loss = "criterion(predictions, targets)" if validation.sums else loss
+                if validation.sums:
+                    loss = self._criterion("criterion(predictions, targets)", validation.batch)
                 size = "len(targets)" if given == "inputs, targets" else size
             begin += ["losses: Any = 0", "samples = 0"]
             lines += [f"loss = {loss}", f"losses = losses + loss.float() * {size}"]

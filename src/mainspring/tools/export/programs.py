@@ -14,12 +14,13 @@ from torch import Tensor
 
 from mainspring.checkpoint.safetensors_files import read_safetensors, write_safetensors
 from mainspring.errors import ConfigError
+from mainspring.model import merged_adapters
 from mainspring.names.packages import import_optional, is_installed
 from mainspring.replacing import replacing
 from mainspring.structures.nested import tensors_in
 from mainspring.tools.export.target import ExportTarget, batches_of
 
-__all__ = ["FORMATS", "Parity", "export_model"]
+__all__ = ["FORMATS", "Parity", "export_model", "export_weights"]
 
 FORMATS = {"onnx": ".onnx", "torch": ".pt2", "safetensors": ".safetensors"}
 """Formats, and how files of them end."""
@@ -51,15 +52,13 @@ def export_model(
     Args:
         target: What to export.
         path: The file.
-        to: One of `FORMATS`.
+        to: ``"onnx"`` or ``"torch"``.
         batch_size: A fixed size of batches; any by default.
 
     Raises:
         ConfigError: The model cannot be exported.
         MissingPackageError: A package that the format needs is not installed.
     """
-    if to == "safetensors":
-        return _weights(target, path)
     if to == "onnx":
         import_optional("onnxscript", "the export to ONNX", "mainspring[onnx]")
     sizes = (2, 3) if batch_size is None else (batch_size,)
@@ -132,8 +131,14 @@ def _parity(
     return Parity(runtime, worst, is_close, tuple(sizes))
 
 
-def _weights(target: ExportTarget, path: Path) -> Parity:
-    model: Any = target.module.model
+def export_weights(model: Any, path: Path) -> Parity:
+    """Write the weights of a model, those of adapters merged, as safetensors, and read them back.
+
+    Args:
+        model: The model.
+        path: The file.
+    """
+    model = merged_adapters(model.cpu())
     own = getattr(model, "net", model) if type(model).__name__ == "Supervised" else model
     state = own.state_dict()
     write_safetensors(state, path, {})

@@ -92,8 +92,18 @@ def _read(word: str, files: Iterable[Path], stdin: TextIO) -> Iterator[Input]:
 
 
 def _rows(name: str, lines: Iterable[str]) -> Iterator[Input]:
-    for number, row in enumerate(csv.DictReader(lines), 2):
-        yield Input(f"{name}:{number}", {k: _number(cell) for k, cell in row.items() if k})
+    """The rows by the names in the first one; as lists, where that is a row of numbers as well."""
+    heads: list[str] = []
+    for number, cells in enumerate(filter(None, csv.reader(lines)), 1):
+        values = [_number(cell) for cell in cells]
+        if number == 1 and not all(isinstance(value, float) for value in values):
+            heads = cells
+            if len(set(heads)) < len(heads):
+                raise csv.Error(f"its first row, the names of columns, has one twice: {heads}")
+            continue
+        values += [None] * (len(heads) - len(values))
+        named = {head: value for head, value in zip(heads, values, strict=False) if head}
+        yield Input(f"{name}:{number}", named if heads else values)
 
 
 def _lines(name: str, lines: Iterable[str]) -> Iterator[Input]:

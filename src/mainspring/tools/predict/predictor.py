@@ -13,11 +13,11 @@ import torch
 from torch import nn
 from torch.utils.data import default_collate
 
-from mainspring.checkpoint.apply import unwrap
+from mainspring.checkpoint.apply import _load_checkpoint_to_model, unwrap
 from mainspring.dataset import build_dataloader
 from mainspring.dataset.any_loader import is_named_loaders
 from mainspring.dataset.compose import Compose
-from mainspring.errors import ConfigError, DataError
+from mainspring.errors import CheckpointError, ConfigError, DataError, mark_user_mistake
 from mainspring.infer import BaseInferencer, ReadsInputs
 from mainspring.model.samples import rows
 from mainspring.names.packages import import_optional
@@ -54,9 +54,13 @@ class Predictor(BaseInferencer):
         cfg: The config.
         checkpoint: Its weights.
         device: Where to compute; the best available device by default.
+        partial: Whether the checkpoint may hold other weights than the model.
     """
 
-    def __init__(self, cfg: Any, checkpoint: str, device: str | None = None) -> None:
+    def __init__(
+        self, cfg: Any, checkpoint: str, device: str | None = None, *, partial: bool = False
+    ) -> None:
+        self._partial = partial
         self.classes: list[str] = []
         self.dataset: Any = None
         self._collate: Callable[[Any], Any] | None = None
@@ -144,7 +148,11 @@ class Predictor(BaseInferencer):
     def _load_weights_to_model(
         self, model: nn.Module, checkpoint: Mapping[str, Any] | None, cfg: Any
     ) -> None:
-        super()._load_weights_to_model(model, checkpoint, cfg)
+        try:
+            _load_checkpoint_to_model(model, checkpoint or {}, strict=not self._partial)
+        except CheckpointError as error:
+            error.help = error.help or "--partial takes the weights that fit, and new ones beside"
+            raise mark_user_mistake(error) from None
         meta = ((checkpoint or {}).get("meta") or {}).get("dataset_meta") or {}
         self.classes = list(map(str, meta.get("classes") or ()))
 

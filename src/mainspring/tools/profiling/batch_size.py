@@ -38,6 +38,7 @@ class TriedSize:
         samples_per_second: Samples a second; 0 if it does not fit or was not run.
         memory: Bytes at the peak; an estimate for a size that was not run; 0 if unknown.
         was_run: Whether it was run, rather than ruled out by what smaller sizes take.
+        refused: Why a batch of one sample cannot be trained; batch norm needs two.
     """
 
     size: int
@@ -45,6 +46,7 @@ class TriedSize:
     samples_per_second: float = 0.0
     memory: int = 0
     was_run: bool = True
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,10 @@ def find_batch_size(
             break
         if search.fits(cap):
             fitting, size = cap, 2 * cap
+        elif search.refused is not None and cap == 1:
+            size = 2  # if it is refused for another reason, this size is, too
+            if 1 in (largest, search.samples):
+                raise search.refused
         else:
             failing = cap
     while failing is not None and failing - fitting > max(1, fitting // 8):
@@ -157,6 +163,7 @@ class _Search:
         self.baseline = resident_memory()
         self.device = "cpu"
         self.samples: int | None = None
+        self.refused: Exception | None = None
         self.tried: dict[int, TriedSize] = {}
 
     def fits(self, size: int) -> bool:
@@ -182,9 +189,12 @@ class _Search:
         try:
             run_trial(cfg, watch, _WARMUP + _ITERATIONS)
         except Exception as error:
-            if not is_out_of_memory(error):
+            if is_out_of_memory(error):
+                return TriedSize(size, fits=False)
+            if size > 1:
                 raise
-            return TriedSize(size, fits=False)
+            self.refused = error
+            return TriedSize(size, fits=False, refused=str(error).partition("\n")[0])
         finally:
             self.device, self.samples = watch.device, watch.samples
             _free()

@@ -64,6 +64,7 @@ def batch_sizes_as_text(search: BatchSizeSearch) -> str:
     for item in search.tried:
         memory = bytes_as_text(item.memory) if item.memory else "-"
         speed, shown = "-", "does not fit" if item.was_run else "would not fit"
+        shown = item.refused or shown
         if item.fits:
             speed = f"{item.samples_per_second:.1f}"
             shown = bar(item.samples_per_second / fastest)

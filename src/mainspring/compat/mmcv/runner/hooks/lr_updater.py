@@ -133,6 +133,7 @@ class Updater(Hook):
         self.warmup_iters: Any = None if warmup_by_epoch else warmup_iters
         self._base: list[Any] = []
         self._regular: list[float] = []
+        self._has_said_units = False
 
     def value(self, base: Any, done: int, whole: int) -> float:
         """The value of a group from its first one, by what `progress` says of the run."""
@@ -153,20 +154,28 @@ class Updater(Hook):
 
     def before_run(self, runner: Any) -> None:
         """Remember the first values; a run that is continued has them in its groups."""
-        self._base = []
+        self._base, self._regular = [], []
         for group in groups_of(runner):
             now = group[self.setting] if self.setting in group else group["betas"][0]
             self._base.append(group.setdefault(f"initial_{self.setting}", float(now)))
 
     def before_train_epoch(self, runner: Any) -> None:
         """Set the values of the epoch."""
-        if self.warmup_iters is None:
-            self.warmup_iters = (self.warmup_epochs or 0) * len(runner.data_loader)
         if self.by_epoch:
             self._set_regular(runner)
 
     def before_train_iter(self, runner: Any) -> None:
         """Set the values of the iteration."""
+        if self.by_epoch and not self._regular:
+            if not self._has_said_units:
+                self._has_said_units = True
+                runner.logger.warning(
+                    f"{type(self).__name__} has no effect: it counts epochs, which "
+                    f"{type(runner).__name__} does not begin; give it by_epoch=False"
+                )
+            return
+        if self.warmup_iters is None:
+            self.warmup_iters = (self.warmup_epochs or 0) * len(runner.data_loader)
         warming = self.warmup is not None and runner.iter < self.warmup_iters
         if not self.by_epoch:
             self._set_regular(runner)
