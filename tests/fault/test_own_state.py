@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import deque
 
 import numpy as np
@@ -223,13 +224,21 @@ def train(work_dir, loader, model=Model, stop=0, resume=False, hooks=()):
     return runner.train().state_dict()
 
 
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """The weights of a run that nothing interrupts, which is the same wherever others stop."""
+    return functools.cache(
+        lambda loader, model: train(tmp_path_factory.mktemp("whole"), loader, model)
+    )
+
+
 @pytest.mark.parametrize("stop", [2, 5, 8])
 @pytest.mark.parametrize(
     ("loader", "model"),
     [(name, Model) for name in LOADERS] + [("previous", model) for model in MODELS.values()],
 )
-def test_resumed_as_if_never_killed(tmp_path, loader, model, stop):
-    whole = train(tmp_path / "whole", loader, model)
+def test_resumed_as_if_never_killed(tmp_path, uninterrupted, loader, model, stop):
+    whole = uninterrupted(loader, model)
     with pytest.raises(InterruptedError):
         train(tmp_path / "cut", loader, model, stop)
     resumed = train(tmp_path / "cut", loader, model, resume=True)
