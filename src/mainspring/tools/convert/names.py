@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import enum
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path
@@ -131,6 +131,7 @@ class Names:
     scope: str | None = None
     why: dict[str, str] = field(default_factory=dict)
     _found: dict[tuple[str, str | None], Meaning | None] = field(default_factory=dict)
+    _is_installed: Callable[[str], bool] = field(default_factory=lambda: cache(is_installed))
 
     def find(self, name: str, keys: tuple[str, ...]) -> Meaning | None:
         """What a name means.
@@ -196,21 +197,22 @@ class Names:
         scope, bare = split_scope_key(name)
         if ":" in name:
             scope = name.partition(":")[0].partition(".")[0]
-        if scope is not None and scope != ROOT_SCOPE and not _exists(scope):
+        if scope is not None and scope != ROOT_SCOPE and not self._exists(scope):
             return None
         registries = [registry]
         if self.scope is not None:
             own = canonical_scope(self.scope)
             node = search_tree(registry, own)
-            if node is None and _exists(own):
+            if node is None and self._exists(own):
                 import_scope(own)
                 node = search_tree(registry, own)
             registries[:0] = [] if node is None else [node]
         found = (node.look_up(name).found for node in registries)
         known = next((target for target in found if target is not None), None)
-        if known is None and scope == ROOT_SCOPE:
-            return registry.look_up(bare).found
-        return known
+        return registry.look_up(bare).found if known is None and scope == ROOT_SCOPE else known
+
+    def _exists(self, package: str) -> bool:
+        return package in sys.modules or self._is_installed(package)
 
 
 def find_import(module: str, name: str, origin: Origin = "program") -> tuple[str, Any]:
@@ -254,10 +256,6 @@ def import_or_none(path: str, origin: Origin) -> Any:
         if origin == "data" and isinstance(error, ForbiddenNameError):
             raise
         return None
-
-
-def _exists(package: str) -> bool:
-    return package in sys.modules or is_installed(package)
 
 
 @lru_cache(maxsize=1024)
