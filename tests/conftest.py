@@ -19,6 +19,14 @@ def writing_is_left_to_the_system():
     leave_writing_to_the_system()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def forking_is_fast():
+    """Loaders fork workers; by now all that tests import is there."""
+    from large_pages import use_large_pages
+
+    use_large_pages()
+
+
 @pytest.fixture(autouse=True)
 def clean_process_state():
     """Release what managers hold, put generators back, and close what a test left open."""

@@ -281,19 +281,19 @@ def _become(request: dict[str, Any], search_path: list[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    import gc
     import importlib
     import runpy
     import types
     import warnings
+
+    from large_pages import use_large_pages
 
     _path = sys.path[1:]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for _name in _PREPARED:
             importlib.import_module(_name)
-    gc.collect()
-    gc.freeze()
+    use_large_pages()
     _words = _become(_serve(socket.socket(fileno=int(sys.argv[1]))), _path)
     # The interpreter ends as it always does, also with an error.
     if _words[0] == "-c":

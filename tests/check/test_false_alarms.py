@@ -104,7 +104,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(values=st.dictionaries(st.sampled_from([*NAMES, "default_scope", "mdoel"]), VALUES))
 @example(values={"param_scheduler": {0: []}, "env_cfg": {}})
 def test_nothing_is_raised_whatever_the_config_says(values):

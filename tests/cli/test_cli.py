@@ -19,7 +19,7 @@ import mainspring
 from mainspring.cli.common import looks_like_override
 from mainspring.cli.main import main, make_parser
 from mainspring.config.override import parse_value
-from prepared_processes import run
+from prepared_processes import Popen, run
 
 PROGRAMS = Path(__file__).parents[1] / "e2e" / "programs"
 
@@ -80,7 +80,7 @@ def test_a_dict_that_is_none_is_said_without_words_of_the_parser(tmp_path, capsy
 
 @pytest.mark.parametrize("long", [False, True])
 def test_a_reader_that_has_enough_is_no_error(long, tmp_path):
-    items = 200_000 if long else 10
+    items = 20_000 if long else 10  # more than the 64 kB that a pipe holds
     config = tmp_path / "config.py"
     config.write_text(f"values = list(range({items}))\n")
     source = str(Path(mainspring.__file__).parents[1])
@@ -282,7 +282,7 @@ def test_a_cause_that_is_in_the_message_is_not_said_again(tmp_path, capsys):
 def test_a_log_that_nobody_reads_any_more_is_left_out(written):
     command = [sys.executable, "-m", "mainspring", "train", written]
     source = str(Path(mainspring.__file__).parents[1])
-    with subprocess.Popen(
+    with Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -20,6 +20,7 @@ from mainspring.config import Config
 from mainspring.errors import ConfigError
 from mainspring.registry import MODELS, root
 from mainspring.tools.convert import convert, same_config
+from mainspring.tools.convert.names import Names
 
 HERE = Path(__file__).parent
 ZOO = HERE / "zoo"
@@ -105,6 +106,15 @@ def test_most_types_of_the_zoo_become_calls(tmp_path):
     calls, kept = sum(r.calls for r in reports), sum(r.kept for r in reports)
     print(f"{calls} calls, {kept} kept as dicts")
     assert calls > 5 * kept
+
+
+def test_a_package_that_is_not_there_is_looked_for_once(monkeypatch):
+    asked = []
+    monkeypatch.setattr("mainspring.tools.convert.names.is_installed", asked.append)
+    names = Names("nowhere")
+    for name in ("A", "nowhere.A", "elsewhere.B"):
+        assert names.find(name, ("model",)) is None
+    assert asked == ["nowhere", "elsewhere"]
 
 
 def test_a_converted_model_is_built_as_before(tmp_path):

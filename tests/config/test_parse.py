@@ -185,7 +185,7 @@ def same(left, right):
     return type(left) is type(right) and left == right
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(configs)
 def test_python(written):
     cfg = ConfigDict(written)
@@ -198,7 +198,7 @@ def test_python(written):
 
 
 @pytest.mark.filterwarnings("ignore:the string has:UserWarning")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(configs, st.sampled_from([".json", ".yaml"]))
 def test_data(written, extension):
     cfg = ConfigDict(written)

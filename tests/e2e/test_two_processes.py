@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 import torch
 
 import mainspring
-from prepared_processes import run_ranks
+from prepared_processes import run, run_ranks
 
 PROGRAMS = Path(__file__).parent / "programs"
 SOURCE = Path(mainspring.__file__).parents[1]
@@ -34,7 +33,7 @@ def words_of(work_dir, *changes):
 def test_two_processes_train_save_and_resume(tmp_path, environment):
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     words = [sys.executable, *launcher, *words_of(tmp_path, "train_cfg.max_epochs=1")]
-    result = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=150)
+    result = run(words, capture_output=True, text=True, env=environment, timeout=150)
     assert result.returncode == 0, result.stderr[-3000:]
     # 24 items, 2 ranks, batches of 6: two iterations, each told once by one of the ranks.
     assert len(re.findall(r"^ +1/1 ", result.stdout, re.MULTILINE)) == 2

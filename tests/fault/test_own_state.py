@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 from collections import Counter, deque
 from functools import partial
@@ -362,13 +363,21 @@ def train(
     return runner.train().state_dict()
 
 
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """The weights of a run that nothing interrupts, which is the same wherever others stop."""
+    return functools.cache(
+        lambda loader, model: train(tmp_path_factory.mktemp("whole"), loader, model)
+    )
+
+
 @pytest.mark.parametrize("stop", [2, 5, 8])
 @pytest.mark.parametrize(
     ("loader", "model"),
     [(name, Model) for name in LOADERS] + [("previous", model) for model in MODELS.values()],
 )
-def test_resumed_as_if_never_killed(tmp_path, loader, model, stop):
-    whole = train(tmp_path / "whole", loader, model)
+def test_resumed_as_if_never_killed(tmp_path, uninterrupted, loader, model, stop):
+    whole = uninterrupted(loader, model)
     with pytest.raises(InterruptedError):
         train(tmp_path / "cut", loader, model, stop)
     resumed = train(tmp_path / "cut", loader, model, resume=True)

@@ -22,6 +22,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from large_pages import use_large_pages
 from prepared_processes import Popen
 from unsynced import leave_writing_to_the_system
 
@@ -170,8 +171,6 @@ def serve() -> None:
 
 def _import_everything() -> None:
     """What the children need, the parts that torch imports late included; nothing is computed."""
-    import gc
-
     import matrix
     import torch
     import torch._dynamo
@@ -182,8 +181,7 @@ def _import_everything() -> None:
     parameter = torch.nn.Parameter(torch.zeros(1))
     torch.optim.SGD([parameter]).step()
     assert matrix.VARIANTS
-    gc.collect()
-    gc.freeze()
+    use_large_pages()
 
 
 def _carry_out(job: dict[str, Any]) -> list[int]:

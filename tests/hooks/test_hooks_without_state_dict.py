@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -103,11 +104,19 @@ def cut(work_dir: Path, hooks: list[Any], iteration: int, **more: Any) -> None:
         train(work_dir, [*hooks, StopAt(iteration)], **more)
 
 
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """A run that nothing interrupts, which is the same wherever others stop."""
+    return functools.cache(
+        lambda make, by_epoch: train(tmp_path_factory.mktemp("whole"), [make()], by_epoch=by_epoch)
+    )
+
+
 @pytest.mark.parametrize("by_epoch", [True, False])
 @pytest.mark.parametrize("make", [Wave, FollowsByHand, NoHookByClass])
 @pytest.mark.parametrize("iteration", [6, 10])
-def test_a_resumed_run_is_the_whole_one(tmp_path, make, by_epoch, iteration):
-    whole = train(tmp_path / "whole", [make()], by_epoch=by_epoch)
+def test_a_resumed_run_is_the_whole_one(tmp_path, uninterrupted, make, by_epoch, iteration):
+    whole = uninterrupted(make, by_epoch)
     cut(tmp_path / "cut", [make()], iteration, by_epoch=by_epoch)
     resumed = train(tmp_path / "cut", [make()], by_epoch=by_epoch, resume=True)
     for name, weight in whole.model.state_dict().items():

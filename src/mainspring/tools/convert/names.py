@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import enum
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path
@@ -130,6 +130,7 @@ class Names:
     scope: str | None = None
     why: dict[str, str] = field(default_factory=dict)
     _found: dict[tuple[str, str | None], Meaning | None] = field(default_factory=dict)
+    _is_installed: Callable[[str], bool] = field(default_factory=lambda: cache(is_installed))
 
     def find(self, name: str, keys: tuple[str, ...]) -> Meaning | None:
         """What a name means.
@@ -195,14 +196,15 @@ class Names:
         scope, bare = split_scope_key(name)
         if ":" in name:
             scope = name.partition(":")[0].partition(".")[0]
-        if scope is not None and scope != ROOT_SCOPE and not _exists(scope):
+        if scope is not None and scope != ROOT_SCOPE and not self._exists(scope):
             return None
         own = None if self.scope is None else registry_of(canonical_scope(self.scope), registry)[0]
         found = (node.look_up(name).found for node in (own, registry) if node is not None)
         known = next((target for target in found if target is not None), None)
-        if known is None and scope == ROOT_SCOPE:
-            return registry.look_up(bare).found
-        return known
+        return registry.look_up(bare).found if known is None and scope == ROOT_SCOPE else known
+
+    def _exists(self, package: str) -> bool:
+        return package in sys.modules or self._is_installed(package)
 
 
 def find_import(module: str, name: str, origin: Origin = "program") -> tuple[str, Any]:
@@ -246,10 +248,6 @@ def import_or_none(path: str, origin: Origin) -> Any:
         if origin == "data" and isinstance(error, ForbiddenNameError):
             raise
         return None
-
-
-def _exists(package: str) -> bool:
-    return package in sys.modules or is_installed(package)
 
 
 @lru_cache(maxsize=1024)
