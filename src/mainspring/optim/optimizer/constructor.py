@@ -295,9 +295,11 @@ def build_optim_wrapper(model: nn.Module, cfg: Mapping[str, Any]) -> Any:
     Returns:
         The wrapper; whatever a constructor of the user's own makes.
     """
-    # With a type it reaches the constructor as it is written, not with its recorded calls made.
-    section = {"type": "OptimWrapper", **{key: cfg[key] for key in cfg}}
+    section = {key: cfg[key] for key in cfg}
     constructor = section.pop("constructor", "DefaultOptimWrapperConstructor")
+    if "optimizer" in section:
+        # With a type it reaches the constructor as it is written, not with its recorded calls made.
+        section.setdefault("type", "OptimWrapper")
     paramwise_cfg = section.pop("paramwise_cfg", None)
     made = OPTIM_WRAPPER_CONSTRUCTORS.build(
         {"type": constructor, "optim_wrapper_cfg": section, "paramwise_cfg": paramwise_cfg}
