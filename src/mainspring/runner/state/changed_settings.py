@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch.utils.data import DataLoader as TorchDataLoader
 
+from mainspring.columns import titled
 from mainspring.config import Config
 from mainspring.config.diff import differences
 from mainspring.config.printing.parse import parse_dump
@@ -100,7 +101,7 @@ class Settings:
                 for group in optimizer.param_groups
             ]
             values = {key: [group.get(key) for group in of_groups] for key in of_groups[0]}
-            found[_titled("the optimizer", name)] = {"type": _type_of(optimizer), **values}
+            found[titled("the optimizer", name)] = {"type": _type_of(optimizer), **values}
         for title, scheduler in self._schedulers():
             settings = {
                 key: _plain(getattr(scheduler, key))
@@ -114,7 +115,7 @@ class Settings:
         schedulers = self._runner.param_schedulers or []
         for name, of_one in by_optimizer(schedulers).items():
             for number, scheduler in enumerate(of_one if isinstance(of_one, list) else [of_one], 1):
-                yield _titled(f"schedule {number}", name), scheduler
+                yield titled(f"schedule {number}", name), scheduler
 
     def refuse_misfits(
         self, saved: Mapping[str, dict[str, Any]], checkpoint: Mapping[str, Any]
@@ -130,7 +131,7 @@ class Settings:
         """
         if self.keeps_optimizer:
             for name, optimizer in self._optimizers.items():
-                then = saved.get(_titled("the optimizer", name), {}).get("type")
+                then = saved.get(titled("the optimizer", name), {}).get("type")
                 state = checkpoint.get("optimizer", {})
                 groups = (state.get(name, {}) if name else state).get("param_groups", [])
                 if _is_another_kind(optimizer, then, groups):
@@ -342,10 +343,6 @@ def _described(value: Any) -> Any:
         parts = {"dataset": _type_of(value.dataset), "sampler": _type_of(sampler)}
         return {"type": _type_of(value), **seen, **shuffle, **parts}
     return {"type": value.__qualname__ if isinstance(value, type) else _type_of(value)}
-
-
-def _titled(title: str, name: str) -> str:
-    return f"{title} of {name}" if name else title
 
 
 def _type_of(value: Any) -> str:
