@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader as TorchDataLoader
 
 from mainspring.columns import titled
 from mainspring.config import Config
-from mainspring.config.diff import differences
+from mainspring.config.diff import Difference, differences
 from mainspring.config.printing.parse import parse_dump
 from mainspring.config.schema import RUNNER_SECTIONS
 from mainspring.dataset import DataLoader
@@ -283,12 +283,7 @@ def say_changes(runner: Runner, meta: Mapping[str, Any], described: Mapping[str,
         change = {"added": f"{right} is new", "removed": f"{left} is no more"}.get(
             difference.kind, f"{left} -> {right}"
         )
-        effect, level = _effect(path)
-        if path == "train_dataloader.num_workers" and _draws_by_worker(runner, difference):
-            effect, level = (
-                "takes effect: items that draw random numbers draw others",
-                logging.WARNING,
-            )
+        effect, level = _effect(runner, difference)
         _say(f"{path}: {change}: {effect}", level)
 
 
@@ -300,12 +295,15 @@ def _sections_of(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _effect(path: str) -> tuple[str, int]:
+def _effect(runner: Runner, difference: Difference) -> tuple[str, int]:
     """What a change of the description does to a run that goes on, and how loudly to say so."""
+    path = difference.path
     section, _, rest = path.partition(".")
     if path == "randomness.seed":
         return "without effect, the seed of the checkpoint goes on", logging.WARNING
     if section == "train_dataloader":
+        if rest == "num_workers" and _draws_by_worker(runner, difference):
+            return "takes effect: items that draw random numbers draw others", logging.WARNING
         if rest.partition(".")[0] in _WITHOUT_INFLUENCE:
             return "takes effect, without influence on what is trained", logging.INFO
         return (
@@ -317,7 +315,7 @@ def _effect(path: str) -> tuple[str, int]:
     return "takes effect", logging.INFO
 
 
-def _draws_by_worker(runner: Runner, difference: Any) -> bool:
+def _draws_by_worker(runner: Runner, difference: Difference) -> bool:
     """Whether what items draw depends on how many workers there are."""
     loader: Any = runner.train_dataloader
     if getattr(loader, "sample_rng", runner.sample_rng) == "worker":
