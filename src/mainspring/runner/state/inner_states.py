@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from torch.utils.data import DataLoader as TorchDataLoader
 
 from mainspring.checkpoint.apply import unwrap
+from mainspring.dataset.any_loader import workers_stand_ready
 from mainspring.dataset.order.order_start import LoaderState
 from mainspring.logging import print_log, warn
 from mainspring.object_state.inner_state import InnerState
@@ -107,7 +108,8 @@ class InnerStates:
             for path, state in of_hooks.items()
             if path not in anew
         }
-        return {**kept, "evaluation": [one.has_workers for one in self._evaluation_sets()]}
+        standing = [workers_stand_ready(one.dataloader) for one in self._evaluation_sets()]
+        return {**kept, "evaluation": standing}
 
     def of_parts(self) -> dict[str, Any]:
         """What model and training data remember now that they did not at first."""

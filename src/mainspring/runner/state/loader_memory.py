@@ -12,7 +12,7 @@ from mainspring.columns import titled
 from mainspring.dataset import CombinedLoader, DataLoader
 from mainspring.dataset.any_loader import loaders_inside
 from mainspring.dataset.collate import owner_of
-from mainspring.dataset.workers.tensor_rows import draws_nothing
+from mainspring.dataset.workers.tensor_rows import draws_in_workers
 from mainspring.dataset.workers.worker_reports import state_of_data
 from mainspring.errors import ConfigError
 from mainspring.object_state.containers import is_shared
@@ -145,11 +145,8 @@ def workers_draw_on(loader: Any, *, is_planned: bool) -> bool:
         loader: Any loader.
         is_planned: Whether the run plans the order of its items, where it is torch's.
     """
-    if (
-        not isinstance(loader, TorchDataLoader)
-        or not (loader.num_workers and loader.persistent_workers)
-        or draws_nothing(loader.dataset, loader.collate_fn)
-    ):
+    stay = isinstance(loader, TorchDataLoader) and loader.persistent_workers
+    if not stay or not draws_in_workers(loader):
         return False
     if isinstance(loader.dataset, IterableDataset):
         return True
