@@ -9,6 +9,7 @@ import sys
 import types
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,17 +48,16 @@ class Leaf(NamedTuple):
     value: Any
 
 
+@dataclass(eq=False)
 class Search:
     """Finds the state in objects.
 
-    Args:
+    Attributes:
         seen: The ids of what is not looked at.
         most: Leaves after which no others are looked for.
         places: What was looked into at first, by path: the keys of containers; ``None`` for any.
         elsewhere: Names of attributes that are left out where no data are held.
         has_own_modules: Whether modules are state as a whole.
-
-    Attributes:
         is_data: Whether what is visited holds data.
         leaves: The pieces of state, by path.
         holders: What was looked into, by path.
@@ -67,26 +67,18 @@ class Search:
             a state back into.
     """
 
-    def __init__(
-        self,
-        seen: set[int],
-        most: float,
-        places: Places | None,
-        elsewhere: Collection[str],
-        has_own_modules: bool,
-    ) -> None:
-        self.is_data = False
-        self._has_own_modules = has_own_modules
-        self._elsewhere = elsewhere
-        self._seen = seen
-        self._most = most
-        self._places = places
-        self.leaves: dict[str, Leaf] = {}
-        self.holders: dict[str, Any] = {}
-        self.unsaved: dict[str, str] = {}
-        self.long: dict[str, str] = {}
-        self._registered: set[int] = set()
-        self.made: dict[str, Any] = {}
+    seen: set[int]
+    most: float
+    places: Places | None
+    elsewhere: Collection[str]
+    has_own_modules: bool
+    is_data: bool = False
+    leaves: dict[str, Leaf] = field(default_factory=dict)
+    holders: dict[str, Any] = field(default_factory=dict)
+    unsaved: dict[str, str] = field(default_factory=dict)
+    long: dict[str, str] = field(default_factory=dict)
+    made: dict[str, Any] = field(default_factory=dict)
+    _registered: set[int] = field(default_factory=set)
 
     def visit(self, value: Any, path: str, holder: Any, key: Any, depth: int) -> None:
         """Look at a value.
@@ -101,16 +93,16 @@ class Search:
         if type(value) in PLAIN or isinstance(value, np.generic):
             self.leaves[path] = Leaf(holder, key, value)
             return
-        if id(value) in self._seen or isinstance(value, _OPAQUE) or len(self.leaves) >= self._most:
+        if id(value) in self.seen or isinstance(value, _OPAQUE) or len(self.leaves) >= self.most:
             return
-        self._seen.add(id(value))
+        self.seen.add(id(value))
         keeps_state = kind_of(value) in KINDS
         if isinstance(value, random.SystemRandom):
             self.unsaved[path] = "random numbers of the system"
         elif isinstance(value, nn.Module):
-            if self._has_own_modules or self._is_hidden(value):
+            if self.has_own_modules or self._is_hidden(value):
                 self.leaves[path] = Leaf(holder, key, value)
-            if not self._has_own_modules:
+            if not self.has_own_modules:
                 self._look_into_module(value, path, depth)
         elif keeps_state and (_is_ours(value) or _is_global(value)):
             return
@@ -138,7 +130,7 @@ class Search:
             self.long[path] = f"a {kind} of {len(value)} items"
         elif is_plain(value) or self._is_one_piece(value, path):
             self.leaves[path] = Leaf(holder, key, value)
-        elif not depth and not (self._has_own_modules and isinstance(value, dict)):
+        elif not depth and not (self.has_own_modules and isinstance(value, dict)):
             if any(isinstance(item, Tensor | np.ndarray) for item in value):
                 self.unsaved[path] = f"a {kind} of tensors or arrays"
         elif isinstance(value, deque):
@@ -160,8 +152,8 @@ class Search:
 
     def _is_one_piece(self, value: Any, path: str) -> bool:
         """Whether a container of tensors is to be put back as a whole, since its places are new."""
-        is_as_at_first = self._places is None or still_has(value, self._places.get(path))
-        if self._has_own_modules or (is_as_at_first and type(value) is not deque):
+        is_as_at_first = self.places is None or still_has(value, self.places.get(path))
+        if self.has_own_modules or (is_as_at_first and type(value) is not deque):
             return False
         if not is_plain(value, others=(Tensor, np.ndarray)):
             return False
@@ -172,7 +164,7 @@ class Search:
         )
 
     def _is_new(self, path: str) -> bool:
-        return self._places is not None and path not in self._places
+        return self.places is not None and path not in self.places
 
     def _tells_its_state(self, value: Any, path: str) -> bool:
         """Whether a `state_dict` works and can be saved; otherwise its owner is looked into."""
@@ -201,7 +193,7 @@ class Search:
         """
         self.holders[path] = owner
         for name, value in list(attributes):
-            if self.is_data or name not in self._elsewhere:
+            if self.is_data or name not in self.elsewhere:
                 self.visit(value, f"{path}.{name}", owner, name, depth - 1)
 
     def _look_into_module(self, module: nn.Module, path: str, depth: int) -> None:
