@@ -13,6 +13,7 @@ __all__ = [
     "counted",
     "in_columns",
     "sparkline",
+    "titled",
     "with_unit",
 ]
 
@@ -74,6 +75,16 @@ def counted(number: int, word: str) -> str:
         word: The word for one of them.
     """
     return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def titled(what: str, name: str) -> str:
+    """What a thing is called among several: ``dataset of labelled``, or ``dataset`` alone.
+
+    Args:
+        what: What it is.
+        name: Its name; empty where there is a single one.
+    """
+    return f"{what} of {name}" if name else what
 
 
 def with_unit(

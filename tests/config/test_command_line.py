@@ -166,3 +166,10 @@ def test_a_number_is_a_positional_argument():
     assert type(net[1]) is nn.GELU
     assert str(cfg.nearest_place("net.0.out_features")).startswith("command line: net.0")
     assert "ReLU" not in str(load(*words, "~net.1").net)
+
+
+def test_numbers_and_keys_with_dots_are_found_as_places_are():
+    words = ["+net=@torch.nn.Linear(2, 4)", "+rules={'keys': {'body.layer': {'lr': 1}}}"]
+    cfg = load(*words, "net.0=3", "rules.keys.body.layer.lr=0.5")
+    assert MODELS.build(cfg.net).weight.shape == (4, 3)
+    assert cfg.rules == {"keys": {"body.layer": {"lr": 0.5}}}

@@ -123,6 +123,18 @@ def test_a_training_that_fails_still_finishes_what_it_was_writing(tmp_path):
     assert verify_file(tmp_path / "iter_3.pth").is_valid
 
 
+def test_what_could_not_be_written_is_forgotten_whatever_the_reason(tmp_path, monkeypatch):
+    def refuse(*_args):
+        raise ValueError("no such compression")
+
+    monkeypatch.setattr("mainspring.runner.state.checkpoints.save_checkpoint", refuse)
+    runner = make(tmp_path, async_save=True)
+    with pytest.raises(ValueError, match="no such compression"):
+        runner.train()
+    hook = next(hook for hook in runner.hooks if type(hook).__name__ == "CheckpointHook")
+    assert hook.last_ckpt is None
+
+
 def test_best_checkpoints_are_written_too(tmp_path):
     runner = make(tmp_path, async_save=True, save_best="loss", rule="less")
     runner.train()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from torch.optim import SGD
 from torch.utils.data import TensorDataset
 
 from mainspring import Runner
@@ -18,7 +19,7 @@ from mainspring.errors import CheckpointError, ConfigError
 from mainspring.evaluator import Accuracy
 from mainspring.hooks import Hook
 from mainspring.model import BaseModel, Supervised
-from mainspring.optim import OptimWrapper
+from mainspring.optim import OptimWrapper, OptimWrapperDict
 from mainspring.runner import ValLoop
 
 DATA = TensorDataset(torch.randn(16, 4), torch.zeros(16).long())
@@ -290,9 +291,36 @@ def test_a_work_dir_that_is_no_path(tmp_path):
         run(tmp_path, work_dir=DataLoader(DATA))
 
 
-def test_a_schedule_alone_is_named_as_it_is_written(tmp_path, capsys):
-    run(tmp_path, param_scheduler=dict(type="CosineAnnealingLR", T_max=50)).train()
+class TwoHeads(BaseModel):
+    def __init__(self):
+        super().__init__()
+        self.one, self.other = nn.Linear(4, 2), nn.Linear(4, 2)
+
+    def forward(self, inputs, labels, mode="tensor"):
+        raise NotImplementedError
+
+    def train_step(self, data, optim_wrapper):
+        for name, head in (("one", self.one), ("other", self.other)):
+            optim_wrapper[name].update_params(head(data[0]).mean())
+        return {}
+
+
+def test_a_schedule_is_named_as_it_is_written(tmp_path, capsys):
+    alone = dict(type="CosineAnnealingLR", T_max=50)
+    run(tmp_path / "alone", param_scheduler=alone).train()
     assert "at: param_scheduler.T_max\n" in capsys.readouterr().out
+    model = TwoHeads()
+    heads = {"one": model.one, "other": model.other}
+    wrappers = {name: OptimWrapper(SGD(head.parameters(), 0.1)) for name, head in heads.items()}
+    run(
+        tmp_path / "by_name",
+        model=model,
+        optim_wrapper=OptimWrapperDict(**wrappers),
+        param_scheduler=dict(one=alone, other=[alone]),
+    ).train()
+    said = capsys.readouterr().out
+    assert "at: param_scheduler.one.T_max\n" in said
+    assert "at: param_scheduler.other.0.T_max\n" in said
 
 
 class Saves(Hook):

@@ -84,7 +84,7 @@ def test_the_last_milestone_reached_decides(interval, pairs, completed):
     assert IntervalSchedule(interval, pairs).at(completed) == expected
 
 
-@pytest.mark.parametrize("pairs", [[(5, 1), (3, 1)], [5], [(1, 2, 3)]])
+@pytest.mark.parametrize("pairs", [[(5, 1), (3, 1)], [5], [(1, 2, 3)], [(1, "2")], [("a", 2)]])
 def test_malformed_dynamic_intervals_are_refused(pairs):
     with pytest.raises(ConfigError, match="dynamic_intervals"):
         IntervalSchedule(1, pairs)

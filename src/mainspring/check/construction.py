@@ -409,11 +409,8 @@ class _Trial:
         if isinstance(spec, LazyObject | LazyAttr):
             return _is_ours(self.calls.resolved(spec))
         is_typed = isinstance(spec, dict) and dict.__contains__(spec, "type")
-        if (
-            is_typed
-            and id(spec) not in self.calls.settings
-            and not _is_ours(self.calls.targets.get(id(spec)))
-        ):
+        calls = is_typed and id(spec) not in self.calls.settings
+        if calls and not _is_ours(self.calls.targets.get(id(spec))):
             return False
         return all(self._is_ours(item) for _, item in items_of(spec))
 
@@ -422,13 +419,20 @@ class _Trial:
         known = (one for one in self.problems.found if one.severity == severity == "error")
         if dotted and any(problem.config_path == dotted for problem in known):
             return  # one mistake
-        first = str(said).strip().partition("\n")[0] or type(said).__name__
-        first = f"KeyError: {said}" if isinstance(said, KeyError) else first
-        named = (n for n in getattr(said, "__notes__", ()) if " has no argument " in n)
-        noted, _, hint = next(named, "").partition("; ")
-        message, advice = getattr(said, "message", None) or noted or first, hint or None
-        advice = getattr(said, "help", advice)
+        message, advice = _words_of(said)
         self.problems.add(severity, message, path, advice, only_checked=True)
+
+
+def _words_of(said: Any) -> tuple[str, str | None]:
+    """What an error or a warning says, and its advice."""
+    if message := getattr(said, "message", None):
+        return message, getattr(said, "help", None)
+    for note in getattr(said, "__notes__", ()):  # as of an argument that nothing takes
+        if " has no argument " in note:
+            wrong, _, hint = note.partition("; ")
+            return wrong, hint or None
+    first = f"KeyError: {said}" if isinstance(said, KeyError) else str(said).strip()
+    return first.partition("\n")[0] or type(said).__name__, None
 
 
 def _is_ours(target: Any) -> bool:

@@ -204,36 +204,35 @@ def find_missing_files(values: dict[Any, Any], problems: Problems) -> None:
         values: The whole config, not imported.
         problems: Where to report.
     """
-    named: list[tuple[tuple[str, ...], Any]] = [
-        ((name,), dict.get(values, name)) for name in ("load_from", "resume")
+    named: list[tuple[tuple[str, ...], Any, Severity]] = [
+        ((name,), dict.get(values, name), "error") for name in ("load_from", "resume")
     ]
     for keys, part in paths_of(values):
         if isinstance(part, dict) and str(dict.get(part, "type")) in _PRETRAINED:
-            named.append(((*map(str, keys), "checkpoint"), dict.get(part, "checkpoint")))
-    for keys, path in named:
-        if not isinstance(path, str) or not path or path == "auto" or _REMOTE.match(path):
+            # What weights begin with matters to a training alone.
+            path = (*map(str, keys), "checkpoint")
+            named.append((path, dict.get(part, "checkpoint"), "warning"))
+    for path, file, severity in named:
+        if not isinstance(file, str) or file in ("", "auto") or _REMOTE.match(file):
             continue
-        work_dir = dict.get(values, "work_dir")
-        in_work_dir = path
-        if isinstance(work_dir, str) and os.path.dirname(path) == "":
-            in_work_dir = os.path.join(work_dir, path)
-        written, why = os.path.expanduser(path), "which does not exist"
-        if os.path.isdir(written):
-            why = "which is a directory"
-            advice: str | None = "name one of its files; resume=True takes the work_dir's newest"
-        elif "\0" in path or any(map(os.path.exists, (written, in_work_dir))):
-            continue
-        else:
-            advice = _nearest_file(Path(path))
-        begins = keys[-1] == "checkpoint"  # what weights begin with matters to a training alone
-        severity: Severity = "warning" if begins else "error"
-        said = f"{keys[-1]} is {path!r}, {why}"
-        problems.add(severity, said, keys, advice, only_checked=begins)
+        why, advice = _why_no_file(file, dict.get(values, "work_dir"))
+        if why is not None:
+            said, unsure = f"{path[-1]} is {file!r}, which {why}", severity == "warning"
+            problems.add(severity, said, path, advice, only_checked=unsure)
 
 
-def _nearest_file(path: Path) -> str | None:
+def _why_no_file(file: str, work_dir: Any) -> tuple[str | None, str | None]:
+    """Why a checkpoint cannot be read, if so, and what to do."""
+    places = [os.path.expanduser(file)]
+    if isinstance(work_dir, str) and os.path.dirname(file) == "":
+        places.append(os.path.join(work_dir, file))
+    if os.path.isdir(places[0]):
+        return "is a directory", "name one of its files; resume=True takes the work_dir's newest"
+    if "\0" in file or any(map(os.path.exists, places)):
+        return None, None
+    folder = Path(file).parent
     try:
-        hint = suggestion(nearest(path.name, [entry.name for entry in path.parent.iterdir()]))
-        return hint and f"{hint} (in {path.parent})"
+        hint = suggestion(nearest(Path(file).name, [entry.name for entry in folder.iterdir()]))
     except OSError:
-        return f"there is no folder {str(path.parent)!r}"
+        return "does not exist", f"there is no folder {str(folder)!r}"
+    return "does not exist", hint and f"{hint} (in {folder})"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mainspring.cli.common import add_allow_option, add_verb, aside, read_config, tell
 from mainspring.cli.show import config_of_checkpoint, is_checkpoint
+from mainspring.errors import shown_path
 
 if TYPE_CHECKING:
     from mainspring.config import Config
@@ -97,8 +98,6 @@ def _places(
 
 
 def _as_json(found: list[Difference], one: Config, other: Config) -> list[dict[str, Any]]:
-    from mainspring.config.diff import shown_path
-
     rows = []
     for difference in found:
         row: dict[str, Any] = {"path": difference.path, "kind": difference.kind}

@@ -14,6 +14,7 @@ from mainspring.config.lazy import LazyAttr, LazyObject, dotted_path
 from mainspring.config.node import Node
 from mainspring.config.printing.dump import plain
 from mainspring.config.printing.sharing import first_places
+from mainspring.errors import shown_path
 from mainspring.registry.recorded import POSITIONAL_KEY
 
 __all__ = ["Difference", "LateType", "differences"]
@@ -42,15 +43,6 @@ class Difference:
         """The path, in the second config if it is there."""
         path = self.left_path if self.right_path is None else self.right_path
         return shown_path(path or "")
-
-
-def shown_path(path: str) -> str:
-    """A path in which positional arguments are numbers, as users write them.
-
-    Args:
-        path: The path, as values and their places are found by it.
-    """
-    return path.replace(f"{POSITIONAL_KEY}.", "")
 
 
 def differences(left: Mapping[Any, Any], right: Mapping[Any, Any]) -> Iterator[Difference]:

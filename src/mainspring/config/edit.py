@@ -80,7 +80,7 @@ class Editor:
         return _inner(value)
 
     def __getitem__(self, key: Any) -> Any:
-        return _inner(Editor(self._holder(key))._find(key))
+        return _inner(self._find(key))
 
     def __setattr__(self, name: str, value: Any) -> None:
         self[name] = value
@@ -94,10 +94,9 @@ class Editor:
         del self[name]
 
     def __delitem__(self, key: Any) -> None:
-        part = self._holder(key)
-        Editor(part)._find(key)
+        self._find(key)
         _refuse_shared(self._part)
-        del part[key]
+        del self._holder(key)[key]
 
     def __iter__(self) -> Iterator[Any]:
         return iter([_inner(item) for item in self._part])
@@ -148,7 +147,7 @@ class Editor:
         return part
 
     def _find(self, key: Any) -> Any:
-        part = self._part
+        part = self._holder(key)
         if isinstance(part, list):
             try:
                 return part[key]
@@ -162,9 +161,8 @@ class Editor:
                 part.bind()  # imports its class
         if dict.__contains__(part, key):
             return dict.__getitem__(part, key)
-        count = len(dict.get(part, POSITIONAL_KEY, ()))
-        written = [*(str(name) for name in dict.keys(part) if name != POSITIONAL_KEY)]
-        written += map(str, range(count))
+        written = [str(name) for name in dict.keys(part) if name != POSITIONAL_KEY]
+        written += map(str, range(len(dict.get(part, POSITIONAL_KEY, ()))))
         raise ConfigError(
             f"{_shown(part)} has no {key!r} to edit",
             location=calling_token(),

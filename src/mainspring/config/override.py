@@ -15,7 +15,7 @@ from mainspring.config.node import Node
 from mainspring.config.printing.expression import evaluate_call
 from mainspring.config.printing.parse import is_dump
 from mainspring.config.provenance.marks import Spot
-from mainspring.config.provenance.places import key_in, note_change, value_at
+from mainspring.config.provenance.places import key_in, keys_of, note_change, value_at
 from mainspring.config.schema import OLD_SECTIONS, RUNNER_SECTIONS, keys_of_section
 from mainspring.config.sweep import picked
 from mainspring.errors import (
@@ -27,7 +27,6 @@ from mainspring.errors import (
     shown_path,
     suggestion,
 )
-from mainspring.registry.recorded import POSITIONAL_KEY
 from mainspring.registry.signatures import callee_of
 from mainspring.walk import parts_of, paths_of
 
@@ -191,16 +190,13 @@ def _holding(cfg: ConfigDict, name: str, value: Any) -> list[str]:
 
 
 def _apply(cfg: ConfigDict, change: Override, *, took_effect: bool) -> None:
-    names = change.path.split(".")
+    names = keys_of(cfg, change.path)
     if change.action == "append" and change.path == "custom_hooks" and not _has(cfg, change.path):
         cfg[change.path] = []  # a section that is a list, empty where it is not given
     old = value_at(cfg, names)
     part: Any = None
     value: Any = cfg
     for depth, name in enumerate(names):
-        is_number = isinstance(value, Node) and name.isdecimal() and not _has(value, name)
-        if is_number and dict.__contains__(value, POSITIONAL_KEY):
-            names.insert(depth, name := POSITIONAL_KEY)
         part, here, is_last = value, ".".join(names[:depth]), depth + 1 == len(names)
         if not isinstance(part, dict | list):
             raise OverrideError(

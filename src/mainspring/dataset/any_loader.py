@@ -23,6 +23,7 @@ __all__ = [
     "refuse_no_loader",
     "refuse_without_length",
     "set_loader_epoch",
+    "workers_stand_ready",
 ]
 
 _DEEPEST = 3
@@ -83,6 +84,11 @@ def refuse_no_loader(section: str, loader: Any) -> None:
         raise ConfigError(f"{section} is {shown}", config_path=section, help=advice)
     if length_of(loader) == 0:
         raise no_batch_error(section)
+
+
+def workers_stand_ready(loader: Any) -> bool:
+    """Whether workers of the pass before are there to go on."""
+    return getattr(loader, "_iterator", None) is not None
 
 
 def empty_loader_error(loader: TorchDataLoader[Any]) -> DataError:

@@ -451,11 +451,8 @@ class CheckpointHook(CheckpointNames):
             )
             if not self.async_save and is_main_process():
                 when_safe()
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - a hook may refuse what would be saved
             self._failed(runner, file, undo, error)
-        except Exception:  # a hook refuses what would be saved
-            undo()
-            raise
         else:
             if not self.async_save:
                 self._failure = None
@@ -468,16 +465,14 @@ class CheckpointHook(CheckpointNames):
         failure = runner.finish_saving()
         if failure is None:
             self._failure = None
-        elif isinstance(failure, OSError):
-            self._failed(runner, file, undo, failure)
         else:
-            raise failure
+            self._failed(runner, file, undo, failure)
 
     def _failed(
         self, runner: Run, file: str, undo: Callable[[], None], error: BaseException
     ) -> None:
         undo()
-        if self.on_failure == "raise":
+        if self.on_failure == "raise" or not isinstance(error, OSError):
             raise error
         self._failure = error
         runner.logger.error(

@@ -11,6 +11,7 @@ import math
 import weakref
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from mainspring.object_state.changes import MOST_BYTES, is_same, mark_of
@@ -73,8 +74,7 @@ class InnerState:
 
     def _walk(self) -> Search:
         seen = {id(other) for other in self._elsewhere()}
-        walk = Search(seen, self._most, self._places, self._names_elsewhere)
-        walk.has_own_modules = self._has_own_modules
+        walk = Search(seen, self._most, self._places, self._names_elsewhere, self._has_own_modules)
         for name, owner in self._owners().items():
             walk.is_data = name in self._data
             if name in self._inside:
@@ -95,7 +95,7 @@ class InnerState:
             is_told = kind in KINDS and kind != "module"
             changed = is_told or not (path in self._first and is_same(self._first[path], value))
             if changed or (all_of_it and size_of(value) <= MOST_BYTES):
-                state = KINDS[kind][1](value) if kind in KINDS else copied(value)
+                state = KINDS[kind].read(value) if kind in KINDS else copied(value)
                 on_device = any(not tensor.is_cpu for tensor in tensors_in(value))
                 kept[path] = {
                     "kind": kind, "state": state, "changed": changed, "on_device": on_device
@@ -152,28 +152,34 @@ class InnerState:
         """
         walk, lost = self._walk(), []
         for path, state in kept.items():
-            if state["kind"] == without:
-                continue
-            name = state.get("key", path.rpartition(".")[2])
-            above = path[: -len(f".{name}")]
-            within = walk.holders.get(above, walk.leaves.get(above, (None, None, None))[2])
-            holder, key, value = walk.leaves.get(path, (within, name, None))
-            try:
-                if path in walk.leaves and put_into(value, state):
-                    continue
-                if path in walk.unsaved:  # such as an iterator that is under way
-                    lost.append(path)
-                    continue
-                made = made_of(state)
-                if isinstance(holder, list) and key == len(holder):
-                    holder.append(made)
-                elif isinstance(holder, dict | list):
-                    holder[key] = made
-                else:
-                    setattr(holder, key, made)
-            except (AttributeError, TypeError, ValueError, RuntimeError, LookupError):
+            is_back = state["kind"] == without
+            with suppress(AttributeError, TypeError, ValueError, RuntimeError, LookupError):
+                is_back = is_back or _put_back(walk, path, state)
+            if not is_back:
                 lost.append(path)
         return lost
+
+
+def _put_back(walk: Search, path: str, state: Mapping[str, Any]) -> bool:
+    """Put a state into the piece at a path, or a new piece there; whether that went well."""
+    if path in walk.leaves and put_into(walk.leaves[path].value, state):
+        return True
+    if path in walk.unsaved:  # such as an iterator that is under way
+        return False
+    if path in walk.leaves:
+        holder, key, _ = walk.leaves[path]
+    else:
+        key = state.get("key", path.rpartition(".")[2])
+        above = path[: -len(f".{key}")]
+        holder = walk.leaves[above].value if above in walk.leaves else walk.holders.get(above)
+    made = made_of(state)
+    if isinstance(holder, list) and key == len(holder):
+        holder.append(made)
+    elif isinstance(holder, dict | list):
+        holder[key] = made
+    else:
+        setattr(holder, key, made)
+    return True
 
 
 def _weakly(value: Any) -> Callable[[], Any]:

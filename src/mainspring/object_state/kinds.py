@@ -7,7 +7,7 @@ import random
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from multiprocessing.sharedctypes import SynchronizedBase
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -42,18 +42,33 @@ def kind_of(value: Any) -> str:
     """
     if type(value) in _VALUES:
         return "value"
-    for kind, (known, *_) in KINDS.items():
-        if known is not None and isinstance(value, known):
-            return kind
+    for name, kind in KINDS.items():
+        if kind.of is not None and isinstance(value, kind.of):
+            return name
     methods = (getattr(value, name, None) for name in ("state_dict", "load_state_dict"))
     return "state_dict" if all(map(callable, methods)) else "value"
 
 
-def _made(generator: Any, state: Any) -> Any:
-    """A new generator of NumPy, or what one is made of, in a state."""
-    bits = getattr(np.random, state["bit_generator"])()
-    bits.state = state
-    return generator(bits)
+class Kind(NamedTuple):
+    """What keeps a state of its own.
+
+    Attributes:
+        of: Its class.
+        read: Gives the state of an object.
+        put: Puts a state back into an object.
+        make: Makes an object of the kind for a state, which is put into it then; ``None`` where
+            only its owner can.
+    """
+
+    of: Any
+    read: Callable[[Any], Any]
+    put: Callable[[Any, Any], Any]
+    make: Callable[[Any], Any] | None = None
+
+
+def _bits_for(state: Any) -> Any:
+    """A bit generator of NumPy of the class that a state is of."""
+    return getattr(np.random, state["bit_generator"])()
 
 
 def _put_shared(value: Any, state: Any) -> None:
@@ -63,34 +78,48 @@ def _put_shared(value: Any, state: Any) -> None:
         value[:] = state
 
 
-KINDS: dict[str, tuple[Any, Callable[[Any], Any], Callable[[Any, Any], Any]]] = {
-    "torch": (torch.Generator, lambda g: g.get_state(), lambda g, s: g.set_state(s)),
-    "numpy": (
+KINDS: dict[str, Kind] = {
+    "torch": Kind(
+        torch.Generator,
+        lambda g: g.get_state(),
+        lambda g, s: g.set_state(s),
+        lambda _: torch.Generator(),
+    ),
+    "numpy": Kind(
         np.random.Generator,
         lambda g: g.bit_generator.state,
         lambda g, s: setattr(g.bit_generator, "state", s),
+        lambda s: np.random.Generator(_bits_for(s)),
     ),
-    "numpy's legacy": (
+    "numpy's legacy": Kind(
         np.random.RandomState,
         lambda g: g.get_state(legacy=False),
         lambda g, s: g.set_state(s),
+        lambda s: np.random.RandomState(_bits_for(s)),
     ),
-    "bits": (np.random.BitGenerator, lambda g: g.state, lambda g, s: setattr(g, "state", s)),
-    "module": (
+    "bits": Kind(
+        np.random.BitGenerator, lambda g: g.state, lambda g, s: setattr(g, "state", s), _bits_for
+    ),
+    "module": Kind(
         nn.Module,
         lambda m: {name: copied(value) for name, value in m.state_dict().items()},
         lambda m, s: m.load_state_dict(s),
     ),
-    "optimizer": (torch.optim.Optimizer, lambda o: copied(o.state_dict()), load_inner_optimizer),
-    "shared": (SynchronizedBase, lambda v: v.value if hasattr(v, "value") else v[:], _put_shared),
-    "python": (random.Random, lambda g: g.getstate(), lambda g, s: g.setstate(s)),
-    "state_dict": (
+    "optimizer": Kind(
+        torch.optim.Optimizer, lambda o: copied(o.state_dict()), load_inner_optimizer
+    ),
+    "shared": Kind(
+        SynchronizedBase, lambda v: v.value if hasattr(v, "value") else v[:], _put_shared
+    ),
+    "python": Kind(
+        random.Random, lambda g: g.getstate(), lambda g, s: g.setstate(s), lambda _: random.Random()
+    ),
+    "state_dict": Kind(
         None,
         lambda owner: copy.deepcopy(owner.state_dict()),
         lambda owner, s: owner.load_state_dict(s),
     ),
 }
-"""What keeps a state of its own: its class, how the state is read, and how it is put back."""
 
 
 def put_into(value: Any, kept: Mapping[str, Any]) -> bool:
@@ -102,7 +131,7 @@ def put_into(value: Any, kept: Mapping[str, Any]) -> bool:
     """
     kind, state = kept["kind"], kept["state"]
     if kind in KINDS:
-        KINDS[kind][2](value, state)
+        KINDS[kind].put(value, state)
     elif isinstance(value, Tensor):
         if not isinstance(state, Tensor) or value.shape != state.shape:
             return False
@@ -129,16 +158,16 @@ def made_of(kept: Mapping[str, Any]) -> Any:
 
     Args:
         kept: As in `put_into`.
+
+    Raises:
+        LookupError: The state does not tell how to make it.
     """
     kind, state = kept["kind"], kept["state"]
     if kind == "value":
         return deque(_placed(kept), kept["maxlen"]) if "maxlen" in kept else _placed(kept)
-    if kind == "numpy":
-        return _made(np.random.Generator, state)
-    if kind == "numpy's legacy":
-        return _made(np.random.RandomState, state)
-    if kind == "bits":
-        return _made(lambda bits: bits, state)
-    made: Any = torch.Generator() if kind == "torch" else random.Random()
-    KINDS[kind][2](made, state)
+    make = KINDS[kind].make
+    if make is None:
+        raise LookupError(f"only its owner can make what has a {kind}")
+    made = make(state)
+    KINDS[kind].put(made, state)
     return made

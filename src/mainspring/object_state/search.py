@@ -9,7 +9,8 @@ import sys
 import types
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -33,19 +34,32 @@ _OPAQUE = (type, nn.Parameter, DataLoader, types.ModuleType, io.IOBase, enum.Enu
            types.FunctionType, types.MethodType, types.BuiltinFunctionType)  # fmt: skip
 
 
+class Leaf(NamedTuple):
+    """A piece of state.
+
+    Attributes:
+        holder: What holds it.
+        key: Its attribute, key or index there.
+        value: The piece.
+    """
+
+    holder: Any
+    key: Any
+    value: Any
+
+
+@dataclass(eq=False)
 class Search:
     """Finds the state in objects.
 
-    Args:
+    Attributes:
         seen: The ids of what is not looked at.
         most: Leaves after which no others are looked for.
         places: What was looked into at first, by path: the keys of containers; ``None`` for any.
         elsewhere: Names of attributes that are left out where no data are held.
-
-    Attributes:
         has_own_modules: Whether modules are state as a whole.
         is_data: Whether what is visited holds data.
-        leaves: By path: what holds a piece of state, under which key, and the piece.
+        leaves: The pieces of state, by path.
         holders: What was looked into, by path.
         unsaved: What cannot be read.
         long: Containers with more items than are looked at.
@@ -53,20 +67,18 @@ class Search:
             a state back into.
     """
 
-    def __init__(
-        self, seen: set[int], most: float, places: Places | None, elsewhere: Collection[str]
-    ) -> None:
-        self.is_data = self.has_own_modules = False
-        self._elsewhere = elsewhere
-        self._seen = seen
-        self._most = most
-        self._places = places
-        self.leaves: dict[str, tuple[Any, Any, Any]] = {}
-        self.holders: dict[str, Any] = {}
-        self.unsaved: dict[str, str] = {}
-        self.long: dict[str, str] = {}
-        self._registered: set[int] = set()
-        self.made: dict[str, Any] = {}
+    seen: set[int]
+    most: float
+    places: Places | None
+    elsewhere: Collection[str]
+    has_own_modules: bool
+    is_data: bool = False
+    leaves: dict[str, Leaf] = field(default_factory=dict)
+    holders: dict[str, Any] = field(default_factory=dict)
+    unsaved: dict[str, str] = field(default_factory=dict)
+    long: dict[str, str] = field(default_factory=dict)
+    made: dict[str, Any] = field(default_factory=dict)
+    _registered: set[int] = field(default_factory=set)
 
     def visit(self, value: Any, path: str, holder: Any, key: Any, depth: int) -> None:
         """Look at a value.
@@ -79,54 +91,29 @@ class Search:
             depth: How many attributes of attributes are looked at from here on.
         """
         if type(value) in PLAIN or isinstance(value, np.generic):
-            self.leaves[path] = holder, key, value
+            self.leaves[path] = Leaf(holder, key, value)
             return
-        if id(value) in self._seen or isinstance(value, _OPAQUE) or len(self.leaves) >= self._most:
+        if id(value) in self.seen or isinstance(value, _OPAQUE) or len(self.leaves) >= self.most:
             return
-        self._seen.add(id(value))
+        self.seen.add(id(value))
+        keeps_state = kind_of(value) in KINDS
         if isinstance(value, random.SystemRandom):
             self.unsaved[path] = "random numbers of the system"
-            return
-        if isinstance(value, nn.Module) and self.has_own_modules:
-            self.leaves[path] = holder, key, value
         elif isinstance(value, nn.Module):
-            if self._registered and id(value) not in self._registered and not self.is_data:
-                # Hidden from its owner's state dict, in a list for example.
-                self.leaves[path] = holder, key, value
-            self._look_into_module(value, path, depth)
-        elif kind_of(value) in KINDS and (_is_ours(value) or _is_global(value)):
+            if self.has_own_modules or self._is_hidden(value):
+                self.leaves[path] = Leaf(holder, key, value)
+            if not self.has_own_modules:
+                self._look_into_module(value, path, depth)
+        elif keeps_state and (_is_ours(value) or _is_global(value)):
             return
-        elif kind_of(value) in KINDS and self._tells_its_state(value, path):
-            self.leaves[path] = holder, key, value
+        elif keeps_state and self._tells_its_state(value, path):
+            self.leaves[path] = Leaf(holder, key, value)
         elif isinstance(value, Tensor | np.ndarray):
-            is_small = size_of(value) <= _MOST_OF_DATA
-            if (is_small or not self.is_data) and not (
-                isinstance(value, np.ndarray) and value.dtype.hasobject
-            ):
-                self.leaves[path] = holder, key, value
+            is_state = not self.is_data or size_of(value) <= _MOST_OF_DATA
+            if is_state and not (isinstance(value, np.ndarray) and value.dtype.hasobject):
+                self.leaves[path] = Leaf(holder, key, value)
         elif isinstance(value, list | tuple | dict | set | deque):
-            if len(value) > _MOST_ITEMS[self.is_data]:
-                self.long[path] = f"a {type(value).__name__} of {len(value)} items"
-                return
-            if is_plain(value) or self._is_one_piece(value, path):
-                self.leaves[path] = holder, key, value
-            elif depth or (self.has_own_modules and isinstance(value, dict)):
-                if isinstance(value, set | deque):
-                    if isinstance(value, deque):
-                        self.unsaved[path] = "a deque of more than numbers, text and tensors"
-                    return
-                if isinstance(value, tuple) and type(value) is not tuple and self._is_new(path):
-                    above = path.rpartition(".")[0]  # it may hold many of them
-                    self.unsaved[above] = f"it holds a {type(value).__name__} that the run made"
-                    return
-                self.holders[path] = value
-                # A subclass may shuffle when it is iterated.
-                parts: Any = list.__iter__ if isinstance(value, list) else tuple.__iter__
-                items = value.items() if isinstance(value, dict) else enumerate(parts(value))
-                for name, item in list(items):
-                    self.visit(item, f"{path}.{name}", value, name, max(depth - 1, 0))
-            elif any(isinstance(item, Tensor | np.ndarray) for item in value):
-                self.unsaved[path] = f"a {type(value).__name__} of tensors or arrays"
+            self._visit_container(value, path, holder, key, depth)
         elif isinstance(value, Iterator):
             self.unsaved[path] = f"an iterator, {type(value).__name__}"
         elif (depth or _is_of_one_program(holder, value)) and not (
@@ -137,9 +124,35 @@ class Search:
             elif depth:
                 self.made[path] = value
 
+    def _visit_container(self, value: Any, path: str, holder: Any, key: Any, depth: int) -> None:
+        kind = type(value).__name__
+        if len(value) > _MOST_ITEMS[self.is_data]:
+            self.long[path] = f"a {kind} of {len(value)} items"
+        elif is_plain(value) or self._is_one_piece(value, path):
+            self.leaves[path] = Leaf(holder, key, value)
+        elif not depth and not (self.has_own_modules and isinstance(value, dict)):
+            if any(isinstance(item, Tensor | np.ndarray) for item in value):
+                self.unsaved[path] = f"a {kind} of tensors or arrays"
+        elif isinstance(value, deque):
+            self.unsaved[path] = "a deque of more than numbers, text and tensors"
+        elif isinstance(value, tuple) and type(value) is not tuple and self._is_new(path):
+            above = path.rpartition(".")[0]  # it may hold many of them
+            self.unsaved[above] = f"it holds a {kind} that the run made"
+        elif not isinstance(value, set):
+            self.holders[path] = value
+            # A subclass may shuffle when it is iterated.
+            parts: Any = list.__iter__ if isinstance(value, list) else tuple.__iter__
+            items = value.items() if isinstance(value, dict) else enumerate(parts(value))
+            for name, item in list(items):
+                self.visit(item, f"{path}.{name}", value, name, max(depth - 1, 0))
+
+    def _is_hidden(self, module: nn.Module) -> bool:
+        """Whether a module is kept from its owner's state dict, in a list for example."""
+        return bool(self._registered) and not self.is_data and id(module) not in self._registered
+
     def _is_one_piece(self, value: Any, path: str) -> bool:
         """Whether a container of tensors is to be put back as a whole, since its places are new."""
-        is_as_at_first = self._places is None or still_has(value, self._places.get(path))
+        is_as_at_first = self.places is None or still_has(value, self.places.get(path))
         if self.has_own_modules or (is_as_at_first and type(value) is not deque):
             return False
         if not is_plain(value, others=(Tensor, np.ndarray)):
@@ -151,7 +164,7 @@ class Search:
         )
 
     def _is_new(self, path: str) -> bool:
-        return self._places is not None and path not in self._places
+        return self.places is not None and path not in self.places
 
     def _tells_its_state(self, value: Any, path: str) -> bool:
         """Whether a `state_dict` works and can be saved; otherwise its owner is looked into."""
@@ -180,7 +193,7 @@ class Search:
         """
         self.holders[path] = owner
         for name, value in list(attributes):
-            if self.is_data or name not in self._elsewhere:
+            if self.is_data or name not in self.elsewhere:
                 self.visit(value, f"{path}.{name}", owner, name, depth - 1)
 
     def _look_into_module(self, module: nn.Module, path: str, depth: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 
 from torch.utils.data import get_worker_info
 
-from mainspring.rng.global_generators import GENERATORS
+from mainspring.rng.global_generators import GENERATORS, put_back
 from mainspring.rng.item_seeds import ItemSeeds
 from mainspring.rng.own_generators import OwnGenerator, generators_in
 
@@ -108,22 +108,17 @@ class GeneratorUse:
             try:
                 batch = load()
             except BaseException:
-                _put_back({name: states[name] for name in watched} if is_main else {})
+                put_back({name: states[name] for name in watched} if is_main else {})
                 raise
             surprising = self._moved({name: states[name] for name in watched - seeded})
             if not surprising:
                 break
             self._drawn_from |= surprising
         if is_main:
-            _put_back({name: states[name] for name in seeded})
+            put_back({name: states[name] for name in seeded})
         if self.is_learning:
             self._drawn_from, self.is_learning = self._found, False
         return batch
 
     def _moved(self, states: dict[str, Any]) -> set[str]:
         return {name for name, state in states.items() if not self._generators[name].is_at(state)}
-
-
-def _put_back(states: dict[str, Any]) -> None:
-    for name, state in states.items():
-        GENERATORS[name].put_back(state)

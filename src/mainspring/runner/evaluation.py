@@ -253,15 +253,11 @@ class EvaluationSet:
     is_compared: bool = False
     had_workers: bool = False
 
-    @property
-    def has_workers(self) -> bool:
-        """Whether workers of the evaluation before are there to go on."""
-        return getattr(self.dataloader, "_iterator", None) is not None
-
     @contextmanager
     def drawing_as_before(self) -> Iterator[None]:
         """Draw no base seed where workers that are started anew take the place of such as go on."""
-        replaced, self.had_workers = self.had_workers and not self.has_workers, False
+        replaced = self.had_workers and not any_loader.workers_stand_ready(self.dataloader)
+        self.had_workers = False
         if not replaced:
             yield
             return

@@ -75,25 +75,21 @@ class IntervalSchedule:
     def __init__(
         self, interval: int, dynamic_intervals: Sequence[tuple[int, int]] | None = None
     ) -> None:
-        path, advice = (
-            "train_cfg.dynamic_intervals",
-            "list pairs (milestone, interval of at least 1)",
-        )
+        path = "train_cfg.dynamic_intervals"
+        advice = "list pairs (milestone, interval of at least 1)"
         if not isinstance(dynamic_intervals, list | tuple | None):
             raise ConfigError.of_value(path, dynamic_intervals, advice)
         pairs: list[Any] = list(dynamic_intervals or [])
         for pair in pairs:
-            if not (isinstance(pair, tuple | list) and len(pair) == 2 and pair[1] >= 1):
+            is_pair = isinstance(pair, tuple | list) and len(pair) == 2
+            if not (is_pair and all(map(_is_whole, pair)) and pair[1] >= 1):
                 said = f"dynamic_intervals holds {pair!r}"
                 raise ConfigError(said, config_path=path, help=advice)
         self.milestones = [0, *(int(milestone) for milestone, _ in pairs)]
         self.intervals = [interval, *(int(value) for _, value in pairs)]
         if self.milestones != sorted(self.milestones):
-            raise ConfigError(
-                f"dynamic_intervals has milestones {self.milestones[1:]}",
-                config_path="train_cfg.dynamic_intervals",
-                help="list them in ascending order",
-            )
+            said = f"dynamic_intervals has milestones {self.milestones[1:]}"
+            raise ConfigError(said, config_path=path, help="list them in ascending order")
 
     def at(self, completed: int) -> int:
         """The interval that holds once `completed` epochs (iterations) are done."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mainspring.errors import VisualizationError, did_you_mean
 from mainspring.logging.scalar_lines import Curve, read_curves, scalar_files
-from mainspring.visualization.figure import draw_panels
+from mainspring.visualization.figure import new_figure
 
-__all__ = ["plot_curves"]
+__all__ = ["Line", "draw_panels", "plot_curves"]
+
+Line = tuple[Sequence[float], Sequence[float], Mapping[str, Any]]
+"""Iterations, the values there, and how matplotlib draws them."""
 
 _NOT_DRAWN = {"time", "data_time", "memory", "eta", "val_time", "val_data_time"}
 _TRAIN_STYLE = {"color": "#3b6fb6", "linewidth": 1.4, "label": "train"}
@@ -71,3 +75,42 @@ def plot_curves(
     columns = min(math.ceil(math.sqrt(len(lines))), 3)
     draw_panels(lines, path, columns=columns, size=(4.2, 3.0))
     return path
+
+
+def draw_panels(
+    panels: Mapping[str, Sequence[Line]],
+    path: str | Path,
+    *,
+    columns: int,
+    size: tuple[float, float],
+    from_zero: bool = False,
+) -> None:
+    """Draw lines over the iterations of a run into a file.
+
+    Args:
+        panels: The lines of each panel, by its title.
+        path: The file; its ending says the format.
+        columns: How many panels stand side by side.
+        size: Width and height of a panel, in inches.
+        from_zero: Whether what is positive begins at zero.
+    """
+    rows = max(1, math.ceil(len(panels) / columns))
+    whole = (size[0] * columns, size[1] * rows)
+    figure = new_figure({"figsize": whole, "dpi": 150, "layout": "constrained"})
+    end = max([1, *(iterations[-1] for lines in panels.values() for iterations, _, _ in lines)])
+    for place, (title, lines) in enumerate(panels.items(), start=1):
+        axes = figure.add_subplot(rows, columns, place)
+        for iterations, values, style in lines:
+            axes.plot(iterations, values, **style)
+        if len(lines) > 1:
+            axes.legend(frameon=False, fontsize=8)
+        axes.set_title(title, fontsize=10, loc="left")
+        axes.set_xlabel("iteration", fontsize=8)
+        axes.tick_params(labelsize=8, length=3)
+        axes.grid(color="#e3e3e3", linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.set_xlim(-0.02 * end, 1.02 * end)
+        if from_zero:
+            axes.set_ylim(bottom=min(0.0, *axes.get_ylim()))
+    figure.savefig(path)

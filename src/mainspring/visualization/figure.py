@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mainspring.names.packages import import_optional
 
-__all__ = ["Line", "draw_panels", "img_from_canvas", "new_figure", "new_window", "wait_continue"]
+__all__ = ["img_from_canvas", "new_figure", "new_window", "wait_continue"]
 
 Image = np.ndarray[Any, Any]
-
-Line = tuple[Sequence[float], Sequence[float], Mapping[str, Any]]
-"""Iterations, the values there, and how matplotlib draws them."""
 
 
 def new_figure(settings: dict[str, Any]) -> Any:
@@ -34,45 +28,6 @@ def new_figure(settings: dict[str, Any]) -> Any:
     figure = Figure(**settings)
     agg.FigureCanvasAgg(figure)
     return figure
-
-
-def draw_panels(
-    panels: Mapping[str, Sequence[Line]],
-    path: str | Path,
-    *,
-    columns: int,
-    size: tuple[float, float],
-    from_zero: bool = False,
-) -> None:
-    """Draw lines over the iterations of a run into a file.
-
-    Args:
-        panels: The lines of each panel, by its title.
-        path: The file; its ending says the format.
-        columns: How many panels stand side by side.
-        size: Width and height of a panel, in inches.
-        from_zero: Whether what is positive begins at zero.
-    """
-    rows = max(1, math.ceil(len(panels) / columns))
-    whole = (size[0] * columns, size[1] * rows)
-    figure = new_figure({"figsize": whole, "dpi": 150, "layout": "constrained"})
-    end = max([1, *(iterations[-1] for lines in panels.values() for iterations, _, _ in lines)])
-    for place, (title, lines) in enumerate(panels.items(), start=1):
-        axes = figure.add_subplot(rows, columns, place)
-        for iterations, values, style in lines:
-            axes.plot(iterations, values, **style)
-        if len(lines) > 1:
-            axes.legend(frameon=False, fontsize=8)
-        axes.set_title(title, fontsize=10, loc="left")
-        axes.set_xlabel("iteration", fontsize=8)
-        axes.tick_params(labelsize=8, length=3)
-        axes.grid(color="#e3e3e3", linewidth=0.6)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.set_xlim(-0.02 * end, 1.02 * end)
-        if from_zero:
-            axes.set_ylim(bottom=min(0.0, *axes.get_ylim()))
-    figure.savefig(path)
 
 
 def set_size(figure: Any, width: int, height: int) -> None:

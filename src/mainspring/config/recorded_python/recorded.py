@@ -158,15 +158,7 @@ def _result(
     for key, value in bound.items():
         dropped = file.is_ours and (key.startswith("_") or key in imported)
         if dropped and key in RUNNER_SECTIONS and is_lazy(value) and options.is_outermost(source):
-            names = ((node, name) for node in file.imports for name in node.names)
-            at = (node.lineno for node, name in names if key in (name.name, name.asname))
-            raise RefusedError(
-                f"{key} is imported, and an imported name is no section of the config",
-                location=source.location(next(at, 1)),
-                config_path=key,
-                help=f"`from .base import {key}` takes it from a config beside this one; else "
-                f"assign it: {key} = ...",
-            )
+            raise _imported_section_error(key, source, file)
         if not (dropped or is_machinery(value) or _is_word(value)):
             values[key] = value
             overlay(values, key, bound)
@@ -191,6 +183,18 @@ def _result(
         origins=origins,
         namespace=namespace,
         marks=key_marks(bound),
+    )
+
+
+def _imported_section_error(key: str, source: Source, file: Outline) -> RefusedError:
+    names = ((node, name) for node in file.imports for name in node.names)
+    lines = (node.lineno for node, name in names if key in (name.name, name.asname))
+    return RefusedError(
+        f"{key} is imported, and an imported name is no section of the config",
+        location=source.location(next(lines, 1)),
+        config_path=key,
+        help=f"`from .base import {key}` takes it from a config beside this one; else assign it: "
+        f"{key} = ...",
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from torch.utils.data import DataLoader as TorchDataLoader
 from torch.utils.data import IterableDataset
 
-from mainspring.dataset.any_loader import empty_loader_error, refuse_without_length
+from mainspring.dataset.any_loader import empty_loader_error, length_of, refuse_without_length
 from mainspring.dataset.collate import pseudo_collate
 from mainspring.dataset.first_items import FirstItems
 from mainspring.dataset.loader.data_loader import DataLoader
@@ -83,9 +83,12 @@ def build_dataloader(
     if not names_loader:
         section = {"collate_fn": pseudo_collate, **_TORCHS_DEFAULTS, **section}
     dataset = section["dataset"] = _dataset(section)
-    if names_loader and not isinstance(dataset, IterableDataset):
-        _default_order(section)
-    _replace_sampler(section, dataset, sampler_seed)
+    if isinstance(dataset, IterableDataset):
+        _refuse_order(section)
+    else:
+        if names_loader:
+            _default_order(section)
+        _replace_sampler(section, dataset, sampler_seed)
     if "collate_fn" in section:
         section["collate_fn"] = collate_function(section["collate_fn"])
     section["worker_init_fn"] = _worker_init(section, seed)
@@ -156,17 +159,19 @@ def _default_order(section: dict[str, Any]) -> None:
         section["shuffle"] = False
 
 
+def _refuse_order(section: dict[str, Any]) -> None:
+    """Refuse an order of a stream; settings that ask for none are taken out."""
+    for name in ("shuffle", "sampler", "batch_sampler"):
+        if section.pop(name, None):
+            raise ConfigError(
+                f"{name} is given, but the data set is a stream",
+                help=f"leave {name} out: the order of its items is the data set's own",
+            )
+
+
 def _replace_sampler(section: dict[str, Any], dataset: Any, seed: int | None) -> None:
     """Put samplers in place of what describes them."""
     sampler, batch_sampler = section.get("sampler"), section.get("batch_sampler")
-    if isinstance(dataset, IterableDataset):
-        for name in ("shuffle", "sampler", "batch_sampler"):
-            if section.pop(name, None):
-                raise ConfigError(
-                    f"{name} is given, but the data set is a stream",
-                    help=f"leave {name} out: the order of its items is the data set's own",
-                )
-        return
     if sampler is None and isinstance(batch_sampler, Mapping | None) and "shuffle" not in section:
         raise ConfigKeyError(
             "the loader has no sampler",
@@ -199,51 +204,44 @@ def _added_to(sampler: Mapping[str, Any], dataset: Any, seed: int | None) -> dic
     callee = callee_of(kind)
     if sampler.is_late or callee is None:
         return {}
-    return {
-        name: added[name] for name in added if name in callee.names or callee.openness == "open"
-    }
+    takes_all = callee.openness == "open"
+    return {name: added[name] for name in added if takes_all or name in callee.names}
 
 
 def collate_function(spec: Any) -> Callable[..., Any] | None:
     """The function of a ``collate_fn``: a function, a dict of ``type`` and arguments, or a call."""
-    if isinstance(spec, RecordedCall):
-        spec = FUNCTIONS.build(spec)
-    if isinstance(spec, Mapping):
-        arguments = {str(key): spec[key] for key in spec}
-        if "type" not in arguments:
-            raise ConfigKeyError("collate_fn has no type", help="add type='default_collate'")
-        function = _function(arguments.pop("type"), "collate_fn")
-        return functools.partial(function, **arguments) if arguments else function
-    if spec is None or callable(spec):
-        collate: Callable[..., Any] | None = spec
-        return collate
-    raise ConfigTypeError(
-        f"collate_fn is {spec!r}", help="give a function, or a dict with type= and its arguments"
-    )
+    return _described_function(spec, "collate_fn", "default_collate", {})
 
 
-def _worker_init(section: dict[str, Any], seed: int | None) -> Callable[[int], None] | None:
+def _worker_init(section: dict[str, Any], seed: int | None) -> Callable[..., Any] | None:
     spec = section.pop("worker_init_fn", None)
-    arguments: dict[str, Any] = {
+    arguments = {
         "num_workers": section.get("num_workers", 0),
         "rank": get_rank(),
         "seed": seed,
         "disable_subprocess_warning": section.pop("disable_subprocess_warning", False),
     }
+    if spec is None and seed is not None:
+        spec = {"type": worker_init_fn}
+    return _described_function(spec, "worker_init_fn", "worker_init_fn", arguments)
+
+
+def _described_function(
+    spec: Any, key: str, example: str, added: Mapping[str, Any]
+) -> Callable[..., Any] | None:
     if isinstance(spec, RecordedCall):
         spec = FUNCTIONS.build(spec)
-    if spec is None:
-        return None if seed is None else functools.partial(worker_init_fn, **arguments)
     if isinstance(spec, Mapping):
-        own = {str(key): spec[key] for key in spec}
-        if "type" not in own:
-            raise ConfigKeyError("worker_init_fn has no type", help="add type='worker_init_fn'")
-        return functools.partial(_function(own.pop("type"), "worker_init_fn"), **arguments | own)
-    if callable(spec):
-        init_fn: Callable[[int], Any] = spec
-        return init_fn
+        arguments = {**added, **{str(name): spec[name] for name in spec}}
+        if "type" not in arguments:
+            raise ConfigKeyError(f"{key} has no type", help=f"add type={example!r}")
+        function = _function(arguments.pop("type"), key)
+        return functools.partial(function, **arguments) if arguments else function
+    if spec is None or callable(spec):
+        found: Callable[..., Any] | None = spec
+        return found
     raise ConfigTypeError(
-        f"worker_init_fn is {spec!r}", help="give a function, or a dict with type="
+        f"{key} is {spec!r}", help="give a function, or a dict with type= and its arguments"
     )
 
 
@@ -272,10 +270,6 @@ def _check_keys(section: Mapping[str, Any], loader_class: type[TorchDataLoader[A
             )
 
 
-def _check_not_empty(loader: TorchDataLoader[Any]) -> None:
-    try:
-        batches = len(loader)
-    except (TypeError, NotImplementedError, AttributeError):
-        return  # a stream, which does not know its length
-    if not batches and isinstance(loader, TorchDataLoader):
+def _check_not_empty(loader: Any) -> None:
+    if isinstance(loader, TorchDataLoader) and length_of(loader) == 0:
         raise mark_user_mistake(empty_loader_error(loader))

@@ -19,7 +19,7 @@ import torch
 from torch.utils.data import DataLoader as TorchDataLoader
 from torch.utils.data import IterableDataset
 
-from mainspring.dataset.any_loader import length_of
+from mainspring.dataset.any_loader import length_of, workers_stand_ready
 from mainspring.dataset.loader.data_loader import DataLoader
 from mainspring.dataset.loader.dealing import comparing_ranks
 from mainspring.dataset.loader.delivery import Delivery, Position
@@ -29,7 +29,7 @@ from mainspring.dataset.order.noted_draws import NotedDraws
 from mainspring.dataset.order.order_start import LoaderState, OrderStart, is_continued_stream
 from mainspring.dataset.workers.item_names import NamedItems
 from mainspring.dataset.workers.sample_view import SampleView, WorkerStart, as_it_is
-from mainspring.dataset.workers.tensor_rows import TensorRows, draws_nothing
+from mainspring.dataset.workers.tensor_rows import TensorRows, draws_in_workers, draws_nothing
 from mainspring.dataset.workers.worker_life import begin_showing
 from mainspring.dataset.workers.worker_streams import WorkerStreams
 from mainspring.logging import print_log, warn
@@ -84,13 +84,11 @@ class ResumableLoader:
             or type(loader).__iter__ is not TorchDataLoader.__iter__
         ):
             return None
-        draws_in_workers = loader.num_workers > 0 and not draws_nothing(
-            loader.dataset, loader.collate_fn
-        )
         in_batches = loader.batch_sampler is not None
         source: Any = loader.batch_sampler if in_batches else loader.sampler
         sampler = getattr(source, "sampler", None) if in_batches else source
-        return IndexPlan(source, sampler, tagged=draws_in_workers and self._seed is not None)
+        tagged = self._seed is not None and draws_in_workers(loader)
+        return IndexPlan(source, sampler, tagged=tagged)
 
     def batches(self, epoch: int = 0, first_batch: int = 0) -> Iterator[Any]:
         """Begin a pass.
@@ -138,7 +136,7 @@ class ResumableLoader:
             return iter(self.loader)
         if isinstance(self.loader, Sequence) and _gives_its_items(self.loader):
             return itertools.islice(self.loader, first_batch, None)
-        self._reuses_workers = self._has_workers()
+        self._reuses_workers = workers_stand_ready(self.loader)
         if resumed is None:
             self._start = OrderStart.of(self._inner)
             return self._begin(epoch, first_batch)
@@ -152,10 +150,6 @@ class ResumableLoader:
         self._start = OrderStart.of(self._inner)
         self._reuses_workers = resumed["has_workers"]
         return self._begin(epoch, first_batch)
-
-    def _has_workers(self) -> bool:
-        """Whether workers of the pass before are there to go on."""
-        return getattr(self.loader, "_iterator", None) is not None
 
     def _begin(self, epoch: int, first_batch: int) -> Iterator[Any]:
         if getattr(self.loader, "num_workers", 0) and (self._plan is None or not self._plan.tagged):
@@ -198,10 +192,10 @@ class ResumableLoader:
             }
         else:
             seen |= _quick_or_named(loader)
-        if self._reuses_workers and not self._has_workers():
+        if self._reuses_workers and not workers_stand_ready(self.loader):
             # Workers that go on draw no base seed, so starting them anew must not draw one either.
             seen["generator"] = torch.Generator()
-        if self._has_workers() and not self._reuses_workers:
+        if workers_stand_ready(self.loader) and not self._reuses_workers:
             loader._iterator = None
         batches = begin_showing(loader, seen, lambda: iter(loader))
         plan.skip()
@@ -221,7 +215,7 @@ class ResumableLoader:
             "start": start,
             "now": now,
             "reuses_workers": self._reuses_workers,
-            "has_workers": self._has_workers(),
+            "has_workers": workers_stand_ready(self.loader),
             **self._noted.state_dict(),
         }
         if self._streams is not None:

@@ -16,7 +16,7 @@ from mainspring.dataset.collate import default_collate, pseudo_collate
 from mainspring.dataset.in_memory import InMemoryDataset
 from mainspring.fast import is_enabled
 
-__all__ = ["TensorRows", "draws_nothing"]
+__all__ = ["TensorRows", "draws_in_workers", "draws_nothing"]
 
 
 class TensorRows:
@@ -166,3 +166,12 @@ def draws_nothing(dataset: Any, collate: Any) -> bool:
         dataset = dataset.dataset
     is_known = type(dataset) in (TensorDataset, InMemoryDataset)
     return is_known and collate in _COLLATES_WITHOUT_DRAWING
+
+
+def draws_in_workers(loader: Any) -> bool:
+    """Whether worker processes of a loader may draw random numbers.
+
+    Args:
+        loader: A loader of torch's or ours.
+    """
+    return loader.num_workers > 0 and not draws_nothing(loader.dataset, loader.collate_fn)

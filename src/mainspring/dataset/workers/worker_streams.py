@@ -19,7 +19,7 @@ from torch.utils.data import get_worker_info
 
 from mainspring.checkpoint.plain_types import as_plain_types, as_they_were
 from mainspring.dataset.workers.sample_view import SampleView, as_it_is
-from mainspring.dataset.workers.tensor_rows import draws_nothing
+from mainspring.dataset.workers.tensor_rows import draws_in_workers
 from mainspring.dataset.workers.worker_reports import Failure, Sent, state_of_data
 from mainspring.logging import warn
 from mainspring.object_state.inner_state import InnerState
@@ -99,8 +99,7 @@ class WorkerStreams:
     @classmethod
     def of(cls, loader: Any) -> WorkerStreams | None:
         """Those of a torch loader over indices; ``None`` where nothing is drawn in workers."""
-        draws = loader.num_workers > 0 and not draws_nothing(loader.dataset, loader.collate_fn)
-        return cls(loader) if draws else None
+        return cls(loader) if draws_in_workers(loader) else None
 
     def begin(self, loader: Any, in_the_middle: bool) -> int:
         """Prepare for a pass, before its iterator is made.

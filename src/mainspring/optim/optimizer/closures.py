@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import traceback
 from collections import OrderedDict, defaultdict
 from typing import Any, Literal
 
@@ -55,11 +56,9 @@ def _fails_without_closure(optimizer: Any) -> bool:
     except Exception as error:  # noqa: BLE001 - it may be any, only its place matters
         if "closure" in f"{type(error).__name__} {error}".lower():
             return True
-        trace = error.__traceback__
-        while trace is not None and trace.tb_next is not None:
-            trace = trace.tb_next
         # The step itself asserts, or calls what it was not given; other errors are of having no
         # parameters.
-        if trace is not None and isinstance(error, AssertionError | TypeError):
-            return trace.tb_frame.f_locals.get("closure", trace) is None
+        if isinstance(error, AssertionError | TypeError):
+            *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+            return frame.f_locals.get("closure", frame) is None
     return False

@@ -213,28 +213,23 @@ def _reads(optimizer: torch.optim.Optimizer, setting: str) -> bool:
 
 def _defaults_of(optimizer_type: Any) -> dict[str, Any]:
     """The learning rate and weight decay that an optimizer has where nothing is said."""
-    optimizer_type = _optimizer_class(optimizer_type)
-    if optimizer_type is None:
-        return {}
-    parameters = inspect.signature(optimizer_type).parameters
+    parameters = _parameters_of(optimizer_type)
     found = ((name, parameters.get(name)) for name in ("lr", "weight_decay"))
     known = {name: parameter.default for name, parameter in found if parameter is not None}
     return {name: value for name, value in known.items() if isinstance(value, float) and value}
 
 
-def _optimizer_class(optimizer_type: Any) -> Any:
+def _parameters_of(optimizer_type: Any) -> Mapping[str, inspect.Parameter]:
+    """What an optimizer takes; nothing, where it is not found: building it says that."""
     if isinstance(optimizer_type, str):
         in_scope = OPTIMIZERS.in_current_scope()[0].look_up(optimizer_type).found
-        return in_scope or OPTIMIZERS.look_up(optimizer_type).found
-    return optimizer_type
+        optimizer_type = in_scope or OPTIMIZERS.look_up(optimizer_type).found
+    return {} if optimizer_type is None else inspect.signature(optimizer_type).parameters
 
 
 def _give_parameters(settings: dict[str, Any], parameters: Any) -> None:
     """Add the parameters to the settings of an optimizer, as what it takes first."""
-    optimizer_type = _optimizer_class(settings.get("type"))
-    # What cannot be found is reported where the optimizer is built.
-    taken = {} if optimizer_type is None else inspect.signature(optimizer_type).parameters
-    first = next(iter(taken.values()), None)
+    first = next(iter(_parameters_of(settings.get("type")).values()), None)
     if first is not None and first.kind is first.VAR_POSITIONAL:
         settings[POSITIONAL_KEY] = (parameters, *settings.get(POSITIONAL_KEY, ()))
     else:

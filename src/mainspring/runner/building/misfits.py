@@ -147,26 +147,30 @@ def say_misfits(runner: Runner, metrics: set[str] | None = None) -> None:
     val_loop = runner.val_loop
     sets = getattr(val_loop, "sets", [])
     only = sets[0] if len(sets) == 1 and not val_loop.compute_loss else None
-    is_one = not isinstance(sections["param_scheduler"], list | tuple)
     parts = Parts(
         train_loop=runner.train_loop,
         validates=val_loop is not None,
         metrics=metric_names(getattr(only, "evaluator", None)) if metrics is None else metrics,
         log_processor=runner.log_processor,
         hooks=hooks,
-        schedulers={
-            f"param_scheduler.{name}.{index}"
-            if name
-            else ("param_scheduler" if is_one else f"param_scheduler.{index}"): scheduler
-            for name, several in by_optimizer(runner.param_schedulers).items()
-            for index, scheduler in enumerate(several or [])
-        },
+        schedulers=dict(_placed(runner.param_schedulers, sections["param_scheduler"])),
         iterations=0 if math.isinf(length := runner.max_iters) else length,
     )
     for fails, found in misfits(parts):
         if fails:
             raise found
         warn(found)
+
+
+def _placed(schedulers: Any, section: Any) -> Iterator[tuple[str, Any]]:
+    """Schedules by the path at which they are described."""
+    for name, several in by_optimizer(schedulers).items():
+        path, described = "param_scheduler", section
+        if isinstance(section, Mapping) and name in section:
+            path, described = f"{path}.{name}", section[name]
+        for index, scheduler in enumerate(several or []):
+            is_listed = isinstance(described, list | tuple)
+            yield f"{path}.{index}" if is_listed else path, scheduler
 
 
 def _describes(spec: Any, hook: Any) -> bool:

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from torch.utils.data import DataLoader as TorchDataLoader
 
+from mainspring.columns import titled
 from mainspring.config import Config
-from mainspring.config.diff import differences
+from mainspring.config.diff import Difference, differences
 from mainspring.config.printing.parse import parse_dump
 from mainspring.config.schema import RUNNER_SECTIONS
 from mainspring.dataset import DataLoader
@@ -100,7 +101,7 @@ class Settings:
                 for group in optimizer.param_groups
             ]
             values = {key: [group.get(key) for group in of_groups] for key in of_groups[0]}
-            found[_titled("the optimizer", name)] = {"type": _type_of(optimizer), **values}
+            found[titled("the optimizer", name)] = {"type": _type_of(optimizer), **values}
         for title, scheduler in self._schedulers():
             settings = {
                 key: _plain(getattr(scheduler, key))
@@ -114,7 +115,7 @@ class Settings:
         schedulers = self._runner.param_schedulers or []
         for name, of_one in by_optimizer(schedulers).items():
             for number, scheduler in enumerate(of_one if isinstance(of_one, list) else [of_one], 1):
-                yield _titled(f"schedule {number}", name), scheduler
+                yield titled(f"schedule {number}", name), scheduler
 
     def refuse_misfits(
         self, saved: Mapping[str, dict[str, Any]], checkpoint: Mapping[str, Any]
@@ -130,7 +131,7 @@ class Settings:
         """
         if self.keeps_optimizer:
             for name, optimizer in self._optimizers.items():
-                then = saved.get(_titled("the optimizer", name), {}).get("type")
+                then = saved.get(titled("the optimizer", name), {}).get("type")
                 state = checkpoint.get("optimizer", {})
                 groups = (state.get(name, {}) if name else state).get("param_groups", [])
                 if _is_another_kind(optimizer, then, groups):
@@ -282,12 +283,7 @@ def say_changes(runner: Runner, meta: Mapping[str, Any], described: Mapping[str,
         change = {"added": f"{right} is new", "removed": f"{left} is no more"}.get(
             difference.kind, f"{left} -> {right}"
         )
-        effect, level = _effect(path)
-        if path == "train_dataloader.num_workers" and _draws_by_worker(runner, difference):
-            effect, level = (
-                "takes effect: items that draw random numbers draw others",
-                logging.WARNING,
-            )
+        effect, level = _effect(runner, difference)
         _say(f"{path}: {change}: {effect}", level)
 
 
@@ -299,12 +295,15 @@ def _sections_of(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _effect(path: str) -> tuple[str, int]:
+def _effect(runner: Runner, difference: Difference) -> tuple[str, int]:
     """What a change of the description does to a run that goes on, and how loudly to say so."""
+    path = difference.path
     section, _, rest = path.partition(".")
     if path == "randomness.seed":
         return "without effect, the seed of the checkpoint goes on", logging.WARNING
     if section == "train_dataloader":
+        if rest == "num_workers" and _draws_by_worker(runner, difference):
+            return "takes effect: items that draw random numbers draw others", logging.WARNING
         if rest.partition(".")[0] in _WITHOUT_INFLUENCE:
             return "takes effect, without influence on what is trained", logging.INFO
         return (
@@ -316,7 +315,7 @@ def _effect(path: str) -> tuple[str, int]:
     return "takes effect", logging.INFO
 
 
-def _draws_by_worker(runner: Runner, difference: Any) -> bool:
+def _draws_by_worker(runner: Runner, difference: Difference) -> bool:
     """Whether what items draw depends on how many workers there are."""
     loader: Any = runner.train_dataloader
     if getattr(loader, "sample_rng", runner.sample_rng) == "worker":
@@ -342,10 +341,6 @@ def _described(value: Any) -> Any:
         parts = {"dataset": _type_of(value.dataset), "sampler": _type_of(sampler)}
         return {"type": _type_of(value), **seen, **shuffle, **parts}
     return {"type": value.__qualname__ if isinstance(value, type) else _type_of(value)}
-
-
-def _titled(title: str, name: str) -> str:
-    return f"{title} of {name}" if name else title
 
 
 def _type_of(value: Any) -> str:

@@ -35,8 +35,8 @@ from mainspring.runner.interruption import Interruption
 from mainspring.runner.state import resume
 from mainspring.runner.state.earlier_state import StateBeforeValidation
 from mainspring.runner.state.joint_saving import JointSaving
+from mainspring.runner.state.model_structure import make_room
 from mainspring.runner.state.rank_buffers import own_buffers_of_ranks, with_own_buffers
-from mainspring.runner.state.resized_buffers import make_room
 
 if TYPE_CHECKING:
     from mainspring.runner.runner import Runner

@@ -118,7 +118,7 @@ def collect(
             if isinstance(wrapper, OptimWrapper)
         },
         "modes": runner.modes.state_dict(runner.model),
-        "resized": runner.inner_states.resized_buffers() if runner.inner_states else [],
+        "resized": runner.inner_states.model.resized_buffers() if runner.inner_states else [],
     }
     buckets = {} if alone else bucket_orders(runner.model)
     if buckets:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from mainspring.checkpoint.apply import unwrap
+from mainspring.columns import titled
 from mainspring.hooks.hook import overridden_method
 from mainspring.hooks.points import POINTS_BY_NAME
 from mainspring.logging import warn
@@ -72,13 +73,12 @@ def _state_of(runner: Runner) -> dict[str, Any]:
         "weights": nested_digest(dict(unwrap(runner.model).named_parameters()))
     }
     for name, wrapper in by_optimizer(runner.optim_wrapper).items():
-        of = f" of {name}" if name else ""
         for group in getattr(wrapper, "param_groups", ()):
             for key, value in group.items():
                 if key not in ("params", "param_names"):
-                    found.setdefault(f"{key}{of}", []).append(nested_digest(value))
+                    found.setdefault(titled(key, name), []).append(nested_digest(value))
         moments = getattr(getattr(wrapper, "optimizer", None), "state", {})
-        found[f"what the optimizer{of} knows"] = nested_digest(list(moments.values()))
+        found[f"what {titled('the optimizer', name)} knows"] = nested_digest(list(moments.values()))
     if runner.inner_states is not None:
         parts = runner.inner_states.of_parts().items()
         found |= {path: nested_digest(kept["state"]) for path, kept in parts}

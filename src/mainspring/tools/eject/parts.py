@@ -14,11 +14,10 @@ from torch import nn
 from torch.utils.data import IterableDataset, SequentialSampler
 
 from mainspring.checkpoint.apply import unwrap
-from mainspring.config.diff import shown_path
 from mainspring.config.printing.sharing import first_places
 from mainspring.dataset import DataLoader, DefaultSampler, InfiniteSampler, worker_init_fn
 from mainspring.dataset.collate import pseudo_collate
-from mainspring.errors import ConfigError
+from mainspring.errors import ConfigError, shown_path
 from mainspring.hooks import EarlyStoppingHook, EMAHook
 from mainspring.model import BaseModel, Supervised
 from mainspring.model.adapt import LossReturningModel

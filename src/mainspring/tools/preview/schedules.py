@@ -10,7 +10,7 @@ from mainspring.hooks.run import Run
 from mainspring.optim.scheduler.preview import PlannedValues, planned_values
 from mainspring.tools.profiling.planned_run import PlannedTrial, run_trial
 from mainspring.tools.trial import EnoughError
-from mainspring.visualization.figure import Line, draw_panels
+from mainspring.visualization.curves import Line, draw_panels
 
 __all__ = ["plot_schedules", "schedules_as_text", "schedules_of"]
 
