@@ -111,7 +111,7 @@ class InnerStates:
         self._shapes = shapes_of_buffers(unwrap(runner.model))
         self._said: set[str] = set()
         self._at_begin: dict[str, str] = {}
-        self._layers: dict[str, str] = {}
+        self._made_of: dict[str, str] = {}
         self._streams_go_on = any(_goes_on_in_workers(one.loader) for one in self._loaders) or any(
             _goes_on_in_workers(each, is_inside=True) for each in loaders_inside(loader)
         )
@@ -119,12 +119,22 @@ class InnerStates:
     def begin_pass(self) -> None:
         """Note what the data remember that workers of an epoch get copies of."""
         self._at_begin = self._of_copied_data()
-        self._layers = self._layers or self._layers_now()
+        self._made_of = self._made_of or self._made_of_now()
 
-    def _layers_now(self) -> dict[str, str]:
-        layers = unwrap(self._runner.model).named_modules()
-        return {
-            f"model.{name}": type(layer).__name__.removeprefix("Lazy") for name, layer in layers
+    def _made_of_now(self) -> dict[str, str]:
+        """Kinds of what a resumed run makes as it is described, by path."""
+        model = unwrap(self._runner.model)
+        made = [*model.named_parameters(), *model.named_modules()]
+        kinds = {
+            f"model.{name}".rstrip("."): type(one)
+            .__name__.removeprefix("Lazy")
+            .removeprefix("Uninitialized")
+            for name, one in made
+        }
+        optimizers = by_optimizer(self._runner.optim_wrapper).items()
+        return kinds | {
+            f"optimizer {name}".strip(): type(getattr(wrapper, "optimizer", None)).__name__
+            for name, wrapper in optimizers
         }
 
     def _of_copied_data(self) -> dict[str, str]:
@@ -232,9 +242,11 @@ class InnerStates:
                 "persistent workers go on with theirs from one to the next"
             )
         lost |= {
-            path: f"a {layer} that the run has put there"
-            for path, layer in self._layers_now().items()
-            if self._layers and self._layers.get(path) != layer
+            path: f"a {kind} that the run has put there"
+            for path, kind in self._made_of_now().items()
+            if self._made_of
+            and self._made_of.get(path) != kind
+            and (path.rpartition(".")[0] or path) in self._made_of
         }
         if self._streams_go_on:
             lost["random numbers of workers"] = (
