@@ -94,6 +94,10 @@ class Search:
             return
         if id(value) in self._seen or isinstance(value, _OPAQUE) or len(self.leaves) >= self._most:
             return
+        if type(value).__module__.startswith(
+            "mainspring.runner."
+        ):  # a compiled step, the run itself
+            return
         self._seen.add(id(value))
         if isinstance(value, random.SystemRandom):
             self.unsaved[path] = "random numbers of the system"
