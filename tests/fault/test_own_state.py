@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader as TorchDataLoader
 from torch.utils.data import Dataset, IterableDataset
 
 from mainspring.dataset import CombinedLoader, DataLoader
+from mainspring.dataset.workers.worker_reports import Watch
 from mainspring.errors import CheckpointError
 from mainspring.evaluator import BaseMetric
 from mainspring.hooks import CheckpointHook, Hook
@@ -440,6 +441,17 @@ LOADERS["tells"] = lambda: DataLoader(Items(), 4, num_workers=1, collate_fn=Tell
 def test_what_collating_changes_in_workers_is_named(tmp_path, capfd):
     train(tmp_path, "tells")
     assert "change what is remembered in its workers (collate_fn.seen)" in capfd.readouterr().out
+
+
+def test_what_others_change_in_shared_memory_is_not_said_of_batches():
+    tells = Tells()
+    tells.seen.share_memory_()
+    watch = Watch(None, tells)
+    for _ in range(2):
+        watch.begin_batch()
+        assert watch.look() == ""
+        tells.seen += 1  # as a hook may do, in the process of the training
+    assert not watch.is_watching
 
 
 class Kept(Outer):
