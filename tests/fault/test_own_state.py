@@ -15,6 +15,8 @@ from torch.utils.data import DataLoader as TorchDataLoader
 from torch.utils.data import Dataset, IterableDataset
 
 from mainspring.dataset import CombinedLoader, DataLoader
+from mainspring.dataset.workers.worker_reports import Watch
+from mainspring.errors import CheckpointError
 from mainspring.evaluator import BaseMetric
 from mainspring.hooks import CheckpointHook, Hook
 from mainspring.model import BaseModel
@@ -450,6 +452,17 @@ def test_what_collating_changes_in_workers_is_named(tmp_path, capfd):
     assert "change what is remembered in its workers (collate_fn.seen)" in capfd.readouterr().out
 
 
+def test_what_others_change_in_shared_memory_is_not_said_of_batches():
+    tells = Tells()
+    tells.seen.share_memory_()
+    watch = Watch(None, tells)
+    for _ in range(2):
+        watch.begin_batch()
+        assert watch.look() == ""
+        tells.seen += 1  # as a hook may do, in the process of the training
+    assert not watch.is_watching
+
+
 class Kept(Outer):
     """Goes on with one iterator from pass to pass."""
 
@@ -608,3 +621,37 @@ def test_a_data_set_that_grows_goes_on_and_its_epochs_are_said_once(tmp_path, ca
     resumed = train(tmp_path / "cut", "growing", resume=True, hooks=hooks)
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     assert "when the checkpoint was written" not in capfd.readouterr().out
+
+
+class Exchange(Hook):
+    """Goes on with another kind of optimizer."""
+
+    def after_train_epoch(self, runner):
+        parameters = runner.model.net.parameters()
+        runner.optim_wrapper.optimizer = torch.optim.Adam(parameters, lr=0.01)
+
+
+class Extends(Hook):
+    """Trains a parameter that it gives to the model on the way."""
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        if runner.iter == 2:
+            runner.model.extra = nn.Parameter(torch.zeros(1))
+            runner.optim_wrapper.optimizer.add_param_group({"params": [runner.model.extra]})
+
+
+@pytest.mark.parametrize(
+    ("hook", "said", "refused"),
+    [
+        (Exchange, "optimizer (a Adam that", "is of another optimizer, this run has SGD"),
+        (Extends, "model.extra (a Parameter that", "has extra, which the model does not have"),
+    ],
+)
+def test_what_the_run_trains_with_beyond_its_description_is_named(
+    tmp_path, capfd, hook, said, refused
+):
+    with pytest.raises(InterruptedError):
+        train(tmp_path, "walk", stop=6, hooks=[hook()])
+    assert capfd.readouterr().out.count(f"{said} the run has put there") == 1
+    with pytest.raises(CheckpointError, match=refused):
+        train(tmp_path, "walk", resume=True, hooks=[hook()])

@@ -15,6 +15,7 @@ from torch import nn
 
 from mainspring.checkpoint.plain_types import as_plain_types, as_they_were
 from mainspring.object_state.inner_state import InnerState
+from mainspring.object_state.search import Search
 
 
 class Part:
@@ -262,3 +263,41 @@ def test_tensors_of_other_kinds_may_be_held(tensor, data):
     state = InnerState(lambda: {"part": part}, data=data)
     assert not any(kept["changed"] for kept in state.capture().values())
     assert not any(kept["changed"] for kept in state.capture(all_of_it=True).values())
+
+
+class Scenes:
+    """Nested data in containers that are short one by one, and state among and behind them."""
+
+    def __init__(self, count):
+        self.parts = [
+            [{"boxes": np.zeros(4), "name": str(n)} for n in range(800)] for _ in range(count)
+        ]
+        self.seen, self.per_class = 0, {"cat": [0], "dog": [0]}
+        self.tree = {"children": []}
+        self.tree["children"].append({"parent": self.tree, "level": 0})
+
+    def step(self):
+        self.seen += 1
+        self.per_class["dog"][0] += 1
+        self.tree["children"][0]["level"] += 1
+
+
+def test_large_nested_data_are_no_state_and_hide_none():
+    with pytest.MonkeyPatch.context() as patch:
+        looked_at = []
+        visit = Search.visit
+
+        def counted(self, value, path, *rest):
+            looked_at.append(path)
+            visit(self, value, path, *rest)
+
+        patch.setattr(Search, "visit", counted)
+        one, other = Scenes(100), Scenes(100)
+        inner = InnerState(lambda: {"dataset": one}, data=["dataset"])
+        one.step()
+        kept = through_a_file(inner.capture())
+        assert len(looked_at) < 2 * 11_000
+    assert InnerState(lambda: {"dataset": other}, data=["dataset"]).restore(kept) == []
+    assert (other.seen, other.per_class["dog"]) == (1, [1])
+    assert other.tree["children"][0]["level"] == 1
+    assert set(kept) == {"dataset.seen", "dataset.per_class", "dataset.tree.children.0.level"}

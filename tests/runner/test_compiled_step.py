@@ -152,7 +152,7 @@ def test_a_momentum_that_is_scheduled_leaves_the_optimizer_outside(tmp_path):
     assert compiled.model.train_step._update is None
 
 
-def test_a_resumed_run_ends_like_one_that_is_not(tmp_path):
+def test_a_resumed_run_ends_like_one_that_is_not(tmp_path, capfd):
     hooks = {"checkpoint": {"type": "CheckpointHook", "interval": 3, "by_epoch": False}}
     whole = make(tmp_path / "whole", True, default_hooks=hooks, net=lambda: Net(0.5, norm=True))
     whole.train()
@@ -166,6 +166,7 @@ def test_a_resumed_run_ends_like_one_that_is_not(tmp_path):
     )
     resumed.train()
     torch.testing.assert_close(resumed.model.state_dict(), whole.model.state_dict(), rtol=0, atol=0)
+    assert "not in the checkpoints" not in capfd.readouterr().out
 
 
 def test_a_checkpoint_of_a_compiled_run_is_that_of_any_run(tmp_path):

@@ -457,3 +457,20 @@ def test_a_window_that_means_nothing_is_refused(window, tmp_path):
         runner(
             tmp_path, ours(), train_cfg=dict(max_iters=2), log_processor=dict(window_size=window)
         )
+
+
+@pytest.mark.parametrize(("own", "said"), [("sample", 1), ("worker", 0), (None, 0)])
+def test_random_numbers_that_a_ready_loader_does_not_draw_as_asked_are_said(
+    own, said, tmp_path, capfd
+):
+    loader = DataLoader(data(), 4, sample_rng=own) if own else TorchDataLoader(data(), 4)
+    Runner(
+        model=Supervised(nn.Linear(2, 2), nn.CrossEntropyLoss()),
+        work_dir=str(tmp_path),
+        train_dataloader=loader,
+        train_cfg=dict(max_iters=1),
+        optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1)),
+        randomness=dict(sample_rng="worker"),
+    ).train()
+    text = " ".join(capfd.readouterr().out.split())
+    assert text.count("does not reach the ready DataLoader in train_dataloader") == said

@@ -17,31 +17,41 @@ __all__ = [
     "PLAIN",
     "is_plain",
     "is_shared",
+    "items_in",
     "keys_of",
     "moved",
+    "parts_of",
     "size_of",
     "still_has",
     "tensors_in",
 ]
 
+_DEEPEST = 50
+"""Containers that lie deeper may be within themselves, as the parents of a tree's nodes are."""
 PLAIN = frozenset((type(None), bool, int, float, complex, str, bytes))
 
 
-def is_plain(value: Any, *, is_part: bool = False, others: tuple[type, ...] = ()) -> bool:
-    """Whether a value is made of nothing but plain types, so that it is one piece of state."""
+def is_plain(value: Any, *, depth: int = 0, others: tuple[type, ...] = ()) -> bool:
+    """Whether a value is made of nothing but plain types, so that it is one piece of state.
+
+    Args:
+        value: Any object.
+        depth: How many containers it is in.
+        others: Types that count as plain.
+    """
     if type(value) in PLAIN or isinstance(value, np.generic):
         return True
     # Within others, containers of other classes could not be made again.
-    if type(value) in (dict, OrderedDict, Counter) or (isinstance(value, dict) and not is_part):
+    if type(value) in (dict, OrderedDict, Counter) or (isinstance(value, dict) and not depth):
         if any(type(key) not in PLAIN for key in value):
             return False
         parts: Iterable[Any] = value.values()
-    elif type(value) in (list, tuple, set) or (type(value) is deque and not is_part):
+    elif type(value) in (list, tuple, set) or (type(value) is deque and not depth):
         parts = value
     else:
         return isinstance(value, others)
-    return PLAIN.issuperset(map(type, parts)) or all(
-        is_plain(part, is_part=True, others=others) for part in parts
+    return PLAIN.issuperset(map(type, parts)) or (
+        depth < _DEEPEST and all(is_plain(part, depth=depth + 1, others=others) for part in parts)
     )
 
 
@@ -53,18 +63,32 @@ def is_shared(value: Any) -> bool:
     )
 
 
-def _parts_of(value: Any) -> list[Any]:
+def parts_of(value: Any) -> list[Any]:
     """What a dict, list, tuple or deque holds; nothing for whatever else."""
     if isinstance(value, dict):
         return list(value.values())
-    return list(value) if isinstance(value, list | tuple | deque) else []
+    # A subclass may shuffle when it is iterated.
+    kinds: tuple[Any, ...] = (list, tuple, deque)
+    return next((list(kind.__iter__(value)) for kind in kinds if isinstance(value, kind)), [])
+
+
+def items_in(value: Any, most: int) -> int:
+    """How many items a container and those in it hold; counted until there are more than `most`."""
+    count, seen, waiting = 0, set[int](), [value]
+    while waiting and count <= most:
+        one = waiting.pop()
+        parts = [] if id(one) in seen else parts_of(one)
+        seen.add(id(one))
+        count += len(parts)
+        waiting += [part for part in parts if type(part) not in PLAIN]
+    return count
 
 
 def tensors_in(value: Any) -> Iterator[Tensor]:
     """The tensors that a value is, or holds in containers."""
     if isinstance(value, Tensor):
         yield value
-    for part in _parts_of(value):
+    for part in parts_of(value):
         yield from tensors_in(part)
 
 
@@ -100,4 +124,4 @@ def size_of(value: Any) -> int:
         return value.nbytes if is_plain and not (value.is_meta or value.is_nested) else sys.maxsize
     if isinstance(value, np.ndarray):
         return value.nbytes
-    return min(sum(map(size_of, _parts_of(value))), sys.maxsize)
+    return min(sum(map(size_of, parts_of(value))), sys.maxsize)

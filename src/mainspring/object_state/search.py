@@ -17,7 +17,15 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from mainspring.object_state.containers import PLAIN, is_plain, size_of, still_has, tensors_in
+from mainspring.object_state.containers import (
+    PLAIN,
+    is_plain,
+    items_in,
+    parts_of,
+    size_of,
+    still_has,
+    tensors_in,
+)
 from mainspring.object_state.kinds import KINDS, kind_of
 
 __all__ = ["Places", "Search", "attributes_of"]
@@ -27,6 +35,8 @@ Places = dict[str, tuple[type, Any]]
 
 _MOST_ITEMS = {False: 100_000, True: 1000}
 """Containers with more are data rather than state; in objects that hold data they are sooner."""
+_MOST_ITEMS_OF_DATA = 10_000
+"""In all containers together that are looked into where data are held."""
 _MOST_OF_DATA = 2**16
 """Bytes; larger arrays of what holds data are the data."""
 _OF_TORCH = frozenset(vars(nn.Module()))
@@ -79,6 +89,7 @@ class Search:
     long: dict[str, str] = field(default_factory=dict)
     made: dict[str, Any] = field(default_factory=dict)
     _registered: set[int] = field(default_factory=set)
+    _room: int = _MOST_ITEMS_OF_DATA
 
     def visit(self, value: Any, path: str, holder: Any, key: Any, depth: int) -> None:
         """Look at a value.
@@ -94,6 +105,8 @@ class Search:
             self.leaves[path] = Leaf(holder, key, value)
             return
         if id(value) in self.seen or isinstance(value, _OPAQUE) or len(self.leaves) >= self.most:
+            return
+        if type(value).__module__.startswith("mainspring.runner."):  # a compiled step, the run
             return
         self.seen.add(id(value))
         keeps_state = kind_of(value) in KINDS
@@ -126,9 +139,14 @@ class Search:
 
     def _visit_container(self, value: Any, path: str, holder: Any, key: Any, depth: int) -> None:
         kind = type(value).__name__
-        if len(value) > _MOST_ITEMS[self.is_data]:
+        is_long = len(value) > _MOST_ITEMS[self.is_data]
+        inside = items_in(value, self._room) if self.is_data and not is_long else 0
+        if is_long or inside > self._room:
             self.long[path] = f"a {kind} of {len(value)} items"
-        elif is_plain(value) or self._is_one_piece(value, path):
+            self._room -= self._room // 20 if inside else 0  # counting takes time, too
+            return
+        self._room -= inside
+        if is_plain(value) or self._is_one_piece(value, path):
             self.leaves[path] = Leaf(holder, key, value)
         elif not depth and not (self.has_own_modules and isinstance(value, dict)):
             if any(isinstance(item, Tensor | np.ndarray) for item in value):
@@ -140,9 +158,8 @@ class Search:
             self.unsaved[above] = f"it holds a {kind} that the run made"
         elif not isinstance(value, set):
             self.holders[path] = value
-            # A subclass may shuffle when it is iterated.
-            parts: Any = list.__iter__ if isinstance(value, list) else tuple.__iter__
-            items = value.items() if isinstance(value, dict) else enumerate(parts(value))
+            self._room += inside and inside - len(value)  # the others are in parts to come
+            items = value.items() if isinstance(value, dict) else enumerate(parts_of(value))
             for name, item in list(items):
                 self.visit(item, f"{path}.{name}", value, name, max(depth - 1, 0))
 
@@ -175,7 +192,7 @@ class Search:
         except Exception as error:  # noqa: BLE001 - nobody else asks for it, so it may never have worked
             self.unsaved[f"{path}.state_dict()"] = f"{type(error).__name__}: {error}"
             return False
-        if not is_plain(state, is_part=True, others=(Tensor, np.ndarray)):
+        if not is_plain(state, depth=1, others=(Tensor, np.ndarray)):
             self.unsaved[f"{path}.state_dict()"] = "more than plain types, tensors and arrays"
             return False
         return True

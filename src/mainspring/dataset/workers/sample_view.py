@@ -140,10 +140,13 @@ class SampleView:
     def _guarded(self, load: Callable[[], Any]) -> Any:
         try:
             use = self._use if self._puts_back else None
+            watch = self._watch if self._watch is not None and self._watch.is_watching else None
+            if watch is not None:
+                watch.begin_batch()
             batch = load() if use is None else use.load_batch(load)
-            if self._watch is None or not self._watch.is_watching:
+            if watch is None:
                 return batch
-            note, info = self._watch.look(), get_worker_info()
+            note, info = watch.look(), get_worker_info()
             return Sent(batch, info.id, note=note) if note and info is not None else batch
         except Exception as error:
             if get_worker_info() is None:

@@ -76,7 +76,7 @@ def state_of_data(dataset: Any, collate: Any = None) -> tuple[InnerState, bool]:
 
 
 class Watch:
-    """Looks behind the first batches of a worker whether items change what the data set remembers.
+    """Looks around the second batch of a worker whether items change what the data set remembers.
 
     Args:
         dataset: The worker's copy of the data set.
@@ -87,15 +87,24 @@ class Watch:
         self._name = type(dataset).__name__
         self._state, self.is_watching = state_of_data(dataset, collate)
         self._before: dict[str, str] | None = None
+        self._has_seen_one = False
+
+    def begin_batch(self) -> None:
+        """Note what there is, which others may have changed in memory that the processes share."""
+        self._before = self._now() if self._has_seen_one else None
+        self._has_seen_one = True  # what is set once, as by the first item, is no matter
+
+    def _now(self) -> dict[str, str]:
+        kept = self._state.capture()
+        # The generators of both are seeded.
+        return {p: nested_digest(one["state"]) for p, one in kept.items() if one["kind"] == "value"}
 
     def look(self) -> str:
-        """What is to be said, if anything; what is set once, as by the first item, is no matter."""
-        before, kept = self._before, self._state.capture()
-        # The generators of both are seeded.
-        now = {p: nested_digest(one["state"]) for p, one in kept.items() if one["kind"] == "value"}
-        self._before = now
+        """What is to be said of the batch that has begun, if anything."""
+        before = self._before
         if before is None:
             return ""
+        now = self._now()
         self.is_watching = False
         moved = [path for path, state in now.items() if before.get(path) != state]
         if not moved:
@@ -103,6 +112,7 @@ class Watch:
         shown = ", ".join(moved[:3]) + (" ..." if moved[3:] else "")
         return (
             f"batches of {self._name} change what is remembered in its workers ({shown}): that is "
-            "not in the checkpoints, so a resumed run may differ. Let items depend on their index "
-            'and on random numbers alone; or keep it with sample_rng="worker"'
+            "not in the checkpoints, so a resumed run may differ, unless it is a cache of what is "
+            "always the same. Let items depend on their index and on random numbers alone; or keep "
+            'it with sample_rng="worker"'
         )

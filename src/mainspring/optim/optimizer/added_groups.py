@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from mainspring.errors import CheckpointError
 from mainspring.logging import print_log
 
 __all__ = ["add_missing_groups", "names_of_groups"]
@@ -32,14 +33,24 @@ def add_missing_groups(model: nn.Module, optimizer: Any, saved: Sequence[Sequenc
         model: The model.
         optimizer: The optimizer, whose settings of the groups are loaded later.
         saved: What `names_of_groups` gave.
+
+    Raises:
+        CheckpointError: A group has parameters that the model does not have.
     """
     now = names_of_groups(model, optimizer)
     parameters = dict(model.named_parameters())
     missing = saved[len(now) :]
     if now != [list(names) for names in saved[: len(now)]]:
         return
-    if not all(name in parameters for names in missing for name in names):
+    unknown = sorted({name for names in missing for name in names} - parameters.keys())
+    if "" in unknown:
         return
+    if unknown:
+        raise CheckpointError(
+            f"the optimizer of the checkpoint has {', '.join(unknown)}, which the model does not "
+            "have: the run has made it on the way",
+            help="make it in __init__, or in before_run of a hook, so that a resumed run has it",
+        )
     expected = [{id(parameters[name]) for name in names} for names in missing]
     for names in missing:
         optimizer.add_param_group({"params": [parameters[name] for name in names]})

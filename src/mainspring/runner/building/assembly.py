@@ -18,7 +18,7 @@ from mainspring.defaults import DEFAULTS
 from mainspring.dist import get_rank, get_world_size
 from mainspring.hooks import HookDispatch, Run
 from mainspring.hooks.optimizer_mode_hook import OptimizerModeHook, two_mode_optimizers
-from mainspring.logging import MessageHub, MMLogger
+from mainspring.logging import MessageHub, MMLogger, warn
 from mainspring.optim.optimizer.fused_choice import prefer_fused
 from mainspring.registry.shared import SharedParts
 from mainspring.rng.seeding import SampleRng
@@ -306,6 +306,7 @@ class Assembly(Run):
         if not isinstance(dataloader, Mapping):
             loader = dataloader() if build_optimization.is_recipe(dataloader) else dataloader
             refuse_no_loader(section, loader)
+            self._say_other_sample_rng(loader, section)
             use_run_seed(loader, common_seed)
             return dealt_out(loader, common_seed, section)
         settings: dict[str, Any] = {
@@ -317,6 +318,14 @@ class Assembly(Run):
         with building(self.cfg, section), self._shared_parts.active():
             loader = self.build_dataloader(dataloader, **settings)
             return dealt_out(loader, common_seed, section)
+
+    def _say_other_sample_rng(self, loader: Any, section: str) -> None:
+        asked, own = self.sample_rng, getattr(loader, "sample_rng", None)
+        if own not in (None, asked) and asked != DEFAULTS.sample_rng:
+            warn(
+                f"randomness.sample_rng={asked!r} does not reach the ready {type(loader).__name__} "
+                f"in {section}, which was made with {own!r}: give it sample_rng={asked!r}"
+            )
 
     def ready_evaluator(self, evaluator: Any, mode: str) -> Any:
         """An evaluator, built unless it is one already; ``None`` stays ``None``."""

@@ -135,7 +135,11 @@ class Settings:
                 state = checkpoint.get("optimizer", {})
                 groups = (state.get(name, {}) if name else state).get("param_groups", [])
                 if _is_another_kind(optimizer, then, groups):
-                    known = _short(then) if then else "another optimizer"
+                    known = (
+                        _short(then)
+                        if then and then != _type_of(optimizer)
+                        else "another optimizer"
+                    )
                     raise CheckpointError(
                         f"the checkpoint is of {known}, this run has {type(optimizer).__name__}: "
                         "what one knows is of no use to the other",
@@ -379,8 +383,8 @@ _TAKES_OVER = {"torch.optim.adam.Adam": "torch.optim.adamw.AdamW"}
 
 def _is_another_kind(optimizer: Any, then: str | None, groups: Sequence[Mapping[str, Any]]) -> bool:
     names = {f"{base.__module__}.{base.__qualname__}" for base in type(optimizer).__mro__}
-    if then is not None:
-        return then not in names and _TAKES_OVER.get(_type_of(optimizer)) != then
+    if then is not None and then not in names:
+        return _TAKES_OVER.get(_type_of(optimizer)) != then
     ours = {key for key in optimizer.defaults if key not in _KERNELS}
     theirs = {key for group in groups for key in group if not key.startswith("initial_")}
     theirs -= {"params", "param_names", *_KERNELS}

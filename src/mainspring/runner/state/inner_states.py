@@ -15,6 +15,7 @@ from mainspring.dataset.any_loader import workers_stand_ready
 from mainspring.dataset.order.order_start import LoaderState
 from mainspring.logging import print_log, warn
 from mainspring.object_state.inner_state import InnerState
+from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.runner.evaluation import EvaluationSet
 from mainspring.runner.state import own_classes
 from mainspring.runner.state.loader_memory import LoaderMemory, TrainingData, workers_draw_on
@@ -35,7 +36,7 @@ class InnerStates:
     """The states of the parts of a run that no `state_dict` has.
 
     Attributes:
-        model: How buffers and layers of the model have changed.
+        model: How what the model and its optimizers are made of has changed.
 
     Args:
         runner: The run, before its weights are loaded.
@@ -46,7 +47,13 @@ class InnerStates:
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
-        self.model = ModelStructure(lambda: unwrap(runner.model))
+        self.model = ModelStructure(
+            lambda: unwrap(runner.model),
+            lambda: {
+                name: getattr(wrapper, "optimizer", None)
+                for name, wrapper in by_optimizer(runner.optim_wrapper).items()
+            },
+        )
         loader: Any = getattr(runner.train_loop, "dataloader", None)
         self._data, self._loader = TrainingData(loader, runner.sample_rng), LoaderState(loader)
         hooks, loops = dict(own_classes.own_hooks(runner)), dict(own_classes.own_loops(runner))
@@ -187,10 +194,8 @@ class InnerStates:
         if any(workers_draw_on(loader, is_planned=False) for loader in loaders):
             why = "persistent workers go on with theirs from one to the next"
             lost["random numbers of the workers of the validation"] = why
-        exchanged = self.model.exchanged_layers()
-        return lost | {
-            path: f"a {kind} that the run has put there" for path, kind in exchanged.items()
-        }
+        exchanged = self.model.exchanged().items()
+        return lost | {path: f"a {kind} that the run has put there" for path, kind in exchanged}
 
 
 def _some(names: list[str], between: str) -> str:

@@ -1,4 +1,4 @@
-"""What a model is made of, where the training changes it: its buffers and its layers."""
+"""What a model and its optimizers are made of, where the training changes it."""
 
 from __future__ import annotations
 
@@ -13,30 +13,48 @@ __all__ = ["ModelStructure", "make_room"]
 
 
 class ModelStructure:
-    """The buffers and layers of a model, compared with those that it had at first.
+    """Buffers, parameters, layers and optimizers, compared with those that there were at first.
 
     Args:
         model: Gives the model, without wrappers.
+        optimizers: Gives the optimizers by name.
     """
 
-    def __init__(self, model: Callable[[], nn.Module]) -> None:
-        self._model = model
+    def __init__(
+        self, model: Callable[[], nn.Module], optimizers: Callable[[], Mapping[str, Any]]
+    ) -> None:
+        self._model, self._optimizers = model, optimizers
         self._buffers = _shapes_of_buffers(model())
-        self._layers: dict[str, str] = {}
+        self._kinds: dict[str, str] = {}
 
     def begin_pass(self) -> None:
-        """Note the layers, which hooks may have put in place before the first pass."""
-        self._layers = self._layers or _layers_of(self._model())
+        """Note what there is, which hooks may have put in place before the first pass."""
+        self._kinds = self._kinds or self._kinds_now()
 
     def resized_buffers(self) -> list[str]:
         """Names of the buffers that the training has made, or given another shape."""
         now = _shapes_of_buffers(self._model())
         return [name for name, shape in now.items() if self._buffers.get(name) != shape]
 
-    def exchanged_layers(self) -> dict[str, str]:
-        """Layers that are of another class than at first, by path: the class."""
-        now = _layers_of(self._model()) if self._layers else {}
-        return {path: kind for path, kind in now.items() if self._layers.get(path) != kind}
+    def exchanged(self) -> dict[str, str]:
+        """What is new, or of another class than at first, by path: the class."""
+        return {
+            path: kind
+            for path, kind in (self._kinds_now() if self._kinds else {}).items()
+            if self._kinds.get(path) != kind and (path.rpartition(".")[0] or path) in self._kinds
+        }
+
+    def _kinds_now(self) -> dict[str, str]:
+        """Classes of what a resumed run makes as it is described; lazy parts become others."""
+        model = self._model()
+        kinds = {
+            f"model.{name}".rstrip("."): type(one)
+            .__name__.removeprefix("Lazy")
+            .removeprefix("Uninitialized")
+            for name, one in (*model.named_parameters(), *model.named_modules())
+        }
+        optimizers = self._optimizers().items()
+        return kinds | {f"optimizer {name}".strip(): type(one).__name__ for name, one in optimizers}
 
 
 def make_room(model: nn.Module, checkpoint: Mapping[str, Any]) -> None:
@@ -63,12 +81,4 @@ def _shapes_of_buffers(model: nn.Module) -> dict[str, torch.Size | None]:
         for name, buffer in module._buffers.items()
         # Lazy modules see to their shapes themselves.
         if not isinstance(buffer, UninitializedBuffer)
-    }
-
-
-def _layers_of(model: nn.Module) -> dict[str, str]:
-    """The classes of the layers by path; lazy modules become others of themselves."""
-    return {
-        f"model.{name}": type(layer).__name__.removeprefix("Lazy")
-        for name, layer in model.named_modules()
     }
