@@ -57,7 +57,9 @@ def test_bases_come_before_children(read_child):
 
 
 def test_the_command_line_comes_last(read_child):
-    assert chain(read_child("model.classes=20", "model.classes=30"), "model.classes") == [
+    with pytest.warns(UserWarning, match="model.classes=20 has no effect"):
+        cfg = read_child("model.classes=20", "model.classes=30")
+    assert chain(cfg, "model.classes") == [
         ("base.py:5:47", "model = Net(backbone=Res(depth=50, stages=1), classes=80)", 80),
         ("run.py:6:13", "edit(model).classes = 10", 10),
         ("", "model.classes=20", 20),
