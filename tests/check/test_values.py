@@ -216,6 +216,13 @@ WRONG = [
         "did you mean 'backend' or 'init_backend'?",
     ),
     ("launcher = 'pytroch'", "1", "launcher is 'pytroch'", "did you mean 'pytorch'?"),
+    ("sync_bn = 'torchh'", "1", "sync_bn is 'torchh'", "did you mean 'torch'?"),
+    (
+        "find_unused_parameters = 'yes'",
+        "1",
+        "find_unused_parameters is 'yes'",
+        "give True or False",
+    ),
     ("log_level = 'INF'", "1", "log_level is 'INF'", "did you mean 'INFO'?"),
     (
         "resume = dict(path='x')",

@@ -56,6 +56,16 @@ def test_what_a_verb_needs_is_asked_for_and_nothing_else(verb, asked, capsys):
 
 
 @pytest.mark.filterwarnings("default")
+def test_a_package_that_is_not_there_is_not_allowed(tmp_path, capsys):
+    (tmp_path / "beside.py").write_text("")
+    (tmp_path / "run.py").write_text("a = 1\n")
+    words = ["show", str(tmp_path / "run.py"), "--allow", "beside", "numpy", "sys"]
+    assert main(words) == 0
+    assert main([*words, "numpyy"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: --allow numpyy: there is no package of this name\n  help: did")
+
+
 def test_warnings_of_ours_are_shown_without_lines_of_ours(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(warnings, "showwarning", lambda *told: sys.stderr.write(shown(*told)))
     (tmp_path / "config.yaml").write_text("a: yes\n")

@@ -38,7 +38,7 @@ from mainspring.cli import (
     train,
     verify,
 )
-from mainspring.cli.common import looks_like_override
+from mainspring.cli.common import looks_like_override, refuse_missing_packages
 from mainspring.cli.failure import OWN, has_users_frame, shown_failure
 from mainspring.errors import as_ours, did_you_mean, is_user_mistake
 from mainspring.output import is_terminal, masked, printable
@@ -114,6 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.overrides = [*options.overrides, *rest]
     try:
         with _showing_foreign_text(options), _showing_warnings():
+            refuse_missing_packages(getattr(options, "allow", ()), words)
             options.run(options)
         print(end="", flush=True)
     except KeyboardInterrupt:
