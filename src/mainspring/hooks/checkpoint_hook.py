@@ -133,6 +133,8 @@ class CheckpointHook(CheckpointNames):
             _warn("rule has no effect without save_best")
         if interval == 0:
             _warn("interval is 0, so none is saved at an interval; -1 says so")
+        if max_keep_ckpts == 0:
+            _warn("max_keep_ckpts is 0, so all are kept; -1 says so")
         self.interval = interval
         self.by_epoch = by_epoch
         self.save_optimizer = save_optimizer

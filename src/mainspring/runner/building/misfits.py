@@ -83,6 +83,9 @@ def misfits(parts: Parts) -> Iterator[tuple[bool, ConfigError]]:
         return
     if parts.validates:
         yield from _validation(parts)
+        if parts.metrics is not None and not parts.metrics:
+            hint = "give a metric, or val_cfg=dict(compute_loss=True) for the losses alone"
+            yield _advice("val_evaluator gives no metric", "val_evaluator", hint)
     counted = getattr(parts.log_processor, "by_epoch", None)
     if isinstance(counted, bool) and counted is not parts.by_epoch:
         yield _advice(
@@ -218,7 +221,7 @@ def _watchers(parts: Parts) -> Iterator[tuple[bool, ConfigError]]:
             )
             continue
         for name in watched if isinstance(watched, list | tuple) else [watched]:
-            if known is None or name == "auto" or name in known:
+            if not known or name == "auto" or name in known:
                 continue
             only = f"say {next(iter(known))!r}" if len(known) == 1 else None
             message = f"{argument} is {name!r}, but the evaluator gives "
@@ -230,7 +233,7 @@ def _watchers(parts: Parts) -> Iterator[tuple[bool, ConfigError]]:
 def metric_names(evaluator: Any) -> set[str] | None:
     """The names of all metrics; ``None`` if some are known only when they are computed."""
     names: set[str] = set()
-    for metric in getattr(evaluator, "metrics", None) or [None]:
+    for metric in getattr(evaluator, "metrics", [None]):
         known = getattr(metric, "metric_names", None)
         if known is None:
             return None
