@@ -182,6 +182,29 @@ def test_items_that_the_command_line_appends_or_removes(read):
     ]
 
 
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("x.1", ["x.1=3"]),  # as the last one, which the file writes
+        ("x.2.0", ["x.2.0=9"]),
+        ("x.2.0", ["x.2=[9,8]"]),
+        ("x.3.n", ["x.3={'t':'c','n':4}"]),
+        ("x.4.depth", ["x.4=@zoo.Res(depth=7)"]),
+    ],
+)
+def test_items_that_the_command_line_replaces(path, words, read):
+    text = HEAD + "x = [1, 2, [3, 4], dict(t='a', n=1), Res(depth=5), 3]"
+    cfg = read(text, overrides=words)
+    assert chain(cfg, path)[-1][:2] == ("", words[-1])
+    assert cfg.nearest_place(path).file == f"command line: {words[-1]}"
+    assert str(cfg.nearest_place("x.5")).startswith("run.py:3:")
+    cfg = read(text, overrides=["x.1=7", "~x.0"])
+    assert [str(cfg.nearest_place(f"x.{n}"))[:8] for n in (0, 1, 4)] == [
+        "command ",
+        *["run.py:3"] * 2,
+    ]
+
+
 def test_positional_arguments_and_calls_that_hide_a_value(read):
     cfg = read(HEAD + "model = Net(Res(50))\nnets = dict(a=Net(**dict(x=1)))")
     assert chain(cfg, "model._args_.0._args_") == [("run.py:3:17", "model = Net(Res(50))")]
