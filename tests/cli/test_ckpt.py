@@ -35,7 +35,7 @@ def test_listing(run, capsys):
     heads = ["file", "MB", "date", "epoch", "iteration", "metric", "state"]
     assert lines[0].split() == heads
     name, size, date, _, *rest = lines[1].split()
-    assert (name, size, rest) == ("epoch_2.pth", "0.0", ["2", "40", "whole"])
+    assert (name, size, rest) == ("epoch_2.pth", "0.0023", ["2", "40", "whole"])
     assert date.startswith("20")
     assert "damaged: its end is missing" in lines[2]
     assert lines[-1] == "resume=True takes epoch_2.pth"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mainspring.cli.common import add_format_option, tell
-from mainspring.columns import as_number, in_columns
+from mainspring.columns import as_bytes, as_number, in_columns
 from mainspring.comparison import in_short
 from mainspring.errors import CheckpointError
 from mainspring.json_text import json_text
@@ -79,7 +79,7 @@ def _row(path: Path, metrics: Mapping[int, Mapping[str, float]]) -> dict[str, An
     found = path.stat()
     date = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(found.st_mtime))
     row: dict[str, Any] = dict.fromkeys(_COLUMNS)
-    row |= {"file": path.name, "megabytes": round(found.st_size / 1e6, 1), "date": date}
+    row |= {"file": path.name, "megabytes": found.st_size / 1e6, "date": date}
     verdict = verify_file(path)
     if not verdict.is_valid:
         return {**row, "state": f"damaged: {verdict.reason}"}
@@ -97,6 +97,8 @@ _COLUMNS = ("file", "megabytes", "date", "epoch", "iter", "metrics", "state")
 
 def _cell(value: Any) -> str:
     """A value in a table; of several metrics, the first."""
+    if isinstance(value, float):
+        return as_number(value)
     if isinstance(value, Mapping):
         return next((f"{name} {as_number(number)}" for name, number in value.items()), "")
     return "" if value is None else str(value)
@@ -150,7 +152,7 @@ def _info_of(path: Path) -> dict[str, Any]:
     if all(isinstance(value, Tensor) for value in content.values()):
         content = {"state_dict": content}
     parts = {str(key): _described(value) for key, value in content.items() if key != "meta"}
-    size = round(path.stat().st_size / 1e6, 1)
+    size = path.stat().st_size / 1e6
     state = verify_file(path).reason
     return {"file": str(path), "megabytes": size, "state": state, "meta": meta, "parts": parts}
 
@@ -159,7 +161,7 @@ def _info_lines(found: Mapping[str, Any]) -> list[str]:
     if "error" in found:
         return [found["error"]]
     named = {f"meta.{key}": value for key, value in found["meta"].items()} | found["parts"]
-    head = f"{found['file']}  {found['megabytes']} MB, {found['state']}"
+    head = f"{found['file']}  {as_bytes(found['megabytes'] * 1e6)}, {found['state']}"
     return [head, *(f"  {key}: {value}" for key, value in named.items())]
 
 
