@@ -20,7 +20,14 @@ from mainspring.runner.building.default_hooks import hooks_of
 if TYPE_CHECKING:
     from mainspring.runner.runner import Runner
 
-__all__ = ["Parts", "metric_names", "misfits", "say_misfits"]
+__all__ = [
+    "Parts",
+    "hooks_by_path",
+    "metric_names",
+    "misfits",
+    "say_misfits",
+    "watching_argument",
+]
 
 _USUAL_INTERVAL = 10
 _PERIODS = ("T_max", "total_steps")
@@ -141,13 +148,6 @@ def say_misfits(runner: Runner, metrics: set[str] | None = None) -> None:
         ConfigError: The run would fail of it.
     """
     sections = runner._sections
-    described = hooks_of(sections["default_hooks"], sections["custom_hooks"], runner.by_epoch)
-    hooks: dict[str, Any] = {}
-    for hook in runner.hooks:
-        name = type(hook).__name__
-        free = (path for path, spec in described.items() if path not in hooks)
-        path = next((path for path in free if _describes(described[path], hook)), name)
-        hooks[path] = hook
     val_loop = runner.val_loop
     sets = getattr(val_loop, "sets", [])
     only = sets[0] if len(sets) == 1 and not val_loop.compute_loss else None
@@ -157,7 +157,7 @@ def say_misfits(runner: Runner, metrics: set[str] | None = None) -> None:
         validates=val_loop is not None,
         metrics=metric_names(getattr(only, "evaluator", None)) if metrics is None else metrics,
         log_processor=runner.log_processor,
-        hooks=hooks,
+        hooks=hooks_by_path(runner),
         schedulers={
             f"param_scheduler.{name}.{index}"
             if name
@@ -171,6 +171,24 @@ def say_misfits(runner: Runner, metrics: set[str] | None = None) -> None:
         if fails:
             raise found
         warn(found)
+
+
+def hooks_by_path(runner: Runner) -> dict[str, Any]:
+    """The hooks of a run by the config paths that describe them, else by the names of classes."""
+    sections = runner._sections
+    described = hooks_of(sections["default_hooks"], sections["custom_hooks"], runner.by_epoch)
+    hooks: dict[str, Any] = {}
+    for hook in runner.hooks:
+        name = type(hook).__name__
+        free = (path for path, spec in described.items() if path not in hooks)
+        path = next((path for path in free if _describes(described[path], hook)), name)
+        hooks[path] = hook
+    return hooks
+
+
+def watching_argument(part: Any) -> str:
+    """The argument of a hook or schedule that names a metric."""
+    return "save_best" if isinstance(part, CheckpointHook) else "monitor"
 
 
 def _describes(spec: Any, hook: Any) -> bool:
@@ -208,7 +226,7 @@ def _never_saved(
 def _watchers(parts: Parts) -> Iterator[tuple[bool, ConfigError]]:
     known = parts.metrics
     for path, part in (*parts.hooks.items(), *parts.schedulers.items()):
-        argument = "save_best" if isinstance(part, CheckpointHook) else "monitor"
+        argument = watching_argument(part)
         watches = isinstance(part, CheckpointHook | EarlyStoppingHook)
         watched = getattr(part, argument, None)
         if not watched or not (watches or getattr(part, "need_val_args", False)):
