@@ -8,7 +8,6 @@ from collections.abc import Collection, Sequence
 __all__ = [
     "as_bytes",
     "as_duration",
-    "as_megabytes",
     "as_number",
     "counted",
     "in_columns",
@@ -112,15 +111,6 @@ def as_bytes(count: float) -> str:
         count: Its bytes.
     """
     return with_unit(count, ("B", "kB", "MB", "GB", "TB"))
-
-
-def as_megabytes(size: int) -> float:
-    """A number of bytes in millions, to a tenth; one below a million to two digits.
-
-    Args:
-        size: The number of bytes.
-    """
-    return round(size / 1e6, 1) if size >= 1e6 else float(f"{size / 1e6:.2g}")
 
 
 def as_duration(seconds: float) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from check_configs import RECORDED
 
@@ -244,6 +246,21 @@ def test_modules_that_do_not_exist(problems_of):
     ((_, _, message, help_line),) = problems_of(text)
     assert message.endswith("there is no module 'nosuchpackage'")
     assert help_line.startswith("install nosuchpackage")
+
+
+def test_a_module_beside_a_base_in_another_folder_is_named(write):
+    Path("parts").mkdir()
+    write("parts/ms_own_parts.py", "class Net:\n    pass\n")
+    write("parts/base.py", "from ms_own_parts import Net\nmodel = Net()\n")
+    write(
+        "run.py",
+        "from mainspring.config import read_base\nwith read_base():\n"
+        "    from .parts.base import *\n",
+    )
+    (problem,) = check_config(Config.fromfile("run.py"))
+    assert (problem.location.file, problem.location.line) == ("parts/base.py", 1)
+    assert problem.help.startswith("ms_own_parts lies in parts, which is not searched")
+    assert problem.help.endswith("set PYTHONPATH=parts")
 
 
 def test_a_module_that_fails_on_import_is_reported_not_raised(problems_of, write, monkeypatch):

@@ -123,7 +123,35 @@ WRONG = [
         for value, said in (
             ("[(1, 0)]", "dynamic_intervals holds (1, 0)"),
             ("3", "dynamic_intervals is 3"),
+            ("[(1, 2.5)]", "dynamic_intervals holds (1, 2.5)"),
         )
+    ),
+    (
+        "train_cfg = ByEpoch(max_epochs=3, dynamic_intervals=3)",
+        "35",
+        "dynamic_intervals is 3",
+        "list pairs (milestone, interval of at least 1)",
+    ),
+    *(
+        (
+            f"train_cfg = dict(max_epochs=3, workflow={value})",
+            "32",
+            f"workflow is {value}",
+            "list pairs such as ('train', 2) and ('val', 1), at least one of them 'train'",
+        )
+        for value in ("'train'", "3", "['train']", "[('train', 1.5)]", "[('val', 1)]")
+    ),
+    (
+        "train_dataloader = [DataLoader(Points('train')), 3]",
+        "50",
+        "train_dataloader.1 is 3",
+        "give a loader: DataLoader(dataset, batch_size=...)",
+    ),
+    (
+        "auto_scale_lr = dict(enable=True)",
+        "22",
+        "auto_scale_lr is enabled without base_batch_size",
+        "give the batch size over all devices that the learning rate was chosen for",
     ),
     (
         "default_hooks = dict(checkpoint=CheckpointHook(filename_tmpl='a_{}_{}.pth'))",
@@ -216,6 +244,13 @@ WRONG = [
         "did you mean 'backend' or 'init_backend'?",
     ),
     ("launcher = 'pytroch'", "1", "launcher is 'pytroch'", "did you mean 'pytorch'?"),
+    ("sync_bn = 'torchh'", "1", "sync_bn is 'torchh'", "did you mean 'torch'?"),
+    (
+        "find_unused_parameters = 'yes'",
+        "1",
+        "find_unused_parameters is 'yes'",
+        "give True or False",
+    ),
     ("log_level = 'INF'", "1", "log_level is 'INF'", "did you mean 'INFO'?"),
     (
         "resume = dict(path='x')",
@@ -242,6 +277,11 @@ SUSPICIOUS = [
         "default_hooks = dict(checkpoint=CheckpointHook(interval=0))",
         "CheckpointHook: interval is 0, so none",
     ),
+    (
+        "default_hooks = dict(checkpoint=CheckpointHook(max_keep_ckpts=0))",
+        "CheckpointHook: max_keep_ckpts is 0, so all are kept",
+    ),
+    ("val_evaluator = []", "val_evaluator gives no metric"),
     ("train_cfg = dict(by_epoch='no', max_epochs=3)", "by_epoch is 'no', which counts as True"),
 ]
 

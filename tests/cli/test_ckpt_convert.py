@@ -75,7 +75,7 @@ def test_averaging_mistakes(words, message, capsys, run):
 
 def test_stripping(capsys):
     assert main(["ckpt", "strip", "epoch_2.pth", "-o", "net.pth"]) == 0
-    assert capsys.readouterr().out.endswith("MB, without optimizer, ema_state_dict\n")
+    assert capsys.readouterr().out.endswith(" kB, without optimizer, ema_state_dict\n")
     stripped = read("net.pth")
     assert stripped.keys() == {"meta", "state_dict"}
     assert stripped["meta"]["epoch"] == 2
@@ -99,7 +99,7 @@ def test_publishing_by_hash(run, capsys):
 def test_exporting_a_plain_state_dict(capsys):
     words = ["epoch_2.pth", "-o", "net.pth", "--prefix", "backbone.", "--dtype", "bf16"]
     assert main(["ckpt", "export", *words]) == 0
-    assert capsys.readouterr().out.endswith("MB, 2 tensors, 4 values\n")
+    assert capsys.readouterr().out.endswith(" kB, 2 tensors, 4 values\n")
     state = read("net.pth")
     assert list(state) == ["w", "running_mean"]
     assert state["w"].dtype == torch.bfloat16
@@ -141,7 +141,7 @@ def test_exporting_mistakes(words, message, capsys, run):
 def test_importing(run, capsys):
     shutil.copy(FOREIGN / "mmengine_epochs.pth", "epoch_2_old.pth")
     assert main(["ckpt", "import-mmengine", "epoch_2_old.pth", "-o", "ours.pth"]) == 0
-    assert capsys.readouterr().out.endswith("MB: epoch 2, iteration 8\n")
+    assert capsys.readouterr().out.endswith(" kB: epoch 2, iteration 8\n")
     assert read("ours.pth")["meta"]["dataset_meta"]["classes"] == ("one", "two")
     assert main(["ckpt", "diff", "epoch_2_old.pth", "ours.pth", "--weights"]) == 0
     save_checkpoint({"mainspring": {}, "state_dict": {}}, "new.pth")

@@ -55,6 +55,33 @@ def test_what_a_verb_needs_is_asked_for_and_nothing_else(verb, asked, capsys):
     assert capsys.readouterr().err.endswith(f"arguments are required: {asked}\n")
 
 
+def test_a_package_that_is_not_there_is_not_allowed(tmp_path, capsys):
+    (tmp_path / "beside.py").write_text("")
+    (tmp_path / "run.py").write_text("a = 1\n")
+    words = ["show", str(tmp_path / "run.py"), "--allow", "beside", "numpy", "sys"]
+    assert main(words) == 0
+    assert main([*words, "numpyy"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: --allow numpyy: there is no package of this name\n  help: did")
+
+
+def test_words_may_stand_behind_options(tmp_path, capsys):
+    config = str(tmp_path / "run.py")
+    (tmp_path / "run.py").write_text("a = 1\nb = 3\n")
+    for words in (["--origin", config, "a", "a=2"], [config, "--origin", "a=2", "a"]):
+        assert main(["show", *words]) == 0
+        said = capsys.readouterr().out
+        assert said.startswith("a = 2\n")
+        assert "b = 3" not in said
+        assert re.search(r"command line +a=2\n", said)
+    with pytest.raises(SystemExit):
+        main(["show", "--orign", config, "a"])
+    assert "unrecognized arguments: --orign" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["ckpt", "info", "one.pth", "--format", "json", "two.pth"])
+    assert [each["file"] for each in json.loads(capsys.readouterr().out)] == ["one.pth", "two.pth"]
+
+
 @pytest.mark.filterwarnings("default")
 def test_warnings_of_ours_are_shown_without_lines_of_ours(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(warnings, "showwarning", lambda *told: sys.stderr.write(shown(*told)))

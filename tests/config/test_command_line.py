@@ -85,9 +85,16 @@ def test_a_variable_takes_effect_where_it_is_assigned():
     assert (cfg.half, cfg.train_cfg.max_epochs) == (50, 100)
 
 
-def test_later_words_win():
-    assert load("epochs=1", "epochs=2").train_cfg.max_epochs == 2
-    assert load("model.act=a", "model.act=b").model.act == "b"
+def test_later_words_win_and_what_they_replace_is_said():
+    with pytest.warns(UserWarning, match=r"epochs=1 has no effect: epochs=2 follows"):
+        assert load("epochs=1", "epochs=2").train_cfg.max_epochs == 2
+    with pytest.warns(UserWarning, match=r"model.act=a has no effect: model.act=b follows"):
+        assert load("model.act=a", "model.act=b").model.act == "b"
+    with pytest.warns(UserWarning, match=r"optimizer.lr=1 has no effect: ~optim_wrapper follows"):
+        load("optim_wrapper.optimizer.lr=1", "~optim_wrapper")
+    # Each of these says something, and none says a word.
+    load("epochs=2", "epochs=2", "hooks+=1", "hooks+=1", "model.act=b", "model.dropout=1")
+    load("~optim_wrapper", "+optim_wrapper.x=1")
 
 
 def test_the_place_of_what_the_command_line_set_is_no_file():
@@ -165,7 +172,7 @@ def test_a_number_is_a_positional_argument():
     assert net[0].out_features == 8
     assert type(net[1]) is nn.GELU
     assert str(cfg.nearest_place("net.0.out_features")).startswith("command line: net.0")
-    assert "ReLU" not in str(load(*words, "~net.1").net)
+    assert "ReLU" not in str(load(*words[:2], "~net.1").net)
 
 
 def test_numbers_and_keys_with_dots_are_found_as_places_are():

@@ -57,7 +57,9 @@ def test_bases_come_before_children(read_child):
 
 
 def test_the_command_line_comes_last(read_child):
-    assert chain(read_child("model.classes=20", "model.classes=30"), "model.classes") == [
+    with pytest.warns(UserWarning, match="model.classes=20 has no effect"):
+        cfg = read_child("model.classes=20", "model.classes=30")
+    assert chain(cfg, "model.classes") == [
         ("base.py:5:47", "model = Net(backbone=Res(depth=50, stages=1), classes=80)", 80),
         ("run.py:6:13", "edit(model).classes = 10", 10),
         ("", "model.classes=20", 20),
@@ -177,6 +179,29 @@ def test_items_that_the_command_line_appends_or_removes(read):
         ("run.py:3:1", line),
         ("", "hooks+=x", "x"),
         ("", "~hooks.0"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("x.1", ["x.1=3"]),  # as the last one, which the file writes
+        ("x.2.0", ["x.2.0=9"]),
+        ("x.2.0", ["x.2=[9,8]"]),
+        ("x.3.n", ["x.3={'t':'c','n':4}"]),
+        ("x.4.depth", ["x.4=@zoo.Res(depth=7)"]),
+    ],
+)
+def test_items_that_the_command_line_replaces(path, words, read):
+    text = HEAD + "x = [1, 2, [3, 4], dict(t='a', n=1), Res(depth=5), 3]"
+    cfg = read(text, overrides=words)
+    assert chain(cfg, path)[-1][:2] == ("", words[-1])
+    assert cfg.nearest_place(path).file == f"command line: {words[-1]}"
+    assert str(cfg.nearest_place("x.5")).startswith("run.py:3:")
+    cfg = read(text, overrides=["x.1=7", "~x.0"])
+    assert [str(cfg.nearest_place(f"x.{n}"))[:8] for n in (0, 1, 4)] == [
+        "command ",
+        *["run.py:3"] * 2,
     ]
 
 

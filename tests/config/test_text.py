@@ -99,6 +99,11 @@ class TestDelete:
         cfg = read("_base_ = 'base.py'\nb = dict(_delete_=True, c=[dict(_delete_=False, d=1)])")
         assert cfg.b == dict(c=[dict(d=1)])
 
+    def test_a_mark_that_is_text_is_refused(self, write, read):
+        write("base.py", "a = dict(b=1)")
+        with pytest.raises(ConfigError, match=r"run.py:2:\d+: _delete_ is 'no'"):
+            read("_base_ = 'base.py'\na = dict(_delete_='no', c=2)")
+
     @pytest.mark.parametrize("old", ["1", "None", "[1]", "'x'"])
     def test_a_dict_in_the_place_of_something_else(self, write, read, old):
         write("base.py", f"model = dict(\n    head={old})")
@@ -251,6 +256,8 @@ class TestNames:
         assert os.__file__.rpartition("/")[0] in text
         with pytest.warns(UserWarning, match="no_such_module failed to import"):
             read("custom_imports = dict(imports=['no_such_module'], allow_failed_imports=True)")
+        with pytest.raises(ConfigError, match="'allow_failed_imports': 'no'"):
+            read("custom_imports = dict(imports=['os'], allow_failed_imports='no')")
 
 
 class TestPackages:

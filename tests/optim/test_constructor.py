@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from mainspring.optim import (
     build_optim_wrapper,
 )
 from mainspring.registry import OPTIM_WRAPPER_CONSTRUCTORS
+from mainspring.runner.building.build_optimization import build_optimizer_wrapper
 
 SGD = dict(type="SGD", lr=0.1, weight_decay=0.01)
 
@@ -329,3 +331,15 @@ def test_sections_that_make_no_sense(section, kind, wrong):
 def test_the_constructor_takes_a_dict_only():
     with pytest.raises(TypeError, match="optim_wrapper should be a dict"):
         DefaultOptimWrapperConstructor([])
+
+
+@pytest.mark.parametrize(
+    "optimizer", [{"type": "SGD", "lr": 0.1}, partial(torch.optim.SGD, lr=0.1)]
+)
+def test_a_model_without_parameters_is_named(optimizer):
+    section = {"optimizer": optimizer}
+    with pytest.raises(ConfigError, match="ReLU has no parameter, so an optimizer has nothing"):
+        build_optimizer_wrapper(nn.ReLU(), section)
+    frozen = nn.Linear(1, 1).requires_grad_(False)
+    with pytest.raises(ConfigError, match="Linear has no parameter that is not frozen"):
+        build_optimizer_wrapper(frozen, partial(torch.optim.SGD, lr=0.1))

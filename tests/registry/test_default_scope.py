@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from mainspring.registry import DefaultScope, init_default_scope
+from mainspring.registry import DATASETS, HOOKS, MODELS, DefaultScope, init_default_scope
 
 
 @pytest.fixture(autouse=True)
@@ -88,3 +88,11 @@ def test_init_default_scope(caplog):
     init_default_scope("mmdet")
     assert current() == "mmdet"
     assert "is not 'mmdet'" in caplog.text
+
+
+def test_a_scope_that_is_not_there_is_said_once_for_all_registries(caplog):
+    with DefaultScope.overwrite_default_scope("not_there_at_all"):
+        for registry in (HOOKS, MODELS, DATASETS):
+            registry.in_current_scope()
+    said = "the scope 'not_there_at_all' has no registry, so names are looked up in mainspring"
+    assert [record.getMessage() for record in caplog.records] == [said]

@@ -122,6 +122,8 @@ def test_kinds_that_know_something_else_are_refused(tmp_path):
     assert rates == pytest.approx(whole[2:])
     with pytest.raises(ConfigError, match="anew names 'lrr'"):
         train(tmp_path, 3, resume=True, anew=["lrr"])
+    with pytest.raises(ConfigError, match="anew names 'lrr'"):  # also where nothing is resumed
+        train(tmp_path / "new", 3, anew=["lrr"])
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainspring.errors import ConfigError, Location
+from mainspring.errors import ConfigError, Location, MetricError
+from mainspring.evaluator import BaseMetric
 from mainspring.hooks import Hook
 from mainspring.runner import Runner
 from mainspring.runner.failures.error_places import building, path_of
@@ -108,3 +109,35 @@ def test_what_is_refused_late_is_refused_with_its_place(point, tmp_path, monkeyp
     with pytest.raises(ConfigError) as caught:
         Runner.from_cfg("run.py").train()
     assert str(caught.value).startswith("run.py:13:17: these two do not go together")
+
+
+class Mine(BaseMetric):
+    """A metric whose names are known when it is computed."""
+
+    def process(self, data_batch, data_samples):
+        self.results += data_samples
+
+    def compute_metrics(self, results):
+        return {"mine": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("hooks", "path"),
+    [
+        ("custom_hooks = [CheckpointHook(save_best='acc')]", "custom_hooks.0.save_best"),
+        (
+            "default_hooks = dict(stop=EarlyStoppingHook(monitor='acc', strict=True))",
+            "default_hooks.stop.monitor",
+        ),
+    ],
+)
+def test_who_asks_for_a_metric_that_nobody_gives_is_named(hooks, path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    text = CONFIG.replace("POINTS, Refuses", "POINTS, Mine").partition("custom_hooks")[0]
+    text += f"from mainspring.hooks import CheckpointHook, EarlyStoppingHook\n{hooks}\n"
+    Path("run.py").write_text(f"{text}val_dataloader = POINTS\nval_evaluator = Mine()\n")
+    with pytest.raises(MetricError, match="acc") as caught:
+        Runner.from_cfg("run.py").train()
+    assert str(caught.value).startswith("run.py:14:")
+    assert caught.value.config_path == path

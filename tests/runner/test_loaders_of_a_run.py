@@ -14,6 +14,7 @@ from torch.utils.data import IterableDataset, TensorDataset
 
 from mainspring.config import Config
 from mainspring.dataset import CombinedLoader, DataLoader
+from mainspring.dataset.any_loader import length_of
 from mainspring.errors import ConfigError, DataError
 from mainspring.evaluator import Accuracy
 from mainspring.hooks import Hook
@@ -474,3 +475,20 @@ def test_random_numbers_that_a_ready_loader_does_not_draw_as_asked_are_said(
     ).train()
     text = " ".join(capfd.readouterr().out.split())
     assert text.count("does not reach the ready DataLoader in train_dataloader") == said
+
+
+class SaysLength:
+    def __init__(self, length: Any) -> None:
+        self.length = length
+
+    def __len__(self) -> Any:
+        return self.length
+
+
+@pytest.mark.parametrize("length", [2.0, -1, None])
+def test_a_length_that_is_no_number_of_batches_is_refused(length):
+    with pytest.raises(ConfigError, match=f"the length of SaysLength is {length}"):
+        length_of(SaysLength(length))
+    assert length_of(SaysLength(3)) == 3
+    stream = TorchDataLoader(type("Stream", (IterableDataset,), {"__iter__": iter})())
+    assert length_of(stream) is None

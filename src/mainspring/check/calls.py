@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import types
 from collections.abc import Iterator, Mapping
@@ -216,7 +217,14 @@ class CallChecker:
         if failure is None:
             return found
         location = self.places.of_import(value) if failure.at_import else None
-        self._add("error", failure.message, path, help=failure.help, location=location)
+        root = dotted_path(value).partition(".")[0]
+        folder = os.path.dirname(location.file) if location is not None else ""
+        beside = [os.path.join(folder, name) for name in (f"{root}.py", root)] if folder else []
+        advice = failure.help
+        if f"no module {root!r}" in failure.message and any(map(os.path.exists, beside)):
+            advice = f"{root} lies in {folder}, which is not searched for a config that lies "
+            advice += f"elsewhere: start there, or set PYTHONPATH={folder}"
+        self._add("error", failure.message, path, help=advice, location=location)
         return None
 
     def _find(self, name: str, path: Path, role: Role) -> Any:

@@ -110,6 +110,7 @@ class _Trial:
         }
         for name, look in plain.items():
             self._try((name,), sections.get(name), look)
+        self._try((), {}, lambda _: environment.check_wrapping(sections))
         asked: Any = (sections.get("resume"), sections.get("load_from"))
         self._try((), {}, lambda _: request.resume_request(*asked))
         run = _StandIn()

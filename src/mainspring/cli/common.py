@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import pkgutil
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,11 +16,13 @@ from contextlib import (
     suppress,
 )
 from functools import partial
+from importlib.machinery import PathFinder
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mainspring.dist import names_peers
-from mainspring.errors import ConfigError
+from mainspring.errors import ConfigError, did_you_mean
 from mainspring.json_text import json_text
 
 if TYPE_CHECKING:
@@ -41,6 +44,7 @@ __all__ = [
     "make_importable",
     "default_work_dir",
     "read_config",
+    "refuse_missing_packages",
     "set_by_option",
     "tell",
     "telling_result",
@@ -227,6 +231,27 @@ class _Allow(argparse.Action):
         setattr(namespace, self.dest, [*getattr(namespace, self.dest), *values])
 
 
+def refuse_missing_packages(allowed: Sequence[str], words: Sequence[str]) -> None:
+    """Refuse packages of ``--allow`` that are not there, neither installed nor beside a config.
+
+    Args:
+        allowed: The packages.
+        words: All words of the command line, configs among them.
+
+    Raises:
+        ConfigError: There is no such package.
+    """
+    folders = [os.getcwd(), *(os.path.dirname(word) for word in words)]
+    for root in (name.partition(".")[0] for name in allowed):
+        with suppress(ImportError, ValueError):
+            if find_spec(root) or PathFinder.find_spec(root, folders):
+                continue
+        raise ConfigError(
+            f"--allow {root}: there is no package of this name",
+            help=did_you_mean(root, (module.name for module in pkgutil.iter_modules())),
+        )
+
+
 def looks_like_override(word: str) -> bool:
     """Whether a word of the command line changes the config, rather than naming a file."""
     return _OVERRIDE.fullmatch(word) is not None
@@ -341,16 +366,17 @@ def add_import_option(parser: argparse.ArgumentParser) -> None:
 
 def _merge_cfg_options(cfg: Config, words: Sequence[str]) -> None:
     """``--cfg-options``, as MMEngine's tools take them: new keys are allowed."""
-    from mainspring.config import DictAction
+    from mainspring.config.override import DictAction, Override, say_replaced
 
-    changes: dict[str, Any] = {}
+    changes: list[Override] = []
     for word in words:
         key, equals, value = word.partition("=")
         if not equals:
             raise ConfigError(f"{word!r} is no change of the config", help="write key=value")
-        changes[key] = DictAction.parse_value(value)
+        changes.append(Override(word, "set", key, DictAction.parse_value(value)))
+    say_replaced(changes)
     if changes:
-        cfg.merge_from_dict(changes)
+        cfg.merge_from_dict({change.path: change.value for change in changes})
 
 
 def make_importable(path: str) -> None:

@@ -38,7 +38,7 @@ from mainspring.cli import (
     train,
     verify,
 )
-from mainspring.cli.common import looks_like_override
+from mainspring.cli.common import looks_like_override, refuse_missing_packages
 from mainspring.cli.failure import OWN, has_users_frame, shown_failure
 from mainspring.errors import as_ours, did_you_mean, is_user_mistake
 from mainspring.output import is_terminal, masked, printable
@@ -108,12 +108,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         execute.run(words[1:])  # its words are none of ours
     parser = make_parser()
     options, rest = parser.parse_known_args(words)
+    rest = _take_in_words(parser.verbs.choices[options.verb], options, rest)
     strange = [word for word in rest if not looks_like_override(word)]
     if strange:
         parser.verbs.choices[options.verb].error(f"unrecognized arguments: {' '.join(strange)}")
     options.overrides = [*options.overrides, *rest]
     try:
         with _showing_foreign_text(options), _showing_warnings():
+            refuse_missing_packages(getattr(options, "allow", ()), words)
             options.run(options)
         print(end="", flush=True)
     except KeyboardInterrupt:
@@ -135,6 +137,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if dist := _dist():
             dist.destroy_dist()  # what a distributed run started
     return 0
+
+
+def _take_in_words(
+    parser: argparse.ArgumentParser, options: argparse.Namespace, rest: list[str]
+) -> list[str]:
+    """Give words behind options to the argument that takes any number; `argparse` leaves them over.
+
+    Args:
+        parser: The parser of the verb.
+        options: What it has found; changed.
+        rest: The words that it has left over.
+
+    Returns:
+        Those that are left over still: all, if an unknown option is among them.
+    """
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return _take_in_words(action.choices[getattr(options, action.dest)], options, rest)
+    several = [action for action in parser._actions if action.nargs in ("*", "+")]
+    positional = [action.dest for action in several if not action.option_strings]
+    if not positional or any(word.startswith("-") for word in rest):
+        return rest
+    taken = [word for word in rest if positional == ["overrides"] or not looks_like_override(word)]
+    former = getattr(options, positional[0]) or []
+    setattr(options, positional[0], [*former, *taken])
+    return [word for word in rest if word not in taken]
 
 
 class _Printable:

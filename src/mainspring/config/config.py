@@ -22,6 +22,7 @@ from mainspring.config.override import (
     apply_overrides,
     check_not_resolved,
     parse_override,
+    say_replaced,
 )
 from mainspring.config.printing.dump import dump_data, format_config
 from mainspring.config.printing.sharing import with_sharing_said
@@ -359,6 +360,7 @@ class Config:
 
     def _apply(self, changes: Sequence[Override], used: set[str]) -> None:
         apply_overrides(self._cfg_dict, changes, used)
+        say_replaced(changes)
         self._overrides = (*self._overrides, *changes)
         paths = [change.path for change in changes if change.path not in used]
         self._changed += with_sharing_said(self._cfg_dict, paths)

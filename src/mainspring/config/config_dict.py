@@ -12,10 +12,19 @@ from typing import Any, ClassVar, Self
 
 from mainspring.config.lazy import dotted_path, is_lazy
 from mainspring.config.provenance.marks import Marked, carry, current_session
+from mainspring.errors import ConfigTypeError
 from mainspring.registry.recorded import RecordedCall
 from mainspring.registry.within import within
 
-__all__ = ["DELETE_KEY", "ConfigDict", "duplicate", "keeping_lazy", "map_items", "reading_imports"]
+__all__ = [
+    "DELETE_KEY",
+    "ConfigDict",
+    "duplicate",
+    "keeping_lazy",
+    "map_items",
+    "reading_imports",
+    "replaces_whole",
+]
 
 DELETE_KEY = "_delete_"
 """In a dict that changes another: drop what the other has."""
@@ -156,7 +165,7 @@ class ConfigDict(Marked):
             if key == DELETE_KEY:
                 continue
             old = super().get(key)
-            changes = isinstance(value, dict) and not dict.get(value, DELETE_KEY, False)
+            changes = isinstance(value, dict) and not replaces_whole(value)
             if changes and isinstance(old, ConfigDict):
                 old.merge(value)
             else:
@@ -319,6 +328,22 @@ def _rebuilt(original: Any, items: list[Any]) -> Any:
     result = make(items) if make is not None else type(original)(items)
     carry(original, result)
     return result
+
+
+def replaces_whole(value: dict[Any, Any], path: str = "") -> bool:
+    """Whether a dict says that it takes the place of what a base has, ``_delete_=True``.
+
+    Args:
+        value: The dict.
+        path: Dotted path of it, for the error.
+
+    Raises:
+        ConfigTypeError: It says neither yes nor no.
+    """
+    said = dict.get(value, DELETE_KEY)
+    if not isinstance(said, bool | int | None):
+        raise ConfigTypeError.of_value(f"{path}.{DELETE_KEY}", said, "give True or False")
+    return bool(said)
 
 
 def duplicate(value: Any, memo: dict[int, Any], *, marks: bool = True) -> Any:

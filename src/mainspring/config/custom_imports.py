@@ -30,8 +30,9 @@ def import_modules_of(cfg: Any) -> None:
     given = dict(wanted) if isinstance(wanted, dict) else {"": wanted}
     names = given.get("imports")
     listed = [names] if isinstance(names, str) else names or []
+    tolerant = given.get("allow_failed_imports")
     is_known = isinstance(listed, list | tuple) and given.keys() <= _KEYS
-    if not is_known or not all(
+    if not (is_known and isinstance(tolerant, bool | int | None)) or not all(
         isinstance(name, str) and all(map(str.isidentifier, name.split("."))) for name in listed
     ):
         raise ConfigTypeError(
@@ -50,7 +51,7 @@ def import_modules_of(cfg: Any) -> None:
                 "pyproject.toml",
             )
     try:
-        import_modules_from_strings(list(listed), bool(given.get("allow_failed_imports")))
+        import_modules_from_strings(list(listed), bool(tolerant))
     except ImportError as error:
         folders = "".join(f"\n    {folder}" for folder in sys.path)
         raise ConfigImportError(

@@ -10,7 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from mainspring.config.config_dict import DELETE_KEY, ConfigDict, duplicate, keeping_lazy
+from mainspring.config.config_dict import (
+    DELETE_KEY,
+    ConfigDict,
+    duplicate,
+    keeping_lazy,
+    replaces_whole,
+)
 from mainspring.config.node import Node
 from mainspring.config.provenance.marks import overlay
 from mainspring.config.source import LoadedConfig
@@ -53,7 +59,7 @@ def _merge_into(
         at: Any = _index(result, key, here) if isinstance(result, list) else key
         exists = isinstance(result, list) or dict.__contains__(result, key)
         old = result[at] if isinstance(result, list) else dict.get(result, key)
-        replaces = not isinstance(value, dict) or dict.get(value, DELETE_KEY, False)
+        replaces = not isinstance(value, dict) or replaces_whole(value, here)
         if not replaces and exists:
             if isinstance(old, dict) or (allow_list_keys and isinstance(old, list)):
                 _merge_into(old, value, memo, allow_list_keys, here)

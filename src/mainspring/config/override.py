@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -30,7 +31,14 @@ from mainspring.errors import (
 from mainspring.registry.signatures import callee_of
 from mainspring.walk import parts_of, paths_of
 
-__all__ = ["DictAction", "Override", "apply_overrides", "check_not_resolved", "parse_override"]
+__all__ = [
+    "DictAction",
+    "Override",
+    "apply_overrides",
+    "check_not_resolved",
+    "parse_override",
+    "say_replaced",
+]
 
 _PATH = r"[^\W\d]\w*(\.\w+)*"
 _OVERRIDE = re.compile(rf"~{_PATH}|\+?{_PATH}\+?=.*", re.DOTALL)
@@ -136,6 +144,21 @@ def apply_overrides(cfg: ConfigDict, changes: Sequence[Override], used: set[str]
                 except ConfigError as error:
                     error.location = error.location or change.spot.location
                     raise
+
+
+def say_replaced(changes: Sequence[Override]) -> None:
+    """Warn of changes that another one behind them replaces: ``epochs=3 epochs=4``.
+
+    Args:
+        changes: The changes of one command line, in their order.
+    """
+    for index, change in enumerate(changes):
+        for later in changes[index + 1 :] if change.action != "remove" else ():
+            is_within = f"{change.path}.".startswith(f"{later.path}.")
+            if is_within and later.action != "append" and later != change:
+                message = f"command line: {change.written} has no effect: {later.written} follows"
+                warnings.warn(message, stacklevel=1)
+                break
 
 
 def check_not_resolved(cfg: ConfigDict, changes: Sequence[Override], text: str) -> None:

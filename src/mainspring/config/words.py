@@ -319,5 +319,6 @@ def _train_cfg(
     if val_interval != (1 if by_epoch else 1000):
         section["val_interval"] = val_interval
     if dynamic_intervals is not None:
-        section["dynamic_intervals"] = list(dynamic_intervals)
+        is_tuple = isinstance(dynamic_intervals, tuple)
+        section["dynamic_intervals"] = list(dynamic_intervals) if is_tuple else dynamic_intervals
     return ConfigDict(section)

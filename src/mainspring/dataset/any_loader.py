@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import is_dataclass
 from typing import Any
 
@@ -30,12 +31,21 @@ _DEEPEST = 3
 
 
 def length_of(loader: Any) -> int | None:
-    """Batches of a pass; ``None`` for a stream, which does not know."""
+    """Batches of a pass; ``None`` for a stream, which does not know.
+
+    Raises:
+        ConfigError: What it says is no number of batches.
+    """
     if isinstance(loader, TorchDataLoader) and type(loader.sampler) is SequentialSampler:
         refuse_without_length(loader.dataset)
     try:
         return len(loader)
-    except (TypeError, NotImplementedError, AttributeError):
+    except (TypeError, ValueError, NotImplementedError, AttributeError):
+        with suppress(TypeError, NotImplementedError, AttributeError):
+            raise ConfigError(
+                f"the length of {type(loader).__name__} is {type(loader).__len__(loader)!r}",
+                help="let __len__ return a whole number of batches; leave it out for a stream",
+            ) from None
         return None
 
 

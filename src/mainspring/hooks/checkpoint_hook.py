@@ -143,6 +143,8 @@ class CheckpointHook(CheckpointNames):
             )
         if interval == 0:
             warn("CheckpointHook: interval is 0, so none is saved at an interval; -1 says so")
+        if max_keep_ckpts == 0:
+            warn("CheckpointHook: max_keep_ckpts is 0, so all are kept; -1 says so")
         self.interval = interval
         self.by_epoch = by_epoch
         self.save_optimizer = save_optimizer

@@ -352,13 +352,18 @@ class Registry:
         found, failure = registry_of(scope, self.root)
         if found is not None:
             return found, None, None
-        if (scope, self.root.name) not in _reported:
-            _reported.add((scope, self.root.name))
+        may_be_missed = failure is not None or scope not in sys.modules
+        missed = (
+            scope,
+            "" if may_be_missed else self.root.name,
+        )  # alike for all registries, or not
+        if missed not in _reported:
+            _reported.add(missed)
             hint = installation_hint(scope)
-            said = f"the scope {scope!r} has no registry below {self.root.scope}::{self.root.name}"
-            said += f", so names are looked up in {self.scope}::{self.name}"
+            below = "" if may_be_missed else f" below {self.root.scope}::{self.root.name}"
+            where = self.scope if may_be_missed else f"{self.scope}::{self.name}"
+            said = f"the scope {scope!r} has no registry{below}, so names are looked up in {where}"
             said += f" ({hint})" if hint else ""
             said += f"; its import failed: {failure!r}" if failure is not None else ""
-            may_be_missed = failure is not None or scope not in sys.modules
             _logger.log(logging.WARNING if may_be_missed else logging.DEBUG, "%s", said)
         return self, scope, failure

@@ -36,6 +36,7 @@ from mainspring.dist import all_reduce, get_comm_device, is_main_process
 from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.runner.agreement import StopAgreement
 from mainspring.runner.state.earlier_state import StateBeforeValidation
+from mainspring.signals import handling
 
 if TYPE_CHECKING:
     from mainspring.runner.runner import Runner
@@ -77,21 +78,20 @@ class Interruption:
             yield
             return
         numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
-        before = {number: signal.signal(number, self._on_signal) for number in numbers}
         counts = [
             getattr(wrapper, "_accumulative_counts", 1)
             for wrapper in by_optimizer(self._runner.optim_wrapper).values()
         ]
-        self._agreement = StopAgreement.of_run(self._on_request_of_others, max(counts, default=1))
-        self._runner.interruption = self
-        try:
-            yield
-        finally:
-            self._runner.interruption = None
-            if self._agreement is not None:
-                self._agreement.close()
-            for number, handler in before.items():
-                signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+        with handling(numbers, self._on_signal):
+            request = self._on_request_of_others
+            self._agreement = StopAgreement.of_run(request, max(counts, default=1))
+            self._runner.interruption = self
+            try:
+                yield
+            finally:
+                self._runner.interruption = None
+                if self._agreement is not None:
+                    self._agreement.close()
 
     @contextmanager
     def validating(self) -> Iterator[None]:

@@ -21,6 +21,7 @@ __all__ = [
     "check_interval",
     "checked_length",
     "draws_from_global_generator",
+    "is_whole",
 ]
 
 
@@ -31,7 +32,7 @@ def checked_length(name: str, value: Any) -> int:
         ConfigError: It is not.
     """
     path = f"train_cfg.{name}"
-    if not _is_whole(value):
+    if not is_whole(value):
         raise ConfigError.of_value(path, value, "give a whole number")
     if value < 1:
         hint, consequence = "give a whole number of at least 1", "so nothing would be trained"
@@ -50,12 +51,12 @@ def check_interval(name: str, value: Any, least: int) -> None:
     Raises:
         ConfigError: It is none.
     """
-    if not _is_whole(value) or 0 <= value < least:
+    if not is_whole(value) or 0 <= value < least:
         hint = f"give a whole number of at least {least}"
         raise ConfigError.of_value(f"train_cfg.{name}", value, hint)
 
 
-def _is_whole(value: Any) -> bool:
+def is_whole(value: Any) -> bool:
     """Whether a value is a whole number, of Python's or NumPy's."""
     return is_number(value) and math.isfinite(value) and int(value) == value
 
@@ -82,7 +83,7 @@ class IntervalSchedule:
         pairs: list[Any] = list(dynamic_intervals or [])
         for pair in pairs:
             is_pair = isinstance(pair, tuple | list) and len(pair) == 2
-            if not (is_pair and all(map(_is_whole, pair)) and pair[1] >= 1):
+            if not (is_pair and all(map(is_whole, pair)) and pair[1] >= 1):
                 said = f"dynamic_intervals holds {pair!r}"
                 raise ConfigError(said, config_path=path, help=advice)
         self.milestones = [0, *(int(milestone) for milestone, _ in pairs)]

@@ -26,7 +26,11 @@ from mainspring.registry.shared import SharedParts
 from mainspring.rng.seeding import set_random_seed
 from mainspring.runner.building import section_types as of
 from mainspring.runner.building.build_optimization import check_optimized
-from mainspring.runner.building.environment import Randomness, set_up_environment
+from mainspring.runner.building.environment import (
+    Randomness,
+    check_wrapping,
+    set_up_environment,
+)
 from mainspring.runner.building.model_setup import compile_step, prepare_model, wrap_for_processes
 from mainspring.runner.building.quick_check import refuse_mistakes
 from mainspring.runner.building.request import as_config, named_run, resume_request
@@ -186,6 +190,7 @@ class Runner(Checkpoints, MMEngineNames):
 
         self._launcher = "none" if launcher is None else launcher
         with building(self.cfg, "env_cfg"):
+            check_wrapping(self.cfg)
             set_up_environment(env_cfg or {}, self._launcher)
             self._randomness = Randomness.from_section(randomness)
         self.use_seed(
@@ -327,7 +332,7 @@ class Runner(Checkpoints, MMEngineNames):
                 prepare_model(self.model, self.cfg)
             self.inner_states = inner = InnerStates(self)
             self._dispatch.call_last("before_train_epoch", lambda _: inner.begin_pass())
-            self.settings = self.settings or Settings(self).today
+            self.settings = self.settings or Settings(self, self._anew).today
         self.load_or_resume()
         self._restore_what_waits()
         if is_first:

@@ -10,6 +10,7 @@ import torch
 from mainspring.errors import ConfigError
 from mainspring.registry import LOOPS
 from mainspring.runner.loops import EpochBasedTrainLoop
+from mainspring.runner.run_length import is_whole
 
 if TYPE_CHECKING:
     from mainspring.runner.runner import Runner
@@ -45,13 +46,13 @@ class WorkflowTrainLoop(EpochBasedTrainLoop):
         workflow: Sequence[tuple[str, int]] = (("train", 1),),
     ) -> None:
         super().__init__(runner, dataloader, max_epochs)
-        self.workflow = [(str(phase), int(times)) for phase, times in workflow]
+        pairs = workflow if isinstance(workflow, list | tuple) else ()
+        if not all(map(_is_phase, pairs)) or not any(p == "train" and n > 0 for p, n in pairs):
+            hint = "list pairs such as ('train', 2) and ('val', 1), at least one of them 'train'"
+            raise ConfigError.of_value("train_cfg.workflow", workflow, hint)
+        self.workflow = [(str(phase), int(times)) for phase, times in pairs]
         self._phase = 0
         self._times_done = 0
-        unknown = [phase for phase, _ in self.workflow if phase not in ("train", "val")]
-        if unknown or not any(phase == "train" and times > 0 for phase, times in self.workflow):
-            hint = "list pairs such as ('train', 2) and ('val', 1), at least one of them 'train'"
-            raise ConfigError.of_value("train_cfg.workflow", self.workflow, hint)
 
     def run(self) -> torch.nn.Module:
         """Carry out the workflow until all epochs are trained; returns the model."""
@@ -91,3 +92,8 @@ class WorkflowTrainLoop(EpochBasedTrainLoop):
         super().load_state_dict(state)
         self._phase = state.get("phase", 0)
         self._times_done = state.get("times", 0)
+
+
+def _is_phase(pair: Any) -> bool:
+    is_pair = isinstance(pair, list | tuple) and len(pair) == 2
+    return is_pair and pair[0] in ("train", "val") and is_whole(pair[1])

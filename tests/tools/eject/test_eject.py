@@ -16,6 +16,7 @@ from mainspring.dataset import DataLoader
 from mainspring.errors import ConfigError
 from mainspring.model import Supervised
 from mainspring.tools.eject import compare
+from mainspring.tools.eject.comparison import run_script
 from mainspring.tools.eject.drive import first_iterations
 from mainspring.tools.eject.eject import eject
 from mainspring.tools.eject.making import patterns_of
@@ -377,6 +378,21 @@ def test_the_command_proves_a_config_and_tells_what_is_missing(tmp_path):
     assert last.startswith("3 of 3 losses and 39 of 39 weights are equal in every bit")
     assert "crashed" not in ended.stderr
     assert not (tmp_path / "weights.pt").exists()
+
+
+def test_the_script_runs_with_the_threads_of_the_process_that_compares(tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import torch\n\ndef train(report):\n"
+        "    report(0, torch.get_num_threads(), torch.nn.Linear(1, 1))\n"
+    )
+    before = torch.get_num_threads()
+    torch.set_num_threads(before + 1)
+    try:
+        found = run_script(script, 1, tmp_path)
+    finally:
+        torch.set_num_threads(before)
+    assert found["losses"] == [[before + 1.0]]
 
 
 def test_every_template_and_every_example_is_ejected_and_equal(tmp_path):

@@ -21,7 +21,9 @@ def add_parser(verbs: Any) -> None:
         description="Look at checkpoint files, compare them and make others of them; nothing of a "
         "file is run.",
     )
-    inner = parser.add_subparsers(title="what to do", metavar="WHAT", required=True)
+    inner = parser.add_subparsers(
+        title="what to do", metavar="WHAT", dest="what_of_ckpt", required=True
+    )
     for module in (looking, comparing, converting):
         for added, function in module.add_parsers(inner):
             added.set_defaults(run=functools.partial(_run, function), overrides=[])

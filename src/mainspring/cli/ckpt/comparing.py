@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -118,8 +117,8 @@ def _as_json(found: dict[str, Comparison]) -> dict[str, Any]:
                     "path": each.path,
                     "a": each.left,
                     "b": each.right,
-                    "max_abs": _finite(each.largest),
-                    "relative": _finite(each.relative),
+                    "max_abs": each.largest,
+                    "relative": each.relative,
                     "count": each.count,
                 }
                 for each in part.different
@@ -127,8 +126,3 @@ def _as_json(found: dict[str, Comparison]) -> dict[str, Any]:
         }
         for key, part in found.items()
     }
-
-
-def _finite(value: float | None) -> float | str | None:
-    """JSON knows no NaN and no infinity: they become text."""
-    return value if value is None or math.isfinite(value) else str(value)

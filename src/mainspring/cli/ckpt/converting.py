@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mainspring.cli.common import add_format_option, telling_result
-from mainspring.columns import as_megabytes
+from mainspring.columns import as_bytes
 from mainspring.errors import CheckpointError
 
 __all__ = ["add_parsers"]
@@ -108,7 +108,7 @@ def _strip(options: argparse.Namespace) -> dict[str, Any]:
     dropped = [str(key) for key in checkpoint if key not in stripped]
     if "state_dict" not in checkpoint:
         dropped = []
-    print(f"{out}  {_megabytes(out)} MB, without {', '.join(dropped) or 'leaving anything out'}")
+    print(f"{out}  {_size_of(out)}, without {', '.join(dropped) or 'leaving anything out'}")
     return {"file": str(out), "dropped": dropped}
 
 
@@ -138,7 +138,7 @@ def _export(options: argparse.Namespace) -> dict[str, Any]:
     else:
         save_checkpoint(state, out)
     count = sum(value.numel() for value in state.values() if isinstance(value, Tensor))
-    print(f"{out}  {_megabytes(out)} MB, {len(state) - len(others)} tensors, {count:,} values")
+    print(f"{out}  {_size_of(out)}, {len(state) - len(others)} tensors, {count:,} values")
     return {"file": str(out), "tensors": len(state) - len(others), "values": count, "left": others}
 
 
@@ -151,7 +151,7 @@ def _import(options: argparse.Namespace) -> dict[str, Any]:
     save_checkpoint(imported, out)
     meta = imported["meta"]
     place = f": epoch {meta.get('epoch')}, iteration {meta['iter']}" if "iter" in meta else ""
-    print(f"{out}  {_megabytes(out)} MB{place}")
+    print(f"{out}  {_size_of(out)}{place}")
     for note in notes:
         print(note)
     place_in_run = {name: meta[name] for name in ("epoch", "iter") if name in meta}
@@ -182,5 +182,5 @@ def _target(options: argparse.Namespace, *suffixes: str) -> Path:
     return out
 
 
-def _megabytes(path: Path) -> str:
-    return str(as_megabytes(path.stat().st_size))
+def _size_of(path: Path) -> str:
+    return as_bytes(path.stat().st_size)

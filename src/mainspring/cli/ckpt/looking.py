@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mainspring.cli.common import add_format_option, tell
-from mainspring.columns import as_megabytes, as_number, in_columns
+from mainspring.columns import as_bytes, as_number, in_columns
 from mainspring.comparison import in_short
 from mainspring.errors import CheckpointError
 from mainspring.json_text import json_text
@@ -83,7 +83,7 @@ def _row(path: Path, metrics: Mapping[int, Mapping[str, float]]) -> dict[str, An
     found = path.stat()
     date = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(found.st_mtime))
     row: dict[str, Any] = dict.fromkeys(_COLUMNS)
-    row |= {"file": path.name, "megabytes": as_megabytes(found.st_size), "date": date}
+    row |= {"file": path.name, "megabytes": found.st_size / 1e6, "date": date}
     verdict = verify_file(path)
     if not verdict.is_valid:
         return {**row, "state": f"damaged: {verdict.reason}"}
@@ -101,6 +101,8 @@ _COLUMNS = ("file", "megabytes", "date", "epoch", "iter", "metrics", "state")
 
 def _cell(value: Any, watched: str | None) -> str:
     """A value in a table; of several metrics, the one that the run watched, or the first."""
+    if isinstance(value, float):
+        return as_number(value)
     if isinstance(value, Mapping):
         name = watched if watched in value else next(iter(value), None)
         return "" if name is None else f"{name} {as_number(value[name])}"
@@ -159,7 +161,7 @@ def _info_of(path: Path) -> dict[str, Any]:
     if all(isinstance(value, Tensor) for value in content.values()):
         content = {"state_dict": content}
     parts = {str(key): _described(value) for key, value in content.items() if key != "meta"}
-    size = as_megabytes(path.stat().st_size)
+    size = path.stat().st_size / 1e6
     state = verify_file(path).reason
     return {"file": str(path), "megabytes": size, "state": state, "meta": meta, "parts": parts}
 
@@ -168,7 +170,7 @@ def _info_lines(found: Mapping[str, Any]) -> list[str]:
     if "error" in found:
         return [found["error"]]
     named = {f"meta.{key}": value for key, value in found["meta"].items()} | found["parts"]
-    head = f"{found['file']}  {found['megabytes']} MB, {found['state']}"
+    head = f"{found['file']}  {as_bytes(found['megabytes'] * 1e6)}, {found['state']}"
     return [head, *(f"  {key}: {value}" for key, value in named.items())]
 
 

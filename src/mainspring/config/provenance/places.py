@@ -120,8 +120,9 @@ def steps_to(values: Any, names: Sequence[str]) -> list[Step]:
             step = Step(dict.__getitem__(part, key), mark, mark.place if mark else None)
             trail, known = (key,), marks.items
         elif isinstance(part, list | tuple) and name.isdecimal() and int(name) < len(part):
-            step = Step(part[int(name)], None, _item_spot(known.get(trail, []), part, int(name)))
+            spot = _item_spot(known.get(trail, []), part, int(name))
             trail = (*trail, int(name))
+            step = Step(part[int(name)], None, known.get((*trail, _REPLACED), [spot])[0])
         else:
             break
         steps.append(step)
@@ -229,6 +230,17 @@ def name_positional(call: Any, names: Sequence[str]) -> None:
                 marks.set(name, Mark(spot))
 
 
+_REPLACED = "replaced"
+"""Behind the keys of an item of a list: by what it was replaced."""
+
+
+def _replaced(marks: Marks, keys: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    """The marks of replaced items within a key, or within a list there, in their order."""
+    within = len(keys)
+    found = [t for t in marks.items if t[:within] == keys and t[-1] == _REPLACED]
+    return sorted(found, key=lambda trail: str(trail[within]).zfill(9))
+
+
 def note_change(values: Any, path: Sequence[str], spot: Spot, action: str, old: Any = None) -> None:
     """Mark what was changed after the files were read.
 
@@ -253,10 +265,23 @@ def note_change(values: Any, path: Sequence[str], spot: Spot, action: str, old: 
             note_change(values, path[:depth], spot, "inside")
     elif is_whole and action in ("set", "force"):
         marks.items.pop((key,), None)
+        for trail in _replaced(marks, (key,)):
+            del marks.items[trail]
         marks.set(key, Mark(spot), old)
     else:
         # An item of a list: what is known of the others stays.
-        added = part[len(old or ()) :] if action == "append" else [part]
-        more = [Spot(None, word=spot.word, value=value) for value in added]
-        marks.items[key,] = [*marks.items.get((key,), []), *more]
+        within = [int(name) if name.isdecimal() else name for name in path[depth + 1 :]]
+        if action == "append":
+            more = [Spot(None, word=spot.word, value=value) for value in part[len(old or ()) :]]
+            marks.items[key,] = [*marks.items.get((key,), []), *more]
+        elif action == "remove":
+            parents, removed = (key, *within[:-1]), within[-1]
+            for trail in _replaced(marks, parents):
+                at = trail[len(parents)]
+                if isinstance(at, int) and isinstance(removed, int) and at >= removed:
+                    spots = marks.items.pop(trail)
+                    if at > removed:  # the items behind it move up
+                        marks.items[*parents, at - 1, *trail[len(parents) + 1 :]] = spots
+        elif action != "inside":
+            marks.items[key, *within, _REPLACED] = [spot]
         marks.set(key, Mark(spot, is_partial=key in marks.keys), dict.get(holder, key))

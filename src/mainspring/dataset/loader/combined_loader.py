@@ -352,7 +352,7 @@ def several_loaders(section: Any) -> SeveralLoaders | None:
         return SeveralLoaders(section["loaders"], options)
     if is_named_loaders(section):
         return SeveralLoaders(dict(section), {"mode": "together"})
-    if isinstance(section, list | tuple) and section and all(map(_is_loader, section)):
+    if isinstance(section, list | tuple) and any(map(_is_loader, section)):
         return SeveralLoaders(list(section), {"mode": "in_turn"})
     return None
 

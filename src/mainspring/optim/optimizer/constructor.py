@@ -6,7 +6,7 @@ import copy
 import inspect
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -156,12 +156,12 @@ class DefaultOptimWrapperConstructor:
             model = model.module
         settings = {key: self.optimizer_cfg[key] for key in self.optimizer_cfg}
         if not self.paramwise_cfg:
-            _give_parameters(settings, model.parameters())
+            _give_parameters(settings, some_parameters(model, model.parameters()))
             optimizer = _build_optimizer(settings, self.optimizer_cfg)
         else:
             params: list[dict[str, Any]] = []
             self.add_params(params, model)
-            _give_parameters(settings, params)
+            _give_parameters(settings, some_parameters(model, params))
             optimizer = _build_optimizer(settings, self.optimizer_cfg)
             if type(self) is DefaultOptimWrapperConstructor:  # another may have rules of its own
                 _check_custom_keys(self.paramwise_cfg, model, optimizer)
@@ -169,6 +169,27 @@ class DefaultOptimWrapperConstructor:
             print_log(summary_of_groups(optimizer, frozen), "current", extra=IN_FILE)
         wrapper_cfg = {"type": "OptimWrapper", **self.optim_wrapper_cfg}
         return OPTIM_WRAPPERS.build(wrapper_cfg, default_args={"optimizer": optimizer})
+
+
+def some_parameters(model: nn.Module, parameters: Iterable[Any]) -> list[Any]:
+    """The parameters, or groups of them, for an optimizer of a model.
+
+    Args:
+        model: The model.
+        parameters: The parameters.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    found = list(parameters)
+    if not found:
+        frozen = " that is not frozen" if any(True for _ in model.parameters()) else ""
+        raise ConfigError(
+            f"{type(model).__name__} has no parameter{frozen}, so an optimizer has nothing to do",
+            config_path="optim_wrapper",
+            help="train a model with weights; one without can be validated and tested",
+        )
+    return found
 
 
 def _check_custom_keys(

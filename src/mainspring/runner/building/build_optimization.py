@@ -15,6 +15,7 @@ from mainspring.errors import ConfigError, ConfigTypeError, did_you_mean
 from mainspring.logging import print_log, warn
 from mainspring.model import is_model_wrapper
 from mainspring.optim import OptimWrapper, OptimWrapperDict, build_optim_wrapper
+from mainspring.optim.optimizer.constructor import some_parameters
 from mainspring.optim.optimizer.optim_wrapper_dict import by_optimizer
 from mainspring.optim.scheduler.extended import follow_length
 from mainspring.registry import OPTIM_WRAPPERS, PARAM_SCHEDULERS
@@ -154,7 +155,8 @@ def check_optimized(model: nn.Module, optim_wrapper: Any) -> None:
 
 
 def _call_optimizer_recipe(model: nn.Module, recipe: Any) -> OptimWrapper:
-    built = recipe([parameter for parameter in model.parameters() if parameter.requires_grad])
+    trained = (parameter for parameter in model.parameters() if parameter.requires_grad)
+    built = recipe(some_parameters(model, trained))
     return built if isinstance(built, OptimWrapper) else OptimWrapper(optimizer=built)
 
 
@@ -172,17 +174,11 @@ def scale_learning_rates(
         world_size: Number of processes.
 
     Raises:
-        ConfigError: ``base_batch_size`` is missing.
+        ConfigError: As for `check_lr_scaling`.
     """
     check_lr_scaling(auto_scale_lr)
     if not auto_scale_lr or not auto_scale_lr.get("enable", False):
         return
-    if "base_batch_size" not in auto_scale_lr:
-        raise ConfigError(
-            "auto_scale_lr is enabled without base_batch_size",
-            config_path="auto_scale_lr",
-            help="give the batch size over all devices that the learning rate was chosen for",
-        )
     base = auto_scale_lr["base_batch_size"]
     real = world_size * batch_size
     ratio = float(real) / float(base)
@@ -203,7 +199,7 @@ def check_lr_scaling(auto_scale_lr: Any) -> None:
     """Refuse an ``auto_scale_lr`` that makes no sense.
 
     Raises:
-        ConfigError: It is no dict, or its ``base_batch_size`` no number of samples.
+        ConfigError: It is no dict, or its ``base_batch_size`` no number of samples, or missing.
     """
     inside = "enable=True, base_batch_size=..."
     require_settings("auto_scale_lr", auto_scale_lr, inside, ("enable",))
@@ -211,6 +207,12 @@ def check_lr_scaling(auto_scale_lr: Any) -> None:
     for key in auto_scale_lr or ():
         if key not in known:
             warn(unknown_setting("auto_scale_lr", key, known))
+    if auto_scale_lr and auto_scale_lr.get("enable") and "base_batch_size" not in auto_scale_lr:
+        raise ConfigError(
+            "auto_scale_lr is enabled without base_batch_size",
+            config_path="auto_scale_lr",
+            help="give the batch size over all devices that the learning rate was chosen for",
+        )
     base = (auto_scale_lr or {}).get("base_batch_size", 1)
     if not isinstance(base, int | float) or base < 1:
         path = "auto_scale_lr.base_batch_size"

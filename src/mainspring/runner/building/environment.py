@@ -19,9 +19,19 @@ from mainspring.device.multi_processing import set_multi_processing
 from mainspring.dist import broadcast, init_dist, is_distributed, is_main_process, names_peers
 from mainspring.errors import ConfigError, did_you_mean
 from mainspring.rng.seeding import SampleRng
-from mainspring.runner.building.sections import require_settings, unknown_setting
+from mainspring.runner.building.sections import (
+    refuse_no_switch,
+    require_settings,
+    unknown_setting,
+)
 
-__all__ = ["Randomness", "check_environment", "set_up_environment", "shared_timestamp"]
+__all__ = [
+    "Randomness",
+    "check_environment",
+    "check_wrapping",
+    "set_up_environment",
+    "shared_timestamp",
+]
 
 
 @dataclass(frozen=True)
@@ -97,6 +107,19 @@ def check_environment(env_cfg: Mapping[str, Any], launcher: str) -> None:
         if isinstance(backend, str) and ":" not in backend:
             backends = torch.distributed.Backend.backend_list
             _refuse_other(backend.lower(), backends, path)
+
+
+def check_wrapping(cfg: Any) -> None:
+    """Refuse settings of a config that several processes could not use, also where there is one.
+
+    Args:
+        cfg: The whole config.
+
+    Raises:
+        ConfigError: A value that is not one of the choices.
+    """
+    _refuse_other(cfg.get("sync_bn"), ("torch", "mmcv"), "sync_bn")
+    refuse_no_switch(cfg.get("find_unused_parameters"), "find_unused_parameters")
 
 
 def _refuse_unknown(section: Mapping[str, Any], known: Sequence[str], path: str) -> None:

@@ -20,7 +20,14 @@ from mainspring.runner.building.default_hooks import hooks_of
 if TYPE_CHECKING:
     from mainspring.runner.runner import Runner
 
-__all__ = ["Parts", "metric_names", "misfits", "say_misfits"]
+__all__ = [
+    "Parts",
+    "hooks_by_path",
+    "metric_names",
+    "misfits",
+    "say_misfits",
+    "watching_argument",
+]
 
 _USUAL_INTERVAL = 10
 _PERIODS = ("T_max", "total_steps")
@@ -82,6 +89,9 @@ def misfits(parts: Parts) -> Iterator[tuple[bool, ConfigError]]:
     if parts.by_epoch is None:
         return
     yield from _validation(parts)
+    if parts.validates and parts.metrics is not None and not parts.metrics:
+        hint = "give a metric, or val_cfg=dict(compute_loss=True) for the losses alone"
+        yield _advice("val_evaluator gives no metric", "val_evaluator", hint)
     counted = getattr(parts.log_processor, "by_epoch", None)
     if isinstance(counted, bool) and counted is not parts.by_epoch:
         yield _advice(
@@ -137,13 +147,6 @@ def say_misfits(runner: Runner, metrics: set[str] | None = None) -> None:
         ConfigError: The run would fail of it.
     """
     sections = runner._sections
-    described = hooks_of(sections["default_hooks"], sections["custom_hooks"], runner.by_epoch)
-    hooks: dict[str, Any] = {}
-    for hook in runner.hooks:
-        name = type(hook).__name__
-        free = (path for path, spec in described.items() if path not in hooks)
-        path = next((path for path in free if _describes(described[path], hook)), name)
-        hooks[path] = hook
     val_loop = runner.val_loop
     sets = getattr(val_loop, "sets", [])
     only = sets[0] if len(sets) == 1 and not val_loop.compute_loss else None
@@ -152,7 +155,7 @@ def say_misfits(runner: Runner, metrics: set[str] | None = None) -> None:
         validates=val_loop is not None,
         metrics=metric_names(getattr(only, "evaluator", None)) if metrics is None else metrics,
         log_processor=runner.log_processor,
-        hooks=hooks,
+        hooks=hooks_by_path(runner),
         schedulers=dict(_placed(runner.param_schedulers, sections["param_scheduler"])),
         iterations=0 if math.isinf(length := runner.max_iters) else length,
     )
@@ -171,6 +174,24 @@ def _placed(schedulers: Any, section: Any) -> Iterator[tuple[str, Any]]:
         for index, scheduler in enumerate(several or []):
             is_listed = isinstance(described, list | tuple)
             yield f"{path}.{index}" if is_listed else path, scheduler
+
+
+def hooks_by_path(runner: Runner) -> dict[str, Any]:
+    """The hooks of a run by the config paths that describe them, else by the names of classes."""
+    sections = runner._sections
+    described = hooks_of(sections["default_hooks"], sections["custom_hooks"], runner.by_epoch)
+    hooks: dict[str, Any] = {}
+    for hook in runner.hooks:
+        name = type(hook).__name__
+        free = (path for path, spec in described.items() if path not in hooks)
+        path = next((path for path in free if _describes(described[path], hook)), name)
+        hooks[path] = hook
+    return hooks
+
+
+def watching_argument(part: Any) -> str:
+    """The argument of a hook or schedule that names a metric."""
+    return "save_best" if isinstance(part, CheckpointHook) else "monitor"
 
 
 def _describes(spec: Any, hook: Any) -> bool:
@@ -208,7 +229,7 @@ def _never_saved(
 def _watchers(parts: Parts) -> Iterator[tuple[bool, ConfigError]]:
     known = parts.metrics
     for path, part in (*parts.hooks.items(), *parts.schedulers.items()):
-        argument = "save_best" if isinstance(part, CheckpointHook) else "monitor"
+        argument = watching_argument(part)
         watches = isinstance(part, CheckpointHook | EarlyStoppingHook)
         watched = getattr(part, argument, None)
         if not watched or not (watches or getattr(part, "need_val_args", False)):
@@ -217,7 +238,7 @@ def _watchers(parts: Parts) -> Iterator[tuple[bool, ConfigError]]:
             yield _advice(*_unvalidated(path, argument))
             continue
         for name in watched if isinstance(watched, list | tuple) else [watched]:
-            if known is None or name == "auto" or name in known:
+            if not known or name == "auto" or name in known:
                 continue
             only = f"say {next(iter(known))!r}" if len(known) == 1 else None
             message = f"{argument} is {name!r}, but the evaluator gives "
@@ -234,7 +255,7 @@ def _unvalidated(path: str, argument: str) -> tuple[str, str, str]:
 def metric_names(evaluator: Any) -> set[str] | None:
     """The names of all metrics; ``None`` if some are known only when they are computed."""
     names: set[str] = set()
-    for metric in getattr(evaluator, "metrics", None) or [None]:
+    for metric in getattr(evaluator, "metrics", [None]):
         known = getattr(metric, "metric_names", None)
         if known is None:
             return None

@@ -17,6 +17,7 @@ __all__ = [
     "check_triples",
     "counts_epochs",
     "misspelt_sections",
+    "refuse_no_switch",
     "require",
     "with_classes_imported",
     "require_settings",
@@ -96,8 +97,17 @@ def require_settings(
         instead = f"write {section} = dict({inside})"
         raise ConfigTypeError.of_value(section, value, instead, "but it is a dict of settings")
     for name in switches:
-        if not isinstance(said := (value or {}).get(name), bool | int | None):
-            raise ConfigTypeError.of_value(f"{section}.{name}", said, "give True or False")
+        refuse_no_switch((value or {}).get(name), f"{section}.{name}")
+
+
+def refuse_no_switch(value: Any, path: str) -> None:
+    """Refuse what is neither on nor off.
+
+    Raises:
+        ConfigTypeError: It is something else.
+    """
+    if not isinstance(value, bool | int | None):
+        raise ConfigTypeError.of_value(path, value, "give True or False")
 
 
 def unknown_setting(section: str, key: str, known: Sequence[str]) -> ConfigError:

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from mainspring.checkpoint.apply import unwrap
-from mainspring.errors import close_names
+from mainspring.errors import MetricError, close_names
 from mainspring.model.adapt import LossReturningModel
+from mainspring.runner.building.misfits import hooks_by_path, watching_argument
 from mainspring.runner.failures.error_places import give_place, place_of
 from mainspring.runner.failures.worker_death import explaining_worker_deaths
 from mainspring.structures.in_words import in_words
@@ -46,12 +47,26 @@ def explaining_failures(runner: Runner, **options: str) -> Iterator[None]:
         with explaining_worker_deaths(**options):
             yield
     except Exception as error:
+        with suppress(Exception):
+            _name_watcher(error, runner)
         give_place(error, runner.cfg)
         with suppress(Exception):  # the error itself is what matters
             failure = _Failure.of(error, runner)
             if failure is not None:
                 error.add_note(failure.note(runner))
         raise
+
+
+def _name_watcher(error: Exception, runner: Runner) -> None:
+    """Give the error of a hook that misses a metric the config path where it asks for it."""
+    if not isinstance(error, MetricError) or error.config_path is not None:
+        return
+    frames = traceback.walk_tb(error.__traceback__)
+    owners = {id(frame.f_locals.get("self")) for frame, _ in frames}
+    for path, hook in hooks_by_path(runner).items():
+        argument = watching_argument(hook)
+        if id(hook) in owners and hasattr(hook, argument):
+            error.config_path = f"{path}.{argument}"
 
 
 @dataclass

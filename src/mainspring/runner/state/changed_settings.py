@@ -75,7 +75,8 @@ class Settings:
                 raise ConfigError(
                     f"anew names {name!r}, which no optimizer has as a setting",
                     config_path="anew",
-                    help=did_you_mean(name, known) or "name lr, schedule or optimizer, for example",
+                    help=did_you_mean(str(name), known)
+                    or "name lr, schedule or optimizer, for example",
                 )
 
     @property

@@ -84,7 +84,9 @@ def run_script(script: Path, iterations: int, folder: Path) -> dict[str, Any]:
     """
     out = folder / "script.pt"
     driver = Path(__file__).with_name("drive.py")
-    words = [sys.executable, "-P", str(driver), str(script.resolve()), str(iterations), str(out)]
+    # The order of sums depends on the threads, which this process may have set for itself.
+    numbers = [str(iterations), str(torch.get_num_threads())]
+    words = [sys.executable, "-P", str(driver), str(script.resolve()), str(out), *numbers]
     paths = [path for path in sys.path if path and "site-packages" not in path]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)

@@ -1,6 +1,6 @@
 """Runs the first iterations of an ejected script; it imports no mainspring itself.
 
-python -P drive.py SCRIPT ITERATIONS OUT
+python -P drive.py SCRIPT OUT ITERATIONS THREADS
 """
 
 from __future__ import annotations
@@ -56,4 +56,7 @@ def first_iterations(script: Path, iterations: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    torch.save(first_iterations(Path(sys.argv[1]).resolve(), int(sys.argv[2])), sys.argv[3])
+    _script, _out, _iterations, _threads = sys.argv[1:]
+    if torch.get_num_threads() != int(_threads):
+        torch.set_num_threads(int(_threads))
+    torch.save(first_iterations(Path(_script).resolve(), int(_iterations)), _out)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
+from mainspring.signals import handling
 from mainspring.tools.process_groups import kill_group
 from mainspring.tools.sweeps.grid import Followed
 from mainspring.tools.sweeps.record import Run, Status
@@ -164,9 +165,5 @@ def _signals_interrupt() -> Iterator[None]:
     signals = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
         signals.append(signal.SIGHUP)
-    before = [signal.signal(number, interrupt) for number in signals]
-    try:
+    with handling(signals, interrupt):
         yield
-    finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)
