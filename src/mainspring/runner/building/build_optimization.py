@@ -204,16 +204,21 @@ def check_lr_scaling(auto_scale_lr: Any) -> None:
     inside = "enable=True, base_batch_size=..."
     require_settings("auto_scale_lr", auto_scale_lr, inside, ("enable",))
     known = keys_of_section("auto_scale_lr")
-    for key in auto_scale_lr or ():
+    section = auto_scale_lr or {}
+    lacks_base = bool(section.get("enable")) and "base_batch_size" not in section
+    for key in section:
         if key not in known:
-            warn(unknown_setting("auto_scale_lr", key, known))
-    if auto_scale_lr and auto_scale_lr.get("enable") and "base_batch_size" not in auto_scale_lr:
+            misspelt = unknown_setting("auto_scale_lr", key, known)
+            if lacks_base:
+                raise misspelt
+            warn(misspelt)
+    if lacks_base:
         raise ConfigError(
             "auto_scale_lr is enabled without base_batch_size",
             config_path="auto_scale_lr",
             help="give the batch size over all devices that the learning rate was chosen for",
         )
-    base = (auto_scale_lr or {}).get("base_batch_size", 1)
+    base = section.get("base_batch_size", 1)
     if not isinstance(base, int | float) or base < 1:
         path = "auto_scale_lr.base_batch_size"
         raise ConfigError.of_value(path, base, "give a whole number of at least 1")
