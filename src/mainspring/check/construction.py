@@ -18,7 +18,7 @@ from typing import Any
 
 from mainspring.check.annotations import annotation_of, shown_annotation, shown_value, violates
 from mainspring.check.calls import CallChecker, arguments_of
-from mainspring.check.problem import Problems
+from mainspring.check.problem import Problems, words_of
 from mainspring.check.references import find_name
 from mainspring.config.config_dict import duplicate
 from mainspring.config.lazy import LazyAttr, LazyObject
@@ -420,20 +420,8 @@ class _Trial:
         known = (one for one in self.problems.found if one.severity == severity == "error")
         if dotted and any(problem.config_path == dotted for problem in known):
             return  # one mistake
-        message, advice = _words_of(said)
+        message, advice = words_of(said)
         self.problems.add(severity, message, path, advice, only_checked=True)
-
-
-def _words_of(said: Any) -> tuple[str, str | None]:
-    """What an error or a warning says, and its advice."""
-    if message := getattr(said, "message", None):
-        return message, getattr(said, "help", None)
-    for note in getattr(said, "__notes__", ()):  # as of an argument that nothing takes
-        if " has no argument " in note:
-            wrong, _, hint = note.partition("; ")
-            return wrong, hint or None
-    first = f"KeyError: {said}" if isinstance(said, KeyError) else str(said).strip()
-    return first.partition("\n")[0] or type(said).__name__, None
 
 
 def _is_ours(target: Any) -> bool:

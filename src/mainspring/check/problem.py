@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from mainspring.config.provenance.places import Places
 from mainspring.errors import Location, MainspringError
 
-__all__ = ["Problem", "Problems", "Severity"]
+__all__ = ["Problem", "Problems", "Severity", "words_of"]
 
 _UNEXPECTED = re.compile("unexpected keyword argument|has no argument")
 
@@ -107,3 +107,19 @@ class Problems:
             return files.index(place.file), place.line, place.column or 0
 
         return sorted(self.found, key=key)
+
+
+def words_of(said: Any) -> tuple[str, str | None]:
+    """What an error or a warning says, and its advice.
+
+    Args:
+        said: The error, or the text of the warning.
+    """
+    if message := getattr(said, "message", None):
+        return message, getattr(said, "help", None)
+    for note in getattr(said, "__notes__", ()):  # as of an argument that nothing takes
+        if " has no argument " in note:
+            wrong, _, hint = note.partition("; ")
+            return wrong, hint or None
+    first = f"KeyError: {said}" if isinstance(said, KeyError) else str(said).strip()
+    return first.partition("\n")[0] or type(said).__name__, None

@@ -138,9 +138,8 @@ class CheckpointHook(CheckpointNames):
             several = {"max_keep_ckpts": max_keep_ckpts > 0, "save_begin": save_begin > 0}
             self._without_effect("without interval", **several)
         if not save_last and save_best is None:
-            self._without_effect(
-                "without save_last or save_best", published_keys=published_keys is not None
-            )
+            publishes = {"published_keys": published_keys is not None}
+            self._without_effect("without save_last or save_best", **publishes)
         if interval == 0:
             warn("CheckpointHook: interval is 0, so none is saved at an interval; -1 says so")
         if max_keep_ckpts == 0:

@@ -150,14 +150,11 @@ def _info_of(path: Path) -> dict[str, Any]:
     from mainspring.checkpoint import read_checkpoint, verify_file
 
     content = read_checkpoint(path)
-    meta = {
-        str(key): "..."
-        if key == "cfg"
-        else value
-        if isinstance(value, _NUMBERS)
-        else in_short(" ".join(str(value).split()), _LONGEST_VALUE)
-        for key, value in _meta_of(content).items()
-    }
+    meta = {str(key): value for key, value in _meta_of(content).items()}
+    for key, value in meta.items():
+        if not isinstance(value, _NUMBERS):
+            text = "..." if key == "cfg" else " ".join(str(value).split())
+            meta[key] = in_short(text, _LONGEST_VALUE)
     if all(isinstance(value, Tensor) for value in content.values()):
         content = {"state_dict": content}
     parts = {str(key): _described(value) for key, value in content.items() if key != "meta"}

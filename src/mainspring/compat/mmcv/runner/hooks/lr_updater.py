@@ -1,6 +1,7 @@
 """Policies of learning rates, and what those of momenta share with them.
 
 A policy computes the value of a parameter group from its first one; a warm-up changes it at first.
+All stand in one file, as in MMCV, where projects import them from it.
 """
 
 # ruff: noqa: D102 - what a method does that overrides another, the other one says
